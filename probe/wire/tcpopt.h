@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tcpopt.h - TCP options of a parsed TCP packet, in order, unknown ones included (RFC 9293 3.1).
+ *
+ * An option is a view: kind, length and offset. Edits keep the header a multiple of four bytes
+ * (padding with EOL, removing what padding is no longer needed) and leave lengths and checksums to
+ * packet_finish. Edits end the validity of every view taken before.
+ */
+#ifndef PROBE_WIRE_TCPOPT_H
+#define PROBE_WIRE_TCPOPT_H
+
+#include "probe/wire/packet.h"
+
+enum {
+	TCPOPT_EOL            = 0,
+	TCPOPT_NOP            = 1,
+	TCPOPT_MSS            = 2,
+	TCPOPT_WSCALE         = 3,
+	TCPOPT_SACK_PERMITTED = 4,
+	TCPOPT_SACK           = 5,
+	TCPOPT_TIMESTAMP      = 8,
+	TCPOPT_MD5            = 19,
+	TCPOPT_AO             = 29,
+	TCPOPT_MPTCP          = 30,
+	TCPOPT_TFO            = 34,
+	TCPOPT_EDO            = 237,
+	TCPOPT_EXP1           = 253,
+	TCPOPT_EXP2           = 254,
+	TCPOPT_SPACE          = 40,   /* bytes of options a TCP header can hold */
+};
+
+/* One option. length counts kind and length bytes; EOL and NOP have length 1. */
+struct tcpopt {
+	uint8_t kind;
+	uint8_t length;
+	uint32_t offset;   /* from the packet's first byte */
+};
+
+/* First byte (the kind) of an option. */
+static inline const uint8_t *tcpopt_bytes(const struct packet *packet, const struct tcpopt *opt)
+{
+	return packet_data(packet) + opt->offset;
+}
+
+/*
+ * Step through the options: set opt->offset = 0 before the first call (struct tcpopt opt = {0}).
+ * Returns false at the end: after an EOL (which is returned itself), at the end of the header, or
+ * at a malformed option (length 0, 1 or past the header), which tcpopt_malformed tells.
+ */
+bool tcpopt_next(const struct packet *packet, struct tcpopt *opt);
+
+/* Whether the list ends in an option whose length cannot be. */
+bool tcpopt_malformed(const struct packet *packet);
+
+/* First option of a kind (EOL and NOP included). */
+bool tcpopt_find(const struct packet *packet, uint8_t kind, struct tcpopt *opt);
+
+/* Bytes still free for options before the 40-byte limit; trailing padding counts as free. */
+uint32_t tcpopt_room(const struct packet *packet);
+
+/*
+ * Append raw options to a packet under construction or after the last option before the padding;
+ * pad to a multiple of four with NOP first when align is set (Linux style: 2 NOPs before 10 bytes).
+ * False when there is no room; the packet is then unchanged.
+ */
+bool tcpopt_append(struct packet *packet, const void *bytes, uint32_t length);
+
+enum tcpopt_remove_how {
+	REMOVE_GAP,   /* close the gap */
+	REMOVE_NOP,   /* overwrite with NOP */
+	REMOVE_EOL,   /* overwrite with EOL: whatever follows is hidden */
+};
+void tcpopt_remove(struct packet *packet, const struct tcpopt *opt, enum tcpopt_remove_how how);
+
+/* Put other bytes in the place of an option; false when they do not fit, packet unchanged. */
+bool tcpopt_replace(struct packet *packet, const struct tcpopt *opt, const void *bytes,
+	uint32_t length);
+
+/* Insert bytes as the first option; false when they do not fit. */
+bool tcpopt_insert_first(struct packet *packet, const void *bytes, uint32_t length);
+
+/* ---- decoded values of the common options, false when absent or of the wrong length ---- */
+
+bool tcpopt_mss(const struct packet *packet, uint16_t *mss);
+bool tcpopt_wscale(const struct packet *packet, uint8_t *shift);
+bool tcpopt_timestamp(const struct packet *packet, uint32_t *value, uint32_t *echo);
+
+struct sack_block {
+	uint32_t first, end;
+};
+/* Number of blocks read, at most 4. */
+unsigned int tcpopt_sack(const struct packet *packet, struct sack_block blocks[static 4]);
+
+/* Short name of a kind as in field names: "mss", "wscale", ... or NULL. */
+const char *tcpopt_kind_name(uint8_t kind);
+
+#endif
