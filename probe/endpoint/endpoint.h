@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * endpoint.h - a TCP host that speaks Multipath TCP v0 (RFC 6824) and v1 (RFC 8684), without I/O.
+ *
+ * An endpoint is a machine (probe/machine.h): endpoint_input, endpoint_output, endpoint_deadline.
+ * The application pulls: accept, read, write, info; nothing calls back. Time is an argument,
+ * randomness is handed in, and what a peer does is never an error: conn_info names it.
+ * Fallback to plain TCP is first class: mode, version and reason stand in conn_info.
+ * The network around it is mbtest/net or probe/io; it knows neither.
+ */
+#ifndef PROBE_ENDPOINT_ENDPOINT_H
+#define PROBE_ENDPOINT_ENDPOINT_H
+
+#include "probe/base/err.h"
+#include "probe/base/nsec.h"
+#include "probe/base/rng.h"
+#include "probe/machine.h"
+#include "probe/wire/addr.h"
+#include "probe/wire/packet.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ENDPOINT_SUBFLOWS = 32,   /* subflows a connection may have had in its life */
+	ENDPOINT_JOINS    = 8,    /* local addresses a connection joins from by itself */
+};
+
+/* Versions an endpoint speaks, as a set. */
+enum {
+	SPEAKS_TCP = 0,
+	SPEAKS_V0  = 1,
+	SPEAKS_V1  = 2,
+};
+
+/* What an experiment varies. endpoint_config_default fills in sensible values. */
+struct endpoint_config {
+	unsigned int speaks;           /* SPEAKS_* set; the highest is offered first */
+	bool checksum;                 /* require DSS checksums (flag A) */
+	bool timestamps, sack, window_scale;
+	bool wide_dsn, wide_ack;       /* 8-byte DSN and DATA_ACK in what we send */
+	uint16_t mtu;                  /* IP packet size; the MSS follows per family */
+	uint32_t send_buffer, receive_buffer;   /* bytes, connection level */
+	uint32_t initial_window;       /* segments (RFC 6928) */
+	nsec_t rto_initial, rto_min, rto_max;
+	nsec_t connection_timeout;     /* no progress for so long ends the connection with an error */
+	nsec_t time_wait;              /* 2 MSL */
+	unsigned int capable_syns;     /* SYNs with MP_CAPABLE before one without (F5) */
+	struct addr join[ENDPOINT_JOINS];   /* the client joins from these once F8a allows */
+	unsigned int join_count;
+	bool join_backup;
+	uint64_t faults;               /* set of FAULT_* bits: ways of being wrong, fault.h */
+};
+
+void endpoint_config_default(struct endpoint_config *config);
+
+struct endpoint;
+struct conn;
+
+/* config is copied; rng is copied and from then on the endpoint's own. */
+struct endpoint *endpoint_new(const struct endpoint_config *config, const struct rng *rng);
+void endpoint_free(struct endpoint *endpoint);   /* frees its connections too */
+
+/* The three verbs as a machine. */
+struct machine endpoint_machine(struct endpoint *endpoint);
+void endpoint_input(struct endpoint *endpoint, const struct packet *packet, nsec_t now);
+bool endpoint_output(struct endpoint *endpoint, struct packet *packet, nsec_t now);
+nsec_t endpoint_deadline(const struct endpoint *endpoint);
+
+/* Accept connections to a port on any local address; joins are demultiplexed by token (F44). */
+bool endpoint_listen(struct endpoint *endpoint, const struct sockname *local, struct err *err);
+
+/* Start a connection; the first SYN comes out of the next endpoint_output. */
+struct conn *endpoint_connect(struct endpoint *endpoint, const struct sockname *local,
+	const struct sockname *remote, nsec_t now, struct err *err);
+
+/* The next connection that completed its handshake at a listener, once each; else NULL. */
+struct conn *endpoint_accept(struct endpoint *endpoint);
+
+/*
+ * The application's side. Both return the bytes taken or given, 0 when none can be now. Data
+ * accepted here before a shutdown reaches the peer whatever fallback happens (F63).
+ */
+size_t conn_write(struct conn *conn, const void *data, size_t length);
+size_t conn_read(struct conn *conn, void *data, size_t length);
+
+/* No more writes: DATA_FIN (or FIN) after what is queued. */
+void conn_shutdown(struct conn *conn);
+
+/* End at once: RST on every subflow, with MP_FASTCLOSE where MPTCP is in use. */
+void conn_abort(struct conn *conn);
+
+/* Start a further subflow; false with a reason when F8a, F33 or the peer's C flag forbids it. */
+bool conn_join(struct conn *conn, const struct sockname *local, const struct sockname *remote,
+	nsec_t now, struct err *err);
+
+enum conn_state {
+	CONN_OPENING,
+	CONN_OPEN,
+	CONN_CLOSED,   /* nothing more will come or go; end says how */
+};
+
+enum conn_end {
+	END_NONE,      /* not closed yet */
+	END_CLEAN,     /* both streams ended, all delivered */
+	END_REFUSED,   /* never opened: RST */
+	END_UNANSWERED,/* never opened: time-out */
+	END_RESET,     /* reset after opening */
+	END_TIMEOUT,   /* connection_timeout without progress, or no usable subflow */
+	END_ABORTED,   /* by conn_abort */
+};
+
+enum conn_mode {
+	MODE_UNDECIDED,  /* before the handshake says */
+	MODE_MPTCP,
+	MODE_INFINITE,   /* MPTCP fell back with MP_FAIL or an infinite mapping */
+	MODE_TCP,        /* plain TCP, from the start or after fallback */
+};
+
+/* Why a connection is not MPTCP (any more): the rule of fallback-rules.md it followed. */
+enum fallback_reason {
+	FALLBACK_NONE,
+	FALLBACK_NOT_ASKED,          /* we do not speak it */
+	FALLBACK_SYN_PLAIN,          /* F1 */
+	FALLBACK_SYNACK_PLAIN,       /* F2 */
+	FALLBACK_ACK_PLAIN,          /* F3 */
+	FALLBACK_NO_FIRST_MAPPING,   /* F4, F10 */
+	FALLBACK_SYN_UNANSWERED,     /* F5 */
+	FALLBACK_CRYPTO,             /* F6 */
+	FALLBACK_VERSION,            /* F7 */
+	FALLBACK_FLAG_B,             /* F7a */
+	FALLBACK_CHECKSUM_UNWANTED,  /* F7b */
+	FALLBACK_COMPROMISED,        /* F7e */
+	FALLBACK_MIRRORED,           /* F7f */
+	FALLBACK_NO_DATA_ACK,        /* F9, O2 in v0 */
+	FALLBACK_CHECKSUM,           /* F23, F26 */
+	FALLBACK_MP_FAIL,            /* F24: the peer's MP_FAIL */
+	FALLBACK_INFINITE_MAPPING,   /* F29: the peer's infinite mapping */
+	FALLBACK_SIGNAL_LOST,        /* O5 */
+	FALLBACK_COUNT,
+};
+
+/* One sentence, with the rule's number. */
+const char *fallback_text(enum fallback_reason reason);
+
+enum subflow_state {
+	SUBFLOW_OPENING,
+	SUBFLOW_OPEN,
+	SUBFLOW_CLOSING,
+	SUBFLOW_CLOSED,
+	SUBFLOW_RESET,
+};
+
+struct subflow_info {
+	struct sockname local, remote;
+	enum subflow_state state;
+	bool is_join;
+	bool reset_by_us;
+	uint8_t reset_reason;      /* RESET_*, ours or the peer's */
+	uint64_t bytes_sent, bytes_received;   /* payload, retransmissions not counted */
+	uint32_t retransmissions;
+	nsec_t srtt;
+	uint32_t cwnd;             /* bytes */
+};
+
+struct conn_info {
+	enum conn_state state;
+	enum conn_end end;
+	enum conn_mode mode;
+	enum fallback_reason fallback;
+	uint8_t version;
+	bool checksum;             /* in use */
+	bool peer_closed;          /* end of the peer's stream was read */
+	bool fully_established;    /* F8 done: joins are allowed */
+	uint64_t written, read;    /* bytes over the application's side */
+	unsigned int subflow_count;
+	struct subflow_info subflows[ENDPOINT_SUBFLOWS];
+};
+
+void conn_info(const struct conn *conn, struct conn_info *info);
+
+/* Cheap looks at single facts of conn_info, for the application's inner loop. */
+enum conn_state conn_state(const struct conn *conn);
+bool conn_peer_closed(const struct conn *conn);
+size_t conn_readable(const struct conn *conn);
+size_t conn_writable(const struct conn *conn);
+
+#endif
