@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dir.h - the two directions of a path and the two ends of a connection.
+ */
+#ifndef MBTEST_DIR_H
+#define MBTEST_DIR_H
+
+enum dir {
+	TO_SERVER,
+	TO_CLIENT,
+	DIRS,
+};
+
+enum end {
+	CLIENT,
+	SERVER,
+	ENDS,
+};
+
+static inline enum dir dir_opposite(enum dir dir)
+{
+	return dir == TO_SERVER ? TO_CLIENT : TO_SERVER;
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * judge.h - from the two taps and the application's bytes alone: what happened, and was it right?
+ *
+ * The judge never looks inside the stack under test. It rebuilds each host's view of the
+ * connection from the packets at that host's tap (probe/analyze), names the outcome, and runs one
+ * predicate per rule of the table in rules.h over both views. It knows no box and no endpoint.
+ */
+#ifndef MBTEST_JUDGE_JUDGE_H
+#define MBTEST_JUDGE_JUDGE_H
+
+#include "mbtest/dir.h"
+#include "mbtest/judge/rules.h"
+#include "mbtest/stream.h"
+#include "probe/base/nsec.h"
+#include "probe/wire/capture.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* In the order of contract.md: the first that matches is the outcome. */
+enum outcome {
+	OUTCOME_CORRUPT,
+	OUTCOME_STALLED,
+	OUTCOME_RESET,
+	OUTCOME_REFUSED,
+	OUTCOME_INFINITE,
+	OUTCOME_TCP,
+	OUTCOME_FALLBACK,
+	OUTCOME_SUBFLOW_CLOSED,
+	OUTCOME_MPTCP,
+	OUTCOME_COUNT,
+};
+
+const char *outcome_text(enum outcome outcome);
+bool outcome_find(const char *name, enum outcome *outcome);
+
+/* What the application at one end saw. received is borrowed. */
+struct app_view {
+	bool opened;              /* connect or accept succeeded */
+	bool failed;              /* an error after opening, or the refusal before */
+	bool ended;               /* read the end of the peer's stream */
+	bool finished;            /* everything done and closed without error */
+	const char *error;        /* NULL, or what the error was ("connection reset") */
+	const uint8_t *received;
+	uint64_t received_length;
+	nsec_t last_progress;     /* time of the last byte read or written */
+};
+
+struct judge_input {
+	const struct capture *tap[ENDS];   /* records carry path and outgoing, times share a clock */
+	struct app_view app[ENDS];
+	struct stream_plan stream[ENDS];   /* by sender */
+	const struct stream_edit *edits;
+	size_t edit_count;
+	bool speaks_mptcp[ENDS];           /* what the stacks were configured for */
+	uint8_t version;                   /* offered by the client */
+	bool checksum;                     /* either end wants checksums */
+	unsigned int subflows;             /* meant to exist, the first included */
+	bool is_ours[ENDS];                /* our endpoint: O rows bind it */
+	nsec_t now;                        /* end of the run */
+	bool timed_out;                    /* the deadline came */
+};
+
+struct rule_finding {
+	enum rule_state state;    /* of both ends together: broken over held over not exercised */
+	enum end end;             /* whose behaviour (for broken and held) */
+	uint32_t packet;          /* broken: record number, 1 first, in that end's tap */
+	char why[120];            /* broken: what was done instead */
+};
+
+struct judgement {
+	enum outcome outcome;
+	bool intact;
+	enum damage damage;
+	bool second_carried;      /* every subflow beyond the first that opened carried data */
+	unsigned int subflows_opened;
+	struct rule_finding rules[RULE_COUNT];
+	char why[240];            /* one sentence: the evidence for the outcome */
+};
+
+void judge(const struct judge_input *input, struct judgement *judgement);
+
+#endif

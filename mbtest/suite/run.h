@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run.h - running one scenario between two stacks, and what came of it. Stacks are our endpoint
+ * or the host's kernel; with a kernel the run is on the real clock, in namespaces of its own.
+ */
+#ifndef MBTEST_SUITE_RUN_H
+#define MBTEST_SUITE_RUN_H
+
+#include "mbtest/judge/judge.h"
+#include "mbtest/suite/scenario.h"
+#include "probe/base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum stack_kind {
+	STACK_SIM,
+	STACK_KERNEL,
+};
+
+struct stack {
+	enum stack_kind kind;
+	char name[32];        /* as typed: "sim", "kernel" */
+	uint64_t faults;      /* of our endpoint */
+};
+
+struct run_config {
+	struct stack stack[ENDS];
+	uint64_t seed;
+	uint64_t bytes;             /* 0: 64 KiB virtual, 1 MiB real */
+	nsec_t deadline;            /* 0: 120 s virtual, 20 s real */
+	bool hash;
+	void (*log)(void *self, const char *line);   /* NULL: no text log */
+	void *log_self;
+};
+
+enum { RESULT_RULES = 16 };
+
+struct rule_report {
+	uint8_t rule;               /* index in the rule table */
+	uint8_t end;                /* whose */
+	uint32_t packet;            /* number in that end's tap, 1 first */
+	char why[120];
+};
+
+/* Plain data, so that a worker can send it through a pipe. */
+struct result {
+	uint32_t index;             /* of the scenario in its run */
+	enum outcome outcome;
+	bool intact, pass, exercised;
+	enum damage damage;
+	unsigned int subflows_opened;
+	bool second_carried;
+	struct rule_report broken[RESULT_RULES], differs[RESULT_RULES];
+	unsigned int broken_count, differs_count;
+	uint64_t rules_exercised[2];   /* bit set over rule indices */
+	uint64_t box_hits;
+	uint64_t bytes;
+	nsec_t elapsed;
+	uint64_t hash;              /* 0 on the real clock */
+	uint64_t seed;
+	char why[240];
+};
+
+/* The run's captures, kept for --keep; capture_fini them. */
+struct run_taps {
+	struct capture tap[ENDS];
+};
+
+/*
+ * Run one scenario. False when it could not be run at all (a sentence), never for what stacks do.
+ * taps may be NULL.
+ */
+bool run_scenario(const struct scenario *scenario, const struct run_config *config,
+	struct result *result, struct run_taps *taps, struct err *err);
+
+/* Fill pass, exercised, broken, differs and why from a judgement and the expectation. */
+void result_settle(struct result *result, const struct scenario *scenario,
+	const struct run_config *config, const struct judgement *judgement);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * scenario.h - one scenario, expanded: paths with their elements, who sends what, and what must
+ * come of it by the rules. Suites in Lua produce these (lua/bind_suite.c); runners (run.h) take
+ * them. Plain data; all memory belongs to the suite that made it.
+ */
+#ifndef MBTEST_SUITE_SCENARIO_H
+#define MBTEST_SUITE_SCENARIO_H
+
+#include "mbtest/box.h"
+#include "mbtest/judge/judge.h"
+#include "mbtest/net/net.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	SCENARIO_ELEMENTS = 16,   /* on one path */
+	SCENARIO_ARGS     = 16,   /* of one box */
+	SCENARIO_RULES    = 8,
+};
+
+enum element_kind {
+	ELEMENT_LINK,
+	ELEMENT_HOP,
+	ELEMENT_BOX,
+};
+
+struct element {
+	enum element_kind kind;
+	struct link_plan link[DIRS];         /* ELEMENT_LINK */
+	struct hop_plan hop;                 /* ELEMENT_HOP */
+	const char *box;                     /* ELEMENT_BOX: name, ... */
+	const struct box_type *type;         /* ... C or Lua type, ... */
+	struct box_arg args[SCENARIO_ARGS];  /* ... and arguments */
+	unsigned int arg_count;
+};
+
+struct path_plan {
+	struct element elements[SCENARIO_ELEMENTS];
+	unsigned int element_count;
+};
+
+/* Who sends the data. */
+enum sender {
+	SENDER_CLIENT,
+	SENDER_SERVER,
+	SENDER_BOTH,
+};
+
+struct scenario {
+	const char *suite;
+	const char *name;           /* without version, checksum and family */
+	const char *help;           /* one sentence, with the source of the expectation */
+	uint8_t version;            /* MPTCP version offered: 0 or 1 */
+	bool checksum;
+	uint8_t family;             /* 4 or 6 */
+	unsigned int subflows;      /* meant to exist: 1 or 2 */
+	bool second_carries;        /* the second subflow must carry data */
+	enum sender sender;
+	struct path_plan paths[NET_PATHS];
+	unsigned int path_count;
+	/* where the interference is, for the report */
+	unsigned int path;          /* 1 first */
+	const char *direction;      /* "to-server", "to-client", "both" */
+	/* what must come of it */
+	unsigned int expected;      /* set of 1 << enum outcome */
+	bool expect_intact;
+	bool expect_damage_box;
+	unsigned int rules[SCENARIO_RULES];   /* indices that it must exercise */
+	unsigned int rule_count;
+	bool needs_box;             /* every box must have acted */
+	bool long_mapping;          /* live: keep the kernel's default gso_max_segs */
+	/* the application */
+	uint64_t bytes;             /* 0: the run's default */
+	const char *marker;         /* text overlaying the stream, or NULL */
+	uint64_t marker_offset;
+	nsec_t pause_ns;            /* between the first chunk and the rest; 0: no pause */
+	uint64_t first_chunk;       /* bytes written before the pause */
+	nsec_t deadline;            /* 0: the run's default */
+	void *lua;                  /* Lua boxes of this scenario, opaque here */
+};
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/wire/checksum.h"
+
+#include "probe/base/bytes.h"
+#include "probe/wire/addr.h"
+
+#include <string.h>
+
+static uint64_t load64(const uint8_t *in)
+{
+	uint64_t word;
+
+	memcpy(&word, in, sizeof(word));
+	return word;
+}
+
+/* One step of a 64-bit ones' complement sum: the carry comes back in (RFC 1071 2.C). */
+static uint64_t add_carry(uint64_t sum, uint64_t word)
+{
+	sum += word;
+	return sum + (sum < word);
+}
+
+/*
+ * Words are summed in the machine's own order and the result is swapped once (RFC 1071 2.B); two
+ * chains, because each addition waits for the carry of the one before.
+ */
+uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length)
+{
+	const uint8_t *in = bytes;
+	uint64_t even = 0, odd = 0, word;
+	uint32_t half;
+
+	for (; length >= 32; length -= 32, in += 32) {
+		even = add_carry(add_carry(even, load64(in)), load64(in + 8));
+		odd = add_carry(add_carry(odd, load64(in + 16)), load64(in + 24));
+	}
+	for (; length >= 8; length -= 8, in += 8)
+		even = add_carry(even, load64(in));
+	if (length >= 4) {
+		memcpy(&half, in, sizeof(half));
+		odd = add_carry(odd, half);
+		length -= 4;
+		in += 4;
+	}
+	word = 0;
+	memcpy(&word, in, length);
+	even = add_carry(add_carry(even, odd), word);
+
+	even = (even & UINT32_MAX) + (even >> 32);
+	half = (uint32_t)((even & UINT32_MAX) + (even >> 32));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	half = __builtin_bswap32(half);
+#endif
+	return sum + half;
+}
+
+uint16_t checksum_fold(uint64_t sum)
+{
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+uint16_t checksum_swap(uint16_t folded)
+{
+	return (uint16_t)(folded << 8 | folded >> 8);
+}
+
+uint16_t checksum_adjust(uint16_t field, uint16_t old, uint16_t new_)
+{
+	uint32_t sum = (uint32_t)(uint16_t)~field + (uint16_t)~old + new_;
+
+	return checksum_finish(sum);
+}
+
+uint64_t checksum_pseudo(const struct addr *src, const struct addr *dst, uint8_t protocol,
+	uint32_t length)
+{
+	uint64_t sum = (uint64_t)protocol + length;
+
+	sum = checksum_add(sum, src->bytes, addr_len(src));
+	return checksum_add(sum, dst->bytes, addr_len(dst));
+}
+
+uint64_t checksum_dss(uint64_t dsn, uint32_t ssn, uint16_t length)
+{
+	return (dsn >> 32) + (dsn & UINT32_MAX) + ssn + length;
+}
