@@ -86,7 +86,7 @@ struct mp_add_addr {
 
 struct mp_remove_addr {
 	uint8_t count;
-	uint8_t ids[36];
+	uint8_t ids[TCPOPT_SPACE - 3];
 };
 
 struct mp_prio {
@@ -95,15 +95,15 @@ struct mp_prio {
 };
 
 struct mp_tcprst {
-	bool transient;
-	uint8_t flags;   /* U, V, W, T as received */
+	bool transient;  /* T */
+	uint8_t flags;   /* U, V, W, T as received; mptcp_emit takes T from transient */
 	uint8_t reason;
 };
 
 struct mptcp_opt {
 	enum mptcp_subtype subtype;
 	uint8_t length;              /* on the wire, as received; ignored by mptcp_emit */
-	uint8_t reserved;            /* low nibble of byte 2 where it has no meaning, as received */
+	uint16_t reserved;           /* bits of bytes 2 and 3 without a meaning there, as received */
 	union {
 		struct mp_capable capable;
 		struct mp_join join;

@@ -8,6 +8,8 @@
  * checksums, incrementally: what was wrong before an edit stays wrong by the same amount.
  * Covers IPv4 (RFC 791), IPv6 with extension headers (RFC 8200), TCP, UDP, ICMP, ICMPv6.
  * What the TCP options mean is tcpopt.h and mptcp.h; fields by name are field.h.
+ * A fragment's transport checksum is adjusted by edits but never computed: it covers bytes that
+ * are elsewhere.
  */
 #ifndef PROBE_WIRE_PACKET_H
 #define PROBE_WIRE_PACKET_H
@@ -102,7 +104,7 @@ bool packet_copy(struct packet *to, const struct packet *from);
 /* Set the bytes of a packet and parse them; false only when they do not fit the capacity. */
 bool packet_set(struct packet *packet, const void *bytes, size_t length);
 
-/* (Re)derive form, fault and offsets from the bytes. Returns form. */
+/* (Re)derive form, fault and offsets from the bytes, forgetting unsettled edits. Returns form. */
 enum packet_form packet_parse(struct packet *packet);
 
 /* A sentence for a fault, e.g. "TCP header cut". */
@@ -194,6 +196,19 @@ void packet_socknames(const struct packet *packet, struct sockname *src, struct 
 bool packet_ip_checksum_ok(const struct packet *packet);
 bool packet_l4_checksum_ok(const struct packet *packet);
 
+/*
+ * Offset of the transport checksum (TCP, UDP, ICMP) from the packet's first byte; 0 when the form
+ * has none. Writing there is no edit of what the checksum covers.
+ */
+uint32_t packet_checksum_offset(const struct packet *packet);
+
+/* Offset of the first byte the transport checksum no longer covers (a UDP length may be short). */
+uint32_t packet_covered_end(const struct packet *packet);
+
+/* What a sender would put into the checksum fields; the form must have one, IPv6 gives 0. */
+uint16_t packet_l4_checksum(const struct packet *packet);
+uint16_t packet_ip_checksum(const struct packet *packet);
+
 /* ---- building ---- */
 
 /*
@@ -211,7 +226,10 @@ struct tcp_header {
 };
 void packet_init_tcp(struct packet *packet, const struct tcp_header *header);
 
-/* Room for length payload bytes at the end; returns where to write them. NULL when full. */
+/*
+ * Room for length payload bytes at the end; returns where to write them. NULL when full. For
+ * construction: the transport checksum will be computed in full.
+ */
 uint8_t *packet_append_payload(struct packet *packet, uint32_t length);
 
 /* ---- editing; offsets count from the packet's first byte ---- */
@@ -229,6 +247,9 @@ void packet_write32(struct packet *packet, uint32_t offset, uint32_t value);
  */
 bool packet_open_gap(struct packet *packet, uint32_t offset, uint32_t length, bool for_options);
 void packet_close_gap(struct packet *packet, uint32_t offset, uint32_t length);
+
+/* All lengths and checksums are to be computed in full by the next packet_finish. */
+void packet_mark_stale(struct packet *packet);
 
 /*
  * Settle what edits left open: IP total/payload length, TCP data offset (from payload - l4), UDP

@@ -68,11 +68,14 @@ static void account(struct packet *packet, uint32_t offset, uint32_t length, boo
 {
 	const uint8_t *bytes = packet_data(packet);
 	struct span span = { offset, offset + length };
-	uint32_t at = packet_checksum_offset(packet);
+	uint32_t at;
 	uint64_t sum;
 
+	if (packet->ip_stale && packet->l4_stale)
+		return;
 	if (offset < packet->l4)
 		account_ip(packet, bytes, span, negative);
+	at = packet_checksum_offset(packet);
 	if (at == 0 || span.end <= packet->l4)
 		return;
 	sum = (uint64_t)sum_within(bytes, span, packet->l4, at, packet->l4) +
@@ -121,12 +124,12 @@ static void account_move(struct packet *packet, uint32_t offset, uint32_t length
 	struct span tail;
 	uint16_t folded;
 
-	if (at == 0)
-		return;
-	if (offset < at + 2)
-		packet->l4_stale = true;
 	tail.first = offset;
 	tail.end = packet_covered_end(packet);
+	if (offset < at + 2)
+		packet->l4_stale = true;
+	if (at == 0 || packet->l4_stale || offset > tail.end)
+		return;
 	if (length % 2 != 0 && tail.first < tail.end) {
 		folded = sum_within(packet_data(packet), tail, packet->l4, tail.end, packet->l4);
 		packet->l4_delta = fold_plus(packet->l4_delta, folded, true);
@@ -203,4 +206,149 @@ void packet_close_gap(struct packet *packet, uint32_t offset, uint32_t length)
 	move_offset(&packet->payload, offset < packet->payload, 0 - length);
 	packet->end -= length;
 	packet->lengths_stale = true;
+}
+
+/* ---- building and settling ---- */
+
+void packet_init_tcp(struct packet *packet, const struct tcp_header *header)
+{
+	bool is_v6 = header->dst.addr.version == 6;
+	uint32_t l4 = is_v6 ? 40 : 20;
+	uint8_t *ip, *tcp;
+
+	assert(packet->capacity >= PACKET_HEADROOM + l4 + 20);
+	assert(header->src.addr.version == header->dst.addr.version);
+	packet->start = PACKET_HEADROOM;
+	packet->length = l4 + 20;
+	ip = packet_bytes(packet);
+	tcp = ip + l4;
+	memset(ip, 0, packet->length);
+	if (is_v6) {
+		put_be32(ip, 6u << 28 | (header->flow_label & 0xfffff));
+		put_be16(ip + 4, 20);
+		ip[6] = PROTOCOL_TCP;
+		ip[7] = header->ttl != 0 ? header->ttl : 64;
+		memcpy(ip + 8, header->src.addr.bytes, 16);
+		memcpy(ip + 24, header->dst.addr.bytes, 16);
+	} else {
+		ip[0] = 0x45;
+		put_be16(ip + 2, 40);
+		put_be16(ip + 4, header->ip_id);
+		ip[6] = 0x40;
+		ip[8] = header->ttl != 0 ? header->ttl : 64;
+		ip[9] = PROTOCOL_TCP;
+		memcpy(ip + 12, header->src.addr.bytes, 4);
+		memcpy(ip + 16, header->dst.addr.bytes, 4);
+	}
+	put_be16(tcp, header->src.port);
+	put_be16(tcp + 2, header->dst.port);
+	put_be32(tcp + 4, header->seq);
+	put_be32(tcp + 8, header->ack);
+	put_be16(tcp + 12, (uint16_t)(5u << 12 | (header->flags & 0xfffu)));
+	put_be16(tcp + 14, header->window);
+	put_be16(tcp + 18, header->urgent);
+	packet_parse(packet);
+	packet_mark_stale(packet);
+}
+
+uint8_t *packet_append_payload(struct packet *packet, uint32_t length)
+{
+	uint32_t offset = packet->end;
+
+	packet->l4_stale = true;
+	if (!packet_open_gap(packet, offset, length, false))
+		return NULL;
+	return packet_bytes(packet) + offset;
+}
+
+void packet_mark_stale(struct packet *packet)
+{
+	packet->ip_stale = packet->l4_stale = packet->lengths_stale = true;
+}
+
+static void write8(struct packet *packet, uint32_t offset, uint32_t value)
+{
+	uint8_t byte = (uint8_t)value;
+
+	if (packet_data(packet)[offset] != byte)
+		packet_write(packet, offset, &byte, 1);
+}
+
+static void settle_lengths(struct packet *packet)
+{
+	const uint8_t *bytes = packet_data(packet);
+
+	if (!packet->lengths_stale)
+		return;
+	packet->lengths_stale = false;
+	if (packet->version == 4) {
+		write8(packet, 0, 4u << 4 | packet->l4 / 4);
+		packet_write16(packet, 2, (uint16_t)packet->end);
+	} else {
+		packet_write16(packet, 4, (uint16_t)(packet->end - 40));
+	}
+	if (packet->form == PACKET_TCP)
+		write8(packet, packet->l4 + 12,
+			(packet->payload - packet->l4) / 4 << 4 | (bytes[packet->l4 + 12] & 15u));
+	if (packet->form == PACKET_UDP && packet->l4_stale && !packet->is_fragment)
+		packet_write16(packet, packet->l4 + 4, (uint16_t)(packet->end - packet->l4));
+}
+
+/* Apply a change of the covered data to a checksum field; 0 and 0xffff are both no change. */
+static uint16_t adjusted(const uint8_t *field, uint32_t delta)
+{
+	uint16_t value = get_be16(field);
+
+	if (delta % UINT16_MAX == 0)
+		return value;
+	return checksum_finish((uint64_t)(uint16_t)~value + delta);
+}
+
+static void settle_ip(struct packet *packet)
+{
+	uint8_t *field = packet_bytes(packet) + 10;
+
+	if (packet->version == 4)
+		put_be16(field,
+			packet->ip_stale ? packet_ip_checksum(packet) : adjusted(field, packet->ip_delta));
+	packet->ip_delta = 0;
+	packet->ip_stale = false;
+}
+
+static void settle_l4(struct packet *packet)
+{
+	uint32_t at = packet_checksum_offset(packet);
+	uint8_t *field = packet_bytes(packet) + at;
+	uint16_t value;
+
+	/* The checksum of a fragmented packet covers bytes that are not here. */
+	if (at == 0 || (packet->l4_stale && packet->is_fragment))
+		return;
+	if (packet->l4_stale) {
+		value = packet_l4_checksum(packet);
+	} else {
+		value = adjusted(field, packet->l4_delta);
+		if (packet->form == PACKET_UDP)
+			value = get_be16(field) == 0 ? 0 : value == 0 ? UINT16_MAX : value;
+	}
+	put_be16(field, value);
+}
+
+void packet_finish_lengths(struct packet *packet)
+{
+	if (packet->form == PACKET_MALFORMED)
+		return;
+	settle_lengths(packet);
+	settle_ip(packet);
+	packet->l4_delta = 0;
+	packet->l4_stale = false;
+}
+
+void packet_finish(struct packet *packet)
+{
+	if (packet->form == PACKET_MALFORMED)
+		return;
+	settle_lengths(packet);
+	settle_l4(packet);
+	packet_finish_lengths(packet);
 }

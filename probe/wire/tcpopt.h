@@ -3,8 +3,8 @@
  * tcpopt.h - TCP options of a parsed TCP packet, in order, unknown ones included (RFC 9293 3.1).
  *
  * An option is a view: kind, length and offset. Edits keep the header a multiple of four bytes
- * (padding with EOL, removing what padding is no longer needed) and leave lengths and checksums to
- * packet_finish. Edits end the validity of every view taken before.
+ * (padding with EOL, dropping NOPs and EOLs at the end that fill a word and more) and leave lengths
+ * and checksums to packet_finish. Edits end the validity of every view taken before.
  */
 #ifndef PROBE_WIRE_TCPOPT_H
 #define PROBE_WIRE_TCPOPT_H
@@ -55,13 +55,13 @@ bool tcpopt_malformed(const struct packet *packet);
 /* First option of a kind (EOL and NOP included). */
 bool tcpopt_find(const struct packet *packet, uint8_t kind, struct tcpopt *opt);
 
-/* Bytes still free for options before the 40-byte limit; trailing padding counts as free. */
+/* Bytes still free for options before the 40-byte limit; padding behind an EOL counts as free. */
 uint32_t tcpopt_room(const struct packet *packet);
 
 /*
- * Append raw options to a packet under construction or after the last option before the padding;
- * pad to a multiple of four with NOP first when align is set (Linux style: 2 NOPs before 10 bytes).
- * False when there is no room; the packet is then unchanged.
+ * Append raw options, NOPs the caller wants included, behind the last option; what an EOL begins is
+ * padding and gives way. The header is padded to a multiple of four with EOL again, which the next
+ * append reuses. False when there is no room or the list is malformed; the packet is then unchanged.
  */
 bool tcpopt_append(struct packet *packet, const void *bytes, uint32_t length);
 
