@@ -32,12 +32,12 @@ struct element {
 	struct hop_plan hop;                 /* ELEMENT_HOP */
 	const char *box;                     /* ELEMENT_BOX: name, ... */
 	const struct box_type *type;         /* ... C or Lua type, ... */
-	struct box_arg args[SCENARIO_ARGS];  /* ... and arguments */
+	const struct box_arg *args;          /* ... and arguments */
 	unsigned int arg_count;
 };
 
 struct path_plan {
-	struct element elements[SCENARIO_ELEMENTS];
+	const struct element *elements;
 	unsigned int element_count;
 };
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * build.h - from a scenario to what a run is made of: the network between the ends, the plans of
+ * both applications, and afterwards the judge's verdict. The simulated and the live runner share
+ * these; only the clock and what stands at the edges differ.
+ */
+#ifndef MBTEST_SUITE_BUILD_H
+#define MBTEST_SUITE_BUILD_H
+
+#include "mbtest/net/net.h"
+#include "mbtest/suite/app.h"
+#include "mbtest/suite/run.h"
+#include "mbtest/suite/scenario.h"
+#include "probe/base/err.h"
+#include "probe/endpoint/endpoint.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the run does at each end. config is of use only where our endpoint stands. */
+struct scenario_ends {
+	struct app_plan plan[ENDS];
+	struct endpoint_config config[ENDS];
+};
+
+/* Whether a stack of this run is not our endpoint, so that the run is on the real clock. */
+bool run_is_live(const struct run_config *run);
+
+/* Bytes each sending end sends, and the moment the run is given up: defaults by the clock. */
+uint64_t scenario_bytes(const struct scenario *scenario, const struct run_config *run);
+nsec_t scenario_deadline(const struct scenario *scenario, const struct run_config *run);
+
+/*
+ * Configuration of the network for this run: clock, seed, taps on, hash and log as asked
+ * (the hash on the virtual clock only).
+ */
+void scenario_net_config(const struct run_config *run, struct net_config *config);
+
+/*
+ * Paths with their links (the default one, next to the client, where a path names none), hops and
+ * boxes, added to a new network.
+ */
+bool scenario_build(struct net *net, const struct scenario *scenario, struct err *err);
+
+/*
+ * Plans of both applications by the address plan of net.h, and configurations of our endpoint:
+ * versions and checksum as the scenario says, joining from path 2 on where it has two subflows.
+ */
+void scenario_apps(const struct scenario *scenario, const struct run_config *run,
+	struct scenario_ends *ends);
+
+/* The generator of one end's endpoint. */
+struct rng scenario_rng(const struct run_config *run, enum end end);
+
+/*
+ * Judge a finished run and fill result: outcome to why, hits, bytes, hash, elapsed. now is the end
+ * of the run, timed_out whether the deadline came (or nothing was left to happen) before both
+ * applications were done.
+ */
+void run_judge(const struct scenario *scenario, const struct run_config *run,
+	const struct scenario_ends *ends, const struct net *net,
+	const struct app_view view[static ENDS], nsec_t elapsed, bool timed_out,
+	struct result *result);
+
+/* Our endpoint at both ends on the virtual clock (run_sim.c). */
+bool run_sim(const struct scenario *scenario, const struct run_config *run, struct result *result,
+	struct run_taps *taps, struct err *err);
+
+#endif
