@@ -1,76 +1,171 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# mbkit: everything is built under build/; sources, boxes and tests are found by name.
+# mbkit: everything is built under build/; sources, boxes, Lua files and tests are found by name.
+#
+#   make            the programs, release             make run     install, build, show
+#   make check      install, build, all tests         make bench   measure, bench.json
+#   make fuzz       FUZZ_SECONDS=30 a target          make lint    clang-format, clang-tidy
+#   make doc        regenerate doc/catalogue.md       make install DESTDIR= PREFIX=
+#
+# Variables: V=1 shows the commands; B is the build directory of one variant, with its own OPT,
+# SANITIZE and WERROR; CFLAGS and LDLIBS are added to ours.
 
-VERSION := 0.1.0
-CC      ?= gcc
-V       ?= 0
-Q       := $(if $(filter 0,$(V)),@,)
-
-# B is the build directory of one variant: build (release) or build/asan (sanitizers).
+VERSION  := 0.1.0
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
+V        ?= 0
+Q        := $(if $(filter 0,$(V)),@,)
 B        ?= build
 SANITIZE ?=
 WERROR   ?=
 OPT      ?= -O2 -g
+PREFIX   ?= /usr/local
+PYTHON   ?= /usr/bin/python3
 PKGS     := libpcap lua5.4 libcrypto jansson
+FUZZ_SECONDS ?= 30
+PYTEST_ARGS  ?=
 
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. -I$(B) -DMBKIT_VERSION='"$(VERSION)"' \
-	-Wall -Wextra -Wshadow -Wconversion $(WERROR) $(OPT) $(SANITIZE) \
-	$(shell pkg-config --cflags lua5.4) $(CFLAGS)
-LDLIBS_ALL = $(SANITIZE) $(shell pkg-config --libs $(PKGS)) -lm $(LDLIBS)
+ASAN_ARGS := B=build/asan OPT="-O1 -g -fno-omit-frame-pointer" \
+	SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" WERROR=-Werror
+FUZZ_ARGS := B=build/fuzz CC=clang OPT="-O1 -g" \
+	SANITIZE="-fsanitize=fuzzer-no-link,address" FUZZ_LINK=-fsanitize=fuzzer
 
-ROOMS    := probe/base probe/wire probe/io probe/endpoint probe/analyze mbtest mbtest/net \
-	mbtest/box mbtest/judge mbtest/suite lua
+# Asked once, and only when something is compiled: make run installs pkg-config first.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+CFLAGS_STD := -std=c11 -D_GNU_SOURCE -I. -DMBKIT_VERSION='"$(VERSION)"' \
+	-Wall -Wextra -Wshadow -Wconversion
+CFLAGS_ALL = $(CFLAGS_STD) $(OPT) $(SANITIZE) $(PKG_CFLAGS) $(CFLAGS)
+LINK       = $(CC) $(OPT) $(SANITIZE)
+LIBS       = $(B)/libmbkit.a $(PKG_LIBS) -lm $(LDLIBS)
+
+ROOMS    := probe probe/base probe/wire probe/io probe/endpoint probe/analyze tracebox \
+	mbtest mbtest/net mbtest/box mbtest/judge mbtest/suite lua
 SOURCES  := $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(ROOMS))))
+MAINS    := $(wildcard probe/main.c tracebox/main.c mbtest/main.c)
+PROGRAMS := $(MAINS:%/main.c=$(B)/%)
+PROGRAMS := $(PROGRAMS:$(B)/probe=$(B)/mpprobe)
 BOXES    := $(basename $(notdir $(wildcard mbtest/box/*.c)))
 LUA      := $(wildcard lua/*.lua lua/box/*.lua lua/suites/*.lua)
 OBJECTS  := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/box_list.o $(B)/obj/lua_files.o
-PROGRAMS := $(foreach p,$(wildcard mbtest/main.c tracebox/main.c probe/main.c),$(B)/$(if \
-	$(filter probe/main.c,$p),mpprobe,$(patsubst %/main.c,%,$p)))
 UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
+C_FILES   = $(wildcard $(addsuffix /*.[ch],$(ROOMS)) tests/*/*.[ch])
 
-.PHONY: all run check bench fuzz lint install deb clean units
+# A make of our own inside a recipe: side by side unless the caller said how.
+SUBMAKE   = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
+
+.PHONY: all units fuzzers benches run check bench fuzz lint doc install clean FORCE
+.SECONDARY:
 all: $(PROGRAMS)
 units: $(UNITS)
+fuzzers: $(FUZZERS)
+benches: $(BENCHES)
 
-run check: ; @echo "not yet"
+# ---- what a person types ----
+
+run:
+	$(Q)sh scripts/install.sh build
+	$(Q)$(SUBMAKE) all
+	$(Q)build/mbtest run classic
+
+check:
+	$(Q)sh scripts/install.sh build check
+	$(Q)$(SUBMAKE) $(ASAN_ARGS) all units fuzzers
+	$(Q)$(SUBMAKE) WERROR=-Werror all
+	$(Q)MBKIT_BUILD=build/asan $(PYTHON) -m pytest tests -n auto --dist loadgroup $(PYTEST_ARGS)
+
+bench:
+	$(Q)sh scripts/install.sh build
+	$(Q)$(SUBMAKE) all benches
+	$(Q)$(PYTHON) scripts/bench.py --out bench.json
+
+fuzz:
+	$(Q)sh scripts/install.sh build fuzz
+	$(Q)$(SUBMAKE) $(FUZZ_ARGS) fuzzers
+	$(Q)sh scripts/fuzz.sh build/fuzz/fuzz $(FUZZ_SECONDS)
+
+lint:
+	$(Q)sh scripts/install.sh build lint
+	$(Q)$(SUBMAKE) build/box_list.c
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(Q)printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P "$$(nproc)" -n 4 sh -c \
+		'clang-tidy --quiet "$$@" -- $(subst ','\'',$(CFLAGS_STD)) $(PKG_CFLAGS) 2>&1 | \
+		sed "/warnings generated\.$$/d" | { ! grep .; }' lint
+
+doc: all
+	$(Q)sh scripts/catalogue.sh build/mbtest > doc/catalogue.md
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(wildcard doc/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	for file in $(LUA); do \
+		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/mbkit/$$file || exit; done
+
+clean:
+	rm -rf build bench.json
+
+# ---- programs ----
 
 $(B)/mbtest: $(B)/obj/mbtest/main.o
 $(B)/tracebox: $(B)/obj/tracebox/main.o
 $(B)/mpprobe: $(B)/obj/probe/main.o
 $(PROGRAMS): $(B)/libmbkit.a
 	@echo "  LINK  $@"
-	$(Q)$(CC) -o $@ $(filter %.o,$^) $(B)/libmbkit.a $(LDLIBS_ALL)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
 
-$(B)/libmbkit.a: $(OBJECTS)
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/unit.o $(B)/libmbkit.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
+
+# A fuzz target is driven by the fuzzer's own main (make fuzz) or by driver.c (everywhere else).
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(if $(FUZZ_LINK),,$(B)/obj/tests/fuzz/driver.o) \
+		$(B)/libmbkit.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(LINK) $(FUZZ_LINK) -o $@ $(filter %.o,$^) $(LIBS)
+
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libmbkit.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
+
+$(B)/libmbkit.a: $(OBJECTS) $(B)/names
 	@echo "  AR    $@"
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $(OBJECTS)
 
-$(B)/obj/%.o: %.c
+# ---- objects; WERROR is no reason to compile again ----
+
+$(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) $(WERROR) -MMD -MP -c -o $@ $<
 
-$(B)/obj/%.o: $(B)/%.c
+$(B)/obj/%.o: $(B)/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS_ALL) $(WERROR) -MMD -MP -c -o $@ $<
 
 # The list of boxes is the listing of mbtest/box.
-$(B)/box_list.c: scripts/box_list.sh $(wildcard mbtest/box/*.c)
-	@mkdir -p $(@D)
-	$(Q)sh scripts/box_list.sh $(BOXES) > $@
+$(B)/box_list.c: scripts/box_list.sh $(B)/names
+	@echo "  GEN   $@"
+	$(Q)sh $< $(BOXES) > $@.new && mv $@.new $@
 
 # Lua files are embedded, so that a binary runs from anywhere.
-$(B)/lua_files.c: scripts/embed_lua.sh $(LUA)
+$(B)/lua_files.c: scripts/embed_lua.sh $(LUA) $(B)/names
+	@echo "  GEN   $@"
+	$(Q)sh $< $(LUA) > $@.new && mv $@.new $@
+
+# Two stamps that change only when their text does: how things are compiled, and which there are.
+$(B)/flags: STAMP = $(CC) $(CFLAGS_ALL)
+$(B)/names: STAMP = $(SOURCES) $(LUA)
+$(B)/flags $(B)/names: FORCE
 	@mkdir -p $(@D)
-	$(Q)sh scripts/embed_lua.sh $(LUA) > $@
+	@printf '%s\n' $(subst ",\",$(STAMP)) | cmp -s - $@ || \
+		printf '%s\n' $(subst ",\",$(STAMP)) > $@
 
-# One program a unit test file; TEST(name) is found by unit_list.sh.
-$(B)/unit/%: tests/unit/%.c tests/unit/unit.c tests/unit/unit.h $(B)/libmbkit.a
-	@mkdir -p $(@D)
-	@echo "  UNIT  $@"
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< tests/unit/unit.c $(B)/libmbkit.a $(LDLIBS_ALL)
-
-clean:
-	rm -rf build
-
--include $(OBJECTS:.o=.d) $(patsubst %,$(B)/obj/%/main.d,mbtest tracebox probe)
+-include $(wildcard $(addsuffix /*.d,$(addprefix $(B)/obj/,. $(ROOMS) \
+	tests/unit tests/fuzz tests/bench)))

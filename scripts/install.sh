@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# install.sh GROUP... - make sure the Debian packages of these groups are there: build, check (the
+# tests), fuzz, lint. Installs only what is missing; exit 2 with one line to type when it may not.
+set -eu
+
+build='gcc make pkg-config libc6-dev libpcap-dev libnet1-dev liblua5.4-dev libssl-dev
+	libjansson-dev'
+check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark
+	iproute2 nftables binutils git'
+fuzz='clang'
+lint='clang-format clang-tidy'
+
+wanted=
+for group; do
+	case $group in
+	build) wanted="$wanted $build" ;;
+	check) wanted="$wanted $check" ;;
+	fuzz) wanted="$wanted $fuzz" ;;
+	lint) wanted="$wanted $lint" ;;
+	*)
+		echo "install.sh: no group of packages is called $group" >&2
+		exit 2
+		;;
+	esac
+done
+
+if ! command -v dpkg-query >/dev/null; then
+	# Not Debian: what these packages bring cannot be told by their names.
+	command -v pkg-config >/dev/null && pkg-config --exists libpcap lua5.4 libcrypto jansson &&
+		exit 0
+	echo "This is not a Debian system: install what these packages hold, then type make again:" \
+		$wanted >&2
+	exit 2
+fi
+
+missing=
+for package in $wanted; do
+	status=$(dpkg-query -W -f '${db:Status-Status} ' "$package" 2>/dev/null) || status=
+	case " $status" in
+	*' installed '*) ;;
+	*) missing="$missing $package" ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+	echo "Packages are missing; type: sudo apt-get install$missing" >&2
+	exit 2
+fi
+
+echo "installing$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+get() {
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends "$@" \
+		>"$log" 2>&1 </dev/null
+}
+# The package lists may be missing or too old: fetch them only then.
+get install $missing || { get update && get install $missing; } || {
+	cat "$log" >&2
+	echo "install.sh: could not install$missing" >&2
+	exit 2
+}
