@@ -62,6 +62,9 @@ void run_judge(const struct scenario *scenario, const struct run_config *run,
 	const struct app_view view[static ENDS], nsec_t elapsed, bool timed_out,
 	struct result *result);
 
+/* Copy the network's captures for --keep; taps may be NULL. */
+void run_keep_taps(const struct net *net, struct run_taps *taps);
+
 /* Our endpoint at both ends on the virtual clock (run_sim.c). */
 bool run_sim(const struct scenario *scenario, const struct run_config *run, struct result *result,
 	struct run_taps *taps, struct err *err);

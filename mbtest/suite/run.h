@@ -47,7 +47,7 @@ struct rule_report {
 struct result {
 	uint32_t index;             /* of the scenario in its run */
 	enum outcome outcome;
-	bool intact, pass, exercised;
+	bool intact, expect_intact, pass, exercised;
 	enum damage damage;
 	unsigned int subflows_opened;
 	bool second_carried;
@@ -55,6 +55,8 @@ struct result {
 	unsigned int broken_count, differs_count;
 	uint64_t rules_exercised[2];   /* bit set over rule indices */
 	uint64_t box_hits;
+	bool box_idle;                 /* a box of the scenario never acted: idle names it */
+	char idle[64];
 	uint64_t bytes;
 	nsec_t elapsed;
 	uint64_t hash;              /* 0 on the real clock */

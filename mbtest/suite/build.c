@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * build.c - see build.h. What a scenario leaves unsaid is filled in here and nowhere else.
+ */
+#include "mbtest/suite/build.h"
+
+#include "probe/base/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	BYTES_VIRTUAL = 64 * 1024,
+	BYTES_REAL    = 1024 * 1024,
+};
+
+#define DEADLINE_VIRTUAL (120 * NSEC_PER_SEC)
+#define DEADLINE_REAL    (20 * NSEC_PER_SEC)
+
+bool run_is_live(const struct run_config *run)
+{
+	return run->stack[CLIENT].kind != STACK_SIM || run->stack[SERVER].kind != STACK_SIM;
+}
+
+uint64_t scenario_bytes(const struct scenario *scenario, const struct run_config *run)
+{
+	if (run->bytes > 0)
+		return run->bytes;
+	if (scenario->bytes > 0)
+		return scenario->bytes;
+	return run_is_live(run) ? BYTES_REAL : BYTES_VIRTUAL;
+}
+
+nsec_t scenario_deadline(const struct scenario *scenario, const struct run_config *run)
+{
+	if (run->deadline > 0)
+		return run->deadline;
+	if (scenario->deadline > 0)
+		return scenario->deadline;
+	return run_is_live(run) ? DEADLINE_REAL : DEADLINE_VIRTUAL;
+}
+
+void scenario_net_config(const struct run_config *run, struct net_config *config)
+{
+	bool live = run_is_live(run);
+
+	memset(config, 0, sizeof(*config));
+	config->clock = live ? CLOCK_REAL : CLOCK_VIRTUAL;
+	config->seed = run->seed;
+	config->hash = run->hash && !live;
+	config->taps = true;
+	config->text_log = run->log != NULL;
+	config->log = run->log;
+	config->log_self = run->log_self;
+}
+
+static bool path_has_link(const struct path_plan *plan)
+{
+	unsigned int i;
+
+	for (i = 0; i < plan->element_count; i++) {
+		if (plan->elements[i].kind == ELEMENT_LINK)
+			return true;
+	}
+	return false;
+}
+
+static bool build_element(struct net *net, uint16_t path, const struct element *element,
+	struct err *err)
+{
+	switch (element->kind) {
+	case ELEMENT_LINK:
+		net_add_link(net, path, &element->link[TO_SERVER], &element->link[TO_CLIENT]);
+		return true;
+	case ELEMENT_HOP:
+		net_add_hop(net, path, &element->hop);
+		return true;
+	case ELEMENT_BOX:
+		return net_add_box(net, path, element->box, element->type, element->args,
+			element->arg_count, err);
+	}
+	return true;
+}
+
+bool scenario_build(struct net *net, const struct scenario *scenario, struct err *err)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < scenario->path_count; i++) {
+		const struct path_plan *plan = &scenario->paths[i];
+		uint16_t path = net_add_path(net);
+
+		if (!path_has_link(plan)) {
+			struct link_plan link;
+
+			link_plan_default(&link);
+			net_add_link(net, path, &link, &link);
+		}
+		for (k = 0; k < plan->element_count; k++) {
+			if (!build_element(net, path, &plan->elements[k], err))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void plan_stream(const struct scenario *scenario, const struct run_config *run,
+	enum end end, struct stream_plan *plan)
+{
+	bool sends = scenario->sender == SENDER_BOTH ||
+		scenario->sender == (end == CLIENT ? SENDER_CLIENT : SENDER_SERVER);
+
+	plan->sender = end;
+	plan->length = sends ? scenario_bytes(scenario, run) : 0;
+	plan->marker = scenario->marker;
+	plan->marker_offset = scenario->marker_offset;
+}
+
+static void plan_config(const struct scenario *scenario, const struct run_config *run,
+	enum end end, struct endpoint_config *config)
+{
+	endpoint_config_default(config);
+	config->speaks = scenario->version == 0 ? SPEAKS_V0 : SPEAKS_V1;
+	config->checksum = scenario->checksum;
+	config->faults = run->stack[end].faults;
+	config->join_count = 0;
+	if (end == SERVER)
+		return;
+	while (config->join_count + 1 < scenario->subflows && config->join_count < ENDPOINT_JOINS) {
+		config->join[config->join_count] = net_client_addr(
+			(uint16_t)(config->join_count + 1), scenario->family);
+		config->join_count++;
+	}
+}
+
+void scenario_apps(const struct scenario *scenario, const struct run_config *run,
+	struct scenario_ends *ends)
+{
+	struct sockname client = { .addr = net_client_addr(0, scenario->family),
+		.port = NET_CLIENT_PORT };
+	struct sockname server = { .addr = net_server_addr(scenario->family),
+		.port = NET_SERVER_PORT };
+	unsigned int end;
+
+	memset(ends, 0, sizeof(*ends));
+	for (end = 0; end < ENDS; end++) {
+		struct app_plan *plan = &ends->plan[end];
+
+		plan->end = end == CLIENT ? CLIENT : SERVER;
+		plan_stream(scenario, run, plan->end, &plan->sends);
+		plan->first_chunk = scenario->first_chunk;
+		plan->pause_ns = scenario->pause_ns;
+		plan_config(scenario, run, plan->end, &ends->config[end]);
+	}
+	ends->plan[CLIENT].local = client;
+	ends->plan[CLIENT].remote = server;
+	ends->plan[SERVER].local = server;
+	ends->plan[CLIENT].receives = ends->plan[SERVER].sends.length;
+	ends->plan[SERVER].receives = ends->plan[CLIENT].sends.length;
+}
+
+struct rng scenario_rng(const struct run_config *run, enum end end)
+{
+	struct rng rng;
+
+	rng_init(&rng, run->seed);
+	return rng_fork(&rng, end == CLIENT ? "client" : "server");
+}
+
+static void fill_judge(const struct scenario *scenario, const struct run_config *run,
+	const struct scenario_ends *ends, const struct net *net, const struct app_view *view,
+	struct judge_input *input)
+{
+	unsigned int end;
+
+	memset(input, 0, sizeof(*input));
+	for (end = 0; end < ENDS; end++) {
+		input->tap[end] = net_tap(net, (enum end)end);
+		input->app[end] = view[end];
+		input->stream[end] = ends->plan[end].sends;
+		input->speaks_mptcp[end] = true;
+		input->is_ours[end] = run->stack[end].kind == STACK_SIM;
+	}
+	input->edit_count = net_edits(net, &input->edits);
+	input->version = scenario->version;
+	input->checksum = scenario->checksum;
+	input->subflows = scenario->subflows;
+}
+
+/* Whether every box acted; else which did not, as "box strip on path 1". */
+static bool boxes_acted(const struct scenario *scenario, const struct net *net, char *text,
+	size_t size)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < scenario->path_count; i++) {
+		unsigned int box = 0;
+
+		for (k = 0; k < scenario->paths[i].element_count; k++) {
+			const struct element *element = &scenario->paths[i].elements[k];
+
+			if (element->kind != ELEMENT_BOX)
+				continue;
+			if (net_box_hits_at(net, (uint16_t)i, box++) > 0)
+				continue;
+			snprintf(text, size, "box %s on path %u", element->box, i + 1);
+			return false;
+		}
+	}
+	return true;
+}
+
+void run_judge(const struct scenario *scenario, const struct run_config *run,
+	const struct scenario_ends *ends, const struct net *net,
+	const struct app_view view[static ENDS], nsec_t elapsed, bool timed_out,
+	struct result *result)
+{
+	struct judge_input input;
+	struct judgement *judgement = xcalloc(1, sizeof(*judgement));
+
+	fill_judge(scenario, run, ends, net, view, &input);
+	input.now = net_now(net);
+	input.timed_out = timed_out;
+	judge(&input, judgement);
+	memset(result, 0, sizeof(*result));
+	result->box_hits = net_box_hits(net);
+	result->bytes = scenario_bytes(scenario, run);
+	result->elapsed = elapsed;
+	result->seed = run->seed;
+	result->hash = run->hash && !run_is_live(run) ? net_hash(net) : 0;
+	result->box_idle = !boxes_acted(scenario, net, result->idle, sizeof(result->idle));
+	result_settle(result, scenario, run, judgement);
+	free(judgement);
+}
+
+static void copy_capture(struct capture *to, const struct capture *from)
+{
+	capture_init(to);
+	to->records = xmalloc((from->count + 1) * sizeof(*to->records));
+	to->bytes = xmalloc(from->used + 1);
+	if (from->count > 0)
+		memcpy(to->records, from->records, from->count * sizeof(*to->records));
+	if (from->used > 0)
+		memcpy(to->bytes, from->bytes, from->used);
+	to->count = from->count;
+	to->capacity = from->count + 1;
+	to->used = from->used;
+	to->room = from->used + 1;
+}
+
+void run_keep_taps(const struct net *net, struct run_taps *taps)
+{
+	if (taps == NULL)
+		return;
+	copy_capture(&taps->tap[CLIENT], net_tap(net, CLIENT));
+	copy_capture(&taps->tap[SERVER], net_tap(net, SERVER));
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * result.c - from a judgement and the scenario's expectation to pass or fail, and the one sentence
+ * that says why. What passes is defined by the contract of mbkit.result/1 and nowhere else but
+ * here.
+ */
+#include "mbtest/suite/run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void add_report(struct rule_report *list, unsigned int *count, unsigned int rule,
+	const struct rule_finding *finding)
+{
+	struct rule_report *report;
+
+	if (*count == RESULT_RULES)
+		return;
+	report = &list[(*count)++];
+	report->rule = (uint8_t)rule;
+	report->end = (uint8_t)finding->end;
+	report->packet = finding->packet;
+	memcpy(report->why, finding->why, sizeof(report->why));
+}
+
+/* A choice that is a stack's own: MAY and open rows bind our endpoint only. */
+static bool is_free_choice(const struct run_config *config, const struct rule_info *info,
+	enum end end)
+{
+	return config->stack[end].kind != STACK_SIM &&
+		(info->strength == RULE_OPEN || info->strength == RULE_MAY);
+}
+
+static void sort_findings(struct result *result, const struct run_config *config,
+	const struct judgement *judgement)
+{
+	unsigned int i;
+
+	for (i = 0; i < rule_count(); i++) {
+		const struct rule_finding *finding = &judgement->rules[i];
+
+		if (finding->state == RULE_NOT_EXERCISED)
+			continue;
+		result->rules_exercised[i / 64] |= (uint64_t)1 << i % 64;
+		if (finding->state != RULE_BROKEN)
+			continue;
+		if (is_free_choice(config, rule_info(i), finding->end))
+			add_report(result->differs, &result->differs_count, i, finding);
+		else
+			add_report(result->broken, &result->broken_count, i, finding);
+	}
+}
+
+/* Whether box, rules and second subflow did what the scenario is about; else says what did not. */
+static bool was_exercised(const struct result *result, const struct scenario *scenario, char *text,
+	size_t size)
+{
+	unsigned int i;
+
+	if (scenario->needs_box && result->box_idle) {
+		snprintf(text, size, "not exercised: %s never acted", result->idle);
+		return false;
+	}
+	for (i = 0; i < scenario->rule_count; i++) {
+		unsigned int rule = scenario->rules[i];
+
+		if (result->rules_exercised[rule / 64] >> rule % 64 & 1)
+			continue;
+		snprintf(text, size, "not exercised: rule %s was never triggered",
+			rule_info(rule)->name);
+		return false;
+	}
+	if (scenario->second_carries && !(result->subflows_opened > 1 && result->second_carried)) {
+		snprintf(text, size, "not exercised: %s", result->subflows_opened > 1
+			? "the second subflow carried no data" : "no second subflow opened");
+		return false;
+	}
+	return true;
+}
+
+static bool is_expected(const struct result *result, const struct scenario *scenario)
+{
+	return scenario->expected >> result->outcome & 1;
+}
+
+static bool damage_allowed(const struct result *result, const struct scenario *scenario)
+{
+	if (result->damage == DAMAGE_NONE || result->damage == DAMAGE_BOX)
+		return true;
+	/* F28: no rule lets a receiver see it, so what it does to the bytes is not held against it. */
+	return result->outcome == OUTCOME_CORRUPT && is_expected(result, scenario);
+}
+
+/*
+ * Intact as expected of the outcome that came: where the rules allow a reset beside others, a
+ * stream that was reset cannot have come to its end.
+ */
+static bool intact_expected(const struct result *result, const struct scenario *scenario)
+{
+	bool cut = result->outcome == OUTCOME_RESET || result->outcome == OUTCOME_REFUSED ||
+		result->outcome == OUTCOME_CORRUPT;
+
+	return scenario->expect_intact && !(cut && is_expected(result, scenario));
+}
+
+static void explain_failure(struct result *result, const struct scenario *scenario,
+	const struct judgement *judgement)
+{
+	const char *names[ENDS] = { "client", "server" };
+	char *why = result->why;
+	size_t size = sizeof(result->why);
+
+	if (result->broken_count > 0) {
+		const struct rule_report *report = &result->broken[0];
+
+		snprintf(why, size, "%s broken by the %s at packet %u: %s",
+			rule_info(report->rule)->name, names[report->end], report->packet,
+			report->why);
+	} else if (!is_expected(result, scenario)) {
+		snprintf(why, size, "%s is not expected: %s", outcome_text(result->outcome),
+			judgement->why);
+	} else if (!damage_allowed(result, scenario)) {
+		snprintf(why, size, "bytes %s: %s", damage_text(result->damage), judgement->why);
+	} else if (result->intact != result->expect_intact) {
+		snprintf(why, size, "streams %s: %s", result->intact
+			? "intact, against expectation" : "not intact", judgement->why);
+	}
+}
+
+void result_settle(struct result *result, const struct scenario *scenario,
+	const struct run_config *config, const struct judgement *judgement)
+{
+	bool right;
+
+	result->outcome = judgement->outcome;
+	result->intact = judgement->intact;
+	result->damage = judgement->damage;
+	result->subflows_opened = judgement->subflows_opened;
+	result->second_carried = judgement->second_carried;
+	sort_findings(result, config, judgement);
+	snprintf(result->why, sizeof(result->why), "%s", judgement->why);
+	result->expect_intact = intact_expected(result, scenario);
+	right = is_expected(result, scenario) && result->intact == result->expect_intact &&
+		damage_allowed(result, scenario) && result->broken_count == 0;
+	if (!right) {
+		explain_failure(result, scenario, judgement);
+		result->exercised = true;
+		return;
+	}
+	result->exercised = was_exercised(result, scenario, result->why, sizeof(result->why));
+	result->pass = result->exercised;
+}
