@@ -4,7 +4,8 @@
 #   make            the programs, release             make run     install, build, show
 #   make check      install, build, all tests         make bench   measure, bench.json
 #   make fuzz       FUZZ_SECONDS=30 a target          make lint    clang-format, clang-tidy
-#   make doc        regenerate doc/catalogue.md       make install DESTDIR= PREFIX=
+#   make format     clang-format in place             make doc      doc/catalogue.md anew
+#   make install    DESTDIR= PREFIX=/usr/local        make clean
 #
 # Variables: V=1 shows the commands; B is the build directory of one variant, with its own OPT,
 # SANITIZE and WERROR; CFLAGS and LDLIBS are added to ours.
@@ -56,7 +57,7 @@ C_FILES   = $(wildcard $(addsuffix /*.[ch],$(ROOMS)) tests/*/*.[ch])
 # A make of our own inside a recipe: side by side unless the caller said how.
 SUBMAKE   = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all units fuzzers benches run check bench fuzz lint doc install clean FORCE
+.PHONY: all units fuzzers benches run check bench fuzz lint format doc install clean FORCE
 .SECONDARY:
 all: $(PROGRAMS)
 units: $(UNITS)
@@ -93,6 +94,9 @@ lint:
 	$(Q)printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P "$$(nproc)" -n 4 sh -c \
 		'clang-tidy --quiet "$$@" -- $(subst ','\'',$(CFLAGS_STD)) $(PKG_CFLAGS) 2>&1 | \
 		sed "/warnings generated\.$$/d" | { ! grep .; }' lint
+
+format:
+	$(Q)clang-format -i $(C_FILES)
 
 doc: all
 	$(Q)sh scripts/catalogue.sh build/mbtest > doc/catalogue.md

@@ -6,10 +6,12 @@ set -eu
 
 build='gcc make pkg-config libc6-dev libpcap-dev libnet1-dev liblua5.4-dev libssl-dev
 	libjansson-dev'
-check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark
-	iproute2 nftables binutils git'
+check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark iproute2
+	nftables binutils git'
 fuzz='clang'
 lint='clang-format clang-tidy'
+# What pkg-config calls the libraries among them.
+libraries='libpcap lua5.4 libcrypto jansson'
 
 wanted=
 for group; do
@@ -27,10 +29,10 @@ done
 
 if ! command -v dpkg-query >/dev/null; then
 	# Not Debian: what these packages bring cannot be told by their names.
-	command -v pkg-config >/dev/null && pkg-config --exists libpcap lua5.4 libcrypto jansson &&
+	if command -v pkg-config >/dev/null && pkg-config --exists $libraries; then
 		exit 0
-	echo "This is not a Debian system: install what these packages hold, then type make again:" \
-		$wanted >&2
+	fi
+	echo "This is not Debian; install what its packages hold, then make again:" $wanted >&2
 	exit 2
 fi
 

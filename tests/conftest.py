@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests share: where the programs are, how one is run, and what only root can try.
+
+make builds; nothing here does. MBKIT_BUILD names the build under test (build/asan in make check),
+MBKIT_RELEASE the one without sanitizers.
+"""
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+BUILD = TOP / os.environ.get("MBKIT_BUILD", "build/asan")
+RELEASE = TOP / os.environ.get("MBKIT_RELEASE", "build")
+MPTCP = pathlib.Path("/proc/sys/net/mptcp/enabled")
+
+# Sanitizers speak up by their own exit status, never by one of ours (0, 1, 2).
+SANITIZER_STATUS = 99
+ENVIRONMENT = dict(
+    os.environ,
+    ASAN_OPTIONS=f"exitcode={SANITIZER_STATUS}:detect_leaks=1:detect_stack_use_after_return=1",
+    UBSAN_OPTIONS=f"exitcode={SANITIZER_STATUS}:print_stacktrace=1:halt_on_error=1",
+    LSAN_OPTIONS=f"exitcode={SANITIZER_STATUS}",
+    NO_COLOR="1",
+)
+
+
+class Run:
+    """A finished program: its exit status and what it wrote."""
+
+    def __init__(self, command, done):
+        self.command = " ".join(str(word) for word in command)
+        self.status = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr
+
+    def json(self):
+        """The one object it printed."""
+        return json.loads(self.out)
+
+    def lines(self):
+        """The objects it printed, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def __repr__(self):
+        return f"{self.command}\nexit {self.status}\n{self.out[-3000:]}\n{self.err[-3000:]}"
+
+
+def run_program(program, *arguments, timeout=60, text=True, **options):
+    """Run one program of a build; a sanitizer's report or a signal fails the test at once."""
+    command = [program, *map(str, arguments)]
+    options.setdefault("env", ENVIRONMENT)
+    options.setdefault("stdin", subprocess.DEVNULL)
+    if "input" in options:
+        del options["stdin"]
+    run = Run(command, subprocess.run(command, capture_output=True, text=text, timeout=timeout,
+                                      cwd=options.pop("cwd", TOP), check=False, **options))
+    assert run.status not in (SANITIZER_STATUS,) and run.status >= 0, run
+    return run
+
+
+@pytest.fixture(scope="session")
+def build_dir():
+    return BUILD
+
+
+@pytest.fixture(scope="session")
+def release_dir():
+    return RELEASE
+
+
+@pytest.fixture(scope="session")
+def mbtest():
+    """mbtest under the sanitizers: mbtest("run", "classic", timeout=60) -> Run."""
+    return lambda *arguments, **options: run_program(BUILD / "mbtest", *arguments, **options)
+
+
+@pytest.fixture(scope="session")
+def mbtest_release():
+    """The same without sanitizers: for the live network and for time."""
+    return lambda *arguments, **options: run_program(RELEASE / "mbtest", *arguments, **options)
+
+
+@pytest.fixture(scope="session")
+def is_root():
+    return os.geteuid() == 0
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "live: needs root and real network namespaces")
+    config.addinivalue_line("markers", "kernel_mptcp: needs a kernel that speaks MPTCP")
+
+
+def pytest_collection_modifyitems(items):
+    """Live tests share one worker, and say why when they cannot run."""
+    for item in items:
+        if item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.xdist_group("live"))
+            if os.geteuid() != 0:
+                item.add_marker(pytest.mark.skip(reason="needs root: makes network namespaces"))
+        if item.get_closest_marker("kernel_mptcp") and not MPTCP.exists():
+            item.add_marker(pytest.mark.skip(reason="needs a kernel with MPTCP"))
