@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * state.c - life, bounds and errors of a Lua state; what it may call is state_lib.c.
+ */
+#include "lua/state.h"
+
+#include "lua/files.h"
+#include "probe/base/alloc.h"
+
+#include <lauxlib.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_BOUND = 4 << 20 };
+
+struct script {
+	lua_State *state;
+	struct rng rng;
+	size_t used, memory_bound;
+	int step_bound;
+};
+
+static void *bounded_alloc(void *self, void *memory, size_t old_size, size_t new_size)
+{
+	struct script *script = self;
+
+	if (memory == NULL)
+		old_size = 0;
+	if (new_size == 0) {
+		free(memory);
+		script->used -= old_size;
+		return NULL;
+	}
+	if (new_size > old_size && new_size - old_size > script->memory_bound - script->used)
+		return NULL;
+	memory = realloc(memory, new_size);
+	if (memory != NULL)
+		script->used += new_size - old_size;
+	return memory;
+}
+
+struct script *script_of(lua_State *L)
+{
+	void *self;
+
+	lua_getallocf(L, &self);
+	return self;
+}
+
+struct rng *script_rng(lua_State *L)
+{
+	return &script_of(L)->rng;
+}
+
+/*
+ * The bound is reached. From now on every instruction raises, so that a program that catches the
+ * error cannot go on.
+ */
+static void stop_program(lua_State *L, lua_Debug *activation)
+{
+	(void)activation;
+	lua_sethook(L, stop_program, LUA_MASKCOUNT, 1);
+	luaL_error(L, "more than %d instructions in one call", script_of(L)->step_bound);
+}
+
+struct script *script_new(const struct rng *rng, size_t memory_bound, int step_bound)
+{
+	struct script *script = xcalloc(1, sizeof(*script));
+
+	script->rng = *rng;
+	script->memory_bound = memory_bound;
+	script->step_bound = step_bound;
+	script->state = lua_newstate(bounded_alloc, script);
+	if (script->state == NULL)
+		abort();
+	lua_pushcfunction(script->state, script_open_libraries);
+	lua_call(script->state, 0, 0);
+	return script;
+}
+
+void script_free(struct script *script)
+{
+	if (script == NULL)
+		return;
+	lua_close(script->state);
+	free(script);
+}
+
+lua_State *script_state(struct script *script)
+{
+	return script->state;
+}
+
+/* The error value on top as a sentence on one line; popped. */
+static bool take_error(lua_State *L, struct err *err)
+{
+	const char *text = lua_tostring(L, -1);
+	size_t i;
+
+	if (text == NULL)
+		err_set(err, "a Lua error that is a %s", luaL_typename(L, -1));
+	else
+		err_set(err, "%s", text);
+	for (i = 0; err->text[i] != '\0'; i++) {
+		if ((unsigned char)err->text[i] < ' ')
+			err->text[i] = ' ';
+	}
+	lua_pop(L, 1);
+	return false;
+}
+
+bool script_load(struct script *script, const char *name, const void *text, size_t length,
+	struct err *err)
+{
+	char chunk[512];
+
+	snprintf(chunk, sizeof(chunk), "@%s", name);
+	/* Text only: compiled Lua from elsewhere could do anything. */
+	if (luaL_loadbufferx(script->state, text, length, chunk, "t") == LUA_OK)
+		return true;
+	return take_error(script->state, err);
+}
+
+bool script_call(struct script *script, int arguments, int results, struct err *err)
+{
+	lua_State *L = script->state;
+	int status;
+
+	lua_sethook(L, stop_program, LUA_MASKCOUNT, script->step_bound);
+	status = lua_pcall(L, arguments, results, 0);
+	lua_sethook(L, NULL, 0, 0);
+	return status == LUA_OK || take_error(L, err);
+}
+
+const void *script_builtin(const char *path, size_t *length)
+{
+	const struct lua_file *file;
+
+	for (file = lua_files; file->path != NULL; file++) {
+		if (strcmp(file->path, path) == 0) {
+			*length = file->length;
+			return file->text;
+		}
+	}
+	return NULL;
+}
+
+bool script_read(const char *path, char **text, size_t *length, struct err *err)
+{
+	FILE *file = fopen(path, "rb");
+	char *buffer;
+	size_t got;
+	bool failed;
+
+	if (file == NULL)
+		return err_set_errno(err, "cannot read %s", path);
+	buffer = xmalloc(FILE_BOUND + 1);
+	got = fread(buffer, 1, FILE_BOUND + 1, file);
+	failed = ferror(file) != 0;
+	if (failed)
+		err_set_errno(err, "cannot read %s", path);
+	fclose(file);
+	if (!failed && got > FILE_BOUND)
+		failed = !err_set(err, "%s is larger than %d bytes", path, FILE_BOUND);
+	if (failed) {
+		free(buffer);
+		return false;
+	}
+	*text = xrealloc(buffer, got + 1, 1);
+	*length = got;
+	return true;
+}
