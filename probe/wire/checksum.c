@@ -55,15 +55,6 @@ uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length)
 	return sum + half;
 }
 
-uint16_t checksum_fold(uint64_t sum)
-{
-	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & UINT16_MAX) + (sum >> 16);
-	sum = (sum & UINT16_MAX) + (sum >> 16);
-	sum = (sum & UINT16_MAX) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 uint16_t checksum_swap(uint16_t folded)
 {
 	return (uint16_t)(folded << 8 | folded >> 8);

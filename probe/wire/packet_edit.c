@@ -71,13 +71,19 @@ static void account(struct packet *packet, uint32_t offset, uint32_t length, boo
 	uint32_t at;
 	uint64_t sum;
 
-	if (packet->ip_stale && packet->l4_stale)
+	if (length == 0 || (packet->ip_stale && packet->l4_stale))
 		return;
 	if (offset < packet->l4)
 		account_ip(packet, bytes, span, negative);
 	at = packet_checksum_offset(packet);
 	if (at == 0 || span.end <= packet->l4)
 		return;
+	if (offset >= at + 2 && packet->form == PACKET_TCP) {
+		/* Options and payload, where nearly all edits are. */
+		sum = sum_within(bytes, span, offset, packet->end, packet->l4);
+		packet->l4_delta = fold_plus(packet->l4_delta, sum, negative);
+		return;
+	}
 	sum = (uint64_t)sum_within(bytes, span, packet->l4, at, packet->l4) +
 		sum_within(bytes, span, at + 2, packet_covered_end(packet), packet->l4);
 	packet->l4_delta = fold_plus(packet->l4_delta, sum, negative);
@@ -266,32 +272,32 @@ void packet_mark_stale(struct packet *packet)
 	packet->ip_stale = packet->l4_stale = packet->lengths_stale = true;
 }
 
-static void write8(struct packet *packet, uint32_t offset, uint32_t value)
+/* Store a header's word and count the change in the checksum that covers the header. */
+static void settle_word(uint8_t *word, uint16_t value, uint32_t *delta)
 {
-	uint8_t byte = (uint8_t)value;
-
-	if (packet_data(packet)[offset] != byte)
-		packet_write(packet, offset, &byte, 1);
+	*delta = checksum_fold((uint64_t)*delta + (uint16_t)~get_be16(word) + value);
+	put_be16(word, value);
 }
 
 static void settle_lengths(struct packet *packet)
 {
-	const uint8_t *bytes = packet_data(packet);
+	uint8_t *ip = packet_bytes(packet), *l4 = ip + packet->l4;
+	uint32_t header = (packet->payload - packet->l4) / 4;
 
 	if (!packet->lengths_stale)
 		return;
 	packet->lengths_stale = false;
 	if (packet->version == 4) {
-		write8(packet, 0, 4u << 4 | packet->l4 / 4);
-		packet_write16(packet, 2, (uint16_t)packet->end);
+		settle_word(ip, (uint16_t)(0x4000 | packet->l4 / 4 << 8 | ip[1]), &packet->ip_delta);
+		settle_word(ip + 2, (uint16_t)packet->end, &packet->ip_delta);
 	} else {
-		packet_write16(packet, 4, (uint16_t)(packet->end - 40));
+		put_be16(ip + 4, (uint16_t)(packet->end - 40));
 	}
 	if (packet->form == PACKET_TCP)
-		write8(packet, packet->l4 + 12,
-			(packet->payload - packet->l4) / 4 << 4 | (bytes[packet->l4 + 12] & 15u));
+		settle_word(l4 + 12, (uint16_t)(header << 12 | (get_be16(l4 + 12) & 0xfffu)),
+			&packet->l4_delta);
 	if (packet->form == PACKET_UDP && packet->l4_stale && !packet->is_fragment)
-		packet_write16(packet, packet->l4 + 4, (uint16_t)(packet->end - packet->l4));
+		put_be16(l4 + 4, (uint16_t)(packet->end - packet->l4));
 }
 
 /* Apply a change of the covered data to a checksum field; 0 and 0xffff are both no change. */

@@ -107,8 +107,12 @@ static uint32_t content_len(const struct options *options)
 	return content;
 }
 
-/* Make the header hold these options, padded; the caller has seen to it that they fit. */
-static bool put_options(struct packet *packet, struct options *options, uint32_t content)
+/*
+ * Make the header hold these options, of which the first same bytes are there already, padded to
+ * hold content bytes; false when they do not fit.
+ */
+static bool put_options(struct packet *packet, struct options *options, uint32_t same,
+	uint32_t content)
 {
 	uint32_t first = packet->l4 + TCP_FIXED, old = packet->payload - first;
 	uint32_t length = (content + 3) / 4 * 4;
@@ -121,7 +125,8 @@ static bool put_options(struct packet *packet, struct options *options, uint32_t
 		packet_close_gap(packet, first + length, old - length);
 	if (length > options->length)
 		memset(options->bytes + options->length, 0, length - options->length);
-	packet_write(packet, packet->l4 + TCP_FIXED, options->bytes, length);
+	if (length > same)
+		packet_write(packet, packet->l4 + TCP_FIXED + same, options->bytes + same, length - same);
 	return true;
 }
 
@@ -141,7 +146,7 @@ static bool splice(struct packet *packet, uint32_t offset, uint32_t removed, con
 	if (length > 0)
 		memcpy(options.bytes + at, bytes, length);
 	memcpy(options.bytes + at + length, area + at + removed, size - at - removed);
-	return put_options(packet, &options, content_len(&options));
+	return put_options(packet, &options, at, content_len(&options));
 }
 
 bool tcpopt_append(struct packet *packet, const void *bytes, uint32_t length)
@@ -160,7 +165,7 @@ bool tcpopt_append(struct packet *packet, const void *bytes, uint32_t length)
 	options.length = used + length;
 	memcpy(options.bytes, packet_data(packet) + packet->l4 + TCP_FIXED, used);
 	memcpy(options.bytes + used, bytes, length);
-	return put_options(packet, &options, options.length > size ? options.length : size);
+	return put_options(packet, &options, used, options.length > size ? options.length : size);
 }
 
 void tcpopt_remove(struct packet *packet, const struct tcpopt *opt, enum tcpopt_remove_how how)
