@@ -165,7 +165,8 @@ def sizes(path, text):
 BANNED = [
     (r"\b(rand|srand|random|srandom|drand48)\s*\(", r"nowhere", "randomness is handed in: rng.h"),
     (r"\b(time|clock_gettime|gettimeofday|clock)\s*\(",
-     r"probe/io/.*|mbtest/net/.*real.*|mbtest/net/live.*|(probe|tracebox|mbtest)/main\.c|tests/.*",
+     r"probe/io/.*|mbtest/net/live_\w+\.c|mbtest/suite/\w+_(kernel|live)\.c"
+     r"|(probe|tracebox|mbtest)/(main|command_\w+)\.c|tests/.*",
      "time is an argument"),
     (r"\b(strcpy|strcat|sprintf|vsprintf|gets|alloca|strtok|atoi|atol)\s*\(", r"nowhere",
      "its bounded sibling exists"),
@@ -175,7 +176,7 @@ BANNED = [
     (r"\b(malloc|calloc|realloc|strdup|strndup)\s*\(", r"probe/base/alloc\.c|lua/.*|tests/.*",
      "alloc.h knows what to do when memory is gone"),
     (r"\b(exit|abort)\s*\(",
-     r"(probe|tracebox|mbtest)/(main|options?|command_\w+)\.c|probe/base/.*|tests/.*",
+     r"(probe|tracebox|mbtest)/(main|options?|command_\w+)\.c|probe/base/.*|lua/state\.c|tests/.*",
      "errors travel to main"),
 ]
 

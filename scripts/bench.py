@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Measure the toolkit against baselines of the same run: a table to read, and JSON (--out).
+
+Every measure names its baseline and stands as a ratio to it, for absolute figures move with the
+machine. What needs root is left out, with a line saying so, when not root.
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+SUITE = "tests/bench/strip.lua"
+SCENARIOS = 8000
+ROUNDS = 3
+
+
+def run(*command):
+    """Seconds and peak memory in bytes of one command; it must not fail."""
+    start = time.monotonic()
+    with subprocess.Popen(command, cwd=TOP, stdout=subprocess.DEVNULL) as child:
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode not in (0, 1):
+        sys.exit(f"bench.py: {' '.join(command)} ended with {child.returncode}")
+    return time.monotonic() - start, usage.ru_maxrss * 1024
+
+
+def measure(name, value, unit, baseline_name, baseline, better):
+    """One line of the report; ratio is value over baseline."""
+    return {"measure": name, "value": round(value, 3), "unit": unit, "baseline": baseline_name,
+            "baseline_value": round(baseline, 3), "ratio": round(value / baseline, 3),
+            "better": better}
+
+
+def packets():
+    """What a packet costs, in nanoseconds."""
+    done = subprocess.run(["build/bench/bench_packet"], cwd=TOP, check=True, capture_output=True,
+                          text=True)
+    cost = {name: float(value) for name, value in
+            (line.split() for line in done.stdout.splitlines())}
+    return [
+        measure("copy + parse", cost["parse"], "ns/packet", "copy alone", cost["copy"], "less"),
+        measure("verify checksum", cost["verify"], "ns/packet", "checksum byte by byte",
+                cost["naive_checksum"], "less"),
+        measure("copy + parse + strip + settle", cost["strip"], "ns/packet", "copy alone",
+                cost["copy"], "less"),
+        measure("copy + parse + verify + strip + settle", cost["strip_verify"], "ns/packet",
+                "checksum byte by byte", cost["naive_checksum"], "less"),
+    ]
+
+
+def simulated():
+    """Scenarios a second on one core: 64 KiB through strip on one path, no text log."""
+    def once(only):
+        return run("build/mbtest", "run", SUITE, "--only", only, "--jobs", "1", "--seed", "1",
+                   "--repeat", str(SCENARIOS))
+
+    rate, bare, memory = 0.0, 0.0, 0
+    for _ in range(ROUNDS):
+        seconds, peak = once("strip")
+        rate, memory = max(rate, SCENARIOS / seconds), max(memory, peak)
+        bare = max(bare, SCENARIOS / once("bare")[0])
+    start = run("build/mbtest", "--version")[1]
+    return [
+        measure("simulated scenarios", rate, "1/s", "the same without the box", bare, "more"),
+        measure("peak memory of that", memory / 2**20, "MiB", "mbtest --version", start / 2**20,
+                "less"),
+    ]
+
+
+def live():
+    """Seconds of classic between two kernels, side by side against one after another."""
+    command = ["build/mbtest", "run", "classic", "--client", "kernel", "--server", "kernel",
+               "--mptcp", "1", "--json"]
+    together = run(*command)[0]
+    return [measure("classic, kernel to kernel", together, "s", "--jobs 1",
+                    run(*command, "--jobs", "1")[0], "less")]
+
+
+def table(measures):
+    """For reading on 80 columns."""
+    lines = []
+    for each in measures:
+        lines.append(f"{each['measure']:<39} {each['value']:>9.4g} {each['unit']:<9} "
+                     f"{each['ratio']:>6.3g} x {each['baseline']} ({each['baseline_value']:.4g})")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", help="write the measures as JSON to this file")
+    parser.add_argument("--no-live", action="store_true", help="leave out what needs root")
+    options = parser.parse_args()
+    measures = packets() + simulated()
+    if options.no_live or os.geteuid() != 0:
+        print("bench.py: the live suite is left out: it needs root", file=sys.stderr)
+    else:
+        measures += live()
+    print(table(measures))
+    if options.out:
+        with open(options.out, "w", encoding="utf-8") as file:
+            json.dump({"schema": "mbkit.bench/1", "measures": measures}, file, indent=1)
+            file.write("\n")
+
+
+if __name__ == "__main__":
+    main()
