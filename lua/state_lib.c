@@ -260,7 +260,7 @@ static int stable_sort(lua_State *L)
 		luaL_checktype(L, 2, LUA_TFUNCTION);
 	lua_settop(L, 2);
 	count = (lua_Integer)lua_rawlen(L, 1);
-	luaL_argcheck(L, count <= 10000, 1, "too many elements to sort");
+	luaL_argcheck(L, count <= 2000, 1, "too many elements to sort");
 	for (i = 2; i <= count; i++) {
 		lua_rawgeti(L, 1, i);
 		for (k = i - 1; k >= 1; k--) {

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * packet.h - packets as Lua objects: fields by name, options, payload. An object is valid during
+ * the call it was handed to, or, when it was cloned or taken, until it is emitted.
+ */
+#ifndef LUA_PACKET_H
+#define LUA_PACKET_H
+
+#include "mbtest/box.h"
+
+#include <lua.h>
+
+/* Make the metatable; once a state. */
+void lua_packet_open(lua_State *L);
+
+/* Push an object for a packet; owned: the object frees it unless lua_packet_release is called. */
+void lua_packet_push(lua_State *L, struct packet *packet, bool owned);
+
+/* The packet at an argument; an error when it is gone. */
+struct packet *lua_packet_check(lua_State *L, int argument);
+
+/* Take the packet out of the object, which is empty from then on. */
+struct packet *lua_packet_release(lua_State *L, int argument);
+
+#endif

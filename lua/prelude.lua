@@ -1,0 +1,127 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- prelude.lua: the vocabulary of suite files. A suite says what stands on each path and what must
+-- come of it; the cross product of versions, checksum and family is made here, once per run.
+--
+--   suite "name"
+--   scenario {
+--     name = "...", help = "one sentence",
+--     sender = "client" | "server" | "both", subflows = 1 | 2, path = 1, direction = "to-server",
+--     paths = { path { box.strip { kind = 30 } }, path {} },
+--     rules = { "F1" }, expect = { "tcp", intact = true },
+--   }
+--
+-- Every field may be a function of the case c = { version, checksum, family, sender, direction,
+-- path, subflows }. A scenario whose expect is nil in a case does not exist in that case.
+
+local scenarios = {}
+local suite_name
+
+function suite(name)
+	assert(type(name) == "string", "suite needs a name")
+	suite_name = name
+end
+
+local known = {}
+for _, name in ipairs {
+	"name", "help", "sender", "subflows", "second_carries", "path", "direction", "paths", "rules",
+	"expect", "needs_box", "long_mapping", "bytes", "marker", "marker_offset", "pause",
+	"first_chunk", "deadline", "versions", "checksums",
+} do
+	known[name] = true
+end
+
+function scenario(spec)
+	assert(type(spec) == "table", "scenario needs a table")
+	for key in pairs(spec) do
+		if not known[key] then
+			error("scenario has no field '" .. tostring(key) .. "'", 2)
+		end
+	end
+	if type(spec.name) ~= "string" then
+		error("a scenario needs a name", 2)
+	end
+	spec.where = where(2)
+	scenarios[#scenarios + 1] = spec
+end
+
+-- Elements of a path; each remembers where it was written, for messages.
+
+local function element(kind, fields)
+	fields.element = kind
+	fields.where = where(2)
+	return fields
+end
+
+-- box.seq_rewrite { offset = 1000 } is the box seq-rewrite.
+box = setmetatable({}, {
+	__index = function(_, name)
+		return function(args)
+			return element("box", { box = name:gsub("_", "-"), args = args or {} })
+		end
+	end,
+})
+
+-- A box in a Lua file of one's own: box_file("my_box.lua") { ... }.
+function box_file(file)
+	return function(args)
+		return element("box", { box = file, file = file, args = args or {} })
+	end
+end
+
+-- Both directions alike, or told apart: link { delay = "5ms", to_client = { loss = 0.1 } }.
+function link(plan)
+	return element("link", plan)
+end
+
+function hop(plan)
+	return element("hop", plan or {})
+end
+
+function path(elements)
+	return elements
+end
+
+-- Values for a case: functions are called, the rest stands.
+local function settle(spec, case)
+	local out = {}
+	for key, value in pairs(spec) do
+		if type(value) == "function" then
+			value = value(case)
+		end
+		out[key] = value
+	end
+	return out
+end
+
+local function holds(list, value)
+	if list == nil then
+		return true
+	end
+	for _, one in ipairs(list) do
+		if one == value then
+			return true
+		end
+	end
+	return false
+end
+
+-- Called by the host program: every scenario in every case, handed to emit(settled).
+function expand_suite(cases, emit)
+	for _, spec in ipairs(scenarios) do
+		for _, case in ipairs(cases) do
+			if holds(spec.versions, case.version) and holds(spec.checksums, case.checksum) then
+				local c = {
+					version = case.version, checksum = case.checksum, family = case.family,
+					sender = spec.sender or "client", direction = spec.direction or "to-server",
+					path = spec.path or 1, subflows = spec.subflows or 1,
+				}
+				local out = settle(spec, c)
+				out.version, out.checksum, out.family = c.version, c.checksum, c.family
+				if out.expect ~= nil then
+					emit(out)
+				end
+			end
+		end
+	end
+	return suite_name
+end

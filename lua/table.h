@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * table.h - reading fields of Lua tables with checked types and ranges. An error is raised in Lua,
+ * so these are called from C functions under script_call only; where is put in front of it.
+ */
+#ifndef LUA_TABLE_H
+#define LUA_TABLE_H
+
+#include "probe/base/nsec.h"
+
+#include <lua.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The table at index table, and what is said before a complaint ("suite.lua:12: scenario x: "). */
+struct table {
+	lua_State *L;
+	int index;
+	const char *where;
+};
+
+/* Raise an error about the table. */
+int table_error(const struct table *table, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Fields, the default when absent. The text stays valid as long as the table holds it. */
+const char *table_text(const struct table *table, const char *name, const char *absent);
+bool table_bool(const struct table *table, const char *name, bool absent);
+uint64_t table_uint(const struct table *table, const char *name, uint64_t absent, uint64_t bound);
+
+/* "15ms", "2s", "50us", or a number of milliseconds. */
+nsec_t table_time(const struct table *table, const char *name, nsec_t absent);
+
+/* A ratio 0..1 in parts of a million. */
+uint32_t table_ppm(const struct table *table, const char *name, uint32_t absent);
+
+/* One of a NULL-ended list of words: its index. */
+unsigned int table_choice(const struct table *table, const char *name, const char *const *words,
+	unsigned int absent);
+
+/* Push a field that must be a table; false (nothing pushed) when it is absent. */
+bool table_enter(const struct table *table, const char *name);
+
+#endif
