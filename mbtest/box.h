@@ -39,7 +39,7 @@ enum param_kind {
 	PARAM_INT,      /* int64_t, within min..max */
 	PARAM_BOOL,     /* bool */
 	PARAM_CHOICE,   /* int: index into choices, a NULL-ended list of names */
-	PARAM_RATIO,    /* struct ratio: a number 0..1, kept as parts of a million */
+	PARAM_RATIO,    /* struct ratio: a number 0..1, kept as parts of a million ("0.25", "1e-3") */
 	PARAM_TEXT,     /* struct param_text: bytes, may hold NUL */
 	PARAM_ADDR,     /* struct addr */
 	PARAM_TIME,     /* nsec_t: "15ms", "2s", or a number of milliseconds */
@@ -51,6 +51,10 @@ struct param_text {
 	uint16_t length;
 };
 
+struct ratio {
+	uint32_t ppm;
+};
+
 struct when_point {
 	enum { POINT_NONE, POINT_PACKET, POINT_BYTE, POINT_TIME } unit;
 	uint64_t value;   /* packet number, 1 first; stream offset, 0 first; or nanoseconds */
@@ -60,7 +64,7 @@ struct box_param {
 	const char *name;              /* the table ends with NULL */
 	enum param_kind kind;
 	size_t offset;                 /* into the box's state */
-	const char *default_text;      /* as typed; NULL: must be given */
+	const char *default_text;      /* as typed; NULL: must be given; "" is no text, address, point */
 	int64_t min, max;              /* PARAM_INT; PARAM_TIME in ns when max > 0 */
 	const char *const *choices;    /* PARAM_CHOICE */
 	const char *help;
@@ -80,6 +84,10 @@ struct box_type {
 	const struct box_param *params;      /* NULL: only the common ones */
 	size_t state_size;                   /* zeroed, then filled from the parameters */
 	bool alters_payload;                 /* what it does to payload is declared by box_edited */
+	bool any_form;                       /* packet() gets more than whole TCP packets: UDP, ICMP,
+	                                      * fragments, and what cannot be parsed */
+	bool sees_all;                       /* packet() gets every packet, matching or not
+	                                      * (box_matched): a box that also undoes what it did */
 	/* All optional but packet. */
 	bool (*init)(struct box *box, struct err *err);
 	enum verdict (*packet)(struct box *box, struct packet *packet, enum dir dir);
@@ -96,7 +104,25 @@ struct box_entry {
 
 extern const struct box_entry box_list[];
 
-/* Parameters every box has; box.c keeps them. */
+/*
+ * Parameters every box has; box.c keeps them. They select the packets that packet() is called for:
+ *
+ *   direction   to-server, to-client or both
+ *   on          what it is, several joined by '+' or ',': syn, synack, rst; data (payload, no SYN
+ *               or RST), fin; ack3 (the handshake's third packet: no payload, acknowledges the
+ *               SYN/ACK and nothing more), ack (any other without payload, SYN, FIN, RST); any
+ *   from until  the first and the last that is meant; both ends count, so from = until hits one:
+ *               "3"       the third packet that has the right direction and is on;
+ *               "20000B"  the packet that holds byte 20000 (0 first) of its direction's stream. A
+ *                         SYN stands before byte 0, FIN and RST at their sequence number, a packet
+ *                         without payload at the last byte it acknowledges in the other direction.
+ *                         What has several bytes is past "from" with its last and within "until"
+ *                         with its first. Retransmissions are met again. Needs the SYNs seen;
+ *               "50ms"    time since the start.
+ *   every       each n-th of those
+ *   chance      each of those with this probability
+ *   checksum    fix, or leave: the TCP checksum stays as it was
+ */
 extern const struct box_param box_when_params[];
 
 /* The type of a C box; NULL when there is none. */
@@ -163,6 +189,21 @@ enum verdict box_reason(struct box *box, const char *reason);
 
 /* Nothing was done to this packet although it matched: it does not count as a hit. BOX_PASS. */
 enum verdict box_unchanged(struct box *box);
+
+/*
+ * The box keeps this packet (BOX_TAKEN), and that alone is no hit: what it emits or discards
+ * later is counted.
+ */
+enum verdict box_held(struct box *box);
+
+/* Send a kept packet (taken) on as it came; finished, not counted. */
+void box_release(struct box *box, struct packet *packet, enum dir dir);
+
+/* Whether the packet in packet() matches the when parameters (always, unless type.sees_all). */
+bool box_matched(const struct box *box);
+
+/* Whether the parameter direction names this direction. */
+bool box_covers(const struct box *box, enum dir dir);
 
 void box_wake_at(struct box *box, nsec_t at);
 

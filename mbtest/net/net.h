@@ -42,7 +42,8 @@ enum net_clock {
 struct link_plan {
 	nsec_t delay_ns;
 	uint64_t rate_bps;         /* 0: infinitely fast */
-	uint32_t queue_bytes;      /* 0: what the rate sends in 150 ms */
+	uint32_t queue_bytes;      /* a packet that finds more than this waiting is dropped;
+	                            * 0: what the rate sends in 150 ms */
 	uint64_t loss_mask;        /* bit n set: the n-th packet of each 64 is lost */
 	uint32_t loss_ppm;         /* chances in parts of a million */
 	uint32_t duplicate_ppm;
@@ -78,6 +79,9 @@ struct net_config {
 
 struct net *net_new(const struct net_config *config);
 void net_free(struct net *net);
+
+/* As net_free and net_new, but keeps the memory: for one scenario after the other. */
+void net_reset(struct net *net, const struct net_config *config);
 
 /* ---- building: paths from client to server, elements appended in that order ---- */
 
@@ -117,7 +121,10 @@ enum net_stop {
 	NET_FAILED,    /* a box (Lua) failed; net_error says how */
 };
 
-/* Run until done(self) after an event, idle, or the moment until. */
+/*
+ * Run until done(self) after an event, idle, or the moment until. Machines are called at once.
+ * On the real clock done is also asked every few milliseconds.
+ */
 enum net_stop net_run(struct net *net, nsec_t until, bool (*done)(void *self), void *self);
 
 nsec_t net_now(const struct net *net);
@@ -130,7 +137,6 @@ uint64_t net_hash(const struct net *net);          /* time, node, verb, bytes, r
 uint64_t net_box_hits(const struct net *net);      /* sum over all boxes */
 uint64_t net_box_hits_at(const struct net *net, uint16_t path, unsigned int box);
 uint64_t net_events(const struct net *net);
-
 
 /* Payload edits declared by boxes; the array is the network's. */
 size_t net_edits(const struct net *net, const struct stream_edit **edits);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log.c - the record of a run: a running hash over its events, which two runs of the same scenario
+ * and seed share, and the same events as text for who asks.
+ */
+#include "mbtest/net/node.h"
+
+#include "probe/base/hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const verb_names[] = {
+	[VERB_SEND] = "send",
+	[VERB_RECEIVE] = "receive",
+	[VERB_DROP] = "drop",
+};
+
+static uint64_t lane(uint64_t sum, const uint8_t *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	sum = (sum ^ word) * 0x9fb21c651e98df25u;
+	return sum ^ sum >> 32;
+}
+
+/* Four sums side by side: the multiplications of one would wait for each other. */
+static uint64_t hash_packet(uint64_t hash, const uint8_t *bytes, size_t length)
+{
+	uint64_t sums[4] = { hash, 1, 2, 3 };
+	size_t i;
+
+	for (; length >= 32; length -= 32, bytes += 32) {
+		for (i = 0; i < 4; i++)
+			sums[i] = lane(sums[i], bytes + 8 * i);
+	}
+	for (i = 1; i < 4; i++)
+		sums[0] = hash_mix(sums[0] ^ sums[i]);
+	return hash_bytes(sums[0], bytes, length);
+}
+
+static void write_line(const struct node *node, enum verb verb, const struct packet *packet,
+	const char *reason)
+{
+	const struct net *net = node->net;
+	char line[1024];
+
+	snprintf(line, sizeof(line), "%" PRIu64 ".%09" PRIu64 " %s %s %u bytes%s%s%s",
+		net->now / NSEC_PER_SEC, net->now % NSEC_PER_SEC, node->name, verb_names[verb],
+		packet->length, reason != NULL ? " [" : "", reason != NULL ? reason : "",
+		reason != NULL ? "]" : "");
+	net->config.log(net->config.log_self, line);
+}
+
+void net_record(struct node *node, enum verb verb, const struct packet *packet,
+	const char *reason)
+{
+	struct net *net = node->net;
+
+	if (net->config.hash) {
+		net->hash = hash_u64(net->hash, net->now);
+		net->hash = hash_u64(net->hash, (uint64_t)node->index << 32 | (uint64_t)verb);
+		net->hash = hash_packet(net->hash, packet_data(packet), packet->length);
+		if (reason != NULL)
+			net->hash = hash_bytes(net->hash, reason, strlen(reason));
+	}
+	if (net->config.text_log && net->config.log != NULL)
+		write_line(node, verb, packet, reason);
+}

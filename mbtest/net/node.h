@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * node.h - inside mbtest/net: nodes, events and the packets in flight. A node is told of packets
+ * and of its time; it answers with net_send, net_drop and net_wake_at, never by calling another.
+ */
+#ifndef MBTEST_NET_NODE_H
+#define MBTEST_NET_NODE_H
+
+#include "mbtest/net/net.h"
+#include "probe/wire/packet.h"
+
+enum {
+	NODE_NAME = 64,
+	NET_EVENTS_MAX = 20000000,   /* on the virtual clock, in one network */
+};
+
+struct node;
+
+struct node_type {
+	/* A packet arrived (taken); path is the one it came by, which only edges need. */
+	void (*receive)(struct node *node, struct packet *packet, uint16_t path, enum dir dir);
+	void (*wake)(struct node *node);
+	/* What the node holds; the node itself is freed by the network. */
+	void (*fini)(struct node *node);
+};
+
+struct node {
+	const struct node_type *type;
+	struct net *net;
+	char name[NODE_NAME];
+	uint16_t index;         /* in the network: 0 client, 1 server */
+	uint16_t path;          /* which path, and ... */
+	uint16_t position;      /* ... where on it, counted from the client */
+	nsec_t wake_at;         /* asked for; NSEC_NEVER: not at all */
+	nsec_t wake_posted;     /* when the event that stands for it comes: no later than wake_at */
+	uint64_t wake_serial;   /* of that event; others of this node are void */
+};
+
+/* A packet's arrival at a node, or (packet NULL) a node's waking. */
+struct event {
+	nsec_t at;
+	uint64_t serial;
+	struct node *node;
+	struct packet *packet;
+	uint16_t path;
+	uint8_t dir;
+};
+
+/*
+ * Events in the order of (at, serial): a heap, and a ring for those of the current moment, which
+ * are in order anyway.
+ */
+struct event_queue {
+	struct event *heap, *ring;
+	size_t heap_count, heap_capacity;
+	size_t ring_first, ring_count, ring_capacity;   /* ring_capacity: a power of two */
+	uint64_t serial;
+};
+
+void event_queue_fini(struct event_queue *queue);
+
+/* Add an event, numbered by the queue; returns its serial. now: the current moment. */
+uint64_t event_post(struct event_queue *queue, struct event event, nsec_t now);
+
+/* The next event, or NULL; valid until the next post. */
+const struct event *event_peek(const struct event_queue *queue);
+struct event event_pop(struct event_queue *queue);
+
+/* Packets at rest, of the two sizes. */
+struct packet_pool {
+	struct packet *small, *large;
+};
+
+struct packet *pool_take(struct packet_pool *pool, uint32_t capacity);
+void pool_give(struct packet_pool *pool, struct packet *packet);
+void pool_fini(struct packet_pool *pool);
+
+struct path {
+	struct node **nodes;
+	size_t count, capacity;
+};
+
+/* An edit as kept: the bytes lie in the network's arena, which may move. */
+struct edit_record {
+	enum dir dir;
+	size_t old_offset, new_offset;
+	uint32_t old_length, new_length;
+};
+
+struct net {
+	struct net_config config;
+	struct rng rng;
+	nsec_t now;
+	nsec_t origin;             /* real clock: its reading at time 0 */
+	struct event_queue queue;
+	struct packet_pool pool;
+	struct node *edges[ENDS];
+	struct path paths[NET_PATHS];
+	uint16_t path_count;
+	uint16_t node_count;
+	struct capture taps[ENDS];
+	uint64_t hash;
+	uint64_t events;
+	bool failed;
+	struct err error;
+	struct edit_record *edits;
+	size_t edit_count, edit_capacity;
+	uint8_t *edit_bytes;
+	size_t edit_used, edit_room;
+	struct stream_edit *edit_list;   /* as handed out by net_edits */
+};
+
+/* ---- what nodes may do ---- */
+
+/* Send a packet (taken) on to the next node in a direction, to arrive there at a time. */
+void net_send(struct node *from, struct packet *packet, enum dir dir, nsec_t at);
+
+/* As net_send, from an edge into a path. */
+void net_enter(struct node *edge, struct packet *packet, uint16_t path, enum dir dir);
+
+/* Drop a packet (taken): why. */
+void net_drop(struct node *node, struct packet *packet, const char *reason);
+
+/* Call wake at this time; replaces an earlier request, NSEC_NEVER cancels it. */
+void net_wake_at(struct node *node, nsec_t at);
+
+/* An empty packet. */
+struct packet *net_packet(struct net *net, uint32_t capacity);
+
+/* ---- making nodes: node.c, and one file a kind ---- */
+
+/* A node of size bytes (struct node first), zeroed, named name; not yet on a path. */
+struct node *node_new(struct net *net, size_t size, const struct node_type *type,
+	const char *name);
+void node_free(struct node *node);
+
+/* Put it at the server's end of a path; completes its name. */
+void node_append(struct node *node, uint16_t path, const char *kind);
+
+struct node *link_node_new(struct net *net, uint16_t path, const struct link_plan *to_server,
+	const struct link_plan *to_client);
+struct node *hop_node_new(struct net *net, uint16_t path, const struct hop_plan *plan);
+struct node *box_node_new(struct net *net, uint16_t path, const char *name,
+	const struct box_type *type, const struct box_arg *args, size_t arg_count,
+	struct err *err);
+uint64_t box_node_hits(const struct node *node);   /* 0 for other nodes */
+bool node_is_box(const struct node *node);
+
+struct node *edge_new(struct net *net, enum end end);
+void edge_set_machine(struct node *node, struct machine machine,
+	void (*settle)(void *self, nsec_t now), nsec_t (*settle_deadline)(const void *self),
+	void *self);
+void edge_set_tun(struct node *node, const int *fds, uint16_t fd_count);
+
+/* The file descriptors of an edge; 0 when it has none. */
+uint16_t edge_fds(const struct node *node, const int **fds);
+
+/* Read what has come from one; how many packets. */
+unsigned int edge_read(struct node *node, uint16_t index);
+
+/* ---- what is written about it all: log.c ---- */
+
+enum verb {
+	VERB_SEND,      /* a node sends a packet on */
+	VERB_RECEIVE,   /* an edge's host gets one */
+	VERB_DROP,
+};
+
+void net_record(struct node *node, enum verb verb, const struct packet *packet,
+	const char *reason);
+
+/* ---- the real clock: real.c ---- */
+
+enum net_stop net_run_real(struct net *net, nsec_t until, bool (*done)(void *self), void *self);
+
+/* Run one event; false when it was void. */
+bool net_step(struct net *net);
+
+#endif

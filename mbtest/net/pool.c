@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pool.c - packets of a network that are not in use, so that none is allocated once it runs.
+ */
+#include "mbtest/net/node.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void packet_empty(struct packet *packet)
+{
+	uint32_t capacity = packet->capacity;
+
+	memset(packet, 0, offsetof(struct packet, buf));
+	packet->capacity = capacity;
+	packet->start = PACKET_HEADROOM;
+	packet->fault = FAULT_EMPTY;
+}
+
+struct packet *pool_take(struct packet_pool *pool, uint32_t capacity)
+{
+	bool is_small = capacity <= PACKET_SMALL;
+	struct packet **list = is_small ? &pool->small : &pool->large;
+	struct packet *packet = *list;
+
+	assert(capacity <= PACKET_LARGE + PACKET_HEADROOM);
+	if (packet == NULL)
+		return packet_new(is_small ? PACKET_SMALL : PACKET_LARGE + PACKET_HEADROOM);
+	*list = packet->next;
+	packet_empty(packet);
+	return packet;
+}
+
+void pool_give(struct packet_pool *pool, struct packet *packet)
+{
+	struct packet **list = packet->capacity == PACKET_SMALL ? &pool->small : &pool->large;
+
+	packet->next = *list;
+	*list = packet;
+}
+
+static void list_free(struct packet *packet)
+{
+	struct packet *next;
+
+	for (; packet != NULL; packet = next) {
+		next = packet->next;
+		packet_free(packet);
+	}
+}
+
+void pool_fini(struct packet_pool *pool)
+{
+	list_free(pool->small);
+	list_free(pool->large);
+	pool->small = pool->large = NULL;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_net.c - the simulated network: order of events, links to the letter, routing, hops, the
+ * contract of machines, and that a run is a function of its seed.
+ */
+#include "tests/unit/unit.h"
+
+#include "mbtest/net/net.h"
+#include "probe/base/alloc.h"
+#include "probe/wire/tcpopt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARRIVALS = 4096 };
+
+/* A host that sends count packets at once and then one each interval, and notes what arrives. */
+struct talker {
+	struct sockname local, remote;
+	uint32_t to_send, sent, length;
+	nsec_t interval, next;
+	bool lies;                       /* about its deadline */
+	uint32_t arrived;
+	nsec_t at[ARRIVALS];
+	uint32_t seq[ARRIVALS];
+	uint8_t ttl;
+};
+
+static void talker_input(void *self, const struct packet *packet, nsec_t now)
+{
+	struct talker *talker = self;
+
+	if (talker->arrived == ARRIVALS)
+		return;
+	talker->at[talker->arrived] = now;
+	talker->seq[talker->arrived] = packet->form == PACKET_TCP ? tcp_seq(packet) : 0;
+	talker->ttl = packet_ttl(packet);
+	talker->arrived++;
+}
+
+static bool talker_output(void *self, struct packet *packet, nsec_t now)
+{
+	struct talker *talker = self;
+	struct tcp_header header = { .src = talker->local, .dst = talker->remote,
+		.seq = talker->sent, .flags = TCP_ACK };
+
+	if (talker->sent == talker->to_send || now < talker->next)
+		return false;
+	packet_init_tcp(packet, &header);
+	memset(packet_append_payload(packet, talker->length), 0x5a, talker->length);
+	packet_finish(packet);
+	talker->sent++;
+	talker->next += talker->interval;
+	return true;
+}
+
+static nsec_t talker_deadline(const void *self)
+{
+	const struct talker *talker = self;
+
+	if (talker->lies)
+		return 0;
+	return talker->sent < talker->to_send ? talker->next : NSEC_NEVER;
+}
+
+static const struct machine_ops talker_ops = { talker_input, talker_output, talker_deadline };
+
+static struct talker *talker_new(enum end end, uint8_t family, uint32_t to_send)
+{
+	struct talker *talker = xcalloc(1, sizeof(*talker));
+
+	talker->local.addr = end == CLIENT ? net_client_addr(0, family) : net_server_addr(family);
+	talker->remote.addr = end == CLIENT ? net_server_addr(family) : net_client_addr(0, family);
+	talker->local.port = end == CLIENT ? NET_CLIENT_PORT : NET_SERVER_PORT;
+	talker->remote.port = end == CLIENT ? NET_SERVER_PORT : NET_CLIENT_PORT;
+	talker->to_send = to_send;
+	talker->length = 960;   /* 1000 bytes with IPv4 and TCP headers */
+	return talker;
+}
+
+static void talker_join(struct talker *talker, struct net *net, enum end end)
+{
+	struct machine machine = { &talker_ops, talker };
+
+	net_set_machine(net, end, machine, NULL, NULL, NULL);
+}
+
+struct fixture {
+	struct net *net;
+	struct talker *client, *server;
+	struct link_plan link;
+};
+
+static struct fixture fixture_new(uint32_t to_send)
+{
+	struct net_config config = { .seed = 1, .hash = true, .taps = true };
+	struct fixture fixture;
+
+	fixture.net = net_new(&config);
+	net_add_path(fixture.net);
+	fixture.client = talker_new(CLIENT, 4, to_send);
+	fixture.server = talker_new(SERVER, 4, 0);
+	talker_join(fixture.client, fixture.net, CLIENT);
+	talker_join(fixture.server, fixture.net, SERVER);
+	memset(&fixture.link, 0, sizeof(fixture.link));
+	return fixture;
+}
+
+static enum net_stop fixture_run(struct fixture *fixture)
+{
+	net_add_link(fixture->net, 0, &fixture->link, &fixture->link);
+	return net_run(fixture->net, 100 * NSEC_PER_SEC, NULL, NULL);
+}
+
+static void fixture_free(struct fixture *fixture)
+{
+	net_free(fixture->net);
+	free(fixture->client);
+	free(fixture->server);
+}
+
+TEST(delay_is_exact)
+{
+	struct fixture fixture = fixture_new(1);
+
+	fixture.link.delay_ns = 5 * NSEC_PER_MS;
+	CHECK_U64(fixture_run(&fixture), NET_IDLE);
+	CHECK_U64(fixture.server->arrived, 1);
+	CHECK_U64(fixture.server->at[0], 5 * NSEC_PER_MS);
+	CHECK_U64(fixture.server->ttl, 64);
+	fixture_free(&fixture);
+}
+
+/* 1000 bytes at 8 Mbit/s take 1 ms each, one after the other. */
+TEST(rate_spaces_packets)
+{
+	struct fixture fixture = fixture_new(3);
+
+	fixture.link.delay_ns = 5 * NSEC_PER_MS;
+	fixture.link.rate_bps = 8000000;
+	fixture_run(&fixture);
+	CHECK_U64(fixture.server->arrived, 3);
+	CHECK_U64(fixture.server->at[0], 6 * NSEC_PER_MS);
+	CHECK_U64(fixture.server->at[1], 7 * NSEC_PER_MS);
+	CHECK_U64(fixture.server->at[2], 8 * NSEC_PER_MS);
+	fixture_free(&fixture);
+}
+
+/* A packet that finds more than the queue waiting is dropped: 0, 1000, ... 4000, 5000 bytes. */
+TEST(queue_is_bounded)
+{
+	struct fixture fixture = fixture_new(10);
+
+	fixture.link.rate_bps = 8000000;
+	fixture.link.queue_bytes = 4000;
+	fixture_run(&fixture);
+	CHECK_U64(fixture.server->arrived, 5);
+	CHECK_U64(fixture.server->seq[4], 4);
+	fixture_free(&fixture);
+}
+
+/* 150 ms at 8 Mbit/s are 150,000 bytes: 151 packets of 1000 get in. */
+TEST(queue_defaults_to_150_ms)
+{
+	struct fixture fixture = fixture_new(400);
+
+	fixture.link.rate_bps = 8000000;
+	fixture_run(&fixture);
+	CHECK_U64(fixture.server->arrived, 151);
+	fixture_free(&fixture);
+}
+
+TEST(loss_mask_is_to_the_letter)
+{
+	struct fixture fixture = fixture_new(66);
+
+	fixture.link.loss_mask = 0x5;   /* the first and the third of each 64 */
+	fixture_run(&fixture);
+	CHECK_U64(fixture.server->arrived, 66 - 3);
+	CHECK_U64(fixture.server->seq[0], 1);
+	CHECK_U64(fixture.server->seq[1], 3);
+	CHECK_U64(fixture.server->seq[62], 65);
+	fixture_free(&fixture);
+}
+
+TEST(loss_has_its_chance)
+{
+	struct fixture fixture = fixture_new(4000);
+
+	fixture.link.loss_ppm = 250000;
+	fixture_run(&fixture);
+	/* Five standard deviations (27) about 3000. */
+	CHECK(fixture.server->arrived > 2863 && fixture.server->arrived < 3137);
+	fixture_free(&fixture);
+}
+
+TEST(duplicate_comes_twice)
+{
+	struct fixture fixture = fixture_new(3);
+
+	fixture.link.duplicate_ppm = 1000000;
+	fixture_run(&fixture);
+	CHECK_U64(fixture.server->arrived, 6);
+	CHECK_U64(fixture.server->seq[0], 0);
+	CHECK_U64(fixture.server->seq[1], 0);
+	CHECK_U64(fixture.server->seq[2], 1);
+	fixture_free(&fixture);
+}
+
+TEST(reorder_lets_others_pass)
+{
+	struct fixture fixture = fixture_new(2000);
+	uint32_t i, late = 0;
+
+	fixture.link.reorder_ppm = 100000;
+	fixture.link.jitter_ns = NSEC_PER_MS;
+	fixture_run(&fixture);
+	CHECK_U64(fixture.server->arrived, 2000);
+	for (i = 0; i < 2000; i++)
+		late += fixture.server->at[i] == NSEC_PER_MS;
+	CHECK(late > 133 && late < 267);
+	for (i = 1; i < 2000; i++) {
+		if (fixture.server->at[i] == fixture.server->at[i - 1])
+			CHECK(fixture.server->seq[i] > fixture.server->seq[i - 1]);
+	}
+	fixture_free(&fixture);
+}
+
+TEST(hop_takes_one_from_ttl)
+{
+	struct hop_plan plan = { .quote = QUOTE_SILENT };
+	struct fixture fixture = fixture_new(1);
+	struct packet *packet = packet_new(PACKET_SMALL);
+
+	net_add_hop(fixture.net, 0, &plan);
+	net_add_hop(fixture.net, 0, &plan);
+	fixture_run(&fixture);
+	CHECK_U64(fixture.server->ttl, 62);
+	CHECK(capture_get(net_tap(fixture.net, SERVER), 0, packet));
+	CHECK(packet_ip_checksum_ok(packet));
+	CHECK(packet_l4_checksum_ok(packet));
+	packet_free(packet);
+	fixture_free(&fixture);
+}
+
+TEST(taps_hold_both_sides)
+{
+	struct fixture fixture = fixture_new(3);
+	const struct capture *tap;
+
+	fixture.link.loss_mask = 2;
+	fixture.link.delay_ns = 7;
+	fixture_run(&fixture);
+	tap = net_tap(fixture.net, CLIENT);
+	CHECK_U64(tap->count, 3);
+	CHECK(tap->records[0].outgoing && tap->records[0].at == 0);
+	tap = net_tap(fixture.net, SERVER);
+	CHECK_U64(tap->count, 2);
+	CHECK(!tap->records[1].outgoing && tap->records[1].at == 7);
+	CHECK_U64(tap->records[1].length, 1000);
+	fixture_free(&fixture);
+}
+
+TEST(packets_to_a_client_go_to_its_path)
+{
+	struct fixture fixture = fixture_new(0);
+	uint8_t family;
+
+	fixture.link.delay_ns = NSEC_PER_MS;
+	net_add_path(fixture.net);
+	net_add_link(fixture.net, 1, &fixture.link, &fixture.link);
+	for (family = 4; family <= 6; family += 2) {
+		struct talker *talker = talker_new(SERVER, family, 1);
+
+		talker->remote.addr = net_client_addr(1, family);
+		talker->remote.addr.bytes[family == 4 ? 3 : 15] = 200;
+		talker_join(talker, fixture.net, SERVER);
+		net_run(fixture.net, NSEC_PER_SEC, NULL, NULL);
+		talker_join(fixture.server, fixture.net, SERVER);
+		free(talker);
+	}
+	CHECK_U64(fixture.client->arrived, 2);
+	CHECK_U64(net_tap(fixture.net, CLIENT)->records[1].path, 1);
+	CHECK_U64(net_tap(fixture.net, SERVER)->records[1].path, 1);
+	fixture_free(&fixture);
+}
+
+TEST(no_route_is_dropped)
+{
+	struct fixture fixture = fixture_new(1);
+
+	fixture.client->local.addr = net_client_addr(1, 4);
+	fixture_run(&fixture);
+	CHECK_U64(fixture.server->arrived, 0);
+	CHECK_U64(net_tap(fixture.net, CLIENT)->count, 0);
+	fixture_free(&fixture);
+}
+
+TEST(a_lying_machine_fails_the_run)
+{
+	struct fixture fixture = fixture_new(1);
+
+	fixture.client->lies = true;
+	CHECK_U64(fixture_run(&fixture), NET_FAILED);
+	CHECK(strstr(net_error(fixture.net), "client") != NULL);
+	fixture_free(&fixture);
+}
+
+TEST(deadline_ends_a_run)
+{
+	struct fixture fixture = fixture_new(100);
+
+	fixture.client->interval = NSEC_PER_SEC;
+	net_add_link(fixture.net, 0, &fixture.link, &fixture.link);
+	CHECK_U64(net_run(fixture.net, 10 * NSEC_PER_SEC, NULL, NULL), NET_DEADLINE);
+	CHECK_U64(net_now(fixture.net), 10 * NSEC_PER_SEC);
+	CHECK_U64(fixture.server->arrived, 11);
+	fixture_free(&fixture);
+}
+
+static bool five_arrived(void *self)
+{
+	return ((struct talker *)self)->arrived == 5;
+}
+
+TEST(done_stops_a_run)
+{
+	struct fixture fixture = fixture_new(100);
+
+	fixture.client->interval = NSEC_PER_SEC;
+	net_add_link(fixture.net, 0, &fixture.link, &fixture.link);
+	CHECK_U64(net_run(fixture.net, NSEC_NEVER, five_arrived, fixture.server), NET_STOPPED);
+	CHECK_U64(net_now(fixture.net), 4 * NSEC_PER_SEC);
+	fixture_free(&fixture);
+}
+
+static uint64_t hash_of(struct net *net, uint64_t seed)
+{
+	struct net_config config = { .seed = seed, .hash = true };
+	struct link_plan plan = { .loss_ppm = 200000, .reorder_ppm = 200000, .jitter_ns = 50,
+		.duplicate_ppm = 100000 };
+	struct talker *client = talker_new(CLIENT, 6, 500);
+
+	net_reset(net, &config);
+	net_add_path(net);
+	net_add_link(net, 0, &plan, &plan);
+	talker_join(client, net, CLIENT);
+	net_run(net, NSEC_NEVER, NULL, NULL);
+	free(client);
+	return net_hash(net);
+}
+
+TEST(same_seed_same_hash)
+{
+	struct net_config config = { .seed = 9 };
+	struct net *net = net_new(&config);
+	uint64_t first = hash_of(net, 7);
+
+	CHECK(hash_of(net, 8) != first);
+	CHECK(hash_of(net, 7) == first);
+	CHECK(first != 0);
+	net_free(net);
+}
