@@ -165,7 +165,7 @@ def sizes(path, text):
 BANNED = [
     (r"\b(rand|srand|random|srandom|drand48)\s*\(", r"nowhere", "randomness is handed in: rng.h"),
     (r"\b(time|clock_gettime|gettimeofday|clock)\s*\(",
-     r"probe/io/.*|mbtest/net/live_\w+\.c|mbtest/suite/\w+_(kernel|live)\.c"
+     r"probe/io/.*|mbtest/net/(real|live_\w+)\.c|mbtest/suite/\w+_(kernel|live)\.c"
      r"|(probe|tracebox|mbtest)/(main|command_\w+)\.c|tests/.*",
      "time is an argument"),
     (r"\b(strcpy|strcat|sprintf|vsprintf|gets|alloca|strtok|atoi|atol)\s*\(", r"nowhere",
