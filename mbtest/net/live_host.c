@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* live_host.c - see live_host.h. */
+#include "mbtest/net/live_host.h"
+
+#include "probe/io/netlink.h"
+#include "probe/io/netns.h"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+	LOOPBACK_INDEX = 1,
+	QUEUE_PACKETS = 10000, /* the network's links queue, not the devices */
+	FIRST_TABLE = 100,     /* routing table of the client's first path */
+};
+
+/*
+ * Nothing a kernel learned or inherited may decide: no memory of paths that lost options, no
+ * metrics of earlier connections, no packets of its own beside TCP.
+ */
+static bool host_settings(const struct live_host_plan *plan, struct err *err)
+{
+	const struct netns_setting settings[] = {
+		{ "mptcp/enabled", "1", false },
+		{ "mptcp/checksum_enabled", plan->checksum ? "1" : "0", false },
+		{ "mptcp/allow_join_initial_addr_port", "1", true },
+		{ "mptcp/blackhole_timeout", "0", true },
+		{ "mptcp/pm_type", "0", true },
+		{ "ipv4/tcp_no_metrics_save", "1", false },
+		{ "ipv4/conf/all/rp_filter", "0", false },
+		{ "ipv4/conf/default/rp_filter", "0", false },
+	};
+	const struct netns_setting without_ipv6[] = {
+		{ "ipv6/conf/all/disable_ipv6", "1", true },
+		{ "ipv6/conf/default/disable_ipv6", "1", true },
+	};
+	const struct netns_setting with_ipv6[] = {
+		{ "ipv6/conf/all/disable_ipv6", "0", false },
+		{ "ipv6/conf/default/disable_ipv6", "0", false },
+		{ "ipv6/conf/default/accept_dad", "0", false },
+		{ "ipv6/conf/default/accept_ra", "0", false },
+		{ "ipv6/conf/default/router_solicitations", "0", false },
+		{ "ipv6/conf/default/addr_gen_mode", "1", false },
+	};
+
+	if (!netns_set(settings, sizeof(settings) / sizeof(settings[0]), err))
+		return false;
+	if (plan->family == 4)
+		return netns_set(without_ipv6, sizeof(without_ipv6) / sizeof(without_ipv6[0]), err);
+	return netns_set(with_ipv6, sizeof(with_ipv6) / sizeof(with_ipv6[0]), err);
+}
+
+static struct addr host_addr(const struct live_host_plan *plan, uint16_t path)
+{
+	return plan->end == CLIENT ? net_client_addr(path, plan->family)
+				   : net_server_addr(plan->family);
+}
+
+static bool host_devices(struct live_host *host, const struct live_host_plan *plan, int *index,
+	struct err *err)
+{
+	uint16_t count = plan->end == CLIENT ? plan->paths : 1;
+	char name[16];
+
+	while (host->tun_count < count) {
+		snprintf(name, sizeof(name), plan->end == CLIENT ? "path%u" : "server",
+			host->tun_count + 1U);
+		host->tun[host->tun_count] = netns_tun(name, &index[host->tun_count], err);
+		if (host->tun[host->tun_count] < 0)
+			return false;
+		host->tun_count++;
+	}
+	return true;
+}
+
+/*
+ * Addresses and routes. Whatever comes from the client's n-th address leaves by its n-th device;
+ * what has no address yet takes the first.
+ */
+static bool host_routes(const struct live_host *host, const struct live_host_plan *plan,
+	const int *index, struct err *err)
+{
+	struct netlink netlink;
+	bool ok;
+
+	if (!netlink_open(&netlink, NETLINK_ROUTE, err))
+		return false;
+	netlink_link_up(&netlink, LOOPBACK_INDEX);
+	for (uint16_t i = 0; i < host->tun_count; i++) {
+		struct addr addr = host_addr(plan, i);
+
+		netlink_link_set(&netlink, index[i], QUEUE_PACKETS, plan->long_mapping ? 0 : 1);
+		netlink_link_up(&netlink, index[i]);
+		netlink_address_add(&netlink, index[i], &addr, plan->family == 4 ? 24 : 64);
+		if (i == 0)
+			netlink_default_route_add(&netlink, index[i], plan->family, &addr,
+				RT_TABLE_MAIN);
+		if (plan->end == CLIENT && host->tun_count > 1) {
+			netlink_default_route_add(&netlink, index[i], plan->family, &addr,
+				FIRST_TABLE + i);
+			netlink_rule_add(&netlink, &addr, FIRST_TABLE + i);
+		}
+	}
+	ok = netlink_commit(&netlink, err);
+	netlink_close(&netlink);
+	return ok;
+}
+
+static bool host_path_manager(const struct live_host_plan *plan, const int *index, struct err *err)
+{
+	struct addr second = net_client_addr(1, plan->family);
+
+	if (plan->end == CLIENT && !plan->join)
+		return netlink_mptcp_set(0, 0, NULL, 0, err);
+	if (plan->end == SERVER)
+		return netlink_mptcp_set(NET_PATHS - 1, 0, NULL, 0, err);
+	return netlink_mptcp_set(1, 0, &second, index[1], err);
+}
+
+bool live_host_make(struct live_host *host, const struct live_host_plan *plan, struct err *err)
+{
+	int index[NET_PATHS] = { 0 };
+
+	host->netns = -1;
+	host->tun_count = 0;
+	if (!netns_new(err))
+		return false;
+	host->netns = netns_hold(err);
+	if (host->netns >= 0 && host_settings(plan, err) && host_devices(host, plan, index, err) &&
+		host_routes(host, plan, index, err) && host_path_manager(plan, index, err))
+		return true;
+	live_host_drop(host);
+	return false;
+}
+
+void live_host_drop(struct live_host *host)
+{
+	for (uint16_t i = 0; i < host->tun_count; i++)
+		close(host->tun[i]);
+	host->tun_count = 0;
+	if (host->netns >= 0)
+		close(host->netns);
+	host->netns = -1;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * live_host.h - one end of a live run: the kernel's own stack in a fresh network namespace, by the
+ * address plan of net.h, with TUN devices to the network between. The client has one device a
+ * path, each with its own address and routed by it; the server has one.
+ */
+#ifndef MBTEST_NET_LIVE_HOST_H
+#define MBTEST_NET_LIVE_HOST_H
+
+#include "mbtest/dir.h"
+#include "mbtest/net/net.h"
+#include "probe/base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct live_host_plan {
+	enum end end;
+	uint8_t family;
+	uint16_t paths;    /* of the client */
+	bool checksum;     /* net.mptcp.checksum_enabled */
+	bool join;         /* the client opens a second subflow, from its second address */
+	bool long_mapping; /* segmentation offload stays on, so that mappings are long */
+};
+
+struct live_host {
+	int netns; /* held namespace */
+	int tun[NET_PATHS];
+	uint16_t tun_count;
+};
+
+/*
+ * Make and furnish one; the calling process is in its namespace afterwards, so that sockets and
+ * children made now belong to it. On failure nothing is left but the caller's place.
+ */
+bool live_host_make(struct live_host *host, const struct live_host_plan *plan, struct err *err);
+
+/* Close everything; the namespace ends with the last process in it. */
+void live_host_drop(struct live_host *host);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * netlink.h - asking the kernel for links, addresses, routes and MPTCP path management in the
+ * network namespace this process is in. Requests are collected and sent in one batch, so that
+ * furnishing a namespace costs one system call and no program is started.
+ */
+#ifndef PROBE_IO_NETLINK_H
+#define PROBE_IO_NETLINK_H
+
+#include "probe/base/err.h"
+#include "probe/wire/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	NETLINK_BYTES = 8192, /* of one batch */
+	NETLINK_REQUESTS = 64,
+};
+
+struct netlink {
+	int fd;
+	uint32_t sequence; /* of the batch's first request */
+	uint32_t count;    /* requests in the batch */
+	size_t start;      /* of the request being written */
+	size_t used;
+	const char *what[NETLINK_REQUESTS]; /* for the sentence when one is refused */
+	_Alignas(8) uint8_t bytes[NETLINK_BYTES];
+};
+
+/* Bound to the namespace the process is in now, wherever it goes later. */
+bool netlink_open(struct netlink *netlink, int protocol, struct err *err);
+void netlink_close(struct netlink *netlink);
+
+/*
+ * One request: begin, attributes, end. what completes "the kernel refused to ..."; it must outlive
+ * the commit.
+ */
+void netlink_begin(struct netlink *netlink, const char *what, uint16_t type, uint16_t flags,
+	const void *header, size_t length);
+void netlink_put(struct netlink *netlink, uint16_t type, const void *data, size_t length);
+void netlink_put_u32(struct netlink *netlink, uint16_t type, uint32_t value);
+size_t netlink_nest(struct netlink *netlink, uint16_t type);
+void netlink_nest_end(struct netlink *netlink, size_t nest);
+void netlink_end(struct netlink *netlink);
+
+/* Send the batch and wait for every answer; the first refusal is the error. */
+bool netlink_commit(struct netlink *netlink, struct err *err);
+
+/* ---- links, addresses, routes (open with NETLINK_ROUTE) ---- */
+
+/* queue_packets and gso_max_segs 0: left as they are. */
+void netlink_link_set(struct netlink *netlink, int index, uint32_t queue_packets,
+	uint32_t gso_max_segs);
+void netlink_link_up(struct netlink *netlink, int index);
+void netlink_address_add(struct netlink *netlink, int index, const struct addr *addr,
+	uint8_t prefix);
+
+/* Everything of the family by this device, in a routing table; source may be NULL. */
+void netlink_default_route_add(struct netlink *netlink, int index, uint8_t version,
+	const struct addr *source, uint32_t table);
+
+/* What comes from this address is routed by a table. */
+void netlink_rule_add(struct netlink *netlink, const struct addr *from, uint32_t table);
+
+/* ---- MPTCP's in-kernel path manager (opens and closes its own socket) ---- */
+
+/*
+ * Limits of the namespace, and one more address to open subflows from (NULL: none) by the device
+ * index.
+ */
+bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted, const struct addr *endpoint,
+	int index, struct err *err);
+
+#endif
