@@ -7,7 +7,7 @@ set -eu
 build='gcc make pkg-config libc6-dev libpcap-dev libnet1-dev liblua5.4-dev libssl-dev
 	libjansson-dev'
 check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark iproute2
-	nftables binutils git'
+	nftables binutils groff-base git'
 fuzz='clang'
 lint='clang-format clang-tidy'
 # What pkg-config calls the libraries among them.

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Setting up and installing: what install.sh says and does where packages are missing, what the
+generators make, and what make install puts where."""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from conftest import run_program
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+SCRIPTS = TOP / "scripts"
+
+# Stand-ins for the system's programs: some packages are there, apt-get writes down what it is told.
+STUBS = {
+    "dpkg-query": 'case " $HAVE " in *" $4 "*) echo "installed " ;; *) exit 1 ;; esac',
+    "apt-get": 'echo "$@" >> "$NOTES"; [ -z "$BROKEN" ] || { echo "no network"; exit 100; }',
+    "id": 'echo "$MYSELF"',
+}
+
+
+@pytest.fixture
+def setup(tmp_path):
+    """setup("build", have=…, myself=0) -> (status, stderr, what apt-get was told)."""
+    def run(*groups, have="", myself=0, broken="", stubs=tuple(STUBS)):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        for name in stubs:
+            (folder / name).write_text(f"#!/bin/sh\n{STUBS[name]}\n")
+            (folder / name).chmod(0o755)
+        for name in ("sh", "cat", "rm", "mktemp"):
+            if not (folder / name).exists():
+                (folder / name).symlink_to(f"/bin/{name}")
+        notes = tmp_path / "notes"
+        notes.write_text("")
+        done = subprocess.run(
+            ["sh", SCRIPTS / "install.sh", *groups], capture_output=True, text=True, check=False,
+            env={"PATH": str(folder), "HAVE": have, "MYSELF": str(myself), "BROKEN": broken,
+                 "NOTES": str(notes)})
+        return done.returncode, done.stderr, notes.read_text()
+    return run
+
+
+BUILD = ("gcc make pkg-config libc6-dev libpcap-dev libnet1-dev liblua5.4-dev libssl-dev "
+         "libjansson-dev")
+
+
+def test_nothing_missing_installs_nothing(setup):
+    assert setup("build", have=BUILD) == (0, "", "")
+
+
+def test_root_installs_only_what_is_missing(setup):
+    status, _, told = setup("build", have=BUILD.replace("gcc ", "").replace("libssl-dev ", ""))
+    assert status == 0
+    assert told == "-qq -y --no-install-recommends install gcc libssl-dev\n"
+
+
+def test_others_are_told_one_line_to_type(setup):
+    status, text, told = setup("build", have=BUILD.replace("gcc ", ""), myself=1000)
+    assert (status, told) == (2, "")
+    assert text == "Packages are missing; type: sudo apt-get install gcc\n"
+
+
+def test_lists_are_fetched_only_when_that_fails(setup):
+    status, text, told = setup("build", have=BUILD.replace("gcc ", ""), broken="yes")
+    assert status == 2 and "could not install gcc" in text
+    assert [line.split()[3] for line in told.splitlines()] == ["install", "update"]
+
+
+def test_off_debian_it_names_the_packages(setup):
+    status, text, told = setup("build", stubs=("id",))
+    assert (status, told) == (2, "")
+    assert text.startswith("This is not Debian;") and BUILD in text and text.count("\n") == 1
+
+
+def test_unknown_group(setup):
+    assert setup("nonsense")[0] == 2
+
+
+def test_box_list_is_a_listing():
+    run = run_program("sh", SCRIPTS / "box_list.sh", "nat", "mss_clamp")
+    assert "extern const struct box_type box_type_mss_clamp;\n" in run.out
+    assert '{ "nat", &box_type_nat },\n' in run.out
+    assert '{ "mss-clamp", &box_type_mss_clamp },\n' in run.out
+
+
+def test_lua_files_are_embedded_byte_by_byte(tmp_path):
+    content = bytes(range(256)) + b"\nreturn 1\n"
+    (tmp_path / "a.lua").write_bytes(content)
+    (tmp_path / "empty.lua").write_bytes(b"")
+    table = run_program("sh", SCRIPTS / "embed_lua.sh", "a.lua", "empty.lua", cwd=tmp_path).out
+    main = ('#include <stdio.h>\nint main(void) { fwrite(lua_files[0].text, 1, '
+            'lua_files[0].length, stdout); return lua_files[1].length != 0 '
+            '|| lua_files[2].path != 0; }\n')
+    run = run_program("gcc", "-I.", "-xc", "-", "-o", tmp_path / "a.out", input=table + main)
+    assert run.status == 0, run
+    run = run_program(tmp_path / "a.out", text=False)
+    assert run.status == 0 and run.out == content
+
+
+def test_make_install_puts_things_in_place(release_dir, tmp_path):
+    done = subprocess.run(
+        ["make", "install", f"B={os.path.relpath(release_dir, TOP)}", f"DESTDIR={tmp_path}",
+         "PREFIX=/usr"], cwd=TOP, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "usr/share/man/man1/mbtest.1").is_file()
+    assert (tmp_path / "usr/share/mbkit/lua/suites/classic.lua").is_file()
+    run = run_program(tmp_path / "usr/bin/mbtest", "--version", cwd=tmp_path)
+    assert run.status == 0 and "0.1.0" in run.out
