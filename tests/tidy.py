@@ -13,7 +13,7 @@ FILE_LINES = 600
 # The first pattern that matches a path names its room.
 ROOMS = [
     ("machine", r"probe/machine\.h"),
-    ("main", r"(probe|tracebox|mbtest)/(main|command_\w+|options?)\.[ch]"),
+    ("main", r"(probe|tracebox|mbtest)/(main|options|command_\w+)\.[ch]"),
     ("base", r"probe/base/.*"),
     ("wire", r"probe/wire/.*"),
     ("io", r"probe/io/.*"),
@@ -22,7 +22,7 @@ ROOMS = [
     ("analyze", r"probe/analyze/.*"),
     ("tracebox", r"tracebox/.*"),
     ("ground", r"mbtest/(dir|stream)\.[ch]"),
-    ("box", r"mbtest/(box|box_\w+|flow)\.[ch]|mbtest/box/.*"),
+    ("box", r"mbtest/(box|box_\w+|flow|option)\.[ch]|mbtest/box/.*"),
     ("net", r"mbtest/net/.*"),
     ("judge", r"mbtest/judge/.*"),
     ("suite", r"mbtest/suite/.*"),
@@ -171,12 +171,12 @@ BANNED = [
     (r"\b(strcpy|strcat|sprintf|vsprintf|gets|alloca|strtok|atoi|atol)\s*\(", r"nowhere",
      "its bounded sibling exists"),
     (r"\b(printf|puts|putchar|vprintf|perror)\s*\(|\bstdout\b",
-     r"(probe|tracebox|mbtest)/(main|options?|command_\w+|report_\w+|report)\.c|tests/.*",
+     r"(probe|tracebox|mbtest)/(main|options|command_\w+|report_\w+|report)\.c|tests/.*",
      "only mains, commands and reports print"),
     (r"\b(malloc|calloc|realloc|strdup|strndup)\s*\(", r"probe/base/alloc\.c|lua/.*|tests/.*",
      "alloc.h knows what to do when memory is gone"),
     (r"\b(exit|abort)\s*\(",
-     r"(probe|tracebox|mbtest)/(main|options?|command_\w+)\.c|probe/base/.*|lua/state\.c|tests/.*",
+     r"(probe|tracebox|mbtest)/(main|options|command_\w+)\.c|probe/base/.*|lua/state\.c|tests/.*",
      "errors travel to main"),
 ]
 
