@@ -516,6 +516,12 @@ void box_wake_at(struct box *box, nsec_t at)
 	box->host.wake_at(box->host.self, at);
 }
 
+void box_fail(struct box *box, const char *sentence)
+{
+	if (box->host.fail != NULL)
+		box->host.fail(box->host.self, sentence);
+}
+
 void box_edited(struct box *box, enum dir dir, const uint8_t *old_bytes, uint32_t old_length,
 	const uint8_t *new_bytes, uint32_t new_length)
 {

@@ -143,6 +143,8 @@ struct box_host {
 	/* A payload edit was made: for the judge. May be NULL. */
 	void (*edited)(void *self, enum dir dir, const uint8_t *old_bytes, uint32_t old_length,
 		const uint8_t *new_bytes, uint32_t new_length);
+	/* The box itself failed (an error in Lua): a sentence. May be NULL. */
+	void (*fail)(void *self, const char *sentence);
 	void *self;
 };
 
@@ -206,6 +208,9 @@ bool box_matched(const struct box *box);
 bool box_covers(const struct box *box, enum dir dir);
 
 void box_wake_at(struct box *box, nsec_t at);
+
+/* The box cannot go on: whoever runs it is told why. */
+void box_fail(struct box *box, const char *sentence);
 
 /* Declare a payload edit (before or after it is made): these bytes became those. */
 void box_edited(struct box *box, enum dir dir, const uint8_t *old_bytes, uint32_t old_length,

@@ -68,6 +68,13 @@ static void host_edited(void *self, enum dir dir, const uint8_t *old_bytes, uint
 	edit->new_offset = keep_bytes(net, new_bytes, new_length);
 }
 
+static void host_fail(void *self, const char *sentence)
+{
+	struct node *node = self;
+
+	net_fail(node->net, sentence);
+}
+
 static void box_node_receive(struct node *node, struct packet *packet, uint16_t path, enum dir dir)
 {
 	(void)path;
@@ -111,6 +118,7 @@ struct node *box_node_new(struct net *net, uint16_t path, const char *name,
 		.spare = host_spare,
 		.wake_at = host_wake_at,
 		.edited = host_edited,
+		.fail = host_fail,
 		.self = node,
 	};
 	struct rng rng;

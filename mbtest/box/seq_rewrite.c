@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * seq_rewrite.c - moves the sequence numbers of a direction by an offset, and the acknowledgements
+ * of the other one back, as firewalls do that choose initial sequence numbers anew. Many of those
+ * leave SACK blocks as they are; stacks then take the ACK for invalid (blog.multipath-tcp.org
+ * 2014/01/29).
+ *
+ * A direction is moved from its SYN on, if that SYN was meant by the when parameters.
+ */
+#include "mbtest/flow.h"
+#include "mbtest/option.h"
+
+#include <string.h>
+
+enum sack { SACK_TRANSLATE, SACK_IGNORE, SACK_STRIP };
+
+struct seq_rewrite {
+	struct param_text offset_text;
+	bool is_random;
+	uint32_t offset;
+	int sack;
+	struct flow_table shifts;
+};
+
+struct shift {
+	bool known[DIRS];      /* decided, by the SYN with this number */
+	uint32_t isn[DIRS];
+	uint32_t offset[DIRS];
+};
+
+static const char *const sack_names[] = { "translate", "ignore", "strip", NULL };
+
+static const struct box_param params[] = {
+	{ "offset", PARAM_TEXT, offsetof(struct seq_rewrite, offset_text), "random", 0, 0, NULL,
+		"added to sequence numbers: 1..4294967295, or random for each connection and direction" },
+	{ "sack", PARAM_CHOICE, offsetof(struct seq_rewrite, sack), "translate", 0, 0, sack_names,
+		"SACK blocks are moved back too, left as they are, or removed" },
+	{ 0 },
+};
+
+static bool seq_rewrite_init(struct box *box, struct err *err)
+{
+	struct seq_rewrite *self = box_state(box);
+	const struct param_text *text = &self->offset_text;
+	uint64_t value = 0;
+	uint16_t i;
+
+	flow_table_init(&self->shifts, sizeof(struct shift));
+	self->is_random = text->length == 6 && memcmp(text->bytes, "random", 6) == 0;
+	if (self->is_random)
+		return true;
+	for (i = 0; i < text->length && i < 11; i++) {
+		if (text->bytes[i] < '0' || text->bytes[i] > '9')
+			break;
+		value = value * 10 + text->bytes[i] - '0';
+	}
+	if (i < text->length || value == 0 || value > UINT32_MAX)
+		return err_set(err, "box %s: parameter offset: \"%.*s\" is neither random nor within "
+			"1..4294967295", box_name(box), (int)text->length, (const char *)text->bytes);
+	self->offset = (uint32_t)value;
+	return true;
+}
+
+static void seq_rewrite_fini(struct box *box)
+{
+	flow_table_fini(&((struct seq_rewrite *)box_state(box))->shifts);
+}
+
+/* A SYN decides its direction; sent again, it is not decided again. */
+static void shift_decide(struct box *box, const struct packet *packet, enum dir dir)
+{
+	struct seq_rewrite *self = box_state(box);
+	uint32_t isn = tcp_seq(packet);
+	struct shift *shift;
+
+	if (!box_matched(box) && flow_find(&self->shifts, packet, dir) == NULL)
+		return;
+	shift = flow_add(&self->shifts, packet, dir);
+	if (shift->known[dir] && shift->isn[dir] == isn)
+		return;
+	if ((tcp_flags(packet) & TCP_ACK) == 0)
+		memset(shift, 0, sizeof(*shift));
+	shift->known[dir] = true;
+	shift->isn[dir] = isn;
+	shift->offset[dir] = 0;
+	if (box_matched(box))
+		shift->offset[dir] = self->is_random ?
+			1 + (uint32_t)rng_below(box_rng(box), UINT32_MAX) : self->offset;
+}
+
+/* Move all blocks of a SACK option back. */
+static void sack_move(struct packet *packet, uint32_t offset)
+{
+	struct tcpopt opt;
+	uint32_t at;
+
+	if (!tcpopt_find(packet, TCPOPT_SACK, &opt))
+		return;
+	for (at = opt.offset + 2; at + 4 <= opt.offset + opt.length; at += 4)
+		packet_write32(packet, at, get_be32(packet_data(packet) + at) - offset);
+}
+
+static void ack_move(const struct seq_rewrite *self, struct packet *packet, uint32_t offset)
+{
+	static const struct option_choice sack = { TCPOPT_SACK, 0 };
+
+	packet_write32(packet, packet->l4 + 8, tcp_ack(packet) - offset);
+	if (self->sack == SACK_TRANSLATE)
+		sack_move(packet, offset);
+	if (self->sack == SACK_STRIP)
+		option_remove(&sack, packet, REMOVE_GAP);
+}
+
+static enum verdict seq_rewrite_packet(struct box *box, struct packet *packet, enum dir dir)
+{
+	struct seq_rewrite *self = box_state(box);
+	uint16_t flags = tcp_flags(packet);
+	const struct shift *shift;
+	uint32_t back;
+
+	if ((flags & (TCP_SYN | TCP_RST)) == TCP_SYN)
+		shift_decide(box, packet, dir);
+	shift = flow_find(&self->shifts, packet, dir);
+	if (shift == NULL)
+		return box_unchanged(box);
+	back = (flags & TCP_ACK) != 0 ? shift->offset[dir_opposite(dir)] : 0;
+	if (shift->offset[dir] == 0 && back == 0)
+		return box_unchanged(box);
+	if (shift->offset[dir] != 0)
+		packet_write32(packet, packet->l4 + 4, tcp_seq(packet) + shift->offset[dir]);
+	if (back != 0)
+		ack_move(self, packet, back);
+	return BOX_PASS;
+}
+
+BOX_TYPE(seq_rewrite) = {
+	.help = "moves the sequence numbers of a connection, and its acknowledgements back",
+	.params = params,
+	.state_size = sizeof(struct seq_rewrite),
+	.sees_all = true,
+	.init = seq_rewrite_init,
+	.packet = seq_rewrite_packet,
+	.fini = seq_rewrite_fini,
+};
