@@ -34,10 +34,11 @@ FUZZ_ARGS := B=build/fuzz CC=clang OPT="-O1 -g" \
 # Asked once, and only when something is compiled: make run installs pkg-config first.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
-# Sentences are cut to their buffers on purpose (format-truncation, which only gcc knows).
 CFLAGS_STD := -std=c11 -D_GNU_SOURCE -I. -DMBKIT_VERSION='"$(VERSION)"' \
-	-Wall -Wextra -Wshadow -Wconversion -Wno-unknown-warning-option -Wno-format-truncation
-CFLAGS_ALL = $(CFLAGS_STD) $(OPT) $(SANITIZE) $(PKG_CFLAGS) $(CFLAGS)
+	-Wall -Wextra -Wshadow -Wconversion
+# Sentences are cut to their buffers on purpose; gcc alone knows of it.
+CFLAGS_GCC := $(if $(filter clang%,$(CC)),,-Wno-format-truncation)
+CFLAGS_ALL = $(CFLAGS_STD) $(CFLAGS_GCC) $(OPT) $(SANITIZE) $(PKG_CFLAGS) $(CFLAGS)
 LINK       = $(CC) $(OPT) $(SANITIZE)
 LIBS       = $(B)/libmbkit.a $(PKG_LIBS) -lm $(LDLIBS)
 
