@@ -367,16 +367,14 @@ void app_kernel_free(struct app_kernel *app)
 	free(app);
 }
 
-bool app_kernel_done(struct app_kernel *app)
+bool app_kernel_done(const struct app_kernel *app)
 {
-	if (atomic_load(&app->report->done))
-		return true;
-	return helpers_ended(app->helpers, app->pid);
+	return atomic_load(&app->report->done);
 }
 
-bool app_kernel_failed(const struct app_kernel *app)
+bool app_kernel_lost(const struct app_kernel *app)
 {
-	return atomic_load(&app->report->failed);
+	return helpers_ended(app->helpers, app->pid);
 }
 
 static const char *error_text(int error)

@@ -29,10 +29,10 @@ struct app_kernel *app_kernel_new(const struct app_plan *plan, bool mptcp, nsec_
 void app_kernel_free(struct app_kernel *app);
 
 /* The application has nothing more to do: finished, failed or out of time. */
-bool app_kernel_done(struct app_kernel *app);
+bool app_kernel_done(const struct app_kernel *app);
 
-/* It failed: refused, or an error after opening. */
-bool app_kernel_failed(const struct app_kernel *app);
+/* Its process has ended, which it never does by itself. */
+bool app_kernel_lost(const struct app_kernel *app);
 
 /* received points into the application; times count from epoch, a moment on CLOCK_MONOTONIC. */
 void app_kernel_view(const struct app_kernel *app, nsec_t epoch, struct app_view *view);
