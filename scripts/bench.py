@@ -57,8 +57,8 @@ def packets():
 def simulated():
     """Scenarios a second on one core: 64 KiB through strip on one path, no text log."""
     def once(only):
-        return run("build/mbtest", "run", SUITE, "--only", only, "--mptcp", "1", "--checksum", "off",
-                   "--jobs", "1", "--seed", "1", "--repeat", str(SCENARIOS))
+        return run("build/mbtest", "run", SUITE, "--only", only, "--mptcp", "1",
+                   "--checksum", "off", "--jobs", "1", "--seed", "1", "--repeat", str(SCENARIOS))
 
     rate, bare, memory = 0.0, 0.0, 0
     for _ in range(ROUNDS):

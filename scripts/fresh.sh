@@ -9,7 +9,8 @@ if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
 	echo "fresh.sh: needs root and debootstrap" >&2
 	exit 2
 fi
-mirror=$(apt-get indextargets --format '$(SITE)' | sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }')
+mirror=$(apt-get indextargets --format '$(SITE)' | sort | uniq -c | sort -rn |
+	awk 'NR == 1 { print $2 }')
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 top=$(mktemp -d)
 root=$top/root
@@ -31,14 +32,14 @@ debootstrap --variant=minbase --include=make "$suite" "$root" "$mirror" >"$top/l
 if [ -e /etc/resolv.conf ]; then
 	cp /etc/resolv.conf "$root/etc/resolv.conf"
 fi
-git clone -q . "$root/root/mbkit"
+git clone -q . "$root/srv/mbkit"
 mount -t proc proc "$root/proc"
 mount -t sysfs sys "$root/sys"
 mount --rbind /dev "$root/dev"
 mount --make-rslave "$root/dev"
 for target in ${*:-run}; do
 	start=$(date +%s)
-	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" \
-		make --no-print-directory -C /root/mbkit "$target" </dev/null
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ chroot "$root" \
+		make --no-print-directory -C /srv/mbkit "$target" </dev/null
 	echo "fresh.sh: make $target took $(($(date +%s) - start)) s"
 done
