@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * nat.c - network address and port translation (RFC 3022, RFC 4787, RFC 7857), IPv4 and IPv6, for
+ * TCP and UDP; ICMP errors are translated inside their quotes too (RFC 5508).
+ *
+ * kind = source: the client side's address and port become one of the box's. kind = destination:
+ * the server side's address (and port) become others. A mapping is made by the first packet to
+ * the server that is meant, and holds for both directions whatever else is.
+ */
+#include "mbtest/box.h"
+#include "mbtest/translate.h"
+#include "probe/base/alloc.h"
+#include "probe/base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS = 256 };
+
+enum kind { KIND_SOURCE, KIND_DESTINATION };
+
+enum policy { ENDPOINT_INDEPENDENT, SYMMETRIC };
+
+/* One translation: inside is the name replaced, outside the one put in its place. */
+struct mapping {
+	uint8_t protocol;
+	struct sockname inside, outside;
+	struct sockname remote;   /* the other end, where it counts */
+	nsec_t used;
+	uint32_t next[2];         /* chains by inside and by outside */
+};
+
+struct nat {
+	int kind, policy;
+	struct addr address, address6;
+	int64_t first_port, last_port, port;
+	bool preserve;
+	nsec_t idle;
+	struct mapping *mappings;
+	size_t count, capacity;
+	uint32_t buckets[2][BUCKETS];   /* index plus one */
+	uint32_t next_port;
+};
+
+enum { BY_INSIDE, BY_OUTSIDE };
+
+static const char *const kinds[] = { "source", "destination", NULL };
+static const char *const policies[] = { "endpoint-independent", "symmetric", NULL };
+
+static const struct box_param params[] = {
+	{ "kind", PARAM_CHOICE, offsetof(struct nat, kind), "source", 0, 0, kinds,
+		"whether the client's or the server's name is translated" },
+	{ "address", PARAM_ADDR, offsetof(struct nat, address), "", 0, 0, NULL,
+		"the new IPv4 address; if none, 198.18.n.200 on path n" },
+	{ "address6", PARAM_ADDR, offsetof(struct nat, address6), "", 0, 0, NULL,
+		"the new IPv6 address; if none, fd00:n::200 on path n" },
+	{ "first_port", PARAM_INT, offsetof(struct nat, first_port), "20000", 1, 65535, NULL,
+		"first of the box's ports (kind source)" },
+	{ "last_port", PARAM_INT, offsetof(struct nat, last_port), "29999", 1, 65535, NULL,
+		"last of the box's ports (kind source)" },
+	{ "preserve", PARAM_BOOL, offsetof(struct nat, preserve), "false", 0, 0, NULL,
+		"keep the port where it is free (kind source)" },
+	{ "port", PARAM_INT, offsetof(struct nat, port), "0", 0, 65535, NULL,
+		"the new port (kind destination); 0: as it was" },
+	{ "mapping", PARAM_CHOICE, offsetof(struct nat, policy), "endpoint-independent", 0, 0,
+		policies, "whether a mapping serves all remote ends or one" },
+	{ "idle", PARAM_TIME, offsetof(struct nat, idle), "0", 0, 0, NULL,
+		"a mapping not used for so long is forgotten; 0: never" },
+	{ 0 },
+};
+
+static bool nat_init(struct box *box, struct err *err)
+{
+	struct nat *self = box_state(box);
+	uint8_t number = (uint8_t)(box_path(box) + 1);
+	const struct addr fallback = { 6, { 0xfd, 0, 0, number, [14] = 2 } };   /* fd00:n::200 */
+
+	if (self->address.version == 0)
+		self->address = addr_v4(198, 18, number, 200);
+	if (self->address6.version == 0)
+		self->address6 = fallback;
+	if (self->address.version != 4)
+		return err_set(err, "box %s: parameter address is not an IPv4 address", box_name(box));
+	if (self->address6.version != 6)
+		return err_set(err, "box %s: parameter address6 is not an IPv6 address", box_name(box));
+	if (self->first_port > self->last_port)
+		return err_set(err, "box %s: parameter first_port is past last_port", box_name(box));
+	self->next_port = (uint32_t)self->first_port;
+	return true;
+}
+
+static void nat_fini(struct box *box)
+{
+	free(((struct nat *)box_state(box))->mappings);
+}
+
+/* ---- the table ---- */
+
+static uint32_t bucket_of(uint8_t protocol, const struct sockname *name)
+{
+	uint64_t hash = hash_u64(protocol, name->port);
+
+	return (uint32_t)hash_bytes(hash, name->addr.bytes, sizeof(name->addr.bytes)) % BUCKETS;
+}
+
+static const struct sockname *key_of(const struct mapping *mapping, unsigned int by)
+{
+	return by == BY_INSIDE ? &mapping->inside : &mapping->outside;
+}
+
+static bool has_expired(const struct box *box, const struct nat *self,
+	const struct mapping *mapping)
+{
+	return self->idle > 0 && box_now(box) - mapping->used > self->idle;
+}
+
+/* remote NULL: any will do. */
+static struct mapping *mapping_find(const struct box *box, const struct nat *self, unsigned int by,
+	uint8_t protocol, const struct sockname *name, const struct sockname *remote)
+{
+	uint32_t at = self->buckets[by][bucket_of(protocol, name)];
+	struct mapping *mapping;
+
+	for (; at != 0; at = mapping->next[by]) {
+		mapping = &self->mappings[at - 1];
+		if (mapping->protocol == protocol && sockname_equal(key_of(mapping, by), name) &&
+			(remote == NULL || sockname_equal(&mapping->remote, remote)) &&
+			!has_expired(box, self, mapping))
+			return mapping;
+	}
+	return NULL;
+}
+
+static void mapping_unlink(struct nat *self, uint32_t index, unsigned int by)
+{
+	const struct mapping *mapping = &self->mappings[index];
+	uint32_t *from = &self->buckets[by][bucket_of(mapping->protocol, key_of(mapping, by))];
+
+	while (*from != index + 1)
+		from = &self->mappings[*from - 1].next[by];
+	*from = mapping->next[by];
+}
+
+/* A place for a new mapping: that of an expired one, or one more. */
+static uint32_t mapping_place(const struct box *box, struct nat *self)
+{
+	uint32_t i;
+
+	for (i = 0; self->idle > 0 && i < self->count; i++) {
+		if (has_expired(box, self, &self->mappings[i])) {
+			mapping_unlink(self, i, BY_INSIDE);
+			mapping_unlink(self, i, BY_OUTSIDE);
+			return i;
+		}
+	}
+	self->mappings = xgrow(self->mappings, self->count, &self->capacity, sizeof(struct mapping));
+	return (uint32_t)self->count++;
+}
+
+static struct mapping *mapping_add(const struct box *box, struct nat *self,
+	const struct mapping *fresh)
+{
+	uint32_t index = mapping_place(box, self), *bucket;
+	struct mapping *mapping = &self->mappings[index];
+	unsigned int by;
+
+	*mapping = *fresh;
+	for (by = BY_INSIDE; by <= BY_OUTSIDE; by++) {
+		bucket = &self->buckets[by][bucket_of(mapping->protocol, key_of(mapping, by))];
+		mapping->next[by] = *bucket;
+		*bucket = index + 1;
+	}
+	return mapping;
+}
+
+/* ---- choosing the new name ---- */
+
+static bool port_is_free(const struct box *box, const struct nat *self, uint8_t protocol,
+	const struct sockname *outside)
+{
+	return mapping_find(box, self, BY_OUTSIDE, protocol, outside, NULL) == NULL;
+}
+
+/* The box's own address of a family. */
+static const struct addr *own_addr(const struct nat *self, uint8_t version)
+{
+	return version == 4 ? &self->address : &self->address6;
+}
+
+static bool choose_outside(const struct box *box, struct nat *self, struct mapping *fresh)
+{
+	uint32_t ports = (uint32_t)(self->last_port - self->first_port) + 1, tries;
+
+	fresh->outside.addr = *own_addr(self, fresh->inside.addr.version);
+	fresh->outside.port = fresh->inside.port;
+	if (self->kind == KIND_DESTINATION) {
+		if (self->port != 0)
+			fresh->outside.port = (uint16_t)self->port;
+		return true;
+	}
+	if (self->preserve && port_is_free(box, self, fresh->protocol, &fresh->outside))
+		return true;
+	for (tries = 0; tries < ports; tries++) {
+		fresh->outside.port = (uint16_t)self->next_port;
+		self->next_port = self->next_port == (uint32_t)self->last_port ?
+			(uint32_t)self->first_port : self->next_port + 1;
+		if (port_is_free(box, self, fresh->protocol, &fresh->outside))
+			return true;
+	}
+	return false;
+}
+
+/* ---- packets; "subject" is the side that is translated on the way to the server ---- */
+
+static enum side subject_of(const struct nat *self, enum dir dir)
+{
+	bool is_src = (self->kind == KIND_SOURCE) == (dir == TO_SERVER);
+
+	return is_src ? SIDE_SRC : SIDE_DST;
+}
+
+/* A destination mapping holds for one client, as the replies must find their way back. */
+static bool remote_counts(const struct nat *self)
+{
+	return self->kind == KIND_DESTINATION || self->policy == SYMMETRIC;
+}
+
+static enum verdict to_server(struct box *box, struct packet *packet, uint8_t protocol)
+{
+	struct nat *self = box_state(box);
+	enum side side = subject_of(self, TO_SERVER);
+	struct mapping fresh = { .protocol = protocol }, *mapping;
+
+	packet_socknames(packet, side == SIDE_SRC ? &fresh.inside : &fresh.remote,
+		side == SIDE_SRC ? &fresh.remote : &fresh.inside);
+	mapping = mapping_find(box, self, BY_INSIDE, protocol, &fresh.inside,
+		remote_counts(self) ? &fresh.remote : NULL);
+	if (mapping == NULL) {
+		if (!box_matched(box))
+			return box_unchanged(box);
+		fresh.used = box_now(box);
+		if (!choose_outside(box, self, &fresh))
+			return box_reason(box, "no port left");
+		mapping = mapping_add(box, self, &fresh);
+	}
+	mapping->used = box_now(box);
+	translate_packet(packet, side, &mapping->outside);
+	return BOX_PASS;
+}
+
+static enum verdict to_client(struct box *box, struct packet *packet, uint8_t protocol)
+{
+	struct nat *self = box_state(box);
+	enum side side = subject_of(self, TO_CLIENT);
+	struct sockname src, dst;
+	const struct sockname *outside = side == SIDE_SRC ? &src : &dst;
+	const struct sockname *remote = side == SIDE_SRC ? &dst : &src;
+	struct mapping *mapping;
+
+	packet_socknames(packet, &src, &dst);
+	mapping = mapping_find(box, self, BY_OUTSIDE, protocol, outside,
+		remote_counts(self) ? remote : NULL);
+	if (mapping == NULL) {
+		/* What is for the box itself and for none behind it ends here. */
+		if (self->kind == KIND_SOURCE && addr_equal(&dst.addr, own_addr(self, packet->version)))
+			return box_reason(box, "no mapping");
+		return box_unchanged(box);
+	}
+	mapping->used = box_now(box);
+	translate_packet(packet, side, &mapping->inside);
+	return BOX_PASS;
+}
+
+/*
+ * An ICMP error: its quote went the other way, so the quote's subject is on the other side, and
+ * the error's own address follows where it is that of the subject.
+ */
+static enum verdict icmp_error(struct box *box, struct packet *packet, const struct quote *quote,
+	enum dir dir)
+{
+	struct nat *self = box_state(box);
+	enum side inner = subject_of(self, dir_opposite(dir)), outer = subject_of(self, dir);
+	const struct sockname *name = inner == SIDE_SRC ? &quote->src : &quote->dst;
+	const struct sockname *remote = inner == SIDE_SRC ? &quote->dst : &quote->src;
+	unsigned int by = dir == TO_SERVER ? BY_INSIDE : BY_OUTSIDE;
+	const struct mapping *mapping = mapping_find(box, self, by, quote->protocol, name,
+		remote_counts(self) ? remote : NULL);
+	const struct sockname *becomes;
+	struct addr addrs[2];
+
+	if (mapping == NULL)
+		return box_unchanged(box);
+	becomes = dir == TO_SERVER ? &mapping->outside : &mapping->inside;
+	packet_addrs(packet, &addrs[SIDE_SRC], &addrs[SIDE_DST]);
+	quote_translate(packet, quote, inner, becomes);
+	if (addr_equal(&addrs[outer], &name->addr))
+		translate_addr(packet, outer, &becomes->addr);
+	return BOX_PASS;
+}
+
+static enum verdict nat_packet(struct box *box, struct packet *packet, enum dir dir)
+{
+	struct quote quote;
+
+	if (translate_fits(packet)) {
+		return dir == TO_SERVER ? to_server(box, packet, packet->protocol) :
+			to_client(box, packet, packet->protocol);
+	}
+	if (quote_read(packet, &quote))
+		return icmp_error(box, packet, &quote, dir);
+	return box_unchanged(box);
+}
+
+BOX_TYPE(nat) = {
+	.help = "translates addresses and ports of a side, with a table of mappings",
+	.params = params,
+	.state_size = sizeof(struct nat),
+	.any_form = true,
+	.sees_all = true,
+	.init = nat_init,
+	.packet = nat_packet,
+	.fini = nat_fini,
+};

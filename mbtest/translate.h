@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * translate.h - putting another address and port into a packet, or into the packet that an ICMP
+ * error quotes: what address translators share.
+ */
+#ifndef MBTEST_TRANSLATE_H
+#define MBTEST_TRANSLATE_H
+
+#include "probe/wire/packet.h"
+
+enum side {
+	SIDE_SRC,
+	SIDE_DST,
+};
+
+/* A packet has ports to translate: whole TCP or UDP. */
+bool translate_fits(const struct packet *packet);
+
+/* Put an address (of the packet's family) and a port into a TCP or UDP packet. */
+void translate_packet(struct packet *packet, enum side side, const struct sockname *name);
+
+/* Put another address into any packet. */
+void translate_addr(struct packet *packet, enum side side, const struct addr *addr);
+
+/* The TCP or UDP packet in an ICMP error, as far as its ports. */
+struct quote {
+	struct sockname src, dst;
+	uint8_t protocol;
+	uint32_t ip, l4;   /* offsets of its headers in the packet */
+};
+
+/* False when the packet is no ICMP error or its quote has no ports. */
+bool quote_read(const struct packet *packet, struct quote *quote);
+
+/*
+ * Put an address and a port into the quote; the checksums in it follow as far as they are quoted
+ * (RFC 5508 4.2).
+ */
+void quote_translate(struct packet *packet, const struct quote *quote, enum side side,
+	const struct sockname *name);
+
+#endif
