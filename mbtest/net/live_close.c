@@ -2,14 +2,7 @@
 /* live_close.c - see live_close.h. */
 #include "mbtest/net/live_close.h"
 
-#include <string.h>
-
 #define QUIET_NS (60 * NSEC_PER_MS)
-
-void live_close_init(struct live_close *close)
-{
-	memset(close, 0, sizeof(*close));
-}
 
 /* The flow of a packet; a new one where it is unknown; NULL when there are too many. */
 static struct live_flow *flow_find(struct live_close *close, const struct sockname *local,

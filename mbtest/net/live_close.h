@@ -15,6 +15,7 @@
 
 enum { LIVE_CLOSE_FLOWS = 64 };
 
+/* Zeroed: nothing seen yet. */
 struct live_close {
 	struct live_flow {
 		struct sockname local, remote;
@@ -24,8 +25,6 @@ struct live_close {
 	size_t seen; /* records of the tap looked at */
 	nsec_t last; /* time of the latest TCP packet */
 };
-
-void live_close_init(struct live_close *close);
 
 /* Look at the tap's new records. */
 void live_close_watch(struct live_close *close, const struct capture *tap);
