@@ -108,15 +108,20 @@ static bool host_routes(const struct live_host *host, const struct live_host_pla
 	return ok;
 }
 
+/* The client joins from its further addresses by itself; the server lets it. */
 static bool host_path_manager(const struct live_host_plan *plan, const int *index, struct err *err)
 {
-	struct addr second = net_client_addr(1, plan->family);
+	struct netlink_endpoint endpoints[NET_PATHS];
+	uint32_t joins = 0;
 
-	if (plan->end == CLIENT && !plan->join)
-		return netlink_mptcp_set(0, 0, NULL, 0, err);
 	if (plan->end == SERVER)
 		return netlink_mptcp_set(NET_PATHS - 1, 0, NULL, 0, err);
-	return netlink_mptcp_set(1, 0, &second, index[1], err);
+	while (joins + 1 < plan->subflows && joins + 1 < plan->paths) {
+		endpoints[joins].addr = net_client_addr((uint16_t)(joins + 1), plan->family);
+		endpoints[joins].index = index[joins + 1];
+		joins++;
+	}
+	return netlink_mptcp_set(joins, 0, endpoints, joins, err);
 }
 
 bool live_host_make(struct live_host *host, const struct live_host_plan *plan, struct err *err)

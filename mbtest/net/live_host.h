@@ -17,9 +17,9 @@
 struct live_host_plan {
 	enum end end;
 	uint8_t family;
-	uint16_t paths;    /* of the client */
+	uint16_t paths;    /* of the client: addresses and devices */
+	uint16_t subflows; /* of the client: opened from its first addresses */
 	bool checksum;     /* net.mptcp.checksum_enabled */
-	bool join;         /* the client opens a second subflow, from its second address */
 	bool long_mapping; /* segmentation offload stays on, so that mappings are long */
 };
 

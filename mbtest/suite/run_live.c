@@ -155,7 +155,7 @@ static bool host_make(struct live *live, enum end end, struct err *err)
 		.family = live->scenario->family,
 		.paths = (uint16_t)live->scenario->path_count,
 		.checksum = live->scenario->checksum,
-		.join = live->scenario->subflows > 1,
+		.subflows = (uint16_t)live->scenario->subflows,
 		.long_mapping = live->scenario->long_mapping,
 	};
 

@@ -66,11 +66,14 @@ void netlink_rule_add(struct netlink *netlink, const struct addr *from, uint32_t
 
 /* ---- MPTCP's in-kernel path manager (opens and closes its own socket) ---- */
 
-/*
- * Limits of the namespace, and one more address to open subflows from (NULL: none) by the device
- * index.
- */
-bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted, const struct addr *endpoint,
-	int index, struct err *err);
+/* Another address to open subflows from, by the device index. */
+struct netlink_endpoint {
+	struct addr addr;
+	int index;
+};
+
+/* Limits of the namespace, and its endpoints. */
+bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted,
+	const struct netlink_endpoint *endpoints, size_t count, struct err *err);
 
 #endif

@@ -75,8 +75,8 @@ static void endpoint_add(struct netlink *netlink, uint16_t family, const struct 
 	netlink_end(netlink);
 }
 
-bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted, const struct addr *endpoint,
-	int index, struct err *err)
+bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted,
+	const struct netlink_endpoint *endpoints, size_t count, struct err *err)
 {
 	struct genlmsghdr command = { .cmd = MPTCP_PM_CMD_SET_LIMITS, .version = MPTCP_PM_VER };
 	struct netlink netlink;
@@ -92,8 +92,8 @@ bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted, const stru
 		netlink_put_u32(&netlink, MPTCP_PM_ATTR_SUBFLOWS, subflows);
 		netlink_put_u32(&netlink, MPTCP_PM_ATTR_RCV_ADD_ADDRS, add_addr_accepted);
 		netlink_end(&netlink);
-		if (endpoint)
-			endpoint_add(&netlink, family, endpoint, index);
+		for (size_t i = 0; i < count; i++)
+			endpoint_add(&netlink, family, &endpoints[i].addr, endpoints[i].index);
 		ok = netlink_commit(&netlink, err);
 	}
 	netlink_close(&netlink);
