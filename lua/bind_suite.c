@@ -319,6 +319,7 @@ void suite_read_scenario(lua_State *L, struct suite_build *build, struct scenari
 	table.where = lua_pushfstring(L, "%sscenario %s: ", where_of(L, 1), name ? name : "?");
 	memset(scenario, 0, sizeof(*scenario));
 	scenario->name = keep_text(build, &table, "name", "?");
+	scenario->group = keep_text(build, &table, "group", "other");
 	scenario->help = keep_text(build, &table, "help", "");
 	scenario->version = (uint8_t)table_uint(&table, "version", 1, 1);
 	scenario->checksum = table_bool(&table, "checksum", true);

@@ -23,7 +23,7 @@ end
 
 local known = {}
 for _, name in ipairs {
-	"name", "help", "sender", "subflows", "second_carries", "path", "direction", "paths", "rules",
+	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction", "paths", "rules",
 	"expect", "needs_box", "long_mapping", "bytes", "marker", "marker_offset", "pause",
 	"first_chunk", "deadline", "versions", "checksums",
 } do

@@ -130,6 +130,7 @@ static void explain_failure(struct result *result, const struct scenario *scenar
 void result_settle(struct result *result, const struct scenario *scenario,
 	const struct run_config *config, const struct judgement *judgement)
 {
+	char idle[sizeof(result->why)];
 	bool right;
 
 	result->outcome = judgement->outcome;
@@ -142,11 +143,10 @@ void result_settle(struct result *result, const struct scenario *scenario,
 	result->expect_intact = intact_expected(result, scenario);
 	right = is_expected(result, scenario) && result->intact == result->expect_intact &&
 		damage_allowed(result, scenario) && result->broken_count == 0;
-	if (!right) {
+	result->exercised = was_exercised(result, scenario, idle, sizeof(idle));
+	result->pass = right && result->exercised;
+	if (!right)
 		explain_failure(result, scenario, judgement);
-		result->exercised = true;
-		return;
-	}
-	result->exercised = was_exercised(result, scenario, result->why, sizeof(result->why));
-	result->pass = result->exercised;
+	else if (!result->exercised)
+		memcpy(result->why, idle, sizeof(idle));
 }

@@ -34,7 +34,7 @@ struct run_config {
 	void *log_self;
 };
 
-enum { RESULT_RULES = 16 };
+enum { RESULT_RULES = 8 };
 
 struct rule_report {
 	uint8_t rule;               /* index in the rule table */

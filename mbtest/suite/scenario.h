@@ -51,6 +51,7 @@ enum sender {
 struct scenario {
 	const char *suite;
 	const char *name;           /* without version, checksum and family */
+	const char *group;          /* kind of interference, for the table: "remove options" */
 	const char *help;           /* one sentence, with the source of the expectation */
 	uint8_t version;            /* MPTCP version offered: 0 or 1 */
 	bool checksum;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * report.c - what the reports share.
+ */
+#include "mbtest/report.h"
+
+#include <stdio.h>
+
+size_t report_failures(const struct report_run *report)
+{
+	size_t i, failures = 0;
+
+	for (i = 0; i < report->count; i++)
+		failures += !report->rows[i].result.pass;
+	return failures;
+}
+
+const char *report_case(const struct scenario *scenario, char text[static 32])
+{
+	snprintf(text, 32, "v%u %s%s", scenario->version, scenario->checksum ? "checksum" : "plain",
+		scenario->family == 6 ? " ip6" : "");
+	return text;
+}
+
+bool selftest_caught(const struct selftest_fault *fault)
+{
+	return report_failures(&fault->run) > 0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * report.h - what came of a run, for people and for programs. Every report takes the same rows and
+ * writes to a stream; none decides anything.
+ */
+#ifndef MBTEST_REPORT_H
+#define MBTEST_REPORT_H
+
+#include "mbtest/suite/run.h"
+#include "mbtest/suite/scenario.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct report_row {
+	const struct scenario *scenario;
+	struct result result;
+};
+
+struct report_run {
+	const struct run_config *run;
+	struct report_row *rows;
+	size_t count, capacity;
+	unsigned int repeat;
+	bool colour;         /* the table: for a terminal */
+	bool interrupted;
+};
+
+/* Rows that did not pass. */
+size_t report_failures(const struct report_run *report);
+
+/* "v1 checksum", "v0 plain ip6": what tells the copies of a scenario apart. */
+const char *report_case(const struct scenario *scenario, char text[static 32]);
+
+/* A line a scenario, the failures with their reason, the table of classes and versions. */
+void report_table(FILE *out, const struct report_run *report);
+
+/* mbkit.result/1, JSON Lines. */
+void report_json(FILE *out, const struct report_run *report);
+
+/* Test Anything Protocol, version 13. */
+void report_tap(FILE *out, const struct report_run *report);
+
+/* JUnit XML. */
+void report_junit(FILE *out, const struct report_run *report);
+
+/* ---- the catalogue ---- */
+
+enum catalogue_part {
+	CATALOGUE_BOXES     = 1,
+	CATALOGUE_SUITES    = 2,
+	CATALOGUE_SCENARIOS = 4,
+	CATALOGUE_FAULTS    = 8,
+	CATALOGUE_RULES     = 16,
+	CATALOGUE_ALL       = 31,
+};
+
+struct catalogue_box {
+	char name[64];
+	const struct box_type *type;
+	bool is_lua;
+};
+
+struct catalogue_suite {
+	char name[64];
+	const struct scenario *const *scenarios;   /* one for each name */
+	size_t count;
+};
+
+struct catalogue_fault {
+	const char *name, *text;
+};
+
+/* Scenarios that exercise a rule: of those in the run, whatever they name. */
+struct catalogue {
+	unsigned int parts;
+	const struct catalogue_box *boxes;
+	size_t box_count;
+	const struct catalogue_suite *suites;
+	size_t suite_count;
+	const struct catalogue_fault *faults;
+	size_t fault_count;
+	const struct report_run *run;   /* for the rules; NULL unless wanted */
+};
+
+void report_catalogue(FILE *out, const struct catalogue *catalogue);        /* for people */
+void report_catalogue_json(FILE *out, const struct catalogue *catalogue);   /* mbkit.catalogue/1 */
+
+/* ---- faults of our endpoint against suites ---- */
+
+struct selftest_fault {
+	const char *name;
+	struct report_run run;    /* with this fault in both ends */
+};
+
+struct selftest {
+	const struct selftest_fault *faults;
+	size_t count;
+};
+
+bool selftest_caught(const struct selftest_fault *fault);
+void report_selftest(FILE *out, const struct selftest *selftest);
+void report_selftest_json(FILE *out, const struct selftest *selftest);      /* mbkit.selftest/1 */
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * report_junit.c - JUnit XML, as CI systems read it: a test case a result.
+ */
+#include "mbtest/report.h"
+
+#include <stdio.h>
+
+static void print_escaped(FILE *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		switch (*text) {
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		default:
+			fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+			break;
+		}
+	}
+}
+
+void report_junit(FILE *out, const struct report_run *report)
+{
+	char text[32];
+	size_t i;
+
+	fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+	fprintf(out, "<testsuite name=\"mbtest\" tests=\"%zu\" failures=\"%zu\">\n", report->count,
+		report_failures(report));
+	for (i = 0; i < report->count; i++) {
+		const struct report_row *row = &report->rows[i];
+
+		fprintf(out, "  <testcase classname=\"");
+		print_escaped(out, row->scenario->suite);
+		fprintf(out, "\" name=\"");
+		print_escaped(out, row->scenario->name);
+		fprintf(out, " %s\" time=\"%.6f\"", report_case(row->scenario, text),
+			(double)row->result.elapsed / 1e9);
+		if (row->result.pass) {
+			fprintf(out, "/>\n");
+			continue;
+		}
+		fprintf(out, ">\n    <failure type=\"%s\" message=\"",
+			outcome_text(row->result.outcome));
+		print_escaped(out, row->result.why);
+		fprintf(out, "\"/>\n  </testcase>\n");
+	}
+	fprintf(out, "</testsuite>\n");
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * runner.c - see runner.h: the parent of the workers. It polls their pipes, a signal descriptor
+ * and a ticking timer; it never reads a clock.
+ */
+#include "mbtest/suite/runner.h"
+
+#include "mbtest/suite/build.h"
+#include "mbtest/suite/worker.h"
+#include "probe/base/alloc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	TICKS_PER_SECOND = 4,
+	LIVE_JOBS        = 14,   /* side by side: they mostly wait */
+	SLACK_SECONDS    = 60,   /* beyond a scenario's deadline before its worker is killed */
+};
+
+struct worker {
+	pid_t pid;               /* 0: none */
+	int pipe;
+	bool was_killed;         /* by us: it took too long */
+	size_t have;             /* bytes of message read */
+	struct work_message message;
+	uint32_t current;        /* as seen at the last tick, and for how many ticks */
+	unsigned int ticks;
+};
+
+struct runner {
+	const struct runner_config *config;
+	struct work work;
+	struct worker workers[RUNNER_JOBS];
+	unsigned int jobs, alive;
+	struct result *results;
+	bool *has_result;
+	size_t reported, finished, failed;
+	int signals, timer;
+	unsigned int ticks;
+	sigset_t old_mask;
+	bool is_worker, interrupted, drew;
+	struct err *err;         /* set when stopped by the environment */
+	bool stopped;
+};
+
+/* ---- results ---- */
+
+/* Hand over what is there without a gap. */
+static void report_ready(struct runner *runner)
+{
+	while (runner->reported < runner->work.count && runner->has_result[runner->reported]) {
+		size_t job = runner->reported++;
+
+		runner->config->done(runner->config->self, work_scenario(&runner->work, (uint32_t)job),
+			&runner->results[job]);
+	}
+}
+
+static void store_result(struct runner *runner, uint32_t job, const struct result *result)
+{
+	runner->results[job] = *result;
+	runner->has_result[job] = true;
+	runner->finished++;
+	runner->failed += !result->pass;
+	report_ready(runner);
+}
+
+/* The worker died in the middle of a job: a failed result says how. */
+static void store_crash(struct runner *runner, const struct worker *worker, uint32_t job, int status)
+{
+	struct result result;
+
+	memset(&result, 0, sizeof(result));
+	result.index = job / runner->config->repeat;
+	result.outcome = OUTCOME_STALLED;
+	result.seed = runner->config->run.seed + job % runner->config->repeat;
+	if (worker->was_killed)
+		snprintf(result.why, sizeof(result.why), "the run of %s did not end by itself",
+			work_scenario(&runner->work, job)->name);
+	else if (WIFSIGNALED(status))
+		snprintf(result.why, sizeof(result.why), "the run of %s crashed: %s",
+			work_scenario(&runner->work, job)->name, strsignal(WTERMSIG(status)));
+	else
+		snprintf(result.why, sizeof(result.why), "the run of %s ended its process: status %d",
+			work_scenario(&runner->work, job)->name, WEXITSTATUS(status));
+	store_result(runner, job, &result);
+}
+
+/* ---- workers ---- */
+
+static bool start_worker(struct runner *runner, unsigned int index)
+{
+	struct worker *worker = &runner->workers[index];
+	int ends[2];
+	pid_t parent = getpid();
+	unsigned int i;
+
+	if (pipe(ends) != 0)
+		return err_set_errno(runner->err, "cannot make a pipe");
+	memset(worker, 0, sizeof(*worker));
+	atomic_store(&runner->work.board->current[index], 0);
+	worker->pid = fork();
+	if (worker->pid < 0) {
+		worker->pid = 0;
+		close(ends[0]);
+		close(ends[1]);
+		return err_set_errno(runner->err, "cannot start a worker");
+	}
+	if (worker->pid > 0) {
+		close(ends[1]);
+		worker->pipe = ends[0];
+		runner->alive++;
+		return true;
+	}
+	runner->is_worker = true;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigprocmask(SIG_SETMASK, &runner->old_mask, NULL);
+	for (i = 0; i < runner->jobs; i++) {
+		if (i != index && runner->workers[i].pid > 0)
+			close(runner->workers[i].pipe);
+	}
+	close(ends[0]);
+	if (getppid() == parent)
+		worker_loop(&runner->work, index, ends[1]);
+	close(ends[1]);
+	return true;
+}
+
+static void stop_workers(struct runner *runner)
+{
+	unsigned int i;
+
+	for (i = 0; i < runner->jobs; i++) {
+		if (runner->workers[i].pid <= 0)
+			continue;
+		kill(runner->workers[i].pid, SIGKILL);
+		close(runner->workers[i].pipe);
+		waitpid(runner->workers[i].pid, NULL, 0);
+		runner->workers[i].pid = 0;
+	}
+	runner->alive = 0;
+}
+
+static bool work_left(const struct runner *runner)
+{
+	return atomic_load(&runner->work.board->next) < runner->work.count;
+}
+
+/* Its pipe is closed: it has done its part, or died. */
+static bool end_worker(struct runner *runner, unsigned int index)
+{
+	struct worker *worker = &runner->workers[index];
+	uint32_t current = atomic_load(&runner->work.board->current[index]);
+	int status = 0;
+
+	close(worker->pipe);
+	waitpid(worker->pid, &status, 0);
+	worker->pid = 0;
+	runner->alive--;
+	if (WIFSIGNALED(status) && !worker->was_killed &&
+		(WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM))
+		runner->interrupted = true;
+	else if (current > 0 && !runner->has_result[current - 1])
+		store_crash(runner, worker, current - 1, status);
+	if (runner->interrupted || !work_left(runner))
+		return true;
+	return start_worker(runner, index);
+}
+
+/* Read what a worker has to say; false when the run must stop. */
+static bool read_worker(struct runner *runner, unsigned int index)
+{
+	struct worker *worker = &runner->workers[index];
+	ssize_t got = read(worker->pipe, (char *)&worker->message + worker->have,
+		sizeof(worker->message) - worker->have);
+
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	if (got <= 0)
+		return end_worker(runner, index);
+	worker->have += (size_t)got;
+	if (worker->have < sizeof(worker->message))
+		return true;
+	worker->have = 0;
+	if (!worker->message.ran)
+		return err_set(runner->err, "%s", worker->message.err.text);
+	store_result(runner, worker->message.job, &worker->message.result);
+	return true;
+}
+
+/* ---- time ---- */
+
+static void draw_progress(struct runner *runner)
+{
+	if (!runner->config->progress || runner->ticks < TICKS_PER_SECOND)
+		return;
+	fprintf(stderr, "\r%zu of %zu done, %zu failed", runner->finished, runner->work.count,
+		runner->failed);
+	fflush(stderr);
+	runner->drew = true;
+}
+
+/* Kill a worker that has been at one job for longer than any deadline. */
+static void watch_worker(struct runner *runner, unsigned int index)
+{
+	struct worker *worker = &runner->workers[index];
+	uint32_t current = atomic_load(&runner->work.board->current[index]);
+	const struct run_config *run = &runner->config->run;
+	nsec_t bound = SLACK_SECONDS * NSEC_PER_SEC;
+
+	if (worker->pid <= 0 || current == 0 || current != worker->current) {
+		worker->current = current;
+		worker->ticks = 0;
+		return;
+	}
+	/* A virtual second costs no real one. */
+	if (run_is_live(run))
+		bound += scenario_deadline(work_scenario(&runner->work, current - 1), run);
+	if (++worker->ticks <= bound / NSEC_PER_SEC * TICKS_PER_SECOND)
+		return;
+	worker->was_killed = true;
+	kill(worker->pid, SIGKILL);
+}
+
+static void tick(struct runner *runner)
+{
+	uint64_t times;
+	unsigned int i;
+
+	if (read(runner->timer, &times, sizeof(times)) != (ssize_t)sizeof(times))
+		return;
+	runner->ticks++;
+	for (i = 0; i < runner->jobs; i++)
+		watch_worker(runner, i);
+	draw_progress(runner);
+}
+
+/* ---- the run ---- */
+
+static bool open_descriptors(struct runner *runner)
+{
+	const struct itimerspec period = {
+		.it_interval = { .tv_nsec = 1000000000 / TICKS_PER_SECOND },
+		.it_value = { .tv_nsec = 1000000000 / TICKS_PER_SECOND },
+	};
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	sigprocmask(SIG_BLOCK, &mask, &runner->old_mask);
+	runner->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	runner->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (runner->signals < 0 || runner->timer < 0)
+		return err_set_errno(runner->err, "cannot watch signals and time");
+	timerfd_settime(runner->timer, 0, &period, NULL);
+	return true;
+}
+
+/* Wait for something to happen and see to it; false when the run must stop. */
+static bool step(struct runner *runner)
+{
+	struct pollfd polls[RUNNER_JOBS + 2];
+	unsigned int owner[RUNNER_JOBS], count = 0, i;
+
+	for (i = 0; i < runner->jobs; i++) {
+		if (runner->workers[i].pid <= 0)
+			continue;
+		owner[count] = i;
+		polls[count++] = (struct pollfd){ .fd = runner->workers[i].pipe, .events = POLLIN };
+	}
+	polls[count] = (struct pollfd){ .fd = runner->signals, .events = POLLIN };
+	polls[count + 1] = (struct pollfd){ .fd = runner->timer, .events = POLLIN };
+	if (poll(polls, count + 2, -1) < 0)
+		return errno == EINTR;
+	runner->interrupted = runner->interrupted || polls[count].revents != 0;
+	if (polls[count + 1].revents != 0)
+		tick(runner);
+	for (i = 0; i < count && !runner->interrupted && !runner->is_worker; i++) {
+		if (polls[i].revents != 0 && !read_worker(runner, owner[i]))
+			return false;
+	}
+	return !runner->interrupted && !runner->is_worker;
+}
+
+static enum runner_end run_all(struct runner *runner)
+{
+	unsigned int i;
+	bool ok = open_descriptors(runner);
+
+	for (i = 0; ok && i < runner->jobs && !runner->is_worker; i++)
+		ok = start_worker(runner, i);
+	while (ok && !runner->is_worker && runner->alive > 0)
+		ok = step(runner);
+	if (runner->is_worker)
+		return RUNNER_WORKER;
+	stop_workers(runner);
+	if (runner->drew)
+		fprintf(stderr, "\r%*s\r", 60, "");
+	if (runner->interrupted)
+		return RUNNER_INTERRUPTED;
+	return ok ? RUNNER_DONE : RUNNER_FAILED;
+}
+
+static unsigned int choose_jobs(const struct runner_config *config, size_t count)
+{
+	long jobs = config->jobs;
+
+	if (jobs == 0)
+		jobs = run_is_live(&config->run) ? LIVE_JOBS : sysconf(_SC_NPROCESSORS_ONLN);
+	if (jobs < 1)
+		jobs = 1;
+	if (jobs > RUNNER_JOBS)
+		jobs = RUNNER_JOBS;
+	return (size_t)jobs > count ? (unsigned int)count : (unsigned int)jobs;
+}
+
+enum runner_end runner_run(const struct scenario *const *scenarios, size_t count,
+	const struct runner_config *config, struct err *err)
+{
+	struct runner *runner = xcalloc(1, sizeof(*runner));
+	struct work_board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	enum runner_end end;
+
+	if (board == MAP_FAILED) {
+		free(runner);
+		err_set_errno(err, "cannot share memory with workers");
+		return RUNNER_FAILED;
+	}
+	runner->config = config;
+	runner->err = err;
+	runner->signals = runner->timer = -1;
+	runner->work = (struct work){ scenarios, count * config->repeat, config, board };
+	runner->results = xcalloc(runner->work.count + 1, sizeof(*runner->results));
+	runner->has_result = xcalloc(runner->work.count + 1, sizeof(*runner->has_result));
+	runner->jobs = choose_jobs(config, runner->work.count);
+	end = run_all(runner);
+	if (!runner->is_worker)
+		sigprocmask(SIG_SETMASK, &runner->old_mask, NULL);
+	if (runner->signals >= 0)
+		close(runner->signals);
+	if (runner->timer >= 0)
+		close(runner->timer);
+	free(runner->results);
+	free(runner->has_result);
+	free(runner);
+	munmap(board, sizeof(*board));
+	return end;
+}
