@@ -20,8 +20,6 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-enum { JOBS_A_PROCESSOR = 10 };
-
 /* After both applications are done, for the closing of subflows. */
 #define SETTLE_NS (500 * NSEC_PER_MS)
 
@@ -59,14 +57,8 @@ static nsec_t monotonic_now(void)
 	return (nsec_t)now.tv_sec * NSEC_PER_SEC + (nsec_t)now.tv_nsec;
 }
 
-unsigned int run_live_jobs(void)
-{
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return processors > 0 ? (unsigned int)processors * JOBS_A_PROCESSOR : JOBS_A_PROCESSOR;
-}
-
-bool run_live_possible(struct err *err)
+/* Whether live runs are possible here; else the sentence why not. */
+static bool live_possible(struct err *err)
 {
 	int fd;
 
@@ -283,7 +275,7 @@ bool run_live(const struct scenario *scenario, const struct run_config *run, str
 	bool timed_out = false;
 	bool ok = false;
 
-	if (!run_live_possible(err))
+	if (!live_possible(err))
 		return false;
 	live.home = netns_hold(err);
 	if (live.home < 0)

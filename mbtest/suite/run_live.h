@@ -14,18 +14,9 @@
 #include <stdbool.h>
 
 /*
- * Live runs side by side that still leave each its time: most of one is waiting, for links of
- * 30 Mbit/s and for retransmission timers.
- */
-unsigned int run_live_jobs(void);
-
-/* Whether live runs are possible here (root, TUN devices, MPTCP); else the sentence why not. */
-bool run_live_possible(struct err *err);
-
-/*
- * As run_scenario. Whatever ends this process, nothing remains of the run. The process must have
- * one thread. With MBKIT_LIVE_COUNTERS=DIR in the environment, the counters of each kernel's
- * namespace are written to DIR/SCENARIO.END.
+ * As run_scenario; it needs root, TUN devices and MPTCP. Whatever ends this process, nothing
+ * remains of the run. The process must have one thread. With MBKIT_LIVE_COUNTERS=DIR in the
+ * environment, the counters of each kernel's namespace are written to DIR/SCENARIO.END.
  */
 bool run_live(const struct scenario *scenario, const struct run_config *run, struct result *result,
 	struct run_taps *taps, struct err *err);
