@@ -26,15 +26,6 @@ void flow_table_init(struct flow_table *table, size_t record_size)
 	table->size = (sizeof(struct entry) + record_size + 15) / 16 * 16;
 }
 
-void flow_table_fini(struct flow_table *table)
-{
-	free(table->entries);
-	free(table->buckets);
-	table->entries = NULL;
-	table->buckets = NULL;
-	table->count = table->capacity = 0;
-}
-
 static struct entry *entry_at(const struct flow_table *table, uint32_t i)
 {
 	return (struct entry *)(void *)(table->entries + i * table->size);
@@ -43,6 +34,19 @@ static struct entry *entry_at(const struct flow_table *table, uint32_t i)
 void *flow_at(const struct flow_table *table, uint32_t i)
 {
 	return entry_at(table, i)->record;
+}
+
+void flow_table_fini(struct flow_table *table)
+{
+	uint32_t i;
+
+	for (i = 0; table->record_fini != NULL && i < table->count; i++)
+		table->record_fini(flow_at(table, i));
+	free(table->entries);
+	free(table->buckets);
+	table->entries = NULL;
+	table->buckets = NULL;
+	table->count = table->capacity = 0;
 }
 
 static struct flow_key key_of(const struct packet *packet, enum dir dir)
@@ -152,6 +156,8 @@ void *flow_add(struct flow_table *table, const struct packet *packet, enum dir d
 		i = table->oldest;
 		table->oldest = (table->oldest + 1) % FLOW_MAX;
 		unlink_entry(table, i);
+		if (table->record_fini != NULL)
+			table->record_fini(entry_at(table, i)->record);
 	}
 	memset(entry_at(table, i), 0, table->size);
 	entry_at(table, i)->key = key;

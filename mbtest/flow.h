@@ -26,6 +26,7 @@ struct flow_table {
 	uint32_t count, capacity;
 	uint32_t oldest;     /* next to give way */
 	uint32_t last;       /* found last */
+	void (*record_fini)(void *record);   /* may be NULL: what a record holds is let go */
 };
 
 /* A table of records of record_size bytes each. */
