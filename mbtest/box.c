@@ -97,7 +97,7 @@ struct box {
 	struct flow_table connections;
 	nsec_t now;
 	/* the packet in hand */
-	bool matched, quiet;
+	bool matched, selected, quiet;
 	const char *reason;
 	_Alignas(16) uint8_t state[];
 };
@@ -307,7 +307,7 @@ bool box_stream_offset(const struct box *box, const struct packet *packet, enum 
 
 /* ---- whether it is meant ---- */
 
-bool box_covers(const struct box *box, enum dir dir)
+static bool covers(const struct box *box, enum dir dir)
 {
 	return box->when.direction == DIRECTION_BOTH ||
 		(box->when.direction == DIRECTION_TO_SERVER) == (dir == TO_SERVER);
@@ -353,10 +353,12 @@ static bool is_meant(struct box *box, struct connection *connection, const struc
 	struct place place;
 	bool placed = is_whole_tcp(packet) && packet_place(connection, packet, dir, &place);
 
-	if (!box_covers(box, dir) || (packet_kinds(connection, packet, dir) & box->on) == 0)
+	box->selected = false;
+	if (!covers(box, dir) || (packet_kinds(connection, packet, dir) & box->on) == 0)
 		return false;
 	box->met++;
-	if (!past_from(box, placed ? &place : NULL) || !within_until(box, placed ? &place : NULL))
+	box->selected = within_until(box, placed ? &place : NULL);
+	if (!past_from(box, placed ? &place : NULL) || !box->selected)
 		return false;
 	box->within++;
 	if (box->within % (uint64_t)box->when.every != 0)
@@ -428,6 +430,11 @@ uint64_t box_hits(const struct box *box)
 	return box->hits;
 }
 
+const struct box_type *box_type_of(const struct box *box)
+{
+	return box->type;
+}
+
 const char *box_name(const struct box *box)
 {
 	return box->name;
@@ -458,6 +465,11 @@ uint16_t box_path(const struct box *box)
 bool box_matched(const struct box *box)
 {
 	return box->matched;
+}
+
+bool box_selected(const struct box *box)
+{
+	return box->selected;
 }
 
 void box_emit(struct box *box, struct packet *packet, enum dir dir)

@@ -169,6 +169,9 @@ uint64_t box_hits(const struct box *box);
 
 const char *box_name(const struct box *box);
 
+/* The type it was made of. */
+const struct box_type *box_type_of(const struct box *box);
+
 /* ---- for the behaviours themselves ---- */
 
 void *box_state(struct box *box);
@@ -204,8 +207,11 @@ void box_release(struct box *box, struct packet *packet, enum dir dir);
 /* Whether the packet in packet() matches the when parameters (always, unless type.sees_all). */
 bool box_matched(const struct box *box);
 
-/* Whether the parameter direction names this direction. */
-bool box_covers(const struct box *box, enum dir dir);
+/*
+ * Whether it has the direction and is what it must be (on), and neither comes after until; from,
+ * every and chance aside.
+ */
+bool box_selected(const struct box *box);
 
 void box_wake_at(struct box *box, nsec_t at);
 
