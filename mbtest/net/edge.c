@@ -198,7 +198,7 @@ static struct packet *read_packet(struct net *net, int fd)
 	struct packet *packet = net_packet(net, PACKET_SMALL), *large;
 	uint8_t rest[PACKET_LARGE];
 	uint32_t room = packet->capacity - packet->start;
-	struct iovec parts[2] = { { packet_bytes(packet), room }, { rest, sizeof(rest) } };
+	struct iovec parts[2] = { { packet_bytes(packet), room }, { rest, sizeof(rest) - room } };
 	ssize_t length;
 
 	do
