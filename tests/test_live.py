@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Scenarios against the kernel's own stack, in namespaces that leave no trace.
+
+What a stack did is asserted from the result and, where the wire might deceive, from the counters
+of its namespace; durations never, but against a deadline.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from conftest import RELEASE, TOP, run_program
+
+SUITE = "tests/data/live.lua"
+STACKS = [("kernel", "kernel"), ("sim", "kernel"), ("kernel", "sim")]
+GONE_SECONDS = 10
+
+live = pytest.mark.live
+kernel_mptcp = pytest.mark.kernel_mptcp
+
+
+def run_live(*arguments, timeout=110, **options):
+    return run_program(RELEASE / "mbtest", "run", *arguments, "--mptcp", "1", timeout=timeout,
+                       **options)
+
+
+def results(*arguments, status=0, **options):
+    run = run_live(*arguments, "--json", **options)
+    assert run.status == status, run
+    return run.lines()
+
+
+def counters(folder, end):
+    """The counters of one end's namespace, as {"MPTcpExt.MPCapableSYNRX": 1}."""
+    found = {}
+    for path in pathlib.Path(folder).glob(f"*.{end}"):
+        names = {}
+        for line in path.read_text().splitlines():
+            protocol, colon, rest = line.partition(":")
+            if not colon:
+                continue
+            if protocol not in names:
+                names[protocol] = rest.split()
+                continue
+            for name, value in zip(names.pop(protocol), rest.split()):
+                found[f"{protocol}.{name}"] = int(value)
+    return found
+
+
+@live
+@kernel_mptcp
+@pytest.mark.parametrize("client,server", STACKS)
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_every_pair_of_stacks(client, server, family):
+    """1 MiB each way, checksums on and off, one subflow and two, and a plain TCP fallback."""
+    rows = results(SUITE, "--client", client, "--server", server, "--family", family)
+    assert len(rows) == 14
+    for row in rows:
+        assert row["pass"] and row["intact"] and row["clock"] == "real", row
+        assert (row["client"], row["server"], row["family"]) == (client, server, int(family))
+        assert row["bytes"] == 1 << 20
+        assert row["outcome"] == ("tcp" if row["scenario"] == "strip-syn" else "mptcp"), row
+
+
+@live
+@kernel_mptcp
+def test_the_kernel_agrees_on_a_join(tmp_path):
+    env = dict(os.environ, MBKIT_LIVE_COUNTERS=str(tmp_path))
+    results(SUITE, "--only", "join-client", "--checksum", "on", "--client", "kernel", "--server",
+            "kernel", env=env)
+    server, client = counters(tmp_path, "server"), counters(tmp_path, "client")
+    assert server["MPTcpExt.MPCapableSYNRX"] == 1
+    assert server["MPTcpExt.MPJoinSynRx"] == 1 and server["MPTcpExt.MPJoinAckRx"] == 1
+    assert client["MPTcpExt.MPJoinSynAckRx"] == 1
+    assert server["MPTcpExt.DataCsumErr"] == 0
+    assert client["MPTcpExt.MPCapableSYNACKRX"] == 1
+
+
+@live
+@kernel_mptcp
+def test_the_kernel_agrees_on_a_fallback(tmp_path):
+    env = dict(os.environ, MBKIT_LIVE_COUNTERS=str(tmp_path))
+    results(SUITE, "--only", "strip-syn", "--checksum", "off", "--client", "kernel", "--server",
+            "kernel", env=env)
+    assert counters(tmp_path, "server")["MPTcpExt.MPCapableSYNRX"] == 0
+    assert counters(tmp_path, "client")["MPTcpExt.MPCapableFallbackSYNACK"] == 1
+
+
+@live
+@kernel_mptcp
+def test_a_deadline_ends_a_run():
+    started = time.monotonic()
+    row, = results(SUITE, "--only", "plain-client", "--checksum", "off", "--client", "kernel",
+                   "--server", "kernel", "--bytes", str(64 << 20), "--deadline", "1", status=1)
+    assert row["outcome"] == "stalled" and not row["pass"]
+    assert time.monotonic() - started < 20
+
+
+# ---- what a run leaves behind ----
+
+def namespaces():
+    """The network namespaces that processes are in."""
+    found = set()
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            found.add(os.readlink(process / "ns/net"))
+        except OSError:
+            pass
+    return found
+
+
+def devices():
+    lines = pathlib.Path("/proc/net/dev").read_text().splitlines()[2:]
+    return {line.split(":")[0].strip() for line in lines}
+
+
+def tables():
+    if not shutil.which("nft"):
+        return ""
+    return subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, timeout=10,
+                          check=False).stdout
+
+
+def of_group(group):
+    """Processes of one process group, zombies not counted."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, its_group = (process / "stat").read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state != "Z":
+            found.append(int(process.name))
+    return found
+
+
+def eventually(condition, seconds=GONE_SECONDS):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def assert_gone(group, before):
+    assert eventually(lambda: not of_group(group)), of_group(group)
+    assert eventually(lambda: namespaces() <= before["namespaces"])
+    assert devices() == before["devices"]
+    assert tables() == before["tables"]
+
+
+@pytest.fixture
+def started():
+    """A run in full swing, in a process group of its own, and the world before it."""
+    before = {"namespaces": namespaces(), "devices": devices(), "tables": tables()}
+    command = [RELEASE / "mbtest", "run", SUITE, "--client", "kernel", "--server", "kernel",
+               "--mptcp", "1", "--bytes", str(16 << 20)]
+    with subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            assert eventually(lambda: len(namespaces() - before["namespaces"]) >= 4)
+            yield process, before
+        finally:
+            for pid in of_group(process.pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+@live
+@kernel_mptcp
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_of_a_killed_run(started, how):
+    process, before = started
+    process.send_signal(how)
+    process.wait(timeout=10)
+    assert_gone(process.pid, before)
+    rows = results(SUITE, "--only", "join-client", "--client", "kernel", "--server", "kernel")
+    assert all(row["pass"] for row in rows)
+    assert devices() == before["devices"]
+
+
+@live
+@kernel_mptcp
+def test_nothing_is_left_of_killed_workers(started):
+    """The applications' processes are in namespaces whose workers die under them."""
+    process, before = started
+    workers = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert workers
+    os.kill(process.pid, signal.SIGSTOP)
+    for worker in workers:
+        os.kill(int(worker), signal.SIGKILL)
+    assert eventually(lambda: set(of_group(process.pid)) <= {process.pid}), of_group(process.pid)
+    assert eventually(lambda: namespaces() <= before["namespaces"])
+    process.kill()
+
+
+# ---- what is needed ----
+
+def test_no_root_is_one_sentence():
+    command = [RELEASE / "mbtest", "run", SUITE, "--client", "kernel", "--mptcp", "1"]
+    with tempfile.TemporaryDirectory() as folder:
+        options = {}
+        if os.geteuid() == 0:
+            os.chmod(folder, 0o755)
+            shutil.copy(RELEASE / "mbtest", folder)
+            shutil.copy(TOP / SUITE, folder)
+            command = [f"{folder}/mbtest", "run", f"{folder}/live.lua", "--client", "kernel",
+                       "--mptcp", "1"]
+            options = {"user": 65534, "group": 65534, "extra_groups": []}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd="/",
+                              stdin=subprocess.DEVNULL, check=False, **options)
+    assert done.returncode == 2 and done.stdout == ""
+    assert "root" in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_counters_are_read_as_the_kernel_writes_them(tmp_path):
+    (tmp_path / "x.server").write_text("Ip6InReceives 0\nTcp: A B\nTcp: -1 2\nMPTcpExt: C\n"
+                                       "MPTcpExt: 3\n")
+    assert counters(tmp_path, "server") == {"Tcp.A": -1, "Tcp.B": 2, "MPTcpExt.C": 3}
