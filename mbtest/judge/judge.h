@@ -65,7 +65,8 @@ struct judge_input {
 
 struct rule_finding {
 	enum rule_state state;    /* of both ends together: broken over held over not exercised */
-	enum end end;             /* whose behaviour (for broken and held) */
+	enum rule_state of[ENDS]; /* of each end alone */
+	enum end end;             /* whose behaviour (for broken and held; of two broken the client's) */
 	uint32_t packet;          /* broken: record number, 1 first, in that end's tap */
 	char why[120];            /* broken: what was done instead */
 };

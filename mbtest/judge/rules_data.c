@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rules_data.c - F8 to F12 and F15 to F20: the first exchange of data, and options that go
+ * missing later (RFC 8684 3.3 and 3.7, RFC 6824 3.3 and 3.6).
+ */
+#include "mbtest/judge/predicates.h"
+
+#include "probe/base/seq.h"
+
+/* An ACK for data that came bare on this subflow, before either side's FIN. */
+static bool is_bare_ack(const struct scene *scene, const struct subflow_view *subflow, uint32_t i,
+	uint32_t acked)
+{
+	const struct fact *fact = &scene->facts[i];
+
+	return fact->way == RECEIVED && fact->ack > acked && fact->ack > 1 &&
+		fact->ack <= subflow->flow[SENT].end && !(fact->has & HAS_OPTION) &&
+		!(fact->flags & (TCP_SYN | TCP_RST)) && subflow->flow[SENT].fin > i &&
+		subflow->flow[RECEIVED].fin > i;
+}
+
+/* RFC 8684 3.3.1: the mapping is in every segment until the first DATA_ACK has come. */
+void rule_f8(const struct scene *scene, struct note *note)
+{
+	uint32_t i, end = first_of(scene->confirmed, scene->cause);
+
+	if (!scene->mptcp)
+		return;
+	for (i = scene->initial->first; i != VIEW_NONE && i < end; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way != SENT || fact->payload == 0 || (fact->flags & (TCP_SYN | TCP_RST)))
+			continue;
+		note_held(note);
+		if (!(fact->has & (HAS_MAPPING | HAS_INFINITE)))
+			note_broken(note, i,
+				"sent data without a mapping before any DATA_ACK had come");
+	}
+}
+
+void rule_f8a(const struct scene *scene, struct note *note)
+{
+	uint32_t i;
+
+	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+
+		if (!subflow->opened_by_us || subflow->syn == VIEW_NONE)
+			continue;
+		note_held(note);
+		if (scene->dss_in > subflow->syn)
+			note_broken(note, subflow->syn,
+				"started a subflow before a DSS had come on the first one");
+	}
+}
+
+/*
+ * RFC 8684 3.7: fall back, tell it by one infinite mapping, then no options any more.
+ * Retransmissions of what was sent before may still carry their mapping.
+ */
+static void note_fell_back(struct note *note, const struct scene *scene)
+{
+	uint32_t i, cause = scene->bare_ack, sent_end = 1;
+	bool infinite = false;
+
+	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+		bool is_new = fact->payload > 0 && fact->seq >= sent_end;
+
+		if (fact->way != SENT || (fact->flags & (TCP_SYN | TCP_RST)))
+			continue;
+		if (fact->payload > 0 && fact_end(fact) > sent_end)
+			sent_end = fact->seq + fact->payload;
+		infinite = infinite || (fact->has & HAS_INFINITE);
+		if (i < cause || !scene_knew(scene, i, cause) || (fact->has & HAS_INFINITE))
+			continue;
+		note_held(note);
+		if (is_new && (fact->has & HAS_MAPPING))
+			note_broken(note, i, "goes on with mappings after its data was acked "
+				"without DATA_ACK");
+		else if (fact->payload == 0 && (fact->has & HAS_DATA_ACK) && !(fact->has & HAS_FAIL))
+			note_broken(note, i, "goes on with DATA_ACKs after its data was acked "
+				"without DATA_ACK");
+		else if (is_new && !infinite)
+			note_broken(note, i, "fell back without the final infinite mapping");
+	}
+}
+
+void rule_f9(const struct scene *scene, struct note *note)
+{
+	if (scene->mptcp && scene->bare_ack != VIEW_NONE)
+		note_fell_back(note, scene);
+}
+
+void rule_f9a(const struct scene *scene, struct note *note)
+{
+	if (scene->active)
+		rule_f9(scene, note);
+}
+
+void rule_f9b(const struct scene *scene, struct note *note)
+{
+	if (!scene->active)
+		rule_f9(scene, note);
+}
+
+void rule_f10(const struct scene *scene, struct note *note)
+{
+	uint32_t overrun;
+
+	if (!scene->mptcp || scene->unmapped_in == VIEW_NONE ||
+			scene->unmapped_in > scene->acked_out)
+		return;
+	note_held(note);
+	overrun = scene_overrun(scene);
+	if (overrun != VIEW_NONE)
+		note_broken(note, overrun, "DATA_ACKs data that came without a mapping");
+}
+
+void rule_f11(const struct scene *scene, struct note *note)
+{
+	uint32_t i, j;
+
+	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+
+		if (!subflow_is_up(scene, subflow, VIEW_NONE))
+			continue;
+		for (j = subflow->third; j != VIEW_NONE; j = scene->facts[j].next) {
+			const struct fact *fact = &scene->facts[j];
+
+			if (fact->way == RECEIVED && (fact->has & HAS_DATA_ACK) && fact->ack > 1)
+				break;
+			if (is_bare_ack(scene, subflow, j, 1)) {
+				note_must_reset(note, scene, subflow, j, "goes on with a joined "
+					"subflow whose data was acked without DATA_ACK");
+				break;
+			}
+		}
+	}
+}
+
+void rule_f12(const struct scene *scene, struct note *note)
+{
+	uint32_t i, overrun;
+
+	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+		uint32_t unmapped = subflow->flow[RECEIVED].unmapped;
+
+		if (!subflow_is_up(scene, subflow, unmapped) || unmapped == VIEW_NONE)
+			continue;
+		note_held(note);
+		overrun = scene_overrun(scene);
+		if (overrun != VIEW_NONE)
+			note_broken(note, overrun,
+				"DATA_ACKs data that came unmapped on a joined subflow");
+		else if (scene_delivered_unmapped(scene) && !scene_signalled(scene))
+			note_broken(note, unmapped, "delivered data that came unmapped on a joined "
+				"subflow");
+	}
+}
+
+/* The subflow is broken: not reset, its bare bytes taken for the stream's, or MPTCP left. */
+static void note_broken_path(struct note *note, const struct scene *scene,
+	const struct subflow_view *subflow)
+{
+	const struct flow *flow = &subflow->flow[RECEIVED];
+	uint32_t first = flow->unmapped, overrun = scene_overrun(scene), window = 0, i;
+
+	note_held(note);
+	if (scene_delivered_unmapped(scene))
+		note_broken(note, first, "delivered data without mapping after DATA_ACKs had been "
+			"sent, instead of resetting the subflow");
+	else if (overrun != VIEW_NONE)
+		note_broken(note, overrun, "DATA_ACKs data that came without a mapping");
+	else if (subflow->flow[SENT].plain != VIEW_NONE && subflow->flow[SENT].plain > first)
+		note_broken(note, subflow->flow[SENT].plain, "fell back after DATA_ACKs had been "
+			"sent, instead of resetting the subflow");
+	if (flow->unmapped_bytes <= UINT16_MAX || subflow->flow[SENT].rst != VIEW_NONE)
+		return;
+	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].way == SENT && scene->facts[i].window > window)
+			window = scene->facts[i].window;
+	if (flow->unmapped_bytes > 2 * (uint64_t)window)
+		note_broken(note, first, "took more than a receive window of data without mapping");
+}
+
+/* Mid-connection means: data that way had been DATA_ACKed, and no fallback is under way. */
+static bool lost_its_mappings(const struct scene *scene, const struct subflow_view *subflow)
+{
+	uint32_t unmapped = subflow->flow[RECEIVED].unmapped;
+
+	return scene->mptcp && unmapped != VIEW_NONE && scene->acked_out < unmapped &&
+		subflow_is_up(scene, subflow, unmapped) && !(scene->cause < unmapped) &&
+		!scene_signalled(scene);
+}
+
+void rule_f15(const struct scene *scene, struct note *note)
+{
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+
+		if (lost_its_mappings(scene, subflow) &&
+				others_alive(scene, subflow, subflow->flow[RECEIVED].unmapped) > 0)
+			note_broken_path(note, scene, subflow);
+	}
+}
+
+void rule_f16(const struct scene *scene, struct note *note)
+{
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+
+		if (lost_its_mappings(scene, subflow) &&
+				others_alive(scene, subflow, subflow->flow[RECEIVED].unmapped) == 0)
+			note_broken_path(note, scene, subflow);
+	}
+}
+
+uint32_t bare_acks_later(const struct scene *scene, const struct subflow_view *subflow,
+	unsigned int *count)
+{
+	uint32_t i, first = VIEW_NONE, acked = 1;
+	bool confirmed = false;
+
+	*count = 0;
+	for (i = subflow->third; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (confirmed && is_bare_ack(scene, subflow, i, acked)) {
+			first = first_of(first, i);
+			(*count)++;
+		}
+		if (fact->way == RECEIVED && (fact->has & HAS_DATA_ACK) && fact->ack > 1)
+			confirmed = true;
+		if (fact->way == RECEIVED && fact->ack > acked && fact->ack <= INT32_MAX)
+			acked = fact->ack;
+	}
+	return first;
+}
+
+/* Highest DATA_ACK received reaches the end of all that this host mapped. */
+static bool all_acked(const struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+
+	return !connection->has_dsn[SENT] || (connection->has_data_ack[RECEIVED] &&
+		!dsn_before(connection->data_ack[RECEIVED], connection->dsn_end[SENT]));
+}
+
+/* The last time data were sent on a subflow. */
+static nsec_t last_sent(const struct scene *scene, const struct subflow_view *subflow)
+{
+	nsec_t last = 0;
+	uint32_t i;
+
+	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].way == SENT && scene->facts[i].payload > 0)
+			last = scene->facts[i].at;
+	return last;
+}
+
+void rule_f17(const struct scene *scene, struct note *note)
+{
+	uint32_t i, j;
+	unsigned int count;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+		uint32_t first = bare_acks_later(scene, subflow, &count);
+		bool idle = true;
+
+		if (count < 2 || !scene->mptcp || scene_signalled(scene) ||
+				others_alive(scene, subflow, first) == 0)
+			continue;
+		note_held(note);
+		for (j = scene->connection->subflow; j != VIEW_NONE;
+				j = scene_subflow(scene, j)->sibling)
+			idle = idle && (j == i || last_sent(scene, scene_subflow(scene, j)) +
+				SCENE_PATIENCE < scene->input->now);
+		if (!all_acked(scene) && idle && scene->input->timed_out &&
+				others_alive(scene, subflow, (uint32_t)scene->view.fact_count - 1) > 0)
+			note_broken(note, first, "never re-sent elsewhere what was not DATA_ACKed");
+	}
+}
+
+/* No rule says what to do: it is noted that it happened. O2 says what ours does. */
+void rule_f18(const struct scene *scene, struct note *note)
+{
+	unsigned int count;
+	uint32_t first = bare_acks_later(scene, scene->initial, &count);
+
+	if (count >= 2 && scene->mptcp && !scene_signalled(scene) &&
+			others_alive(scene, scene->initial, first) == 0)
+		note_held(note);
+}
+
+/*
+ * Data without an option of its own, under a mapping that another packet declared. The peer sent
+ * the option with it; whether it did is told by the peer's own tap.
+ */
+static bool peer_mapped_every_packet(const struct scene *scene)
+{
+	const struct scene *peer = scene->other;
+	size_t i;
+
+	for (i = 0; i < peer->view.fact_count; i++) {
+		const struct fact *fact = &peer->facts[i];
+
+		if (fact->way == SENT && fact->payload > 0 && !(fact->has & HAS_MAPPING))
+			return false;
+	}
+	return true;
+}
+
+uint32_t covered_without_option(const struct scene *scene, const struct subflow_view *subflow)
+{
+	const struct flow *flow = &subflow->flow[RECEIVED];
+	uint32_t i;
+
+	for (i = subflow->third; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == RECEIVED && fact->payload > 0 && !(fact->has & HAS_MAPPING) &&
+				!(fact->flags & TCP_SYN) && fact->seq < INT32_MAX &&
+				view_is_mapped(&scene->view, flow, fact->seq, fact->payload))
+			return i;
+	}
+	return VIEW_NONE;
+}
+
+void rule_f19(const struct scene *scene, struct note *note)
+{
+	uint32_t i, covered;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+
+		if (!scene->mptcp || !subflow_is_up(scene, subflow, VIEW_NONE))
+			continue;
+		covered = covered_without_option(scene, subflow);
+		if (covered != VIEW_NONE && subflow->flow[RECEIVED].unmapped == VIEW_NONE &&
+				peer_mapped_every_packet(scene))
+			note_no_blame(note, scene, subflow, covered);
+	}
+}
+
+void rule_f20(const struct scene *scene, struct note *note)
+{
+	unsigned int count;
+	uint32_t i, first;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+
+		if (!scene->mptcp || scene_signalled(scene))
+			continue;
+		first = bare_acks_later(scene, subflow, &count);
+		/* Some were lost, not all from there on. */
+		if (count == 0 || first > scene->view.fact_count ||
+				scene->connection->data_ack[RECEIVED] == 0)
+			continue;
+		for (; first != VIEW_NONE; first = scene->facts[first].next) {
+			if (scene->facts[first].way == RECEIVED &&
+					(scene->facts[first].has & HAS_DATA_ACK)) {
+				note_no_blame(note, scene, subflow, first);
+				break;
+			}
+		}
+	}
+}

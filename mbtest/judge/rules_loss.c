@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rules_loss.c - F63 and F64: what no RFC states and every stack needs. A fallback loses no byte
+ * that was accepted, and it is never one-sided.
+ */
+#include "mbtest/judge/predicates.h"
+
+/* This host went on without MPTCP, from the start or from some point on. */
+static bool is_plain(const struct scene *scene)
+{
+	return !scene->mptcp || scene->plain_out != VIEW_NONE ||
+		scene->connection->infinite[SENT] != VIEW_NONE ||
+		scene->connection->infinite[RECEIVED] != VIEW_NONE;
+}
+
+void rule_f63(const struct scene *scene, struct note *note)
+{
+	const struct judge_input *input = scene->input;
+	enum end peer = scene->end == CLIENT ? SERVER : CLIENT;
+	const struct app_view *own = &input->app[scene->end], *far = &input->app[peer];
+	const struct flow *flow = &scene->initial->flow[SENT];
+	uint64_t length = input->stream[scene->end].length;
+
+	if (length == 0 || !is_plain(scene) || !input->speaks_mptcp[scene->end] || own->failed ||
+			scene->initial->third == VIEW_NONE || scene->initial->sibling != VIEW_NONE)
+		return;
+	note_held(note);
+	/* On a single subflow each stream byte takes one subflow byte, MPTCP or not. */
+	if (flow->fin != VIEW_NONE && flow->rst == VIEW_NONE && flow->bytes < length)
+		note_broken(note, flow->fin, "sent FIN before all bytes accepted from the application");
+	else if (own->finished && far->ended && far->received_length < length &&
+			flow->bytes >= length && flow->fin != VIEW_NONE && flow->end <= length)
+		note_broken(note, flow->fin, "ended its stream with bytes missing");
+}
+
+/* Told by an RST, an infinite mapping, an MP_FAIL: anything the peer can act upon. */
+static bool has_told(const struct scene *scene)
+{
+	return scene->connection->infinite[SENT] != VIEW_NONE ||
+		scene->connection->fail[SENT] != VIEW_NONE ||
+		scene->initial->flow[SENT].rst != VIEW_NONE;
+}
+
+/* The last packets with payload or DATA_ACK that a host sent were MPTCP's. */
+static bool is_still_mptcp(const struct scene *scene)
+{
+	uint32_t i, ordinary = VIEW_NONE;
+
+	if (!scene->mptcp || scene->plain_out != VIEW_NONE ||
+			scene->connection->infinite[SENT] != VIEW_NONE)
+		return false;
+	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].way == SENT && (scene->facts[i].has & (HAS_MAPPING | HAS_DATA_ACK)))
+			ordinary = i;
+	return ordinary != VIEW_NONE && scene->facts[ordinary].at + SCENE_DUE >
+		scene->facts[scene->initial->last].at;
+}
+
+void rule_f64(const struct scene *scene, struct note *note)
+{
+	const struct scene *peer = scene->other;
+	enum end far = scene->end == CLIENT ? SERVER : CLIENT;
+	const struct app_view *own = &scene->input->app[scene->end];
+	uint64_t length = scene->input->stream[far].length;
+	uint32_t where = first_of(scene->plain_out, scene->initial->flow[RECEIVED].unmapped);
+	bool left = scene->plain_out != VIEW_NONE || scene_delivered_unmapped(scene);
+
+	if (!scene->mptcp || peer->connection == NULL || !peer->mptcp || !left ||
+			where == VIEW_NONE || scene->connection->infinite[RECEIVED] < where)
+		return;
+	note_held(note);
+	if (has_told(scene) || peer->connection->infinite[SENT] != VIEW_NONE)
+		return;
+	if (own->received_length > length)
+		note_broken(note, where, "left MPTCP alone: the peer's re-sent data came as new bytes");
+	else if (is_still_mptcp(peer) && scene->input->timed_out)
+		note_broken(note, where, "left MPTCP alone, and the peer still waits for DATA_ACKs");
+}

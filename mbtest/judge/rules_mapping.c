@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rules_mapping.c - F45 to F56: what shapes of mappings must work, and what an RST ends
+ * (RFC 8684 3.3.1, 3.3.6, 3.5, 3.6; RFC 6824 3.3.1, 3.3.6).
+ */
+#include "mbtest/judge/predicates.h"
+
+#include "probe/base/seq.h"
+
+enum { WINDOW_MARGIN = 1 << 20 };   /* past the right edge beyond doubt (F54) */
+
+/* Each mapping received on an established subflow of the connection, in order of announcement. */
+static const struct mapping *mapping_in(const struct scene *scene, size_t *at)
+{
+	while (*at < scene->view.mapping_count) {
+		const struct mapping *mapping = &scene->view.mappings[(*at)++];
+		const struct subflow_view *subflow = scene_subflow(scene, mapping->subflow);
+
+		if (mapping->way == RECEIVED && !mapping->infinite && mapping->length > 0 &&
+				scene->mptcp && &scene->view.connections[subflow->connection] ==
+					scene->connection && subflow_is_up(scene, subflow, VIEW_NONE))
+			return mapping;
+	}
+	return NULL;
+}
+
+/* A shape that must work: not blamed, and once complete and in order, DATA_ACKed in time. */
+static void note_works(struct note *note, const struct scene *scene,
+	const struct mapping *mapping)
+{
+	note_no_blame(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact);
+}
+
+void rule_f45(const struct scene *scene, struct note *note)
+{
+	const struct mapping *mapping;
+	size_t at = 0;
+
+	while ((mapping = mapping_in(scene, &at)) != NULL) {
+		const struct fact *fact = &scene->facts[mapping->fact];
+
+		if (mapping->ssn + mapping->length > fact->seq + fact->payload &&
+				mapping->copies == 1)
+			note_works(note, scene, mapping);
+	}
+}
+
+void rule_f46(const struct scene *scene, struct note *note)
+{
+	const struct mapping *mapping;
+	size_t at = 0;
+
+	while ((mapping = mapping_in(scene, &at)) != NULL)
+		if (mapping->copies > 1)
+			note_works(note, scene, mapping);
+}
+
+/* A segment of the peer's, whole when sent with its mapping, came in parts. */
+static bool was_whole(const struct scene *scene, const struct mapping *mapping)
+{
+	const struct view *peer = &scene->other->view;
+	size_t i;
+
+	for (i = 0; i < peer->mapping_count; i++) {
+		const struct mapping *sent = &peer->mappings[i];
+
+		if (sent->way == SENT && sent->dsn == mapping->dsn &&
+				sent->wire_length == mapping->wire_length)
+			return peer->facts[sent->fact].payload >= sent->length;
+	}
+	return false;
+}
+
+void rule_f47(const struct scene *scene, struct note *note)
+{
+	const struct mapping *mapping;
+	size_t at = 0;
+
+	while ((mapping = mapping_in(scene, &at)) != NULL) {
+		const struct fact *fact = &scene->facts[mapping->fact];
+
+		if (mapping->ssn == fact->seq && mapping->length > fact->payload &&
+				mapping->copies == 1 && was_whole(scene, mapping))
+			note_works(note, scene, mapping);
+	}
+}
+
+/* The option stands on a later part: what is unmapped on arrival MAY be held, and may not count
+ * as received before the mapping says where it belongs. */
+void rule_f48(const struct scene *scene, struct note *note)
+{
+	const struct mapping *mapping;
+	uint32_t overrun;
+	size_t at = 0;
+
+	while ((mapping = mapping_in(scene, &at)) != NULL) {
+		if (!mapping->late || scene->facts[mapping->fact].seq <= mapping->ssn ||
+				scene->cause < mapping->fact)
+			continue;
+		note_held(note);
+		overrun = scene_overrun(scene);
+		if (overrun != VIEW_NONE)
+			note_broken(note, overrun, "DATA_ACKs data that no mapping covers");
+	}
+}
+
+/* Some of a segment's bytes are under its mapping, others under none. */
+void rule_f49(const struct scene *scene, struct note *note)
+{
+	const struct mapping *mapping;
+	size_t at = 0;
+
+	while ((mapping = mapping_in(scene, &at)) != NULL) {
+		const struct fact *fact = &scene->facts[mapping->fact];
+		const struct flow *flow =
+			&scene_subflow(scene, mapping->subflow)->flow[RECEIVED];
+		uint32_t end = mapping->ssn + mapping->length, stop = fact->seq + fact->payload;
+
+		if (fact->seq > mapping->ssn || end >= stop ||
+				view_is_mapped(&scene->view, flow, end, stop - end))
+			continue;
+		note_held(note);
+		if (scene->bad == VIEW_NONE && scene->connection->fail[SENT] != VIEW_NONE &&
+				scene->connection->fail[RECEIVED] > scene->connection->fail[SENT])
+			note_broken(note, scene->connection->fail[SENT],
+				"took unmapped bytes for a failed checksum");
+	}
+}
+
+void rule_f50(const struct scene *scene, struct note *note)
+{
+	uint32_t overrun;
+	size_t i;
+
+	for (i = 0; scene->mptcp && i < scene->view.fact_count; i++) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way != RECEIVED || fact->mapping_count < 2 || fact->payload == 0)
+			continue;
+		overrun = scene_overrun(scene);
+		note_no_blame(note, scene, scene_subflow(scene, fact->subflow), (uint32_t)i);
+		if (overrun != VIEW_NONE)
+			note_broken(note, overrun, "DATA_ACKs data that no mapping covers");
+	}
+}
+
+/* RFC 8684 3.3.1: a mapping applies to some or all of the segment that carries it. */
+static bool touches(const struct mapping *mapping, const struct fact *fact)
+{
+	return mapping->ssn < fact->seq + fact->payload &&
+		fact->seq < mapping->ssn + mapping->length;
+}
+
+void rule_f51(const struct scene *scene, struct note *note)
+{
+	size_t i;
+
+	for (i = 0; scene->mptcp && i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+		const struct fact *fact = &scene->facts[mapping->fact];
+
+		/* A mapping repeated on an empty packet says nothing new. */
+		if (mapping->length == 0 || mapping->from_capable || (fact->flags & TCP_RST) ||
+				touches(mapping, fact))
+			continue;
+		if (mapping->way == RECEIVED)
+			note_held(note);
+		else if (scene->version == 1)
+			note_broken(note, mapping->fact,
+				"sent a mapping that does not touch its segment");
+	}
+}
+
+/* Two mappings of one flow that put a common byte at different places. */
+static bool contradict(const struct mapping *a, const struct mapping *b)
+{
+	return a->ssn < b->ssn + b->length && b->ssn < a->ssn + a->length &&
+		a->dsn - a->ssn != b->dsn - b->ssn;
+}
+
+void rule_f52(const struct scene *scene, struct note *note)
+{
+	const struct view *view = &scene->view;
+	size_t i;
+	uint32_t j;
+	enum way way;
+
+	for (i = 0; scene->mptcp && i < view->subflow_count; i++) {
+		const struct subflow_view *subflow = &view->subflows[i];
+
+		for (way = SENT; way < WAYS; way++) {
+			const struct flow *flow = &subflow->flow[way];
+
+			for (j = 1; j < flow->order_count; j++) {
+				const struct mapping *a = &view->mappings[view->order[flow->order + j - 1]];
+				const struct mapping *b = &view->mappings[view->order[flow->order + j]];
+
+				if (a->infinite || b->infinite || !contradict(a, b))
+					continue;
+				if (way == RECEIVED)
+					note_held(note);
+				else
+					note_broken(note, a->fact > b->fact ? a->fact : b->fact,
+						"declared another mapping for bytes that had one");
+			}
+		}
+	}
+}
+
+/* The same data by two subflows: whatever comes second must not count again. */
+void rule_f53(const struct scene *scene, struct note *note)
+{
+	const struct view *view = &scene->view;
+	bool twice = false;
+	size_t i, j;
+
+	if (!scene->mptcp || scene->initial->sibling == VIEW_NONE)
+		return;
+	for (i = 1; i < view->mapping_count && !twice; i++) {
+		const struct mapping *a = &view->mappings[i];
+
+		for (j = i > 64 ? i - 64 : 0; j < i && a->way == RECEIVED && a->length > 0; j++) {
+			const struct mapping *b = &view->mappings[j];
+
+			twice = twice || (b->way == RECEIVED && b->subflow != a->subflow &&
+				b->length > 0 && a->dsn - b->dsn < b->length);
+		}
+	}
+	if (!twice)
+		return;
+	note_held(note);
+	if (scene_delivered_unmapped(scene) && !scene_signalled(scene) &&
+			scene->unmapped_in == VIEW_NONE)
+		note_broken(note, view->mappings[i - 1].fact, "delivered data twice that came twice");
+}
+
+/* Far outside the window: dropped in silence, neither DATA_ACKed nor a reason for a reset. */
+void rule_f54(const struct scene *scene, struct note *note)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct mapping *mapping;
+	size_t at = 0;
+
+	while (connection->has_key[RECEIVED] && (mapping = mapping_in(scene, &at)) != NULL) {
+		uint64_t offset = mapping->dsn - (connection->idsn[RECEIVED] + 1);
+
+		if (offset < connection->mapped[RECEIVED] + (1u << 30) + WINDOW_MARGIN)
+			continue;
+		note_no_blame(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact);
+		if (connection->has_data_ack[SENT] && scene_overrun(scene) != VIEW_NONE)
+			note_broken(note, scene_overrun(scene), "DATA_ACKs data outside its window");
+	}
+}
+
+/* Re-sent elsewhere, the bytes are still owed to the subflow they were sent on first. */
+void rule_f55(const struct scene *scene, struct note *note)
+{
+	const struct view *view = &scene->view;
+	size_t i, j;
+
+	for (i = 0; scene->mptcp && i < view->mapping_count; i++) {
+		const struct mapping *again = &view->mappings[i];
+		uint32_t forgotten;
+
+		if (again->way != SENT || again->length == 0 || again->infinite)
+			continue;
+		for (j = i > 256 ? i - 256 : 0; j < i; j++) {
+			const struct mapping *first = &view->mappings[j];
+			const struct subflow_view *subflow = scene_subflow(scene, first->subflow);
+
+			if (first->way != SENT || first->subflow == again->subflow ||
+					again->dsn - first->dsn >= first->length)
+				continue;
+			if (!subflow_is_alive(scene, subflow, again->fact))
+				continue;
+			note_held(note);
+			forgotten = sent_and_forgotten(scene, subflow);
+			if (forgotten != VIEW_NONE)
+				note_broken(note, forgotten,
+					"never repeated on its subflow what was re-sent elsewhere");
+			return;
+		}
+	}
+}
+
+void rule_f56(const struct scene *scene, struct note *note)
+{
+	const struct connection_view *connection = scene->connection;
+	uint32_t i, j;
+
+	for (i = connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *dead = scene_subflow(scene, i);
+		uint32_t reset = dead->flow[RECEIVED].rst;
+
+		if (!scene->mptcp || reset == VIEW_NONE || !subflow_is_up(scene, dead, reset) ||
+				(scene->facts[reset].has & HAS_FASTCLOSE) ||
+				others_alive(scene, dead, reset) == 0)
+			continue;
+		note_held(note);
+		for (j = connection->subflow; j != VIEW_NONE; j = scene_subflow(scene, j)->sibling) {
+			const struct subflow_view *other = scene_subflow(scene, j);
+			uint32_t also = other->flow[SENT].rst;
+
+			if (other != dead && also != VIEW_NONE && also > reset &&
+					subflow_is_alive(scene, other, reset) &&
+					other->flow[RECEIVED].rst > also &&
+					connection->data_fin[SENT] > also && scene->bad == VIEW_NONE &&
+					other->flow[RECEIVED].unmapped == VIEW_NONE &&
+					scene->facts[also].at < scene->facts[reset].at + SCENE_DUE)
+				note_broken(note, also, "an RST on one subflow ended another, too");
+		}
+	}
+}

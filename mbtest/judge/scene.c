@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * scene.c - finding the moments of a host's view that the predicates ask about.
+ */
+#include "mbtest/judge/scene.h"
+
+#include <string.h>
+
+/* The connection the applications used: the one that carried most; of equals, the MPTCP one. */
+static const struct connection_view *connection_main(const struct view *view)
+{
+	const struct connection_view *best = NULL;
+	size_t i;
+
+	for (i = 0; i < view->connection_count; i++) {
+		const struct connection_view *connection = &view->connections[i];
+
+		if (best == NULL || connection->payload > best->payload ||
+				(connection->payload == best->payload && connection->is_mptcp &&
+					!best->is_mptcp))
+			best = connection;
+	}
+	return best;
+}
+
+const struct mp_capable *scene_capable(const struct scene *scene, uint32_t index)
+{
+	const struct mptcp_opt *opt;
+
+	if (index == VIEW_NONE || !(scene->facts[index].has & HAS_CAPABLE))
+		return NULL;
+	opt = view_option(&scene->view, &scene->facts[index], MP_CAPABLE);
+	return opt != NULL ? &opt->capable : NULL;
+}
+
+static const struct mp_capable *capable_at(const struct scene *scene, uint32_t index)
+{
+	const struct mp_capable *capable = scene_capable(scene, index);
+
+	return capable != NULL && capable_form_ok(&scene->facts[index], capable) ? capable : NULL;
+}
+
+/* What else a host may take exception to: the answer's version, flags, or echoed keys. */
+static void handshake_oddities(struct scene *scene, const struct mp_capable *syn,
+	const struct mp_capable *synack, const struct mp_capable *third)
+{
+	if (syn != NULL && synack != NULL)
+		scene->odd_answer = scene->active && (synack->version > syn->version ||
+			(synack->flags & MPC_EXTENSION) || !(synack->flags & MPC_HMAC) ||
+			((synack->flags & MPC_CHECKSUM) && !(syn->flags & MPC_CHECKSUM)));
+	if (third != NULL && synack != NULL)
+		scene->odd_keys = third->receiver_key != synack->sender_key ||
+			(syn != NULL && syn->has_sender_key &&
+				third->sender_key != syn->sender_key);
+}
+
+/* RFC 8684 3.1: all three packets of the handshake carry MP_CAPABLE, each in its form. */
+static void handshake_find(struct scene *scene)
+{
+	const struct subflow_view *initial = scene->initial;
+	enum way way = subflow_way(initial);
+	const struct mp_capable *syn = capable_at(scene, initial->syn_last);
+	const struct mp_capable *synack = capable_at(scene, initial->synack);
+	const struct mp_capable *third = capable_at(scene, initial->third);
+
+	scene->syn_capable = syn != NULL;
+	scene->synack_capable = synack != NULL;
+	/* F7f: in v0 a mirrored option has the form of an answer, but the asker's own key. */
+	if (syn != NULL && synack != NULL && syn->has_sender_key &&
+			syn->sender_key == synack->sender_key)
+		scene->synack_capable = false;
+	scene->third_capable = third != NULL;
+	if (initial->third != VIEW_NONE && third == NULL && scene->syn_capable &&
+			scene->synack_capable &&
+			(scene->facts[initial->third].has & HAS_DSS) &&
+			!scene->connection->opened_by_us && scene->version == 1)
+		scene->late_third = true;
+	scene->mptcp = scene->syn_capable && scene->synack_capable &&
+		(scene->third_capable || (scene->late_third &&
+			scene->connection->has_key[way]));
+	handshake_oddities(scene, syn, synack, third);
+	if (initial->syn_last != VIEW_NONE && initial->synack != VIEW_NONE) {
+		uint32_t asked = initial->opened_by_us ? initial->syn_last : initial->synack;
+		uint32_t answered = initial->opened_by_us ? initial->synack : initial->third;
+
+		if (answered != VIEW_NONE)
+			scene->rtt = scene->facts[answered].at - scene->facts[asked].at;
+	}
+}
+
+/* One walk over the first subflow for the moments of first contact (F8 to F10). */
+static void contact_find(struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+	bool fin_seen = false;
+	uint32_t i;
+
+	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+		bool acks_data = fact->ack > 1 && !(fact->flags & (TCP_SYN | TCP_RST));
+
+		fin_seen = fin_seen || (fact->flags & TCP_FIN);
+		if (fact->way != RECEIVED)
+			continue;
+		if (scene->dss_in == VIEW_NONE && (fact->has & HAS_DSS))
+			scene->dss_in = i;
+		if (!acks_data || scene->confirmed != VIEW_NONE)
+			continue;
+		if (fact->has & HAS_DATA_ACK)
+			scene->confirmed = i;
+		else if (scene->bare_ack == VIEW_NONE && !(fact->has & HAS_OPTION) && !fin_seen &&
+				scene->mptcp && (scene->version == 0 || scene->join_up > i) &&
+				!(connection->fail[RECEIVED] < i) && !(connection->fail[SENT] < i) &&
+				!(connection->infinite[SENT] < i) && !(connection->infinite[RECEIVED] < i))
+			scene->bare_ack = i;
+	}
+}
+
+static void data_find(struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct view *view = &scene->view;
+	uint32_t i;
+
+	for (i = connection->subflow; i != VIEW_NONE; i = view->subflows[i].sibling) {
+		const struct subflow_view *subflow = &view->subflows[i];
+
+		if (!subflow->is_join) {
+			scene->unmapped_in = first_of(scene->unmapped_in,
+				subflow->flow[RECEIVED].unmapped);
+			scene->plain_out = first_of(scene->plain_out, subflow->flow[SENT].plain);
+		} else if (subflow_is_up(scene, subflow, VIEW_NONE)) {
+			scene->join_up = first_of(scene->join_up, subflow->third);
+		}
+	}
+	for (i = 0; connection->has_key[RECEIVED] && connection->has_data_ack[SENT] &&
+			i < view->fact_count; i++) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == SENT && (fact->has & HAS_DATA_ACK) &&
+				fact->data_ack - (connection->idsn[RECEIVED] + 2) < INT64_MAX) {
+			scene->acked_out = i;
+			break;
+		}
+	}
+	for (i = 0; scene->checksum && i < view->mapping_count; i++) {
+		const struct mapping *mapping = &view->mappings[i];
+
+		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD && !mapping->infinite &&
+				&view->connections[view->subflows[mapping->subflow].connection] ==
+					connection &&
+				(scene->bad == VIEW_NONE ||
+					mapping->complete < view->mappings[scene->bad].complete))
+			scene->bad = i;
+	}
+}
+
+/* All that lets a host go back to plain TCP: F1 to F4, F7, F9, F10, F23, F24, F29. */
+static void cause_find(struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+	uint32_t cause = VIEW_NONE;
+
+	if (!scene->syn_capable || !scene->synack_capable)
+		cause = scene->initial->synack;
+	else if (scene->odd_answer)
+		cause = scene->initial->synack;
+	else if ((!scene->third_capable && !scene->late_third) || scene->odd_keys)
+		cause = scene->initial->third;
+	cause = first_of(cause, scene->bare_ack);
+	cause = first_of(cause, connection->fail[SENT]);
+	cause = first_of(cause, connection->fail[RECEIVED]);
+	cause = first_of(cause, connection->infinite[RECEIVED]);
+	if (scene->bad != VIEW_NONE)
+		cause = first_of(cause, scene->view.mappings[scene->bad].complete);
+	/* F10: nothing of the peer's data was DATA_ACKed yet when its options went missing. */
+	if (scene->unmapped_in < scene->acked_out)
+		cause = first_of(cause, scene->unmapped_in);
+	scene->cause = cause;
+}
+
+void scene_init(struct scene *scene, const struct judge_input *input, enum end end)
+{
+	memset(scene, 0, sizeof(*scene));
+	scene->input = input;
+	scene->end = end;
+	view_init(&scene->view, input->tap[end], true);
+	scene->facts = scene->view.facts;
+	scene->prompt = input->is_ours[end] ? 0 : SCENE_PROMPT;
+	scene->dss_in = scene->confirmed = scene->bare_ack = scene->acked_out = VIEW_NONE;
+	scene->unmapped_in = scene->plain_out = scene->join_up = VIEW_NONE;
+	scene->bad = scene->cause = VIEW_NONE;
+	scene->connection = connection_main(&scene->view);
+	if (scene->connection == NULL)
+		return;
+	scene->initial = &scene->view.subflows[scene->connection->subflow];
+	scene->active = scene->initial->opened_by_us;
+	scene->version = scene->connection->version;
+	scene->checksum = scene->connection->flag_a;
+	handshake_find(scene);
+	data_find(scene);
+	contact_find(scene);
+	cause_find(scene);
+}
+
+void scene_fini(struct scene *scene)
+{
+	view_fini(&scene->view);
+}
+
+bool scene_knew(const struct scene *scene, uint32_t index, uint32_t cause)
+{
+	const struct fact *fact = &scene->facts[index], *origin = &scene->facts[cause];
+
+	if (index <= cause || fact->way != SENT)
+		return false;
+	if (fact->at > origin->at + scene->prompt)
+		return true;
+	return fact->subflow == origin->subflow && fact_end(origin) > origin->seq &&
+		fact->ack >= fact_end(origin);
+}
+
+uint32_t scene_sent(const struct scene *scene, const struct subflow_view *subflow, uint32_t from,
+	uint32_t wanted)
+{
+	uint32_t i;
+
+	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (i > from && fact->way == SENT && !(fact->flags & TCP_RST) &&
+				(wanted == 0 || (fact->has & wanted)) && scene_knew(scene, i, from))
+			return i;
+	}
+	return VIEW_NONE;
+}
+
+uint32_t scene_sent_anywhere(const struct scene *scene, uint32_t from, uint32_t wanted)
+{
+	uint32_t i, found = VIEW_NONE;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE;
+			i = scene->view.subflows[i].sibling)
+		found = first_of(found, scene_sent(scene, &scene->view.subflows[i], from, wanted));
+	return found;
+}
+
+bool subflow_is_up(const struct scene *scene, const struct subflow_view *subflow, uint32_t index)
+{
+	const struct fact *third;
+
+	if (subflow->third == VIEW_NONE || subflow->third > index)
+		return false;
+	if (!subflow->is_join)
+		return true;
+	third = &scene->facts[subflow->third];
+	if (!(scene->facts[subflow->synack].has & HAS_JOIN) || !(third->has & HAS_JOIN))
+		return false;
+	return subflow->opened_by_us ? subflow->hmac_synack != HMAC_BAD :
+		subflow->hmac_ack != HMAC_BAD;
+}
+
+bool subflow_is_alive(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	const struct flow *flow = subflow->flow;
+
+	return subflow_is_up(scene, subflow, index) && flow[SENT].rst >= index &&
+		flow[RECEIVED].rst >= index &&
+		!(flow[SENT].fin < index && flow[RECEIVED].fin < index);
+}
+
+unsigned int others_alive(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	unsigned int count = 0;
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene->view.subflows[i].sibling)
+		count += &scene->view.subflows[i] != subflow &&
+			subflow_is_alive(scene, &scene->view.subflows[i], index);
+	return count;
+}
+
+unsigned int others_ever(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	unsigned int count = 0;
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene->view.subflows[i].sibling)
+		count += &scene->view.subflows[i] != subflow &&
+			subflow_is_up(scene, &scene->view.subflows[i], index);
+	return count;
+}
+
+uint32_t subflow_reset_after(const struct scene *scene, const struct subflow_view *subflow,
+	enum way way, uint32_t index)
+{
+	uint32_t i;
+
+	if (subflow->flow[way].rst == VIEW_NONE)
+		return VIEW_NONE;
+	for (i = subflow->flow[way].rst; i != VIEW_NONE; i = scene->facts[i].next)
+		if (i >= index && scene->facts[i].way == way && (scene->facts[i].flags & TCP_RST))
+			return i;
+	return VIEW_NONE;
+}
+
+uint32_t scene_overrun(const struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+	uint64_t limit;
+	uint32_t i;
+
+	if (!connection->has_key[RECEIVED] || !connection->has_data_ack[SENT] ||
+			connection->infinite[RECEIVED] != VIEW_NONE)
+		return VIEW_NONE;
+	limit = connection->idsn[RECEIVED] + 1 + connection->mapped[RECEIVED] +
+		(connection->data_fin[RECEIVED] != VIEW_NONE);
+	if ((int64_t)(connection->data_ack[SENT] - limit) <= 0)
+		return VIEW_NONE;
+	for (i = 0; i < scene->view.fact_count; i++) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == SENT && (fact->has & HAS_DATA_ACK) &&
+				(int64_t)(fact->data_ack - limit) > 0)
+			return i;
+	}
+	return VIEW_NONE;
+}
+
+bool scene_delivered_unmapped(const struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+
+	return connection->has_key[RECEIVED] && connection->infinite[RECEIVED] == VIEW_NONE &&
+		scene->input->app[scene->end].received_length > connection->mapped[RECEIVED];
+}
+
+bool scene_signalled(const struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+
+	return connection->fail[SENT] != VIEW_NONE || connection->fail[RECEIVED] != VIEW_NONE ||
+		connection->infinite[SENT] != VIEW_NONE ||
+		connection->infinite[RECEIVED] != VIEW_NONE;
+}
+
+void note_must_reset(struct note *note, const struct scene *scene,
+	const struct subflow_view *subflow, uint32_t cause, const char *why)
+{
+	uint32_t instead;
+
+	if (subflow_reset_after(scene, subflow, SENT, cause) != VIEW_NONE ||
+			subflow_reset_after(scene, subflow, RECEIVED, cause) != VIEW_NONE) {
+		note_held(note);
+		return;
+	}
+	instead = scene_sent(scene, subflow, cause, 0);
+	if (instead != VIEW_NONE)
+		note_broken(note, instead, why);
+	else if (scene->input->now >= scene->facts[cause].at + SCENE_DUE)
+		note_broken(note, cause, why);
+}
+
+void note_no_blame(struct note *note, const struct scene *scene,
+	const struct subflow_view *subflow, uint32_t cause)
+{
+	uint32_t reset = subflow_reset_after(scene, subflow, SENT, cause);
+	const struct fact *fact;
+	const struct mptcp_opt *opt;
+	bool faulty;
+
+	note_held(note);
+	if (reset == VIEW_NONE || !scene_knew(scene, reset, cause) ||
+			subflow->flow[RECEIVED].unmapped != VIEW_NONE ||
+			subflow->flow[RECEIVED].rst < reset || scene->bare_ack < reset ||
+			(scene->bad != VIEW_NONE &&
+				scene->view.mappings[scene->bad].subflow == scene->facts[reset].subflow))
+		return;
+	fact = &scene->facts[reset];
+	opt = view_option(&scene->view, fact, MP_TCPRST);
+	faulty = (fact->has & HAS_FAIL) || (opt != NULL && (opt->tcprst.reason == RESET_MPTCP ||
+		opt->tcprst.reason == RESET_MIDDLEBOX));
+	if (faulty)
+		note_broken(note, reset, "reset a subflow as faulty though nothing on it was wrong");
+}
