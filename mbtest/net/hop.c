@@ -5,10 +5,39 @@
  */
 #include "mbtest/net/node.h"
 
+#include "probe/wire/icmp.h"
+
 struct hop_node {
 	struct node node;
 	struct hop_plan plan;
 };
+
+/* The answer to a packet that ends here, sent back the way it came. */
+static void hop_answer(struct hop_node *hop, const struct packet *about, enum dir dir)
+{
+	static const enum icmp_quote quotes[] = {
+		[QUOTE_FULL] = ICMP_QUOTE_FULL,
+		[QUOTE_RFC792] = ICMP_QUOTE_RFC792,
+		[QUOTE_BYTES] = ICMP_QUOTE_PARTIAL,
+		[QUOTE_RFC4884] = ICMP_QUOTE_RFC4884,
+	};
+	struct net *net = hop->node.net;
+	struct icmp_plan plan = {
+		.from = hop->plan.addr[about->version == 6],
+		.kind = ICMP_TIME_EXCEEDED,
+		.quote_bytes = hop->plan.quote_bytes,
+	};
+	struct packet *answer;
+
+	if (hop->plan.quote == QUOTE_SILENT || plan.from.version != about->version)
+		return;
+	plan.quote = quotes[hop->plan.quote];
+	answer = net_packet(net, PACKET_SMALL);
+	if (icmp_build(answer, &plan, about))
+		net_send(&hop->node, answer, dir_opposite(dir), net->now);
+	else
+		pool_give(&net->pool, answer);
+}
 
 static void hop_receive(struct node *node, struct packet *packet, uint16_t path, enum dir dir)
 {
@@ -21,6 +50,7 @@ static void hop_receive(struct node *node, struct packet *packet, uint16_t path,
 	}
 	ttl = packet_ttl(packet);
 	if (ttl <= 1) {
+		hop_answer((struct hop_node *)node, packet, dir);
 		net_drop(node, packet, "time exceeded");
 		return;
 	}

@@ -6,6 +6,7 @@
 #include "mbtest/net/node.h"
 
 #include "probe/base/hash.h"
+#include "probe/wire/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,12 +46,12 @@ static void write_line(const struct node *node, enum verb verb, const struct pac
 	const char *reason)
 {
 	const struct net *net = node->net;
-	char line[1024];
+	char text[TEXT_LINE], line[TEXT_LINE + 256];
 
-	snprintf(line, sizeof(line), "%" PRIu64 ".%09" PRIu64 " %s %s %u bytes%s%s%s",
-		net->now / NSEC_PER_SEC, net->now % NSEC_PER_SEC, node->name, verb_names[verb],
-		packet->length, reason != NULL ? " [" : "", reason != NULL ? reason : "",
-		reason != NULL ? "]" : "");
+	packet_text(packet, TEXT_SHORT, text, sizeof(text));
+	snprintf(line, sizeof(line), "%" PRIu64 ".%09" PRIu64 " %s %s %s%s%s%s",
+		net->now / NSEC_PER_SEC, net->now % NSEC_PER_SEC, node->name, verb_names[verb], text,
+		reason != NULL ? " [" : "", reason != NULL ? reason : "", reason != NULL ? "]" : "");
 	net->config.log(net->config.log_self, line);
 }
 
