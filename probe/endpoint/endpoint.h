@@ -50,6 +50,7 @@ struct endpoint_config {
 	struct addr join[ENDPOINT_JOINS];   /* the client joins from these once F8a allows */
 	unsigned int join_count;
 	bool join_backup;
+	bool refuse_checksum;          /* ignore an MP_CAPABLE that asks for checksums (F7b) */
 	uint64_t faults;               /* set of FAULT_* bits: ways of being wrong, fault.h */
 };
 
@@ -61,6 +62,22 @@ struct conn;
 /* config is copied; rng is copied and from then on the endpoint's own. */
 struct endpoint *endpoint_new(const struct endpoint_config *config, const struct rng *rng);
 void endpoint_free(struct endpoint *endpoint);   /* frees its connections too */
+
+/* Why a packet had no effect, or a limit was hit: counted, never silent. */
+enum endpoint_drop {
+	DROP_NOT_TCP,          /* malformed, a fragment, or another protocol */
+	DROP_CHECKSUM,         /* IP or TCP checksum wrong */
+	DROP_NO_CONNECTION,    /* answered with RST where TCP asks for it */
+	DROP_HALF_OPEN,        /* the oldest half-open connection made room */
+	DROP_REPLIES,          /* too many RSTs waiting to go out */
+	DROP_SEQUENCE,         /* outside the window, or an unacceptable acknowledgement */
+	DROP_TIMESTAMP,        /* PAWS */
+	DROP_RESETTING,        /* for a subflow that is being reset */
+	ENDPOINT_DROP_COUNT,
+};
+
+uint64_t endpoint_drops(const struct endpoint *endpoint, enum endpoint_drop why);
+const char *endpoint_drop_text(enum endpoint_drop why);
 
 /* The three verbs as a machine. */
 struct machine endpoint_machine(struct endpoint *endpoint);
@@ -90,6 +107,12 @@ void conn_shutdown(struct conn *conn);
 
 /* End at once: RST on every subflow, with MP_FASTCLOSE where MPTCP is in use. */
 void conn_abort(struct conn *conn);
+
+/*
+ * The application is done with a connection and forgets the pointer: it is freed once closed (an
+ * open one goes on until then). Without this, connections live as long as their endpoint.
+ */
+void conn_release(struct conn *conn);
 
 /* Start a further subflow; false with a reason when F8a, F33 or the peer's C flag forbids it. */
 bool conn_join(struct conn *conn, const struct sockname *local, const struct sockname *remote,

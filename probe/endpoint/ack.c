@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/endpoint/ack.h"
+
+#include "probe/endpoint/subflow.h"
+
+/* ---- round-trip time (RFC 6298) ---- */
+
+static void rtt_sample(struct subflow *subflow, nsec_t rtt)
+{
+	const struct endpoint_config *config = &subflow->conn->endpoint->config;
+	nsec_t delta, margin;
+
+	if (subflow->srtt == 0) {
+		subflow->srtt = rtt > 0 ? rtt : 1;
+		subflow->rttvar = rtt / 2;
+	} else {
+		delta = subflow->srtt > rtt ? subflow->srtt - rtt : rtt - subflow->srtt;
+		subflow->rttvar += delta / 4;
+		subflow->rttvar -= subflow->rttvar / 4 < subflow->rttvar ? subflow->rttvar / 4 : 0;
+		subflow->srtt = subflow->srtt - subflow->srtt / 8 + rtt / 8;
+	}
+	/* The least is added, not compared: a steady path must not time out on a delayed ACK. */
+	margin = 4 * subflow->rttvar > config->rto_min ? 4 * subflow->rttvar : config->rto_min;
+	subflow->rto = subflow->srtt + margin;
+	if (subflow->rto > config->rto_max)
+		subflow->rto = config->rto_max;
+}
+
+/* ---- the scoreboard ---- */
+
+static void leave_flight(struct subflow *subflow, struct segment *segment)
+{
+	if (!(segment->flags & SEG_IN_FLIGHT))
+		return;
+	segment->flags &= (uint16_t)~SEG_IN_FLIGHT;
+	subflow->in_flight -= segment->length;
+}
+
+static void clear_lost(struct subflow *subflow, struct segment *segment)
+{
+	if (!(segment->flags & SEG_LOST))
+		return;
+	segment->flags &= (uint16_t)~SEG_LOST;
+	subflow->lost_count--;
+}
+
+static void mark_lost(struct subflow *subflow, struct segment *segment)
+{
+	if (segment->flags & (SEG_LOST | SEG_SACKED))
+		return;
+	leave_flight(subflow, segment);
+	segment->flags |= SEG_LOST;
+	subflow->lost_count++;
+}
+
+void ack_segment_sent(struct subflow *subflow, struct segment *segment, nsec_t now)
+{
+	clear_lost(subflow, segment);
+	leave_flight(subflow, segment);
+	segment->flags |= SEG_IN_FLIGHT;
+	segment->sent_at = now;
+	subflow->in_flight += segment->length;
+	if (subflow->rto_at == NSEC_NEVER)
+		subflow->rto_at = now + subflow_timeout(subflow);
+}
+
+struct segment *ack_next_lost(const struct subflow *subflow)
+{
+	const struct segment_queue *queue = &subflow->queue;
+	size_t i;
+
+	if (subflow->lost_count == 0)
+		return NULL;
+	for (i = queue->una; i != queue->tail; i++)
+		if (segment_at(queue, i)->flags & SEG_LOST)
+			return segment_at(queue, i);
+	return NULL;
+}
+
+/* Segments that a cumulative ACK covers; returns their payload. */
+static uint32_t take_acked(struct subflow *subflow, uint32_t ack, nsec_t now)
+{
+	struct segment_queue *queue = &subflow->queue;
+	uint32_t bytes = 0;
+	nsec_t sent_at = NSEC_NEVER;
+
+	for (; queue->una != queue->tail; queue->una++) {
+		struct segment *segment = segment_at(queue, queue->una);
+
+		if (seq_after(segment_end(segment), ack))
+			break;
+		leave_flight(subflow, segment);
+		clear_lost(subflow, segment);
+		bytes += segment->length;
+		if (!(segment->flags & (SEG_RETRANSMITTED | SEG_SACKED)))
+			sent_at = segment->sent_at;
+		if (segment->flags & SEG_FIN)
+			subflow->fin_acked = true;
+	}
+	if (queue->una == queue->tail)
+		subflow->out_of_order = false;
+	if (sent_at != NSEC_NEVER)
+		rtt_sample(subflow, now - sent_at);
+	return bytes;
+}
+
+/* Blocks outside what is outstanding are ignored: boxes leave them untranslated (E16). */
+static bool take_sack(struct subflow *subflow, const struct arrival *in)
+{
+	struct segment_queue *queue = &subflow->queue;
+	bool news = false;
+	unsigned int b;
+	size_t i;
+
+	for (b = 0; b < in->sack_count; b++) {
+		const struct sack_block *block = &in->sack[b];
+
+		if (!seq_before(block->first, block->end) ||
+			!seq_after(block->first, subflow->snd_una) ||
+			seq_after(block->end, subflow->snd_nxt))
+			continue;
+		for (i = queue->una; i != queue->tail; i++) {
+			struct segment *segment = segment_at(queue, i);
+
+			if (!seq_before(segment->seq, block->end))
+				break;
+			if (seq_before(segment->seq, block->first) ||
+				seq_after(segment_end(segment), block->end) ||
+				segment->flags & SEG_SACKED)
+				continue;
+			leave_flight(subflow, segment);
+			clear_lost(subflow, segment);
+			segment->flags |= SEG_SACKED;
+			news = true;
+		}
+	}
+	return news;
+}
+
+/* RFC 6675 IsLost: DUP_THRESHOLD segments above were SACKed. A segment is so found lost once. */
+static bool find_lost(struct subflow *subflow)
+{
+	struct segment_queue *queue = &subflow->queue;
+	unsigned int above = 0;
+	bool found = false;
+	size_t i;
+
+	for (i = queue->tail; i != queue->una; i--) {
+		struct segment *segment = segment_at(queue, i - 1);
+
+		if (segment->flags & SEG_SACKED) {
+			above++;
+		} else if (above >= DUP_THRESHOLD &&
+			!(segment->flags & (SEG_LOST | SEG_RETRANSMITTED))) {
+			mark_lost(subflow, segment);
+			found = true;
+		}
+	}
+	return found;
+}
+
+static void enter_recovery(struct subflow *subflow)
+{
+	if (subflow->in_recovery)
+		return;
+	subflow->in_recovery = true;
+	subflow->recover = subflow->snd_nxt;
+	subflow->cc.ops->lost(&subflow->cc, subflow->snd_nxt - subflow->snd_una);
+}
+
+/* RFC 5681 3.2: duplicate ACKs; with SACK the scoreboard tells more, without it the first is lost. */
+static void duplicate_ack(struct subflow *subflow)
+{
+	struct segment_queue *queue = &subflow->queue;
+	struct segment *first;
+
+	if (queue->una == queue->tail)
+		return;
+	subflow->duplicate_acks++;
+	if (subflow->duplicate_acks != DUP_THRESHOLD || subflow->in_recovery)
+		return;
+	first = segment_at(queue, queue->una);
+	if (first->flags & SEG_SACKED)
+		return;
+	enter_recovery(subflow);
+	mark_lost(subflow, first);
+}
+
+static void advance(struct subflow *subflow, const struct arrival *in, uint32_t bytes, nsec_t now)
+{
+	struct segment_queue *queue = &subflow->queue;
+	bool used = subflow->in_flight + bytes >= subflow->cc.cwnd / 2;
+
+	subflow->snd_una = in->ack;
+	subflow->duplicate_acks = 0;
+	subflow->backoff = 0;
+	subflow->rto_at = queue->una == queue->tail ? NSEC_NEVER : now + subflow->rto;
+	if (!subflow->in_recovery) {
+		if (used)
+			subflow->cc.ops->acked(&subflow->cc, bytes, now);
+		return;
+	}
+	if (!seq_before(in->ack, subflow->recover)) {
+		subflow->in_recovery = false;
+		return;
+	}
+	if (subflow->cc.cwnd < subflow->cc.ssthresh)
+		subflow->cc.ops->acked(&subflow->cc, bytes, now);   /* slow start after a time-out */
+	/* RFC 6582 3.2: a partial ACK shows that the next one is lost too. */
+	if (queue->una != queue->tail && !(segment_at(queue, queue->una)->flags &
+		(SEG_RETRANSMITTED | SEG_SACKED)))
+		mark_lost(subflow, segment_at(queue, queue->una));
+}
+
+/* RFC 9293 3.10.7.4: only newer segments move the send window. */
+static bool take_window(struct subflow *subflow, const struct arrival *in)
+{
+	uint32_t window = (uint32_t)in->window << subflow->scale_remote;
+	bool changed = window != subflow->snd_window;
+
+	if (seq_before(in->seq, subflow->snd_window_seq) ||
+		(in->seq == subflow->snd_window_seq && seq_before(in->ack, subflow->snd_window_ack)))
+		return false;
+	subflow->snd_window = window;
+	subflow->snd_window_seq = in->seq;
+	subflow->snd_window_ack = in->ack;
+	if (window > subflow->snd_window_max)
+		subflow->snd_window_max = window;
+	return changed;
+}
+
+bool ack_process(struct subflow *subflow, const struct arrival *in, nsec_t now)
+{
+	uint32_t bytes = 0;
+	bool advanced = seq_after(in->ack, subflow->snd_una), news, changed;
+
+	if (advanced)
+		bytes = take_acked(subflow, in->ack, now);
+	news = subflow->sack && in->sack_count > 0 && take_sack(subflow, in);
+	changed = take_window(subflow, in);
+	if (subflow->snd_window == 0)
+		subflow->conn->progress_at = now;   /* a peer that says "not now" is alive */
+	subflow->probe_at = NSEC_NEVER;
+	if (advanced)
+		advance(subflow, in, bytes, now);
+	else if (in->ack == subflow->snd_una && in->length == 0 && !(in->flags & TCP_FIN) &&
+		(!changed || news))
+		duplicate_ack(subflow);
+	if (news && find_lost(subflow))
+		enter_recovery(subflow);
+	return bytes > 0;
+}
+
+void ack_timed_out(struct subflow *subflow, nsec_t now)
+{
+	struct segment_queue *queue = &subflow->queue;
+	bool reneged = segment_at(queue, queue->una)->flags & SEG_SACKED;
+	size_t i;
+
+	if (subflow->backoff == 0)
+		subflow->cc.ops->timed_out(&subflow->cc, subflow->snd_nxt - subflow->snd_una);
+	for (i = queue->una; i != queue->tail; i++) {
+		struct segment *segment = segment_at(queue, i);
+
+		if (reneged)
+			segment->flags &= (uint16_t)~SEG_SACKED;
+		mark_lost(subflow, segment);
+	}
+	subflow->in_recovery = true;
+	subflow->recover = subflow->snd_nxt;
+	subflow->duplicate_acks = 0;
+	subflow->backoff++;
+	subflow->rto_at = now + subflow_timeout(subflow);
+}

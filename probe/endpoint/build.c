@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/endpoint/build.h"
+
+#include "probe/endpoint/handshake.h"
+#include "probe/endpoint/key.h"
+#include "probe/endpoint/output.h"
+#include "probe/endpoint/reassembly.h"
+#include "probe/endpoint/subflow.h"
+#include "probe/wire/checksum.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A header in the making: fields, and options padded to multiples of four. */
+struct draft {
+	struct tcp_header header;
+	uint8_t options[TCPOPT_SPACE + 4];
+	unsigned int used;
+};
+
+static void draft_begin(struct draft *draft, struct subflow *subflow, uint32_t seq, uint16_t flags)
+{
+	draft->header = (struct tcp_header){ .src = subflow->local, .dst = subflow->remote,
+		.seq = seq, .flags = flags, .ip_id = subflow->conn->endpoint->ip_id++ };
+	draft->used = 0;
+}
+
+static void draft_align(struct draft *draft)
+{
+	while (draft->used % 4 != 0)
+		draft->options[draft->used++] = TCPOPT_NOP;
+}
+
+static void draft_mptcp(struct draft *draft, const struct mptcp_opt *option)
+{
+	uint8_t bytes[TCPOPT_SPACE];
+	uint32_t length = mptcp_emit(option, bytes);
+
+	assert(draft->used + length <= TCPOPT_SPACE);
+	memcpy(draft->options + draft->used, bytes, length);
+	draft->used += length;
+	draft_align(draft);
+}
+
+static void draft_timestamp(struct draft *draft, const struct subflow *subflow, nsec_t now)
+{
+	uint8_t *at = draft->options + draft->used;
+
+	at[0] = at[1] = TCPOPT_NOP;
+	at[2] = TCPOPT_TIMESTAMP;
+	at[3] = 10;
+	put_be32(at + 4, (uint32_t)(now / NSEC_PER_MS) + subflow->ts_offset);
+	put_be32(at + 8, subflow->ts_recent);
+	draft->used += 12;
+}
+
+/* Out-of-order blocks, the newest first (RFC 2018 4), as many as fit. */
+static void draft_sack(struct draft *draft, const struct subflow *subflow, unsigned int space)
+{
+	uint64_t base = subflow->rx_next;
+	unsigned int most = space >= 12 ? (space - 4) / 8 : 0, count = 0;
+	size_t i, index = subflow->rx_ooo.count;
+	uint8_t *at = draft->options + draft->used;
+	uint64_t newest = subflow_position(subflow, subflow->sack_first.first);
+
+	if (most > 3)
+		most = 3;
+	if (most == 0 || index == 0)
+		return;
+	index = ranges_find(&subflow->rx_ooo, newest);
+	for (i = 0; i <= subflow->rx_ooo.count && count < most; i++) {
+		size_t which = i == 0 ? index : i - 1;
+		const struct range *range = &subflow->rx_ooo.list[which];
+
+		if (which == subflow->rx_ooo.count || (i > 0 && which == index))
+			continue;
+		put_be32(at + 4 + 8 * count, subflow->rcv_nxt + (uint32_t)(range->first - base));
+		put_be32(at + 8 + 8 * count, subflow->rcv_nxt + (uint32_t)(range->end - base));
+		count++;
+	}
+	at[0] = at[1] = TCPOPT_NOP;
+	at[2] = TCPOPT_SACK;
+	at[3] = (uint8_t)(2 + 8 * count);
+	draft->used += 4 + 8 * count;
+}
+
+/* What every ACK does: number, window, and the end of its being owed. */
+static void draft_ack(struct draft *draft, struct subflow *subflow)
+{
+	uint32_t window = subflow_window(subflow), edge;
+	unsigned int scale = draft->header.flags & TCP_SYN ? 0 : subflow->scale_local;
+
+	window >>= scale;
+	draft->header.window = window < UINT16_MAX ? (uint16_t)window : UINT16_MAX;
+	draft->header.ack = subflow->rcv_nxt;
+	edge = subflow->rcv_nxt + ((uint32_t)draft->header.window << scale);
+	subflow->rcv_edge = seq_max(subflow->rcv_edge, edge);
+	subflow->rcv_acked = subflow->rcv_nxt;
+	subflow->ack_now = false;
+	subflow->ack_at = NSEC_NEVER;
+	subflow->unacked_segments = 0;
+}
+
+static void draft_finish(struct draft *draft, struct packet *packet)
+{
+	packet_init_tcp(packet, &draft->header);
+	if (draft->used > 0)
+		tcpopt_append(packet, draft->options, draft->used);
+}
+
+/* ---- handshake ---- */
+
+static void draft_syn_options(struct draft *draft, const struct subflow *subflow, nsec_t now)
+{
+	uint8_t *at = draft->options;
+
+	at[0] = TCPOPT_MSS;
+	at[1] = 4;
+	put_be16(at + 2, subflow->mss_clamped);
+	draft->used = 4;
+	if (subflow->timestamps) {
+		draft_timestamp(draft, subflow, now);
+		if (subflow->sack) {
+			at[4] = TCPOPT_SACK_PERMITTED;
+			at[5] = 2;
+		}
+	} else if (subflow->sack) {
+		at[4] = at[5] = TCPOPT_NOP;
+		at[6] = TCPOPT_SACK_PERMITTED;
+		at[7] = 2;
+		draft->used = 8;
+	}
+	if (subflow->window_scale) {
+		at = draft->options + draft->used;
+		at[0] = TCPOPT_NOP;
+		at[1] = TCPOPT_WSCALE;
+		at[2] = 3;
+		at[3] = subflow->scale_local;
+		draft->used += 4;
+	}
+}
+
+static uint8_t capable_flags(bool checksum)
+{
+	return (uint8_t)(MPC_HMAC | (checksum ? MPC_CHECKSUM : 0));
+}
+
+void build_syn(struct subflow *subflow, struct packet *packet, nsec_t now)
+{
+	const struct conn *conn = subflow->conn;
+	struct mptcp_opt option = { .subtype = MP_CAPABLE };
+	struct draft draft;
+
+	draft_begin(&draft, subflow, subflow->iss, TCP_SYN);
+	draft_syn_options(&draft, subflow, now);
+	if (subflow->is_join) {
+		option.subtype = MP_JOIN;
+		option.join = (struct mp_join){ .form = JOIN_SYN, .backup = subflow->backup,
+			.address_id = subflow->address_id, .token = conn->token_remote,
+			.nonce = subflow->nonce_local };
+		draft_mptcp(&draft, &option);
+	} else if (handshake_offers(subflow)) {
+		option.capable = (struct mp_capable){ .version = conn->version,
+			.flags = capable_flags(conn->endpoint->config.checksum),
+			.has_sender_key = conn->version == 0, .sender_key = conn->key_local };
+		draft_mptcp(&draft, &option);
+	}
+	draft.header.window = subflow_window(subflow) < UINT16_MAX ?
+		(uint16_t)subflow_window(subflow) : UINT16_MAX;
+	draft_finish(&draft, packet);
+	packet_finish(packet);
+}
+
+void build_synack(struct subflow *subflow, struct packet *packet, nsec_t now)
+{
+	const struct conn *conn = subflow->conn;
+	struct mptcp_opt option = { .subtype = MP_CAPABLE };
+	struct draft draft;
+
+	draft_begin(&draft, subflow, subflow->iss, TCP_SYN | TCP_ACK);
+	draft_syn_options(&draft, subflow, now);
+	if (subflow->is_join) {
+		option.subtype = MP_JOIN;
+		option.join = (struct mp_join){ .form = JOIN_SYNACK, .hmac64 = subflow->hmac64,
+			.address_id = subflow->address_id, .nonce = subflow->nonce_local };
+		draft_mptcp(&draft, &option);
+	} else if (conn->mode == MODE_UNDECIDED) {
+		option.capable = (struct mp_capable){ .version = conn->version,
+			.flags = capable_flags(conn->checksum), .has_sender_key = true,
+			.sender_key = conn->key_local };
+		draft_mptcp(&draft, &option);
+	}
+	draft_ack(&draft, subflow);
+	draft_finish(&draft, packet);
+	packet_finish(packet);
+}
+
+void build_join_ack(struct subflow *subflow, struct packet *packet, nsec_t now)
+{
+	const struct conn *conn = subflow->conn;
+	struct mptcp_opt option = { .subtype = MP_JOIN };
+	struct draft draft;
+
+	draft_begin(&draft, subflow, subflow->snd_nxt, TCP_ACK);
+	if (subflow->timestamps)
+		draft_timestamp(&draft, subflow, now);
+	option.join.form = JOIN_ACK;
+	key_join_hmac(conn->version, conn->key_local, conn->key_remote, subflow->nonce_local,
+		subflow->nonce_remote, option.join.hmac160);
+	draft_mptcp(&draft, &option);
+	draft_ack(&draft, subflow);
+	draft_finish(&draft, packet);
+	packet_finish(packet);
+}
+
+/* ---- MPTCP options of an open subflow ---- */
+
+/* The keys, repeated until a DSS of the peer's shows that it has them (RFC 8684 3.1). */
+static struct mptcp_opt capable_option(const struct conn *conn)
+{
+	struct mptcp_opt option = { .subtype = MP_CAPABLE };
+
+	option.capable = (struct mp_capable){ .version = conn->version,
+		.flags = capable_flags(conn->checksum), .has_sender_key = true,
+		.has_receiver_key = true, .sender_key = conn->key_local,
+		.receiver_key = conn->key_remote };
+	return option;
+}
+
+static bool repeats_keys(const struct subflow *subflow)
+{
+	const struct conn *conn = subflow->conn;
+
+	return conn_is_mptcp(conn) && subflow->active && !subflow->is_join &&
+		!conn->peer_confirmed;
+}
+
+static void put_data_ack(const struct conn *conn, struct mp_dss *dss)
+{
+	dss->has_ack = true;
+	/* RFC 8684 3.3.2: a 64-bit DSN is answered by a 64-bit DATA_ACK. */
+	dss->ack_wide = conn->endpoint->config.wide_ack || conn->rx.wide;
+	dss->ack = conn->dsn_remote + reassembly_acked(conn);
+}
+
+static void put_mapping(const struct conn *conn, struct mp_dss *dss, uint64_t offset, uint32_t ssn,
+	uint16_t length, uint16_t payload_sum)
+{
+	dss->has_mapping = true;
+	dss->dsn_wide = conn->endpoint->config.wide_dsn;
+	dss->dsn = conn->dsn_local + offset;
+	dss->ssn = ssn;
+	dss->length = length;
+	dss->has_checksum = conn->checksum;
+	if (conn->checksum && length > 0)
+		dss->checksum = checksum_finish(checksum_dss(dss->dsn, ssn, length) + payload_sum);
+}
+
+/*
+ * F24, F29: one infinite mapping that acts from the last segment known to be delivered on; its
+ * length and checksum are 0.
+ */
+static void put_infinite(const struct subflow *subflow, struct mp_dss *dss)
+{
+	put_mapping(subflow->conn, dss, subflow->delivered_offset,
+		subflow_ssn(subflow, subflow->delivered_seq), 0, 0);
+}
+
+static void draft_fail(struct draft *draft, const struct conn *conn)
+{
+	struct mptcp_opt option = { .subtype = MP_FAIL, .fail_dsn = conn->fail_dsn };
+
+	draft_mptcp(draft, &option);
+}
+
+static void draft_mapping(struct draft *draft, struct subflow *subflow,
+	const struct segment *segment, uint16_t sum)
+{
+	struct conn *conn = subflow->conn;
+	struct mptcp_opt option = { .subtype = MP_DSS };
+	uint32_t ssn = subflow_ssn(subflow, segment->seq);
+
+	if (segment->flags & SEG_INFINITE) {
+		put_infinite(subflow, &option.dss);
+	} else if (!conn_is_mptcp(conn)) {
+		return;   /* F33: after fallback no option any more */
+	} else if (segment->length == 0) {
+		put_data_ack(conn, &option.dss);
+	} else if (repeats_keys(subflow) && conn->version > 0 && ssn == 1) {
+		option = capable_option(conn);
+		option.capable.has_data_length = true;
+		option.capable.data_length = segment->length;
+		option.capable.has_checksum = conn->checksum;
+		if (conn->checksum)
+			option.capable.checksum = checksum_finish(checksum_dss(conn->dsn_local, 1,
+				segment->length) + sum);
+	} else {
+		put_data_ack(conn, &option.dss);
+		put_mapping(conn, &option.dss, segment->offset, ssn, segment->length, sum);
+	}
+	draft_mptcp(draft, &option);
+}
+
+void build_segment(struct subflow *subflow, const struct segment *segment, struct packet *packet,
+	nsec_t now)
+{
+	const struct conn *conn = subflow->conn;
+	bool last = segment->offset + segment->length == conn->tx.end;
+	uint16_t sum = 0;
+	struct draft draft;
+	uint8_t *payload;
+	unsigned int space;
+
+	draft_begin(&draft, subflow, segment->seq, (uint16_t)(TCP_ACK |
+		(segment->flags & SEG_FIN ? TCP_FIN : 0) |
+		(segment->length > 0 && last ? TCP_PSH : 0)));
+	if (subflow->timestamps)
+		draft_timestamp(&draft, subflow, now);
+	if (conn->checksum && segment->length > 0 && conn_is_mptcp(conn))
+		sum = ring_sum(&conn->tx.ring, segment->offset, segment->length);
+	draft_mapping(&draft, subflow, segment, sum);
+	space = subflow->mss > segment->length + draft.used ?
+		subflow->mss - segment->length - draft.used : 0;
+	if (space > TCPOPT_SPACE - draft.used)
+		space = TCPOPT_SPACE - draft.used;
+	if (subflow->sack)
+		draft_sack(&draft, subflow, space);
+	draft_ack(&draft, subflow);
+	draft_finish(&draft, packet);
+	if (segment->length > 0) {
+		payload = packet_append_payload(packet, segment->length);
+		assert(payload != NULL);
+		ring_read(&conn->tx.ring, segment->offset, payload, segment->length);
+	}
+	packet_finish(packet);
+}
+
+static void draft_signals(struct draft *draft, struct subflow *subflow)
+{
+	struct conn *conn = subflow->conn;
+	struct mptcp_opt option = { .subtype = MP_DSS };
+
+	if (conn->fail_now) {
+		draft_fail(draft, conn);
+		conn->fail_now = false;
+	}
+	if (conn->infinite_wanted && conn->tx.next == conn->tx.end && !subflow->fin_wanted) {
+		put_infinite(subflow, &option.dss);
+		conn->infinite_wanted = false;
+		draft_mptcp(draft, &option);
+		return;
+	}
+	if (!conn_is_mptcp(conn))
+		return;
+	if (repeats_keys(subflow) && !conn->tx.fin_sent)
+		option = capable_option(conn);
+	else
+		put_data_ack(conn, &option.dss);
+	if (conn->tx.fin_sent && !conn->tx.fin_acked && draft->used <= 12) {
+		/* RFC 8684 3.3.3: a DATA_FIN without data has SSN 0 and length 1. */
+		put_mapping(conn, &option.dss, conn->tx.end, 0, 1, 0);
+		option.dss.data_fin = true;
+		conn->tx.fin_now = false;
+	}
+	draft_mptcp(draft, &option);
+}
+
+void build_third_ack(struct subflow *subflow, struct packet *packet, nsec_t now)
+{
+	struct mptcp_opt option = { .subtype = MP_DSS };
+	struct draft draft;
+
+	draft_begin(&draft, subflow, subflow->snd_nxt, TCP_ACK);
+	if (subflow->timestamps)
+		draft_timestamp(&draft, subflow, now);
+	if (repeats_keys(subflow)) {
+		option = capable_option(subflow->conn);
+		draft_mptcp(&draft, &option);
+	} else if (conn_is_mptcp(subflow->conn)) {
+		put_data_ack(subflow->conn, &option.dss);
+		draft_mptcp(&draft, &option);
+	}
+	draft_ack(&draft, subflow);
+	subflow->third_now = false;
+	draft_finish(&draft, packet);
+	packet_finish(packet);
+}
+
+void build_ack(struct subflow *subflow, uint32_t seq, struct packet *packet, nsec_t now)
+{
+	struct draft draft;
+
+	draft_begin(&draft, subflow, seq, TCP_ACK);
+	if (subflow->timestamps)
+		draft_timestamp(&draft, subflow, now);
+	draft_signals(&draft, subflow);
+	if (subflow->sack)
+		draft_sack(&draft, subflow, TCPOPT_SPACE - draft.used);
+	draft_ack(&draft, subflow);
+	draft_finish(&draft, packet);
+	packet_finish(packet);
+}
+
+/* ---- ends ---- */
+
+static void draft_reason(struct draft *draft, uint8_t reason)
+{
+	struct mptcp_opt option = { .subtype = MP_TCPRST };
+
+	option.tcprst = (struct mp_tcprst){ .reason = reason };
+	draft_mptcp(draft, &option);
+}
+
+void build_reset(struct subflow *subflow, struct packet *packet)
+{
+	const struct conn *conn = subflow->conn;
+	bool was_mptcp = conn_is_mptcp(conn) || subflow->is_join;
+	struct mptcp_opt close = { .subtype = MP_FASTCLOSE, .fastclose_key = conn->key_remote };
+	struct draft draft;
+
+	draft_begin(&draft, subflow, subflow->snd_nxt, TCP_RST | TCP_ACK);
+	if (subflow->reset_with_fail)
+		draft_fail(&draft, conn);
+	if (subflow->fastclose_wanted && conn->version > 0 && was_mptcp)
+		draft_mptcp(&draft, &close);
+	if (was_mptcp && conn->version > 0)
+		draft_reason(&draft, subflow->reset_reason);
+	draft.header.ack = subflow->rcv_nxt;
+	draft_finish(&draft, packet);
+	packet_finish(packet);
+}
+
+void build_fastclose(struct subflow *subflow, struct packet *packet, nsec_t now)
+{
+	struct mptcp_opt close = { .subtype = MP_FASTCLOSE,
+		.fastclose_key = subflow->conn->key_remote };
+	struct draft draft;
+
+	draft_begin(&draft, subflow, subflow->snd_nxt, TCP_ACK);
+	if (subflow->timestamps)
+		draft_timestamp(&draft, subflow, now);
+	draft_mptcp(&draft, &close);
+	draft_ack(&draft, subflow);
+	draft_finish(&draft, packet);
+	packet_finish(packet);
+}
+
+void build_stray(struct subflow *subflow, struct packet *packet)
+{
+	struct draft draft;
+
+	draft_begin(&draft, subflow, subflow->stray_ack, TCP_RST);
+	draft_finish(&draft, packet);
+	packet_finish(packet);
+}
+
+void build_reply(struct endpoint *endpoint, const struct reply *reply, struct packet *packet)
+{
+	struct draft draft = { .header = { .src = reply->local, .dst = reply->remote,
+		.seq = reply->seq, .ack = reply->ack, .flags = reply->flags,
+		.ip_id = endpoint->ip_id++ } };
+
+	if (reply->with_reason)
+		draft_reason(&draft, reply->reason);
+	draft_finish(&draft, packet);
+	packet_finish(packet);
+}
+
+uint32_t output_payload_most(const struct subflow *subflow)
+{
+	const struct conn *conn = subflow->conn;
+	uint32_t options = subflow->timestamps ? 12 : 0;
+
+	/* DSS with 64-bit DATA_ACK; MP_CAPABLE with data is no larger than 24. */
+	if (conn_is_mptcp(conn))
+		options += conn->endpoint->config.wide_dsn ? 28 : 24;
+	return subflow->mss > options + 8 ? subflow->mss - options : 8;
+}

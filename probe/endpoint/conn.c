@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/endpoint/conn.h"
+
+#include "probe/base/alloc.h"
+#include "probe/endpoint/handshake.h"
+#include "probe/endpoint/mapping.h"
+#include "probe/endpoint/reassembly.h"
+#include "probe/endpoint/sched.h"
+#include "probe/endpoint/stream.h"
+#include "probe/endpoint/subflow.h"
+
+#include <stdlib.h>
+
+struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
+{
+	struct conn *conn = xcalloc(1, sizeof(*conn));
+
+	conn->endpoint = endpoint;
+	conn->active = active;
+	conn->mode = MODE_UNDECIDED;
+	conn->sched = &sched_least_filled;
+	do
+		conn->key_local = rng_next(&endpoint->rng);
+	while (conn->key_local == 0);
+	conn->tx.rto_at = conn->fail_at = conn->close_at = NSEC_NEVER;
+	conn->progress_at = conn->heard_at = now;
+	conn->pending = true;
+	conn->dirty = true;
+	conn->previous = endpoint->last;
+	if (endpoint->last != NULL)
+		endpoint->last->next = conn;
+	else
+		endpoint->first = conn;
+	endpoint->last = conn;
+	return conn;
+}
+
+static void free_streams(struct conn *conn)
+{
+	ring_fini(&conn->tx.ring);
+	free(conn->tx.again);
+	conn->tx.again = NULL;
+	conn->tx.again_count = conn->tx.again_capacity = 0;
+	ranges_fini(&conn->rx.ooo);
+}
+
+void conn_free(struct conn *conn)
+{
+	struct endpoint *endpoint = conn->endpoint;
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		subflow_free(conn->subflows[i]);
+	if (conn->half_open)
+		endpoint->half_open_count--;
+	if (conn->ready)
+		endpoint->ready_count--;
+	if (conn->previous != NULL)
+		conn->previous->next = conn->next;
+	else
+		endpoint->first = conn->next;
+	if (conn->next != NULL)
+		conn->next->previous = conn->previous;
+	else
+		endpoint->last = conn->previous;
+	free_streams(conn);
+	ring_fini(&conn->rx.ring);
+	free(conn);
+}
+
+void conn_close(struct conn *conn, enum conn_end end)
+{
+	if (conn->state == CONN_CLOSED)
+		return;
+	conn->state = CONN_CLOSED;
+	conn->end = end;
+	conn->tx.rto_at = conn->fail_at = conn->close_at = NSEC_NEVER;
+	conn->dirty = true;
+}
+
+/*
+ * v1: MP_FASTCLOSE on a RST of every subflow (option R); v0: on an ACK of one subflow, whose peer
+ * answers RST, and plain RSTs on the others (RFC 8684 3.5, RFC 6824 3.5).
+ */
+void conn_kill(struct conn *conn, enum conn_end end, uint8_t reason)
+{
+	bool fastclose = conn_is_mptcp(conn) && end != END_RESET;
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++) {
+		struct subflow *subflow = conn->subflows[i];
+
+		if (subflow->phase == PHASE_DEAD || subflow->phase == PHASE_TIME_WAIT)
+			continue;
+		subflow_reset(subflow, reason);
+		if (!fastclose || subflow->phase != PHASE_OPEN)
+			continue;
+		subflow->fastclose_wanted = true;
+		fastclose = conn->version > 0;
+	}
+	conn_close(conn, end);
+}
+
+/* Both streams of a Multipath TCP connection have ended and were confirmed (RFC 8684 3.3.3). */
+static bool data_is_done(const struct conn *conn)
+{
+	return conn->tx.fin_acked && fin_is_consumed(&conn->rx);
+}
+
+void conn_give_up(struct conn *conn)
+{
+	bool opening = conn->state == CONN_OPENING;
+
+	if (conn_is_mptcp(conn) && data_is_done(conn)) {
+		conn_kill(conn, END_CLEAN, RESET_UNSPECIFIED);
+		return;
+	}
+	conn_kill(conn, opening ? END_UNANSWERED : END_TIMEOUT, RESET_PERFORMANCE);
+}
+
+void conn_stop_waiting(struct conn *conn)
+{
+	unsigned int i;
+
+	conn->close_at = NSEC_NEVER;
+	for (i = 0; i < conn->subflow_count; i++)
+		if (subflow_is_usable(conn->subflows[i]))
+			conn->subflows[i]->fin_wanted = true;
+}
+
+void conn_take_fin(struct subflow *subflow)
+{
+	struct conn *conn = subflow->conn;
+
+	if (conn->linear)
+		reassembly_finish(conn, subflow->fin_position + conn->linear_shift);
+}
+
+/* ---- settling ---- */
+
+/*
+ * When the subflow itself is to be closed. Plain TCP: after the last byte. MPTCP: after both
+ * DATA_FINs were acknowledged; the passive closer waits for the peer's FIN, so that TIME-WAIT stays
+ * with who closed first (experience draft 3.6). A peer's FIN before that closes only this subflow,
+ * and is answered where the stream can go on elsewhere.
+ */
+static bool wants_fin(const struct subflow *subflow)
+{
+	const struct conn *conn = subflow->conn;
+
+	if (!conn_is_mptcp(conn))
+		return stream_fin_due(conn);
+	if (data_is_done(conn))
+		return conn->tx.fin_first || subflow->fin_received;
+	return subflow->fin_received && subflow->queue.una == subflow->queue.tail &&
+		subflow_live_count(conn) > 1;
+}
+
+/* RFC 9293 3.6: who sent FIN first, or at the same time, keeps TIME-WAIT. */
+static void settle_closed(struct subflow *subflow, nsec_t now)
+{
+	if (subflow->fin_after_peer) {
+		subflow_end(subflow, SUBFLOW_CLOSED, now);
+		return;
+	}
+	subflow->phase = PHASE_TIME_WAIT;
+	subflow->rto_at = now + subflow->conn->endpoint->config.time_wait;
+}
+
+static void settle_subflow(struct subflow *subflow, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+
+	if (subflow->phase != PHASE_OPEN || subflow->reset_wanted || subflow->fastclose_sent)
+		return;
+	if (!subflow->fin_wanted && conn->state == CONN_OPEN)
+		subflow->fin_wanted = wants_fin(subflow);
+	/* Nothing more can come to map what is held: treat the subflow as broken (F15, F16). */
+	if (subflow->fin_received && mapping_is_holding(subflow) && conn_is_mptcp(conn) &&
+		!conn->fail_sent)
+		subflow_reset(subflow, RESET_MIDDLEBOX);
+	else if (subflow->fin_acked && subflow->fin_received && !subflow->ack_now)
+		settle_closed(subflow, now);
+}
+
+/* Subflows that still do something: all but dead ones and TIME-WAIT. */
+static unsigned int busy_subflows(const struct conn *conn)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		count += conn->subflows[i]->phase < PHASE_TIME_WAIT;
+	return count;
+}
+
+/*
+ * No subflow is left. Without Multipath TCP, or when there was but one, that is the end; else the
+ * connection lives on for a new subflow until its time-out (F56, O7, O11).
+ */
+static void settle_end(struct conn *conn)
+{
+	bool delivered = conn->tx.shutdown && conn->tx.una == conn->tx.end &&
+		fin_is_consumed(&conn->rx);
+
+	if (busy_subflows(conn) > 0 || conn->state != CONN_OPEN)
+		return;
+	if (conn_is_mptcp(conn) ? data_is_done(conn) : delivered)
+		conn_close(conn, END_CLEAN);
+	else if (!conn_is_mptcp(conn) || (conn->subflow_count == 1 &&
+		conn->subflows[0]->end_state == SUBFLOW_RESET))
+		conn_close(conn, END_RESET);
+}
+
+static void settle_data_fin(struct conn *conn, nsec_t now)
+{
+	struct send_stream *tx = &conn->tx;
+
+	if (!conn_is_mptcp(conn))
+		return;
+	if (!tx->fin_sent && stream_fin_due(conn)) {
+		tx->fin_sent = true;
+		tx->fin_first = !conn->rx.fin_known;
+		tx->fin_now = true;
+		stream_arm(conn, now);
+	}
+	if (data_is_done(conn) && !tx->fin_first && conn->close_at == NSEC_NEVER &&
+		!conn->close_waited) {
+		conn->close_waited = true;
+		conn->close_at = now + 2 * conn->endpoint->config.rto_initial;
+	}
+}
+
+/* The client joins from its other addresses as soon as F8a allows, once. */
+static void settle_joins(struct conn *conn)
+{
+	const struct endpoint_config *config = &conn->endpoint->config;
+	const struct subflow *initial = conn->subflows[0];
+	unsigned int i;
+
+	if (!conn->active || conn->joins_started || config->join_count == 0 ||
+		conn->peer_no_join || !handshake_may_join(conn))
+		return;
+	conn->joins_started = true;
+	for (i = 0; i < config->join_count; i++) {
+		struct sockname local = { .addr = config->join[i] };
+
+		if (local.addr.version != initial->remote.addr.version)
+			continue;
+		do
+			local.port = (uint16_t)(32768 + rng_below(&conn->endpoint->rng, 28232));
+		while (subflow_find(conn->endpoint, &local, &initial->remote) != NULL);
+		handshake_join(conn, &local, &initial->remote);
+	}
+}
+
+bool conn_is_pending(const struct conn *conn)
+{
+	const struct send_stream *tx = &conn->tx;
+	unsigned int i;
+
+	if (conn->state == CONN_OPENING || tx->una < tx->end || conn->fail_sent ||
+		subflow_live_count(conn) == 0)
+		return true;
+	if (tx->shutdown && !(conn_is_mptcp(conn) ? tx->fin_acked : conn->subflows[0]->fin_acked))
+		return true;
+	if (conn_is_mptcp(conn) && data_is_done(conn))
+		return true;
+	for (i = 0; i < conn->subflow_count; i++) {
+		const struct subflow *subflow = conn->subflows[i];
+
+		if (subflow_is_live(subflow) && (mapping_is_holding(subflow) ||
+			(subflow->fin_received && !fin_is_consumed(&conn->rx))))
+			return true;
+	}
+	return false;
+}
+
+void conn_settle(struct conn *conn, nsec_t now)
+{
+	unsigned int i;
+	bool pending;
+
+	conn->dirty = true;
+	if (conn->state == CONN_OPEN)
+		settle_data_fin(conn, now);
+	for (i = 0; i < conn->subflow_count; i++)
+		settle_subflow(conn->subflows[i], now);
+	if (conn->state != CONN_CLOSED) {
+		settle_joins(conn);
+		settle_end(conn);
+	}
+	if (conn->state == CONN_CLOSED) {
+		free_streams(conn);
+		return;
+	}
+	pending = conn_is_pending(conn);
+	if (pending && !conn->pending)
+		conn->progress_at = now;
+	conn->pending = pending;
+}

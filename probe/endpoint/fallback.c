@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/endpoint/fallback.h"
+
+#include "probe/endpoint/conn.h"
+#include "probe/endpoint/mapping.h"
+#include "probe/endpoint/stream.h"
+#include "probe/endpoint/subflow.h"
+
+static const char *const texts[FALLBACK_COUNT] = {
+	[FALLBACK_NONE] = "no fallback",
+	[FALLBACK_NOT_ASKED] = "we do not speak Multipath TCP",
+	[FALLBACK_SYN_PLAIN] = "F1: the SYN came without MP_CAPABLE",
+	[FALLBACK_SYNACK_PLAIN] = "F2: the SYN/ACK came without MP_CAPABLE",
+	[FALLBACK_ACK_PLAIN] = "F3: the third packet came without MP_CAPABLE",
+	[FALLBACK_NO_FIRST_MAPPING] = "F4: the first data came without a mapping",
+	[FALLBACK_SYN_UNANSWERED] = "F5: SYNs with MP_CAPABLE were not answered",
+	[FALLBACK_CRYPTO] = "F6: no common crypto bit",
+	[FALLBACK_VERSION] = "F7: no usable version",
+	[FALLBACK_FLAG_B] = "F7a: flag B is set and not understood",
+	[FALLBACK_CHECKSUM_UNWANTED] = "F7b: checksums were asked for and are not wanted",
+	[FALLBACK_COMPROMISED] = "F7e: the handshake was tampered with",
+	[FALLBACK_MIRRORED] = "F7f: the SYN/ACK mirrored our own MP_CAPABLE",
+	[FALLBACK_NO_DATA_ACK] = "F9: data was acknowledged without a DATA_ACK",
+	[FALLBACK_CHECKSUM] = "F23: a mapping failed its checksum",
+	[FALLBACK_MP_FAIL] = "F24: the peer sent MP_FAIL",
+	[FALLBACK_INFINITE_MAPPING] = "F29: the peer sent an infinite mapping",
+	[FALLBACK_SIGNAL_LOST] = "O5: MP_FAIL was not answered",
+};
+
+const char *fallback_text(enum fallback_reason reason)
+{
+	return (unsigned int)reason < FALLBACK_COUNT ? texts[reason] : "unknown";
+}
+
+void fallback_at_handshake(struct conn *conn, enum fallback_reason reason)
+{
+	conn->mode = MODE_TCP;
+	conn->fallback = reason;
+	conn->linear = true;
+	conn->linear_shift = 0;
+}
+
+/*
+ * Where the subflow's receive stream goes on: the first byte that was not delivered is the stream's
+ * next (O6). Fails when out-of-order data of another subflow lies in between.
+ */
+static uint64_t receive_shift(const struct subflow *subflow)
+{
+	uint64_t at = mapping_is_holding(subflow) ? subflow->rx_pending.list[0].first :
+		subflow->rx_next;
+
+	return subflow->conn->rx.next - at;
+}
+
+/*
+ * The send stream is contiguous on the subflow when its segments, from the first unacknowledged
+ * byte on, follow each other (RFC 8684 3.7). What no segment carries yet goes back to unsent, and so
+ * F63 holds: the subflow will carry every byte in order.
+ */
+static bool send_contiguous(const struct subflow *subflow, uint64_t *next)
+{
+	const struct send_stream *tx = &subflow->conn->tx;
+	const struct segment_queue *queue = &subflow->queue;
+	uint64_t expected = tx->una;
+	bool started = false;
+	size_t i;
+
+	for (i = queue->head; i != queue->tail; i++) {
+		const struct segment *segment = segment_at(queue, i);
+
+		if (segment->length == 0)
+			continue;
+		if (!started && segment->offset + segment->length <= tx->una)
+			continue;
+		if (started ? segment->offset != expected : segment->offset > tx->una)
+			return false;
+		started = true;
+		expected = segment->offset + segment->length;
+	}
+	*next = expected;
+	return true;
+}
+
+static void end_others(struct subflow *keep)
+{
+	struct conn *conn = keep->conn;
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		if (conn->subflows[i] != keep && conn->subflows[i]->phase != PHASE_DEAD)
+			subflow_reset(conn->subflows[i], RESET_MIDDLEBOX);
+}
+
+static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint64_t shift,
+	nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+	uint64_t next;
+
+	if (conn_has_fault(conn, FAULT_NEVER_FALL_BACK) && reason != FALLBACK_INFINITE_MAPPING)
+		return false;
+	if (shift != receive_shift(subflow) || !send_contiguous(subflow, &next)) {
+		subflow_reset(subflow, RESET_MIDDLEBOX);
+		return false;
+	}
+	end_others(subflow);   /* F32 */
+	conn->mode = reason == FALLBACK_CHECKSUM || reason == FALLBACK_MP_FAIL ||
+		reason == FALLBACK_INFINITE_MAPPING ? MODE_INFINITE : MODE_TCP;
+	conn->fallback = reason;
+	conn->was_mptcp = true;
+	conn->linear = true;
+	conn->linear_shift = shift;
+	conn->fail_sent = false;
+	conn->fail_at = NSEC_NEVER;
+	conn->tx.next = next;
+	conn->tx.again_count = 0;
+	conn->tx.fin_sent = conn->tx.fin_now = false;   /* FIN will say it */
+	conn->infinite_wanted = true;
+	if (conn->tx.next == conn->tx.end)
+		subflow->ack_now = true;
+	stream_arm(conn, now);
+	mapping_settle(subflow, now);
+	if (subflow->fin_received)
+		conn_take_fin(subflow);
+	return true;
+}
+
+bool fallback_to_tcp(struct subflow *subflow, enum fallback_reason reason, nsec_t now)
+{
+	return fall_back(subflow, reason, receive_shift(subflow), now);
+}
+
+void fallback_checksum_failed(struct subflow *subflow, const struct mapping *mapping, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+	bool contiguous = mapping->offset == conn->rx.next && conn->rx.ooo.count == 0;
+
+	if (subflow_live_count(conn) > 1 || !contiguous) {
+		subflow_reset_with_fail(subflow, RESET_MIDDLEBOX, mapping->dsn);
+		return;
+	}
+	/* O9: while this one awaits its answer no other is sent. */
+	conn->fail_sent = true;
+	conn->fail_now = true;
+	conn->fail_dsn = mapping->dsn;
+	conn->fail_count = 0;
+	conn->fail_at = now + subflow_timeout(subflow);
+	subflow->ack_now = true;
+}
+
+void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+	uint64_t offset = dsn - conn->dsn_local;
+	bool answer = conn->fail_sent;
+
+	/* O18: a mirrored one names a DSN of the other direction. */
+	if (!conn_is_mptcp(conn) || (answer ? dsn == conn->fail_dsn : offset > conn->tx.next))
+		return;
+	if (subflow_live_count(conn) > 1) {
+		subflow_reset(subflow, RESET_MIDDLEBOX);
+		return;
+	}
+	if (!answer && conn->version > 0) {
+		/* RFC 8684 3.7: the receiver of MP_FAIL answers with MP_FAIL. */
+		conn->fail_dsn = conn->dsn_remote + conn->rx.next;
+		conn->fail_now = true;
+		subflow->ack_now = true;
+	}
+	if (!fallback_to_tcp(subflow, answer ? FALLBACK_CHECKSUM : FALLBACK_MP_FAIL, now))
+		conn->fail_now = false;
+}
+
+void fallback_infinite_received(struct subflow *subflow, uint64_t shift, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+
+	if (subflow_live_count(conn) > 1) {
+		subflow_reset(subflow, RESET_MPTCP);   /* F34 */
+		return;
+	}
+	fall_back(subflow, conn->fail_sent ? FALLBACK_CHECKSUM : FALLBACK_INFINITE_MAPPING, shift,
+		now);
+}
+
+static struct subflow *only_live(const struct conn *conn)
+{
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		if (subflow_is_live(conn->subflows[i]))
+			return conn->subflows[i];
+	return NULL;
+}
+
+void fallback_fail_expired(struct conn *conn, nsec_t now)
+{
+	struct subflow *subflow = only_live(conn);
+
+	conn->fail_at = NSEC_NEVER;
+	if (subflow == NULL || !conn->fail_sent)
+		return;
+	if (++conn->fail_count >= DATA_RTOS_MOST) {
+		fallback_to_tcp(subflow, FALLBACK_SIGNAL_LOST, now);
+		return;
+	}
+	conn->fail_now = true;
+	subflow->ack_now = true;
+	conn->fail_at = now + subflow_timeout(subflow);
+}
+
+/*
+ * O2: v0 falls back mid-connection as well, v1 only while nothing was ever DATA_ACKed (F9, F18);
+ * a joined subflow never does (F11).
+ */
+void fallback_data_unconfirmed(struct conn *conn, nsec_t now)
+{
+	struct subflow *subflow = only_live(conn);
+
+	if (subflow == NULL)
+		return;
+	if (!subflow->is_join && (conn->version == 0 || !conn->data_confirmed))
+		fallback_to_tcp(subflow, FALLBACK_NO_DATA_ACK, now);
+	else
+		subflow_reset(subflow, RESET_MIDDLEBOX);
+}

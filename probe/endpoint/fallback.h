@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fallback.h - leaving Multipath TCP and going on as plain TCP on the one subflow left
+ * (RFC 8684 3.7, RFC 6824 3.6; F9, F23 to F34, F63, F64, O4 to O6).
+ */
+#ifndef PROBE_ENDPOINT_FALLBACK_H
+#define PROBE_ENDPOINT_FALLBACK_H
+
+#include "probe/endpoint/arrival.h"
+
+/* The handshake said plain TCP: nothing was mapped yet (F1 to F7). */
+void fallback_at_handshake(struct conn *conn, enum fallback_reason reason);
+
+/*
+ * An established connection falls back on a subflow: both streams must be contiguous on it (F63),
+ * else the subflow is reset instead (F25, F64). Returns whether it fell back.
+ */
+bool fallback_to_tcp(struct subflow *subflow, enum fallback_reason reason, nsec_t now);
+
+/* A mapping at an offset failed its checksum (F21, F23, F25, F26). */
+void fallback_checksum_failed(struct subflow *subflow, const struct mapping *mapping, nsec_t now);
+
+/* MP_FAIL arrived (F22, F24); on_reset tells that it came with a RST. */
+void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now);
+
+/* The infinite mapping arrived (F29, F34): position + shift = offset. */
+void fallback_infinite_received(struct subflow *subflow, uint64_t shift, nsec_t now);
+
+/* No answer to MP_FAIL within a time-out (O5). */
+void fallback_fail_expired(struct conn *conn, nsec_t now);
+
+/* Nothing of ours is DATA_ACKed although the subflow's acknowledgements advance (O2, F18). */
+void fallback_data_unconfirmed(struct conn *conn, nsec_t now);
+
+#endif

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/endpoint/mapping.h"
+
+#include "probe/base/alloc.h"
+#include "probe/endpoint/fallback.h"
+#include "probe/endpoint/reassembly.h"
+#include "probe/endpoint/subflow.h"
+#include "probe/wire/checksum.h"
+
+#include <string.h>
+
+/* Farther from what is expected than this, a DSN is not ours: mirrored or invented (O18). */
+#define DSN_PLAUSIBLE ((int64_t)1 << 30)
+
+/* Lowest position that was not delivered. */
+static uint64_t undelivered(const struct subflow *subflow)
+{
+	return subflow->rx_pending.count > 0 ? subflow->rx_pending.list[0].first :
+		subflow->rx_next;
+}
+
+/* Index of the first mapping that ends after a position. */
+static size_t mappings_find(const struct mappings *set, uint64_t at)
+{
+	size_t i;
+
+	for (i = set->head; i < set->count && set->list[i].end <= at; i++)
+		;
+	return i;
+}
+
+static bool mappings_insert(struct mappings *set, size_t index, const struct mapping *mapping)
+{
+	if (set->count - set->head >= MAPPINGS_MOST)
+		return false;
+	if (set->head > 0 && set->count == set->capacity) {
+		memmove(set->list, set->list + set->head,
+			(set->count - set->head) * sizeof(*set->list));
+		index -= set->head;
+		set->count -= set->head;
+		set->head = 0;
+	}
+	set->list = xgrow(set->list, set->count, &set->capacity, sizeof(*set->list));
+	memmove(set->list + index + 1, set->list + index,
+		(set->count - index) * sizeof(*set->list));
+	set->list[index] = *mapping;
+	set->count++;
+	return true;
+}
+
+static void mappings_drop(struct mappings *set, uint64_t below)
+{
+	while (set->head < set->count && set->list[set->head].end <= below)
+		set->head++;
+	if (set->head == set->count)
+		set->head = set->count = 0;
+}
+
+/*
+ * The first mapping of a position binds (F52): of a later one only what is not mapped yet counts,
+ * and with checksums, where a part cannot be verified, nothing. Identical copies are such a case
+ * (F46).
+ */
+static void mapping_add(struct subflow *subflow, struct mapping mapping)
+{
+	struct mappings *set = &subflow->mappings;
+	uint64_t floor = undelivered(subflow), at, stop;
+	bool whole = subflow->conn->checksum;
+	size_t index = mappings_find(set, mapping.first);
+	bool overlaps = index < set->count && set->list[index].first < mapping.end;
+
+	if (mapping.end <= floor || (whole && (overlaps || mapping.first < floor)))
+		return;
+	subflow->mapping_seen = true;
+	for (at = mapping.first; at < mapping.end; at = stop) {
+		struct mapping piece = mapping;
+
+		if (index < set->count && set->list[index].first <= at) {
+			stop = set->list[index++].end;
+			continue;
+		}
+		stop = index < set->count && set->list[index].first < mapping.end ?
+			set->list[index].first : mapping.end;
+		piece.first = at;
+		piece.end = stop;
+		piece.offset += at - mapping.first;
+		if (!mappings_insert(set, index, &piece))
+			return;
+		index = mappings_find(set, at) + 1;
+	}
+}
+
+static bool checksum_is_right(const struct conn *conn, const struct mapping *mapping,
+	uint16_t payload_sum)
+{
+	uint64_t sum = checksum_dss(mapping->dsn, mapping->ssn, mapping->length);
+
+	if (conn_has_fault(conn, FAULT_IGNORE_CHECKSUM))
+		return true;
+	return checksum_fold(sum + payload_sum + mapping->checksum) == 0xffff;
+}
+
+/*
+ * F13, F14: a checksum that was not negotiated resets the subflow in v1 and is ignored in v0; one
+ * that is missing resets it in both (RFC 8684 3.3, RFC 6824 3.3).
+ */
+static bool checksum_is_agreed(struct subflow *subflow, const struct mp_dss *dss)
+{
+	const struct conn *conn = subflow->conn;
+
+	if (dss->has_checksum == conn->checksum || (dss->has_checksum && conn->version == 0))
+		return true;
+	subflow_reset(subflow, RESET_MPTCP);
+	return false;
+}
+
+/* A DATA_FIN without data: SSN 0, length 1 (RFC 8684 3.3.3). */
+static void announce_bare_fin(struct subflow *subflow, const struct mapping *mapping)
+{
+	struct conn *conn = subflow->conn;
+
+	if (!conn->checksum || checksum_is_right(conn, mapping, 0))
+		reassembly_finish(conn, mapping->offset);
+}
+
+/*
+ * The announced piece of the subflow in positions; false when it cannot be: in v1 a mapping must
+ * touch the segment that carries it (RFC 8684 3.3.1; F51), in both it must lie in reach.
+ */
+static bool mapping_place(const struct subflow *subflow, const struct mp_dss *dss,
+	const struct arrival *in, struct mapping *mapping)
+{
+	const struct conn *conn = subflow->conn;
+	uint64_t first = subflow_position(subflow, in->seq), end = first + in->length;
+	uint64_t bytes = (uint64_t)dss->length - dss->data_fin;
+
+	mapping->first = dsn_expand(subflow->rx_next + 1, dss->ssn) - 1;
+	mapping->end = mapping->first + bytes;
+	if (mapping->first >> 63 != 0)
+		return false;
+	if (conn->version > 0 && (mapping->first >= end || mapping->end <= first))
+		return false;
+	return mapping->first <= subflow->rx_next + conn->endpoint->config.receive_buffer;
+}
+
+static bool announce(struct subflow *subflow, const struct mp_dss *dss, const struct arrival *in,
+	nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+	struct mapping mapping = { .ssn = dss->ssn, .length = dss->length,
+		.checksum = dss->checksum };
+	uint64_t expected = conn->dsn_remote + conn->rx.next;
+	int64_t distance;
+
+	mapping.dsn = dss->dsn_wide ? dss->dsn : dsn_expand(expected, (uint32_t)dss->dsn);
+	mapping.offset = mapping.dsn - conn->dsn_remote;
+	distance = (int64_t)(mapping.dsn - expected);
+	if (distance > DSN_PLAUSIBLE || distance < -DSN_PLAUSIBLE)
+		return true;
+	if (dss->length == 0) {
+		mapping.first = dsn_expand(subflow->rx_next + 1, dss->ssn) - 1;
+		fallback_infinite_received(subflow, mapping.offset - mapping.first, now);
+		return !subflow->reset_wanted;
+	}
+	if (!checksum_is_agreed(subflow, dss))
+		return false;
+	conn->rx.wide = conn->rx.wide || dss->dsn_wide;
+	if (dss->length == 1 && dss->data_fin) {
+		announce_bare_fin(subflow, &mapping);
+		return true;
+	}
+	if (!mapping_place(subflow, dss, in, &mapping))
+		return true;
+	mapping_add(subflow, mapping);
+	if (dss->data_fin && !conn->checksum)
+		reassembly_finish(conn, mapping.offset + (mapping.end - mapping.first));
+	return true;
+}
+
+/*
+ * After a fallback the peer's options mean nothing, except that a mapping which puts bytes elsewhere
+ * than the linear one shows a peer that still sends by mappings, perhaps bytes sent before: taking
+ * them for new ones would corrupt the stream, so the subflow is reset (F64).
+ */
+static bool announce_linear(struct subflow *subflow, const struct mp_dss *dss)
+{
+	struct conn *conn = subflow->conn;
+	uint64_t expected = conn->dsn_remote + conn->rx.next, dsn, shift;
+
+	if (!conn->was_mptcp || dss->length == 0 || dss->ssn == 0)
+		return true;
+	dsn = dss->dsn_wide ? dss->dsn : dsn_expand(expected, (uint32_t)dss->dsn);
+	shift = dsn - conn->dsn_remote - (dsn_expand(subflow->rx_next + 1, dss->ssn) - 1);
+	if (shift == conn->linear_shift || (int64_t)(dsn - expected) > DSN_PLAUSIBLE ||
+		(int64_t)(dsn - expected) < -DSN_PLAUSIBLE)
+		return true;
+	subflow_reset(subflow, RESET_MIDDLEBOX);
+	return false;
+}
+
+/* MP_CAPABLE with data is a mapping of DSN IDSN + 1 at SSN 1 (RFC 8684 3.1). */
+static bool as_mapping(const struct conn *conn, const struct mptcp_opt *option, struct mp_dss *dss)
+{
+	if (option->subtype == MP_DSS && option->dss.has_mapping) {
+		*dss = option->dss;
+		return true;
+	}
+	if (option->subtype != MP_CAPABLE || !option->capable.has_data_length ||
+		conn->version == 0 || conn->active)
+		return false;
+	*dss = (struct mp_dss){ .has_mapping = true, .dsn = conn->dsn_remote,
+		.dsn_wide = true, .ssn = 1, .length = option->capable.data_length,
+		.has_checksum = option->capable.has_checksum,
+		.checksum = option->capable.checksum };
+	return dss->length > 0;
+}
+
+bool mapping_announce(struct subflow *subflow, const struct arrival *in, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+	bool wide = conn->rx.wide;
+	struct mp_dss dss;
+	unsigned int i;
+
+	for (i = 0; i < in->option_count; i++) {
+		if (!as_mapping(conn, &in->options[i], &dss))
+			continue;
+		if (!conn_is_mptcp(conn)) {
+			if (!announce_linear(subflow, &dss))
+				return false;
+			continue;
+		}
+		if (!announce(subflow, &dss, in, now))
+			return false;
+		if (in->options[i].subtype == MP_CAPABLE)
+			conn->rx.wide = wide;
+	}
+	return true;
+}
+
+/* ---- bytes ---- */
+
+/* Deliver from the front without a copy in between, as far as mappings allow; returns how far. */
+static size_t deliver_direct(struct subflow *subflow, const uint8_t *bytes, size_t length)
+{
+	struct conn *conn = subflow->conn;
+	uint64_t at = subflow->rx_next;
+	size_t done = 0, step, i;
+
+	if (conn->linear) {
+		reassembly_insert(conn, at + conn->linear_shift, bytes, length);
+		return length;
+	}
+	if (conn->fail_sent)
+		return 0;
+	for (i = mappings_find(&subflow->mappings, at); done < length; i++, done += step) {
+		const struct mapping *mapping = &subflow->mappings.list[i];
+
+		if (i == subflow->mappings.count || mapping->first > at + done)
+			break;
+		step = (size_t)(mapping->end - (at + done));
+		if (conn->checksum && (mapping->first != at + done || step > length - done ||
+			!checksum_is_right(conn, mapping,
+				checksum_fold(checksum_add(0, bytes + done, step)))))
+			break;
+		if (step > length - done)
+			step = length - done;
+		reassembly_insert(conn, mapping->offset + (at + done - mapping->first),
+			bytes + done, step);
+		if (conn->checksum && mapping->length > mapping->end - mapping->first)
+			reassembly_finish(conn,
+				mapping->offset + (mapping->end - mapping->first));
+	}
+	return done;
+}
+
+static void hold(struct subflow *subflow, uint64_t first, uint64_t end)
+{
+	if (first < end && !ranges_add(&subflow->rx_pending, first, end))
+		subflow_reset(subflow, RESET_RESOURCES);
+}
+
+static void receive_in_order(struct subflow *subflow, const uint8_t *bytes, size_t length)
+{
+	uint64_t at = subflow->rx_next, end = at + length;
+	size_t done = subflow->rx_pending.count == 0 || subflow->conn->linear ?
+		deliver_direct(subflow, bytes, length) : 0;
+
+	if (done < length) {
+		ring_drop(&subflow->rx_ring, undelivered(subflow));
+		ring_write(&subflow->rx_ring, at + done, bytes + done, length - done);
+		hold(subflow, at + done, end);
+	}
+	if (subflow->rx_ooo.count > 0 && subflow->rx_ooo.list[0].first <= end) {
+		uint64_t joined = subflow->rx_ooo.list[0].end;
+
+		if (joined > end) {
+			hold(subflow, end, joined);
+			end = joined;
+		}
+		ranges_remove(&subflow->rx_ooo, 0, end);
+		subflow->ack_now = true;
+	}
+	subflow->rcv_nxt += (uint32_t)(end - at);
+	subflow->bytes_received += end - at;
+	subflow->rx_next = end;
+}
+
+static void receive_out_of_order(struct subflow *subflow, uint64_t at, const struct arrival *in,
+	const uint8_t *bytes, size_t length)
+{
+	subflow->ack_now = true;   /* RFC 5681 4.2 */
+	if (!ranges_add(&subflow->rx_ooo, at, at + length))
+		return;
+	ring_drop(&subflow->rx_ring, undelivered(subflow));
+	ring_write(&subflow->rx_ring, at, bytes, length);
+	subflow->sack_first = (struct sack_block){ in->seq, in->seq + in->length };
+}
+
+void mapping_receive(struct subflow *subflow, const struct arrival *in, nsec_t now)
+{
+	uint64_t at = subflow_position(subflow, in->seq), skip = 0;
+	uint64_t edge = subflow->rx_next + (subflow->rcv_edge - subflow->rcv_nxt);
+	size_t length = in->length;
+
+	if (dsn_before(at, subflow->rx_next))
+		skip = subflow->rx_next - at;
+	if (skip >= length || at + skip >= edge) {
+		subflow->ack_now = subflow->ack_now || length > 0;
+	} else {
+		if (at + length > edge)
+			length = (size_t)(edge - at);
+		if (at > subflow->rx_next)
+			receive_out_of_order(subflow, at, in, in->payload, length);
+		else
+			receive_in_order(subflow, in->payload + skip, length - (size_t)skip);
+	}
+	mapping_settle(subflow, now);
+}
+
+/* ---- bytes that wait ---- */
+
+/*
+ * In-order bytes without a mapping (F10, O3). Nothing of this direction was ever delivered and the
+ * initial subflow is the only one: the path is not MPTCP capable, fall back (F4). Otherwise they
+ * are held, a late mapping counts (F48); with more than the limit, or for too long, the subflow is
+ * broken and reset (F15, F16; on a joined one F11, F12).
+ */
+static void judge_unmapped(struct subflow *subflow, uint64_t count, uint64_t first, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+	const struct endpoint_config *config = &conn->endpoint->config;
+	bool single = subflow_live_count(conn) == 1 && !subflow->is_join;
+
+	if (count == 0) {
+		subflow->unmapped_at = NSEC_NEVER;
+		return;
+	}
+	if (conn_has_fault(conn, FAULT_DELIVER_UNMAPPED)) {
+		size_t index = ranges_find(&subflow->rx_pending, first);
+		uint64_t end = subflow->rx_pending.list[index].end;
+
+		reassembly_move(conn, conn->rx.next, &subflow->rx_ring, first,
+			(size_t)(end - first));
+		ranges_remove(&subflow->rx_pending, first, end);
+		return;
+	}
+	if (single && first == 0 && conn->rx.next == 0 && conn->rx.ooo.count == 0 &&
+		!conn_has_fault(conn, FAULT_NEVER_FALL_BACK)) {
+		fallback_to_tcp(subflow, FALLBACK_NO_FIRST_MAPPING, now);
+		return;
+	}
+	if (count > UNMAPPED_MOST || count > config->receive_buffer)
+		subflow_reset(subflow, RESET_MIDDLEBOX);
+	else if (subflow->unmapped_at == NSEC_NEVER)
+		subflow->unmapped_at = now + (single ? config->connection_timeout * 2 / 3 :
+			subflow->rto);
+}
+
+/* Deliver one mapped piece of a pending range; false when its checksum failed. */
+static bool settle_piece(struct subflow *subflow, const struct mapping *mapping, uint64_t at,
+	uint64_t stop, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+
+	if (conn->checksum && !checksum_is_right(conn, mapping,
+		ring_sum(&subflow->rx_ring, at, (size_t)(stop - at)))) {
+		fallback_checksum_failed(subflow, mapping, now);
+		return false;
+	}
+	reassembly_move(conn, mapping->offset + (at - mapping->first), &subflow->rx_ring, at,
+		(size_t)(stop - at));
+	if (conn->checksum && mapping->length > mapping->end - mapping->first)
+		reassembly_finish(conn, mapping->offset + (mapping->end - mapping->first));
+	if (!ranges_remove(&subflow->rx_pending, at, stop))
+		subflow_reset(subflow, RESET_RESOURCES);
+	return true;
+}
+
+static void settle_mapped(struct subflow *subflow, nsec_t now)
+{
+	struct ranges *pending = &subflow->rx_pending;
+	struct mappings *set = &subflow->mappings;
+	uint64_t at = 0, stop, unmapped = 0, first_unmapped = 0;
+	size_t i, m;
+
+	while ((i = ranges_find(pending, at)) < pending->count && !subflow->reset_wanted) {
+		struct range range = pending->list[i];
+
+		if (at < range.first)
+			at = range.first;
+		m = mappings_find(set, at);
+		if (m == set->count || set->list[m].first > at) {
+			stop = m < set->count && set->list[m].first < range.end ?
+				set->list[m].first : range.end;
+			if (unmapped == 0)
+				first_unmapped = at;
+			unmapped += stop - at;
+		} else {
+			struct mapping mapping = set->list[m];
+			bool whole = mapping.first >= range.first && mapping.end <= range.end;
+
+			stop = mapping.end < range.end ? mapping.end : range.end;
+			/* With checksums nothing is delivered before the whole mapping is here. */
+			if ((!subflow->conn->checksum || whole) &&
+				!settle_piece(subflow, &mapping, at, stop, now))
+				return;
+		}
+		at = stop;
+	}
+	judge_unmapped(subflow, unmapped, first_unmapped, now);
+}
+
+static void settle_linear(struct subflow *subflow)
+{
+	struct conn *conn = subflow->conn;
+	struct ranges *pending = &subflow->rx_pending;
+	size_t i;
+
+	for (i = 0; i < pending->count; i++) {
+		struct range range = pending->list[i];
+
+		reassembly_move(conn, range.first + conn->linear_shift, &subflow->rx_ring,
+			range.first, (size_t)(range.end - range.first));
+	}
+	pending->count = 0;
+	subflow->unmapped_at = NSEC_NEVER;
+}
+
+void mapping_settle(struct subflow *subflow, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+
+	if (subflow->rx_pending.count > 0) {
+		if (conn->linear)
+			settle_linear(subflow);
+		else if (!conn->fail_sent)
+			settle_mapped(subflow, now);
+	}
+	mappings_drop(&subflow->mappings, undelivered(subflow));
+	ring_drop(&subflow->rx_ring, undelivered(subflow));
+}

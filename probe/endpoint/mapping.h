@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mapping.h - the receive side of a subflow: its bytes in order, the mappings that say where they
+ * belong in the stream, DSS checksums, and what to do with bytes that have no mapping
+ * (RFC 8684 3.3.1, 3.7; F10 to F16, F21 to F28, F45 to F54, O3, O15).
+ */
+#ifndef PROBE_ENDPOINT_MAPPING_H
+#define PROBE_ENDPOINT_MAPPING_H
+
+#include "probe/endpoint/arrival.h"
+
+/* Read the mappings and DATA_FINs a segment announces. False when the subflow was reset. */
+bool mapping_announce(struct subflow *subflow, const struct arrival *in, nsec_t now);
+
+/* Take the segment's payload (acceptability was checked) and deliver what is mapped. */
+void mapping_receive(struct subflow *subflow, const struct arrival *in, nsec_t now);
+
+/* Deliver what can be, after mappings, mode or payload changed. */
+void mapping_settle(struct subflow *subflow, nsec_t now);
+
+/* Bytes in order that were not delivered. */
+static inline bool mapping_is_holding(const struct subflow *subflow)
+{
+	return subflow->rx_pending.count > 0;
+}
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/endpoint/subflow.h"
+
+#include "probe/base/alloc.h"
+#include "probe/base/hash.h"
+#include "probe/endpoint/output.h"
+#include "probe/endpoint/reassembly.h"
+#include "probe/endpoint/stream.h"
+
+#include <stdlib.h>
+
+enum {
+	MSS_DEFAULT = 536,         /* RFC 9293 3.7.1 */
+	MSS_LEAST   = 88,          /* a hostile MSS must leave room for options */
+	IPV4_TCP    = 40,
+	IPV6_TCP    = 60,
+};
+
+static unsigned int bucket_of(const struct endpoint *endpoint, const struct sockname *local,
+	const struct sockname *remote)
+{
+	uint64_t hash = hash_u64(endpoint->secret, (uint64_t)local->port << 16 | remote->port);
+
+	hash = hash_u64(hash, get_be64(remote->addr.bytes) ^ get_be64(remote->addr.bytes + 8));
+	return (unsigned int)(hash % HASH_BUCKETS);
+}
+
+struct subflow *subflow_find(const struct endpoint *endpoint, const struct sockname *local,
+	const struct sockname *remote)
+{
+	struct subflow *subflow = endpoint->buckets[bucket_of(endpoint, local, remote)];
+
+	for (; subflow != NULL; subflow = subflow->hash_next)
+		if (sockname_equal(&subflow->remote, remote) &&
+			sockname_equal(&subflow->local, local))
+			return subflow;
+	return NULL;
+}
+
+static void unhash(struct subflow *subflow)
+{
+	struct endpoint *endpoint = subflow->conn->endpoint;
+	struct subflow **at;
+
+	at = &endpoint->buckets[bucket_of(endpoint, &subflow->local, &subflow->remote)];
+	while (*at != NULL && *at != subflow)
+		at = &(*at)->hash_next;
+	if (*at == subflow)
+		*at = subflow->hash_next;
+}
+
+/* The window scale that lets the receive buffer be told in 16 bits (RFC 7323 2.3). */
+static uint8_t scale_for(uint32_t buffer)
+{
+	uint8_t scale = 0;
+
+	while (scale < 14 && buffer >> scale > UINT16_MAX)
+		scale++;
+	return scale;
+}
+
+struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
+	const struct sockname *remote, enum phase phase)
+{
+	struct endpoint *endpoint = conn->endpoint;
+	const struct endpoint_config *config = &endpoint->config;
+	struct subflow *subflow;
+	unsigned int bucket;
+
+	if (conn->subflow_count == ENDPOINT_SUBFLOWS)
+		return NULL;
+	subflow = xcalloc(1, sizeof(*subflow));
+	subflow->conn = conn;
+	subflow->local = *local;
+	subflow->remote = *remote;
+	subflow->phase = phase;
+	subflow->active = phase == PHASE_SYN_SENT;
+	subflow->index = (uint8_t)conn->subflow_count;
+	subflow->iss = (uint32_t)rng_next(&endpoint->rng);
+	subflow->ts_offset = (uint32_t)rng_next(&endpoint->rng);
+	subflow->snd_una = subflow->iss;
+	subflow->snd_nxt = subflow->iss + 1;
+	subflow->delivered_seq = subflow->iss + 1;
+	subflow->mss_clamped = (uint16_t)(config->mtu -
+		(local->addr.version == 6 ? IPV6_TCP : IPV4_TCP));
+	subflow->mss = subflow->mss_clamped < MSS_DEFAULT ? subflow->mss_clamped : MSS_DEFAULT;
+	subflow->timestamps = config->timestamps;
+	subflow->sack = config->sack;
+	subflow->window_scale = config->window_scale;
+	subflow->scale_local = config->window_scale ? scale_for(config->receive_buffer) : 0;
+	subflow->rto = config->rto_initial;
+	subflow->rto_at = phase == PHASE_SYN_SENT ? 0 : NSEC_NEVER;
+	subflow->probe_at = subflow->ack_at = subflow->unmapped_at = NSEC_NEVER;
+	conn->subflows[conn->subflow_count++] = subflow;
+	bucket = bucket_of(endpoint, local, remote);
+	subflow->hash_next = endpoint->buckets[bucket];
+	endpoint->buckets[bucket] = subflow;
+	return subflow;
+}
+
+static void free_buffers(struct subflow *subflow)
+{
+	segment_queue_fini(&subflow->queue);
+	ring_fini(&subflow->rx_ring);
+	ranges_fini(&subflow->rx_ooo);
+	ranges_fini(&subflow->rx_pending);
+	free(subflow->mappings.list);
+	subflow->mappings = (struct mappings){ 0 };
+}
+
+void subflow_free(struct subflow *subflow)
+{
+	if (subflow->phase != PHASE_DEAD)
+		unhash(subflow);
+	free_buffers(subflow);
+	free(subflow);
+}
+
+void subflow_take_syn(struct subflow *subflow, const struct arrival *in)
+{
+	const struct endpoint_config *config = &subflow->conn->endpoint->config;
+	uint16_t mss = in->has_mss ? in->mss : MSS_DEFAULT;
+
+	if (mss < MSS_LEAST)
+		mss = MSS_LEAST;
+	subflow->mss = mss < subflow->mss_clamped ? mss : subflow->mss_clamped;
+	subflow->timestamps = config->timestamps && in->has_timestamp;
+	subflow->sack = config->sack && in->sack_permitted;
+	subflow->window_scale = config->window_scale && in->has_scale;
+	subflow->scale_remote = subflow->window_scale ? in->scale : 0;
+	if (!subflow->window_scale)
+		subflow->scale_local = 0;
+	subflow->ts_recent = in->ts_value;
+	subflow->irs = in->seq;
+	subflow->rcv_nxt = in->seq + 1;
+	subflow->rcv_acked = subflow->rcv_nxt;
+	subflow->rcv_edge = subflow->rcv_nxt;
+	/* The window of a SYN is never scaled (RFC 7323 2.2). */
+	subflow->snd_window = subflow->snd_window_max = in->window;
+	subflow->snd_window_seq = in->seq;
+	subflow->snd_window_ack = in->ack;
+}
+
+void subflow_open(struct subflow *subflow, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+	const struct endpoint_config *config = &conn->endpoint->config;
+
+	subflow->phase = PHASE_OPEN;
+	subflow->rto_at = NSEC_NEVER;
+	subflow->backoff = 0;
+	subflow->tries = 0;
+	cc_init(&subflow->cc, &cc_newreno, output_payload_most(subflow), config->initial_window);
+	conn->progress_at = now;
+	if (conn->state != CONN_OPENING)
+		return;
+	conn->state = CONN_OPEN;
+	conn->tx.limit = subflow->snd_window;
+}
+
+void subflow_reset(struct subflow *subflow, uint8_t reason)
+{
+	if (subflow->phase == PHASE_DEAD || subflow->reset_wanted)
+		return;
+	subflow->reset_wanted = true;
+	subflow->reset_by_us = true;
+	subflow->reset_reason = reason;
+}
+
+void subflow_reset_with_fail(struct subflow *subflow, uint8_t reason, uint64_t dsn)
+{
+	subflow_reset(subflow, reason);
+	subflow->reset_with_fail = true;
+	subflow->conn->fail_dsn = dsn;
+}
+
+void subflow_end(struct subflow *subflow, enum subflow_state how, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+
+	if (subflow->phase == PHASE_DEAD)
+		return;
+	stream_reinject(conn, subflow);
+	unhash(subflow);
+	subflow->phase = PHASE_DEAD;
+	subflow->end_state = how;
+	subflow->reset_wanted = false;
+	free_buffers(subflow);
+	subflow->in_flight = subflow->lost_count = 0;
+	stream_release(conn);
+	stream_arm(conn, now);
+}
+
+unsigned int subflow_live_count(const struct conn *conn)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		count += subflow_is_live(conn->subflows[i]);
+	return count;
+}
+
+uint32_t subflow_window(const struct subflow *subflow)
+{
+	const struct conn *conn = subflow->conn;
+
+	return (uint32_t)(reassembly_limit(conn) - conn->rx.next);
+}
