@@ -60,7 +60,11 @@ bool field_read(const struct field *field, const struct layers *layers, const ui
 const char *field_text(const struct field *field, const struct layers *layers, const uint8_t *bytes,
 	char *buf, size_t size);
 
-/* The same for whole packets; false when the packet has no such field, or it is no number. */
+/* The same from the bytes that field_range tells. */
+const char *field_bytes_text(const struct field *field, const uint8_t *at, uint32_t length,
+	char *buf, size_t size);
+
+/* Value in a whole packet; false when the packet has no such field, or it is no number. */
 bool field_get(const struct field *field, const struct packet *packet, uint64_t *value);
 
 /*

@@ -160,8 +160,7 @@ static enum packet_fault parse_v4(struct packet *packet, const uint8_t *bytes)
 	return FAULT_NONE;
 }
 
-/* Length of the extension header of a kind at header; 0 when it is none. */
-static uint32_t extension_len(uint8_t kind, const uint8_t *header)
+uint32_t ipv6_extension_len(uint8_t kind, const uint8_t *header)
 {
 	switch (kind) {
 	case NEXT_HOP_BY_HOP:
@@ -184,7 +183,7 @@ static bool is_extension(uint8_t kind)
 {
 	static const uint8_t none[2];
 
-	return extension_len(kind, none) != 0;
+	return ipv6_extension_len(kind, none) != 0;
 }
 
 static enum packet_fault parse_v6(struct packet *packet, const uint8_t *bytes)
@@ -204,7 +203,7 @@ static enum packet_fault parse_v6(struct packet *packet, const uint8_t *bytes)
 
 		if (packet->end - packet->l4 < 8)
 			return FAULT_EXTENSION;
-		length = extension_len(packet->protocol, header);
+		length = ipv6_extension_len(packet->protocol, header);
 		if (packet->end - packet->l4 < length)
 			return FAULT_EXTENSION;
 		fragment = packet->protocol == NEXT_FRAGMENT ? get_be16(header + 2) & 0xfff9 : 0;
@@ -332,7 +331,7 @@ static const uint8_t *final_destination(const uint8_t *bytes, uint32_t l4)
 	for (; at < l4; at += length) {
 		const uint8_t *header = bytes + at;
 
-		length = extension_len(kind, header);
+		length = ipv6_extension_len(kind, header);
 		if (kind == NEXT_ROUTING && header[3] > 0 && length >= 24) {
 			if (header[2] == 4)
 				return header + 8;

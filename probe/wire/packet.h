@@ -192,6 +192,12 @@ static inline uint32_t tcp_seq_len(const struct packet *p)
 /* Source and destination with ports (0 where the form has none). */
 void packet_socknames(const struct packet *packet, struct sockname *src, struct sockname *dst);
 
+/*
+ * Length of the IPv6 extension header of a kind, from its first two bytes; 0 when the kind is none
+ * (ESP, which hides what follows, counts as none).
+ */
+uint32_t ipv6_extension_len(uint8_t kind, const uint8_t *header);
+
 /* Whether header and transport checksums are right (true where there is none, e.g. IPv6 header). */
 bool packet_ip_checksum_ok(const struct packet *packet);
 bool packet_l4_checksum_ok(const struct packet *packet);
