@@ -101,17 +101,11 @@ void conn_kill(struct conn *conn, enum conn_end end, uint8_t reason)
 	conn_close(conn, end);
 }
 
-/* Both streams of a Multipath TCP connection have ended and were confirmed (RFC 8684 3.3.3). */
-static bool data_is_done(const struct conn *conn)
-{
-	return conn->tx.fin_acked && fin_is_consumed(&conn->rx);
-}
-
 void conn_give_up(struct conn *conn)
 {
 	bool opening = conn->state == CONN_OPENING;
 
-	if (conn_is_mptcp(conn) && data_is_done(conn)) {
+	if (conn_is_mptcp(conn) && conn_is_done(conn)) {
 		conn_kill(conn, END_CLEAN, RESET_UNSPECIFIED);
 		return;
 	}
@@ -150,7 +144,7 @@ static bool wants_fin(const struct subflow *subflow)
 
 	if (!conn_is_mptcp(conn))
 		return stream_fin_due(conn);
-	if (data_is_done(conn))
+	if (conn_is_done(conn))
 		return conn->tx.fin_first || subflow->fin_received;
 	return subflow->fin_received && subflow->queue.una == subflow->queue.tail &&
 		subflow_live_count(conn) > 1;
@@ -204,7 +198,7 @@ static void settle_end(struct conn *conn)
 
 	if (busy_subflows(conn) > 0 || conn->state != CONN_OPEN)
 		return;
-	if (conn_is_mptcp(conn) ? data_is_done(conn) : delivered)
+	if (conn_is_mptcp(conn) ? conn_is_done(conn) : delivered)
 		conn_close(conn, END_CLEAN);
 	else if (!conn_is_mptcp(conn) || (conn->subflow_count == 1 &&
 		conn->subflows[0]->end_state == SUBFLOW_RESET))
@@ -223,7 +217,7 @@ static void settle_data_fin(struct conn *conn, nsec_t now)
 		tx->fin_now = true;
 		stream_arm(conn, now);
 	}
-	if (data_is_done(conn) && !tx->fin_first && conn->close_at == NSEC_NEVER &&
+	if (conn_is_done(conn) && !tx->fin_first && conn->close_at == NSEC_NEVER &&
 		!conn->close_waited) {
 		conn->close_waited = true;
 		conn->close_at = now + 2 * conn->endpoint->config.rto_initial;
@@ -263,7 +257,7 @@ bool conn_is_pending(const struct conn *conn)
 		return true;
 	if (tx->shutdown && !(conn_is_mptcp(conn) ? tx->fin_acked : conn->subflows[0]->fin_acked))
 		return true;
-	if (conn_is_mptcp(conn) && data_is_done(conn))
+	if (conn_is_mptcp(conn) && conn_is_done(conn))
 		return true;
 	for (i = 0; i < conn->subflow_count; i++) {
 		const struct subflow *subflow = conn->subflows[i];

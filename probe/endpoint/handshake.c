@@ -214,7 +214,7 @@ static void join_passive(struct endpoint *endpoint, const struct sockname *local
 		reply_reset(endpoint, local, remote, in, RESET_MPTCP);
 		return;
 	}
-	if (!conn_is_mptcp(conn) || conn->fail_sent || fin_is_consumed(&conn->rx)) {
+	if (!conn_is_mptcp(conn) || conn->fail_sent || conn_is_done(conn)) {
 		reply_reset(endpoint, local, remote, in, RESET_PROHIBITED);
 		return;
 	}
@@ -448,7 +448,7 @@ void handshake_syn_sent(struct subflow *subflow, const struct arrival *in, nsec_
 bool handshake_may_join(const struct conn *conn)
 {
 	return conn_is_mptcp(conn) && conn->state == CONN_OPEN && conn->peer_confirmed &&
-		!conn->fail_sent && !conn->tx.fin_sent && !fin_is_consumed(&conn->rx) &&
+		!conn->fail_sent && !conn_is_done(conn) &&
 		conn->subflow_count < ENDPOINT_SUBFLOWS;
 }
 

@@ -305,7 +305,7 @@ static bool send_fin(struct subflow *subflow, struct packet *packet, nsec_t now)
 static bool time_out(struct subflow *subflow, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
-	bool ended = conn_is_mptcp(conn) && conn->tx.fin_acked && fin_is_consumed(&conn->rx);
+	bool ended = conn_is_mptcp(conn) && conn_is_done(conn);
 	unsigned int most = ended ? LINGER_RTOS_MOST : SUBFLOW_RTOS_MOST;
 
 	if (subflow->queue.una == subflow->queue.tail) {

@@ -279,6 +279,12 @@ static inline bool fin_is_consumed(const struct receive_stream *rx)
 	return rx->fin_known && rx->next == rx->fin_offset;
 }
 
+/* Both streams of a Multipath TCP connection have ended and were confirmed (RFC 8684 3.3.3). */
+static inline bool conn_is_done(const struct conn *conn)
+{
+	return conn->tx.fin_acked && fin_is_consumed(&conn->rx);
+}
+
 /* Round-trip estimate with a backoff applied. */
 static inline nsec_t subflow_timeout(const struct subflow *subflow)
 {
