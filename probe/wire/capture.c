@@ -33,8 +33,8 @@ void capture_add(struct capture *capture, const struct packet *packet, nsec_t at
 		capture->room = 2 * capture->room + PACKET_LARGE;
 		capture->bytes = xrealloc(capture->bytes, capture->room, 1);
 	}
-	capture->records = xgrow(capture->records, capture->count, &capture->capacity,
-		sizeof(*record));
+	capture->records =
+		xgrow(capture->records, capture->count, &capture->capacity, sizeof(*record));
 	record = &capture->records[capture->count++];
 	record->at = at;
 	record->offset = capture->used;

@@ -11,10 +11,10 @@
 
 struct capture_record {
 	nsec_t at;
-	size_t offset;     /* into bytes */
+	size_t offset; /* into bytes */
 	uint32_t length;
-	uint16_t path;     /* index of the path, 0 first; 0 for files */
-	bool outgoing;     /* sent by the host at this tap; false: received, or unknown in files */
+	uint16_t path; /* index of the path, 0 first; 0 for files */
+	bool outgoing; /* sent by the host at this tap; false: received, or unknown in files */
 };
 
 struct capture {

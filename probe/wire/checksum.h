@@ -20,7 +20,8 @@ uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length);
 /* Fold a sum to 16 bits, not complemented. */
 static inline uint16_t checksum_fold(uint64_t sum)
 {
-	sum = (sum & UINT16_MAX) + (sum >> 16 & UINT16_MAX) + (sum >> 32 & UINT16_MAX) + (sum >> 48);
+	sum = (sum & UINT16_MAX) + (sum >> 16 & UINT16_MAX) + (sum >> 32 & UINT16_MAX) +
+		(sum >> 48);
 	sum = (sum & UINT16_MAX) + (sum >> 16);
 	return (uint16_t)(sum + (sum >> 16));
 }

@@ -67,8 +67,11 @@ static void compare_field(struct changes *changes, const struct field *field,
 			change.before_length) == 0;
 	if (same || same_number(field, sent, seen))
 		return;
-	change.kind = change.before_length == 0 ? CHANGE_ADDED :
-		change.after_length == 0 ? CHANGE_REMOVED : CHANGE_MODIFIED;
+	change.kind = CHANGE_MODIFIED;
+	if (change.before_length == 0)
+		change.kind = CHANGE_ADDED;
+	else if (change.after_length == 0)
+		change.kind = CHANGE_REMOVED;
 	changes_add(changes, &change);
 }
 
@@ -87,10 +90,12 @@ static void compare_payload(struct changes *changes, const struct field *field,
 		return;
 	if (change.after_length > seen->layers.known - change.after_offset)
 		change.after_length = seen->layers.known - change.after_offset;
-	common = change.before_length < change.after_length ? change.before_length :
-		change.after_length;
+	common = change.before_length;
+	if (common > change.after_length)
+		common = change.after_length;
 	/* A quote may not be longer than what was sent, unless something was added. */
-	if (memcmp(sent->bytes + change.before_offset, seen->bytes + change.after_offset, common) == 0 &&
+	if (memcmp(sent->bytes + change.before_offset, seen->bytes + change.after_offset, common) ==
+			0 &&
 		(change.before_length == change.after_length ||
 			(!is_whole && change.before_length > common)))
 		return;
@@ -149,7 +154,8 @@ void packet_diff(struct changes *changes, const struct packet *sent, const uint8
 		if (field->layer > LAYER_TCP && !options_done) {
 			options_done = true;
 			if (has_options(&before) && has_options(&after))
-				diff_options(changes, before.bytes, &before.layers, seen, &after.layers);
+				diff_options(changes, before.bytes, &before.layers, seen,
+					&after.layers);
 		}
 		if (field->layer == LAYER_PAYLOAD)
 			compare_payload(changes, field, &before, &after);
@@ -213,8 +219,8 @@ static const char *value_text(const struct change *change, const uint8_t *bytes,
 const char *change_before(const struct change *change, const struct packet *sent, char *buf,
 	size_t size)
 {
-	return value_text(change, packet_data(sent) + change->before_offset, change->before_length, buf,
-		size);
+	return value_text(change, packet_data(sent) + change->before_offset, change->before_length,
+		buf, size);
 }
 
 const char *change_after(const struct change *change, const uint8_t *seen, uint32_t known,
@@ -224,11 +230,12 @@ const char *change_after(const struct change *change, const uint8_t *seen, uint3
 
 	if (change->after_offset > known || length > known - change->after_offset)
 		length = 0;
-	return value_text(change, seen + (length > 0 ? change->after_offset : 0), length, buf, size);
+	return value_text(change, seen + (length > 0 ? change->after_offset : 0), length, buf,
+		size);
 }
 
-const char *change_text(const struct change *change, const struct packet *sent,
-	const uint8_t *seen, uint32_t known, char buf[static CHANGE_TEXT])
+const char *change_text(const struct change *change, const struct packet *sent, const uint8_t *seen,
+	uint32_t known, char buf[static CHANGE_TEXT])
 {
 	enum { VALUE = 200 };
 	char name[OPTID_TEXT], before[VALUE], after[VALUE];

@@ -18,27 +18,27 @@ enum change_kind {
 
 /* How a removed option went. */
 enum change_how {
-	HOW_NONE,    /* nothing was removed */
-	HOW_GAP,     /* closed up */
-	HOW_NOP,     /* overwritten with NOP */
-	HOW_EOL,     /* overwritten with EOL, or hidden behind one */
+	HOW_NONE, /* nothing was removed */
+	HOW_GAP,  /* closed up */
+	HOW_NOP,  /* overwritten with NOP */
+	HOW_EOL,  /* overwritten with EOL, or hidden behind one */
 };
 
 /* Ranges are offsets into the sent and the seen bytes; length 0: not there, or padding. */
 struct change {
-	const struct field *field;   /* NULL: the option */
+	const struct field *field; /* NULL: the option */
 	struct optid option;
-	bool is_order;               /* tcp.option-order: the ranges hold all options */
-	uint8_t instance;            /* which option of this identity, 0 first */
+	bool is_order;    /* tcp.option-order: the ranges hold all options */
+	uint8_t instance; /* which option of this identity, 0 first */
 	enum change_kind kind;
 	enum change_how how;
-	bool follows;                /* not a finding of its own: lengths, padding, checksums */
+	bool follows; /* not a finding of its own: lengths, padding, checksums */
 	uint32_t before_offset, before_length;
 	uint32_t after_offset, after_length;
 };
 
 enum {
-	DIFF_HOP_MUTABLE = 1,        /* also what routers must change */
+	DIFF_HOP_MUTABLE = 1, /* also what routers must change */
 	CHANGES_MAX = 96,
 	CHANGE_TEXT = 512,
 };
@@ -62,8 +62,8 @@ const char *change_after(const struct change *change, const uint8_t *seen, uint3
 	char *buf, size_t size);
 
 /* "tcp.option.mss 1460 -> 1400", "tcp.option.mptcp.dss removed (nop)"; returns buf. */
-const char *change_text(const struct change *change, const struct packet *sent,
-	const uint8_t *seen, uint32_t known, char buf[static CHANGE_TEXT]);
+const char *change_text(const struct change *change, const struct packet *sent, const uint8_t *seen,
+	uint32_t known, char buf[static CHANGE_TEXT]);
 
 /* "removed", "modified", "added"; "gap", "nop", "eol" or NULL. */
 const char *change_kind_text(enum change_kind kind);

@@ -8,19 +8,19 @@ enum { ENTRIES_MAX = TCPOPT_SPACE / 2, NO_MATCH = -1 };
 struct entry {
 	struct optid id;
 	uint32_t offset, length;
-	int match;               /* index in the other list, or NO_MATCH */
+	int match; /* index in the other list, or NO_MATCH */
 };
 
 /* The options of one packet, padding apart. */
 struct list {
 	const uint8_t *bytes;
-	uint32_t first, area;    /* first byte and length of the options */
-	uint32_t stop;           /* end of what is known of them */
+	uint32_t first, area; /* first byte and length of the options */
+	uint32_t stop;        /* end of what is known of them */
 	int count;
 	struct entry entries[ENTRIES_MAX];
 	uint32_t nops;
-	uint32_t eol;            /* offset of the first EOL; 0: none */
-	bool complete;           /* nothing can follow that is not known */
+	uint32_t eol;  /* offset of the first EOL; 0: none */
+	bool complete; /* nothing can follow that is not known */
 };
 
 static void list_read(struct list *list, const uint8_t *bytes, const struct layers *layers)
@@ -257,8 +257,10 @@ static void compare_padding(struct changes *changes, const struct list *sent,
 	if (!hidden && sent->nops + nops != seen->nops) {
 		change.option.kind = TCPOPT_NOP;
 		changes_add(changes, &change);
-	} else if (changes->count == before && (sent->area != seen->area ||
-		memcmp(sent->bytes + sent->first, seen->bytes + seen->first, sent->area) != 0)) {
+	} else if (changes->count == before &&
+		(sent->area != seen->area ||
+			memcmp(sent->bytes + sent->first, seen->bytes + seen->first, sent->area) !=
+				0)) {
 		/* The same options otherwise filled up, or something that cannot be read. */
 		change.option.kind = TCPOPT_EOL;
 		changes_add(changes, &change);

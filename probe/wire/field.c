@@ -11,9 +11,14 @@
 
 enum { NONE = 0, HOP = 1, FOLLOWS = 2 };
 
-#define FIELD(name, layer, format, offset, width, marks) \
-	{ name, LAYER_##layer, FIELD_##format, offset, width, ((marks) & HOP) != 0, \
-		((marks) & FOLLOWS) != 0 }
+/* Marks are a sum, so that a name can stand for both. */
+#define IS_HOP(marks)     (((marks) % 2) != 0)
+#define IS_FOLLOWS(marks) ((marks) >= FOLLOWS)
+#define FIELD(name, layer, format, offset, width, marks)                           \
+	{                                                                          \
+		name, LAYER_##layer, FIELD_##format, offset, width, IS_HOP(marks), \
+			IS_FOLLOWS(marks)                                          \
+	}
 
 static const struct field fields[] = {
 	/* RFC 791 3.1, RFC 2474, RFC 3168 */
@@ -27,7 +32,7 @@ static const struct field fields[] = {
 	FIELD("ip.fragment-offset", IP4, DECIMAL, 51, 13, NONE),
 	FIELD("ip.ttl", IP4, DECIMAL, 64, 8, HOP),
 	FIELD("ip.protocol", IP4, DECIMAL, 72, 8, NONE),
-	FIELD("ip.checksum", IP4, HEX, 80, 16, HOP | FOLLOWS),
+	FIELD("ip.checksum", IP4, HEX, 80, 16, HOP + FOLLOWS),
 	FIELD("ip.src", IP4, ADDR, 96, 32, NONE),
 	FIELD("ip.dst", IP4, ADDR, 128, 32, NONE),
 	FIELD("ip.options", IP4, BYTES, 160, 0, NONE),
@@ -104,7 +109,8 @@ static bool layer_range(enum field_layer layer, const struct layers *layers, uin
 		return has_l4 && layers->protocol == PROTOCOL_UDP;
 	case LAYER_ICMP:
 		return has_l4 &&
-			layers->protocol == (layers->version == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6);
+			layers->protocol ==
+			(layers->version == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6);
 	case LAYER_PAYLOAD:
 		*first = layers->payload;
 		*end = layers->end;

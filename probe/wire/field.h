@@ -13,28 +13,29 @@ enum field_layer {
 	LAYER_IP6,
 	LAYER_TCP,
 	LAYER_UDP,
-	LAYER_ICMP,      /* ICMP and ICMPv6 */
+	LAYER_ICMP, /* ICMP and ICMPv6 */
 	LAYER_PAYLOAD,
 };
 
 enum field_format {
 	FIELD_DECIMAL,
 	FIELD_HEX,
-	FIELD_FLAGS,     /* TCP flags in the letters of text.h */
-	FIELD_ADDR,      /* 4 or 16 bytes */
-	FIELD_BYTES,     /* what lies between two layers, any length */
+	FIELD_FLAGS, /* TCP flags in the letters of text.h */
+	FIELD_ADDR,  /* 4 or 16 bytes */
+	FIELD_BYTES, /* what lies between two layers, any length */
 };
 
 struct field {
-	const char *name;          /* "tcp.seq" */
+	const char *name; /* "tcp.seq" */
 	enum field_layer layer;
 	enum field_format format;
-	uint16_t offset, width;    /* in bits from the layer's first byte; width 0: to the layer's end */
-	bool hop_mutable;          /* a router must change it (RFC 1812 5.2): TTL, header checksum */
-	bool follows;              /* follows from other content: lengths, offsets, checksums */
+	uint16_t offset;  /* in bits from the layer's first byte */
+	uint16_t width;   /* in bits; 0: up to the layer's end */
+	bool hop_mutable; /* a router must change it (RFC 1812 5.2): TTL, header checksum */
+	bool follows;     /* follows from other content: lengths, offsets, checksums */
 };
 
-enum { FIELD_TEXT = 48 };      /* room for the text of any field but FIELD_BYTES */
+enum { FIELD_TEXT = 48 }; /* room for the text of any field but FIELD_BYTES */
 
 /* By name; NULL when there is none. */
 const struct field *field_find(const char *name);

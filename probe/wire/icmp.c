@@ -10,9 +10,9 @@
 #include <string.h>
 
 enum {
-	SMALLEST_MTU_V6 = 1280,     /* RFC 4443 2.4 (c) */
-	LARGEST_V4 = 576,           /* RFC 1812 4.3.2.3 */
-	EXTENSION_QUOTE = 128,      /* RFC 4884 5.1: at least */
+	SMALLEST_MTU_V6 = 1280, /* RFC 4443 2.4 (c) */
+	LARGEST_V4 = 576,       /* RFC 1812 4.3.2.3 */
+	EXTENSION_QUOTE = 128,  /* RFC 4884 5.1: at least */
 	EXTENSION_HEADER = 4,
 	EXTENSION_VERSION = 0x20,
 	OBJECT_HEADER = 4,
@@ -75,8 +75,8 @@ static uint8_t *object_new(struct icmp_objects *objects, uint8_t class_, uint8_t
 	return at + OBJECT_HEADER;
 }
 
-bool icmp_objects_add(struct icmp_objects *objects, uint8_t class_, uint8_t type,
-	const void *body, uint32_t length)
+bool icmp_objects_add(struct icmp_objects *objects, uint8_t class_, uint8_t type, const void *body,
+	uint32_t length)
 {
 	uint8_t *at = object_new(objects, class_, type, length);
 
@@ -97,8 +97,9 @@ bool icmp_objects_add_mpls(struct icmp_objects *objects, const struct icmp_mpls 
 	if (at == NULL)
 		return false;
 	for (i = 0; i < count; i++, at += 4)
-		put_be32(at, (labels[i].label & 0xfffff) << 12 | (labels[i].traffic_class & 7u) << 9 |
-			(labels[i].bottom ? 1u : 0u) << 8 | labels[i].ttl);
+		put_be32(at,
+			(labels[i].label & 0xfffff) << 12 | (labels[i].traffic_class & 7u) << 9 |
+				(labels[i].bottom ? 1u : 0u) << 8 | labels[i].ttl);
 	return true;
 }
 
@@ -185,7 +186,8 @@ static struct quote_plan plan_quote(const struct icmp_plan *plan, const struct l
 	if (plan->quote == ICMP_QUOTE_RFC792)
 		room = layers->l4 + 8;
 	if (plan->quote == ICMP_QUOTE_PARTIAL || (structured && plan->quote_bytes != 0))
-		room = plan->quote_bytes < room - layers->l4 ? layers->l4 + plan->quote_bytes : room;
+		room = plan->quote_bytes < room - layers->l4 ? layers->l4 + plan->quote_bytes
+							     : room;
 	if (result.copied > room)
 		result.copied = room;
 	result.field = result.copied;
@@ -206,7 +208,7 @@ static void put_ip(struct packet *out, const struct icmp_plan *plan, const struc
 	packet_addrs(about, &src, &dst);
 	if (about->version == 4) {
 		ip[0] = 0x45;
-		ip[1] = 0xc0;   /* internetwork control (RFC 1812 4.3.2.5) */
+		ip[1] = 0xc0; /* internetwork control (RFC 1812 4.3.2.5) */
 		ip[8] = plan->ttl != 0 ? plan->ttl : 64;
 		ip[9] = PROTOCOL_ICMP;
 		memcpy(ip + 12, plan->from.bytes, 4);

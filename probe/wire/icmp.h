@@ -12,17 +12,17 @@
 /* What an error says, in either version. */
 enum icmp_kind {
 	ICMP_UNREACHABLE,
-	ICMP_TOO_BIG,          /* IPv4: unreachable, fragmentation needed (RFC 1191) */
+	ICMP_TOO_BIG, /* IPv4: unreachable, fragmentation needed (RFC 1191) */
 	ICMP_TIME_EXCEEDED,
 	ICMP_PARAMETER_PROBLEM,
-	ICMP_OTHER_ERROR,      /* source quench, redirect, unknown ICMPv6 errors */
+	ICMP_OTHER_ERROR, /* source quench, redirect, unknown ICMPv6 errors */
 };
 
 enum icmp_quote {
-	ICMP_QUOTE_RFC792,     /* IP header and eight bytes (or fewer) */
+	ICMP_QUOTE_RFC792, /* IP header and eight bytes (or fewer) */
 	ICMP_QUOTE_PARTIAL,
-	ICMP_QUOTE_FULL,       /* all of the packet, or as much as fits (RFC 1812, RFC 4443) */
-	ICMP_QUOTE_RFC4884,    /* with length field, padding to 128 bytes, extensions */
+	ICMP_QUOTE_FULL,    /* all of the packet, or as much as fits (RFC 1812, RFC 4443) */
+	ICMP_QUOTE_RFC4884, /* with length field, padding to 128 bytes, extensions */
 };
 
 enum {
@@ -47,7 +47,7 @@ struct icmp_mpls {
 };
 
 enum icmp_role {
-	ICMP_ROLE_INCOMING,    /* the interface the packet came in by */
+	ICMP_ROLE_INCOMING, /* the interface the packet came in by */
 	ICMP_ROLE_SUB_IP,
 	ICMP_ROLE_OUTGOING,
 	ICMP_ROLE_NEXT_HOP,
@@ -58,28 +58,28 @@ struct icmp_interface {
 	bool has_index, has_addr, has_name, has_mtu;
 	uint32_t index;
 	struct addr addr;
-	char name[64];         /* at most 63 bytes (RFC 5837 4.3) */
+	char name[64]; /* at most 63 bytes (RFC 5837 4.3) */
 	uint32_t mtu;
 };
 
 /* Add an object; false when there is no room. */
-bool icmp_objects_add(struct icmp_objects *objects, uint8_t class_, uint8_t type,
-	const void *body, uint32_t length);
+bool icmp_objects_add(struct icmp_objects *objects, uint8_t class_, uint8_t type, const void *body,
+	uint32_t length);
 bool icmp_objects_add_mpls(struct icmp_objects *objects, const struct icmp_mpls *labels,
 	unsigned int count);
 bool icmp_objects_add_interface(struct icmp_objects *objects,
 	const struct icmp_interface *interface);
 
 struct icmp_plan {
-	struct addr from;              /* the router; of the packet's version */
-	enum icmp_kind kind;           /* any but ICMP_OTHER_ERROR */
-	uint8_t code;                  /* not used with ICMP_TOO_BIG */
-	uint32_t value;                /* MTU of ICMP_TOO_BIG, pointer of ICMP_PARAMETER_PROBLEM */
+	struct addr from;    /* the router; of the packet's version */
+	enum icmp_kind kind; /* any but ICMP_OTHER_ERROR */
+	uint8_t code;        /* not used with ICMP_TOO_BIG */
+	uint32_t value;      /* MTU of ICMP_TOO_BIG, pointer of ICMP_PARAMETER_PROBLEM */
 	enum icmp_quote quote;
-	uint32_t quote_bytes;          /* ICMP_QUOTE_PARTIAL: bytes behind the IP header; RFC4884: the
-	                                * same when not 0 */
-	const struct icmp_objects *objects;   /* ICMP_QUOTE_RFC4884; may be NULL: none */
-	uint8_t ttl;                   /* 0 means 64 */
+	uint32_t quote_bytes; /* ICMP_QUOTE_PARTIAL: bytes behind the IP header; RFC4884: the
+			       * same when not 0 */
+	const struct icmp_objects *objects; /* ICMP_QUOTE_RFC4884; may be NULL: none */
+	uint8_t ttl;                        /* 0 means 64 */
 };
 
 /*
@@ -94,13 +94,13 @@ bool icmp_build(struct packet *out, const struct icmp_plan *plan, const struct p
 struct icmp_error {
 	enum icmp_kind kind;
 	uint8_t type, code;
-	uint32_t value;              /* MTU, pointer or the rest of the header */
+	uint32_t value; /* MTU, pointer or the rest of the header */
 	enum icmp_quote quote;
-	uint32_t quote_offset;       /* the quoted packet */
-	uint32_t quote_length;       /* bytes of the quote, padding included */
-	uint32_t quote_known;        /* bytes of it that are the quoted packet's for sure */
+	uint32_t quote_offset; /* the quoted packet */
+	uint32_t quote_length; /* bytes of the quote, padding included */
+	uint32_t quote_known;  /* bytes of it that are the quoted packet's for sure */
 	bool has_extensions;
-	bool extensions_ok;          /* version and checksum are right */
+	bool extensions_ok;                            /* version and checksum are right */
 	uint32_t extensions_offset, extensions_length; /* the objects, header left out */
 };
 

@@ -42,8 +42,9 @@ static bool error_type_of(const struct packet *packet, struct error_type *found)
 {
 	bool is_v4 = packet->version == 4;
 	const struct error_type *list = is_v4 ? errors_v4 : errors_v6;
-	size_t count = is_v4 ? sizeof(errors_v4) / sizeof(*errors_v4) :
-		sizeof(errors_v6) / sizeof(*errors_v6), i;
+	size_t count = is_v4 ? sizeof(errors_v4) / sizeof(*errors_v4)
+			     : sizeof(errors_v6) / sizeof(*errors_v6),
+	       i;
 	uint8_t type = packet_l4(packet)[0];
 
 	for (i = 0; i < count; i++) {
@@ -62,7 +63,8 @@ static bool extensions_right(const uint8_t *bytes, uint32_t length)
 {
 	if (length < EXTENSION_HEADER || bytes[0] >> 4 != 2)
 		return false;
-	return get_be16(bytes + 2) == 0 || checksum_fold(checksum_add(0, bytes, length)) == UINT16_MAX;
+	return get_be16(bytes + 2) == 0 ||
+		checksum_fold(checksum_add(0, bytes, length)) == UINT16_MAX;
 }
 
 /*

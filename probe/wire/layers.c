@@ -117,7 +117,8 @@ bool layers_socknames(const struct layers *layers, const uint8_t *bytes, struct 
 	} else {
 		return false;
 	}
-	if (has_ports && !layers->is_fragment && layers->l4 != 0 && layers->known >= layers->l4 + 4) {
+	if (has_ports && !layers->is_fragment && layers->l4 != 0 &&
+		layers->known >= layers->l4 + 4) {
 		src->port = get_be16(bytes + layers->l4);
 		dst->port = get_be16(bytes + layers->l4 + 2);
 	}

@@ -11,14 +11,14 @@
 
 /* Offsets count from the first IP byte; l4, payload and end are 0 when not known. */
 struct layers {
-	uint8_t version;   /* 4, 6 or 0: the bytes are no IP packet */
-	uint8_t protocol;  /* of l4; 0 when not known */
-	bool is_fragment;  /* not the first fragment: there is no transport header */
-	bool has_end;      /* the IP length is known and can be true; else end is known */
-	uint32_t known;    /* bytes that may be looked at, end at most */
-	uint32_t l4;       /* end of the IP header and its extensions */
-	uint32_t payload;  /* end of the transport header; may lie beyond known */
-	uint32_t end;      /* end of the packet as its IP length says; may lie beyond known */
+	uint8_t version;  /* 4, 6 or 0: the bytes are no IP packet */
+	uint8_t protocol; /* of l4; 0 when not known */
+	bool is_fragment; /* not the first fragment: there is no transport header */
+	bool has_end;     /* the IP length is known and can be true; else end is known */
+	uint32_t known;   /* bytes that may be looked at, end at most */
+	uint32_t l4;      /* end of the IP header and its extensions */
+	uint32_t payload; /* end of the transport header; may lie beyond known */
+	uint32_t end;     /* end of the packet as its IP length says; may lie beyond known */
 };
 
 void layers_read(struct layers *layers, const uint8_t *bytes, uint32_t known);

@@ -13,7 +13,8 @@ enum {
 	DSS_RESERVED = 0xe0,
 };
 
-/* ---- decoding: one function a subtype, bytes and length given; false when the length is none ---- */
+/* ---- decoding: one function a subtype, bytes and length given; false when the length is none ----
+ */
 
 static bool parse_capable(struct mptcp_opt *opt, const uint8_t *bytes, uint32_t length)
 {
@@ -369,7 +370,8 @@ uint32_t mptcp_emit(const struct mptcp_opt *opt, uint8_t bytes[static TCPOPT_SPA
 	uint32_t length;
 
 	bytes[0] = TCPOPT_MPTCP;
-	put_be16(bytes + 2, (uint16_t)((unsigned int)opt->subtype << 12 | (opt->reserved & 0xfffu)));
+	put_be16(bytes + 2,
+		(uint16_t)((unsigned int)opt->subtype << 12 | (opt->reserved & 0xfffu)));
 	length = subtypes[opt->subtype].emit(opt, bytes);
 	bytes[1] = (uint8_t)length;
 	return length;
@@ -378,7 +380,8 @@ uint32_t mptcp_emit(const struct mptcp_opt *opt, uint8_t bytes[static TCPOPT_SPA
 bool mptcp_next(const struct packet *packet, struct tcpopt *at, struct mptcp_opt *opt)
 {
 	while (tcpopt_next(packet, at)) {
-		if (at->kind == TCPOPT_MPTCP && mptcp_parse(opt, tcpopt_bytes(packet, at), at->length))
+		if (at->kind == TCPOPT_MPTCP &&
+			mptcp_parse(opt, tcpopt_bytes(packet, at), at->length))
 			return true;
 	}
 	return false;

@@ -11,23 +11,23 @@
 #include "probe/wire/tcpopt.h"
 
 enum mptcp_subtype {
-	MP_CAPABLE     = 0,
-	MP_JOIN        = 1,
-	MP_DSS         = 2,
-	MP_ADD_ADDR    = 3,
+	MP_CAPABLE = 0,
+	MP_JOIN = 1,
+	MP_DSS = 2,
+	MP_ADD_ADDR = 3,
 	MP_REMOVE_ADDR = 4,
-	MP_PRIO        = 5,
-	MP_FAIL        = 6,
-	MP_FASTCLOSE   = 7,
-	MP_TCPRST      = 8,
+	MP_PRIO = 5,
+	MP_FAIL = 6,
+	MP_FASTCLOSE = 7,
+	MP_TCPRST = 8,
 };
 
 /* Flags of MP_CAPABLE (RFC 8684 3.1). */
 enum {
-	MPC_CHECKSUM  = 0x80, /* A */
+	MPC_CHECKSUM = 0x80,  /* A */
 	MPC_EXTENSION = 0x40, /* B */
-	MPC_NO_JOIN   = 0x20, /* C: v1 only */
-	MPC_HMAC      = 0x01, /* H: HMAC-SHA1 in v0, HMAC-SHA256 in v1 */
+	MPC_NO_JOIN = 0x20,   /* C: v1 only */
+	MPC_HMAC = 0x01,      /* H: HMAC-SHA1 in v0, HMAC-SHA256 in v1 */
 	MPC_CRYPTO_V0 = 0x3f, /* C to H */
 	MPC_CRYPTO_V1 = 0x1f, /* D to H */
 };
@@ -41,16 +41,16 @@ enum mp_join_form {
 /* Reasons in MP_TCPRST (RFC 8684 3.6). */
 enum {
 	RESET_UNSPECIFIED = 0,
-	RESET_MPTCP       = 1,
-	RESET_RESOURCES   = 2,
-	RESET_PROHIBITED  = 3,
+	RESET_MPTCP = 1,
+	RESET_RESOURCES = 2,
+	RESET_PROHIBITED = 3,
 	RESET_OUTSTANDING = 4,
 	RESET_PERFORMANCE = 5,
-	RESET_MIDDLEBOX   = 6,
+	RESET_MIDDLEBOX = 6,
 };
 
 struct mp_capable {
-	uint8_t version;       /* 0 or 1; others are kept as received */
+	uint8_t version; /* 0 or 1; others are kept as received */
 	uint8_t flags;
 	bool has_sender_key, has_receiver_key, has_data_length, has_checksum;
 	uint64_t sender_key, receiver_key;
@@ -69,9 +69,9 @@ struct mp_join {
 
 struct mp_dss {
 	bool has_ack, ack_wide, has_mapping, dsn_wide, has_checksum, data_fin;
-	uint64_t ack, dsn;     /* 32-bit values in the low half when not wide */
-	uint32_t ssn;          /* relative: first payload byte of the subflow is 1 */
-	uint16_t length;       /* Data-Level Length; 0 is the infinite mapping */
+	uint64_t ack, dsn; /* 32-bit values in the low half when not wide */
+	uint32_t ssn;      /* relative: first payload byte of the subflow is 1 */
+	uint16_t length;   /* Data-Level Length; 0 is the infinite mapping */
 	uint16_t checksum;
 };
 
@@ -90,20 +90,20 @@ struct mp_remove_addr {
 };
 
 struct mp_prio {
-	bool backup, has_address_id;   /* has_address_id: v0, length 4 */
+	bool backup, has_address_id; /* has_address_id: v0, length 4 */
 	uint8_t address_id;
 };
 
 struct mp_tcprst {
-	bool transient;  /* T */
-	uint8_t flags;   /* U, V, W, T as received; mptcp_emit takes T from transient */
+	bool transient; /* T */
+	uint8_t flags;  /* U, V, W, T as received; mptcp_emit takes T from transient */
 	uint8_t reason;
 };
 
 struct mptcp_opt {
 	enum mptcp_subtype subtype;
-	uint8_t length;              /* on the wire, as received; ignored by mptcp_emit */
-	uint16_t reserved;           /* bits of bytes 2 and 3 without a meaning there, as received */
+	uint8_t length;    /* on the wire, as received; ignored by mptcp_emit */
+	uint16_t reserved; /* bits of bytes 2 and 3 without a meaning there, as received */
 	union {
 		struct mp_capable capable;
 		struct mp_join join;
@@ -111,8 +111,8 @@ struct mptcp_opt {
 		struct mp_add_addr add_addr;
 		struct mp_remove_addr remove_addr;
 		struct mp_prio prio;
-		uint64_t fail_dsn;           /* MP_FAIL */
-		uint64_t fastclose_key;      /* MP_FASTCLOSE: the receiver's key */
+		uint64_t fail_dsn;      /* MP_FAIL */
+		uint64_t fastclose_key; /* MP_FASTCLOSE: the receiver's key */
 		struct mp_tcprst tcprst;
 	};
 };

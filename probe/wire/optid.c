@@ -23,7 +23,8 @@ struct optid optid_of(const uint8_t *bytes, uint32_t length)
 		id.has_detail = true;
 		id.detail = bytes[2] >> 4;
 	} else if (is_exp(id.kind) && length >= 4) {
-		/* Of the registered identifiers that are in use, SMC-R's alone has 32 bits (RFC 7609). */
+		/* Of the registered identifiers that are in use, SMC-R's alone has 32 bits (RFC
+		 * 7609). */
 		id.has_detail = true;
 		id.detail = get_be16(bytes + 2);
 		if (id.detail == SMC_R && length >= 6)
@@ -63,7 +64,8 @@ const char *optid_text(const struct optid *id, char buf[static OPTID_TEXT])
 	const char *subtype = mptcp_subtype_name(id->detail);
 
 	if (id->any_exp || (is_exp(id->kind) && id->has_detail)) {
-		snprintf(buf, OPTID_TEXT, id->has_detail ? "tcp.option.exp.%04" PRIx32 : "tcp.option.exp",
+		snprintf(buf, OPTID_TEXT,
+			id->has_detail ? "tcp.option.exp.%04" PRIx32 : "tcp.option.exp",
 			id->detail);
 	} else if (kind == NULL) {
 		snprintf(buf, OPTID_TEXT, "tcp.option.%u", id->kind);
@@ -121,7 +123,8 @@ bool optid_parse(struct optid *id, const char *name)
 		found.any_exp = true;
 		found.has_detail = name[3] == '.';
 		if (name[3] != '\0' &&
-			!(found.has_detail && parse_number(name + 4, 16, UINT32_MAX, &found.detail)))
+			!(found.has_detail &&
+				parse_number(name + 4, 16, UINT32_MAX, &found.detail)))
 			return false;
 	} else if (parse_number(name, 10, UINT8_MAX, &kind)) {
 		found.kind = (uint8_t)kind;

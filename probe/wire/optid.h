@@ -13,9 +13,9 @@ enum { OPTID_TEXT = 48 };
 
 struct optid {
 	uint8_t kind;
-	bool has_detail;   /* detail counts; in a pattern without it, every detail matches */
-	bool any_exp;      /* kinds 253 and 254 alike */
-	uint32_t detail;   /* MPTCP subtype or experiment identifier */
+	bool has_detail; /* detail counts; in a pattern without it, every detail matches */
+	bool any_exp;    /* kinds 253 and 254 alike */
+	uint32_t detail; /* MPTCP subtype or experiment identifier */
 };
 
 /* The identity of the option at bytes, length counting kind and length byte. */

@@ -23,15 +23,15 @@
 #include <stdint.h>
 
 enum {
-	PACKET_HEADROOM = 64,     /* spare bytes kept in front of a packet laid out from scratch */
-	PACKET_SMALL    = 2048,   /* capacity that holds any packet of an Ethernet MTU, with room */
-	PACKET_LARGE    = 66048,  /* capacity that holds any IP packet */
+	PACKET_HEADROOM = 64, /* spare bytes kept in front of a packet laid out from scratch */
+	PACKET_SMALL = 2048,  /* capacity that holds any packet of an Ethernet MTU, with room */
+	PACKET_LARGE = 66048, /* capacity that holds any IP packet */
 };
 
 enum {
-	PROTOCOL_ICMP   = 1,
-	PROTOCOL_TCP    = 6,
-	PROTOCOL_UDP    = 17,
+	PROTOCOL_ICMP = 1,
+	PROTOCOL_TCP = 6,
+	PROTOCOL_UDP = 17,
 	PROTOCOL_ICMPV6 = 58,
 };
 
@@ -44,49 +44,49 @@ enum {
 	TCP_URG = 0x020,
 	TCP_ECE = 0x040,
 	TCP_CWR = 0x080,
-	TCP_AE  = 0x100,
+	TCP_AE = 0x100,
 };
 
 enum packet_form {
 	PACKET_MALFORMED, /* see fault; only bytes and length may be used */
 	PACKET_TCP,
 	PACKET_UDP,
-	PACKET_ICMP,      /* ICMP or ICMPv6 */
-	PACKET_OTHER,     /* a good IP packet whose upper layer is none of ours */
-	PACKET_FRAGMENT,  /* a fragment but the first: no transport header */
+	PACKET_ICMP,     /* ICMP or ICMPv6 */
+	PACKET_OTHER,    /* a good IP packet whose upper layer is none of ours */
+	PACKET_FRAGMENT, /* a fragment but the first: no transport header */
 };
 
 enum packet_fault {
 	FAULT_NONE,
-	FAULT_EMPTY,             /* no byte at all */
-	FAULT_IP_VERSION,        /* neither 4 nor 6 */
-	FAULT_IP_TRUNCATED,      /* shorter than its IP header, or than its IP length says */
-	FAULT_IP_HEADER_LENGTH,  /* IPv4 IHL under 5 */
-	FAULT_IP_TOTAL_LENGTH,   /* length field smaller than the headers */
-	FAULT_EXTENSION,         /* IPv6 extension header chain runs out of the packet */
-	FAULT_L4_TRUNCATED,      /* transport header cut */
-	FAULT_TCP_OFFSET,        /* data offset under 5 or past the end */
+	FAULT_EMPTY,            /* no byte at all */
+	FAULT_IP_VERSION,       /* neither 4 nor 6 */
+	FAULT_IP_TRUNCATED,     /* shorter than its IP header, or than its IP length says */
+	FAULT_IP_HEADER_LENGTH, /* IPv4 IHL under 5 */
+	FAULT_IP_TOTAL_LENGTH,  /* length field smaller than the headers */
+	FAULT_EXTENSION,        /* IPv6 extension header chain runs out of the packet */
+	FAULT_L4_TRUNCATED,     /* transport header cut */
+	FAULT_TCP_OFFSET,       /* data offset under 5 or past the end */
 	FAULT_UDP_LENGTH,
 };
 
 struct packet {
-	struct packet *next;     /* for the owner's queue or pool; ignored here */
-	nsec_t at;               /* when it was captured or sent; the owner's use */
-	uint32_t capacity;       /* bytes in buf */
-	uint32_t start;          /* index in buf of the packet's first byte */
-	uint32_t length;         /* bytes of the packet */
+	struct packet *next; /* for the owner's queue or pool; ignored here */
+	nsec_t at;           /* when it was captured or sent; the owner's use */
+	uint32_t capacity;   /* bytes in buf */
+	uint32_t start;      /* index in buf of the packet's first byte */
+	uint32_t length;     /* bytes of the packet */
 	/* set by packet_parse; offsets from start */
 	enum packet_form form;
 	enum packet_fault fault;
-	uint8_t version;         /* 4 or 6 */
-	uint8_t protocol;        /* upper-layer protocol after extension headers */
-	bool is_fragment;        /* any fragment, the first included */
-	uint32_t l4;             /* transport header */
-	uint32_t payload;        /* first byte after the transport header (and its options) */
-	uint32_t end;            /* first byte after the IP packet; link padding may follow */
+	uint8_t version;  /* 4 or 6 */
+	uint8_t protocol; /* upper-layer protocol after extension headers */
+	bool is_fragment; /* any fragment, the first included */
+	uint32_t l4;      /* transport header */
+	uint32_t payload; /* first byte after the transport header (and its options) */
+	uint32_t end;     /* first byte after the IP packet; link padding may follow */
 	/* kept by the editing functions until packet_finish */
-	uint32_t ip_delta, l4_delta;   /* ones' complement sums of what edits added less removed */
-	bool ip_stale, l4_stale;       /* checksum to be computed in full */
+	uint32_t ip_delta, l4_delta; /* ones' complement sums of what edits added less removed */
+	bool ip_stale, l4_stale;     /* checksum to be computed in full */
 	bool lengths_stale;
 	uint8_t buf[];
 };
@@ -124,8 +124,8 @@ static inline const uint8_t *packet_data(const struct packet *packet)
 /* ---- IP, for any packet that is not malformed ---- */
 
 void packet_addrs(const struct packet *packet, struct addr *src, struct addr *dst);
-uint8_t packet_ttl(const struct packet *packet);          /* IPv4 TTL or IPv6 hop limit */
-void packet_set_ttl(struct packet *packet, uint8_t ttl);  /* an edit: IPv4 header checksum follows */
+uint8_t packet_ttl(const struct packet *packet);         /* IPv4 TTL or IPv6 hop limit */
+void packet_set_ttl(struct packet *packet, uint8_t ttl); /* an edit: IPv4 header checksum follows */
 
 /* ---- TCP, for form PACKET_TCP ---- */
 
@@ -228,7 +228,7 @@ struct tcp_header {
 	uint16_t flags, window, urgent;
 	uint16_t ip_id;
 	uint32_t flow_label;
-	uint8_t ttl;          /* 0 means 64 */
+	uint8_t ttl; /* 0 means 64 */
 };
 void packet_init_tcp(struct packet *packet, const struct tcp_header *header);
 

@@ -46,8 +46,7 @@ static bool has_pseudo_header(const struct packet *packet)
 		(packet->form == PACKET_ICMP && packet->version == 6);
 }
 
-static void account_ip(struct packet *packet, const uint8_t *bytes, struct span span,
-	bool negative)
+static void account_ip(struct packet *packet, const uint8_t *bytes, struct span span, bool negative)
 {
 	uint64_t sum;
 
@@ -57,8 +56,8 @@ static void account_ip(struct packet *packet, const uint8_t *bytes, struct span 
 		packet->ip_delta = fold_plus(packet->ip_delta, sum, negative);
 	}
 	if (has_pseudo_header(packet)) {
-		sum = packet->version == 4 ? sum_within(bytes, span, 12, 20, 0) :
-			sum_within(bytes, span, 8, 40, 0);
+		sum = packet->version == 4 ? sum_within(bytes, span, 12, 20, 0)
+					   : sum_within(bytes, span, 8, 40, 0);
 		packet->l4_delta = fold_plus(packet->l4_delta, sum, negative);
 	}
 }
@@ -145,7 +144,8 @@ static void account_move(struct packet *packet, uint32_t offset, uint32_t length
 		packet->l4_delta = fold_plus(packet->l4_delta, length, closing);
 	if (packet->form == PACKET_UDP) {
 		udp_length = packet_bytes(packet) + packet->l4 + 4;
-		put_be16(udp_length, (uint16_t)(get_be16(udp_length) + (closing ? 0 - length : length)));
+		put_be16(udp_length,
+			(uint16_t)(get_be16(udp_length) + (closing ? 0 - length : length)));
 		packet->l4_delta = fold_plus(packet->l4_delta, length, closing);
 	}
 }
@@ -176,7 +176,8 @@ bool packet_open_gap(struct packet *packet, uint32_t offset, uint32_t length, bo
 		packet->start -= length;
 		memmove(packet_bytes(packet), packet_bytes(packet) + length, offset);
 	} else {
-		memmove(packet_bytes(packet) + offset + length, packet_bytes(packet) + offset, tail);
+		memmove(packet_bytes(packet) + offset + length, packet_bytes(packet) + offset,
+			tail);
 	}
 	memset(packet_bytes(packet) + offset, 0, length);
 	packet->length += length;
@@ -205,7 +206,8 @@ void packet_close_gap(struct packet *packet, uint32_t offset, uint32_t length)
 		memmove(packet_bytes(packet) + length, packet_bytes(packet), offset);
 		packet->start += length;
 	} else {
-		memmove(packet_bytes(packet) + offset, packet_bytes(packet) + offset + length, tail);
+		memmove(packet_bytes(packet) + offset, packet_bytes(packet) + offset + length,
+			tail);
 	}
 	packet->length -= length;
 	move_offset(&packet->l4, offset < packet->l4, 0 - length);
@@ -288,7 +290,8 @@ static void settle_lengths(struct packet *packet)
 		return;
 	packet->lengths_stale = false;
 	if (packet->version == 4) {
-		settle_word(ip, (uint16_t)(0x4000 | packet->l4 / 4 << 8 | ip[1]), &packet->ip_delta);
+		settle_word(ip, (uint16_t)(0x4000 | packet->l4 / 4 << 8 | ip[1]),
+			&packet->ip_delta);
 		settle_word(ip + 2, (uint16_t)packet->end, &packet->ip_delta);
 	} else {
 		put_be16(ip + 4, (uint16_t)(packet->end - 40));
@@ -316,7 +319,8 @@ static void settle_ip(struct packet *packet)
 
 	if (packet->version == 4)
 		put_be16(field,
-			packet->ip_stale ? packet_ip_checksum(packet) : adjusted(field, packet->ip_delta));
+			packet->ip_stale ? packet_ip_checksum(packet)
+					 : adjusted(field, packet->ip_delta));
 	packet->ip_delta = 0;
 	packet->ip_stale = false;
 }

@@ -126,7 +126,8 @@ static bool put_options(struct packet *packet, struct options *options, uint32_t
 	if (length > options->length)
 		memset(options->bytes + options->length, 0, length - options->length);
 	if (length > same)
-		packet_write(packet, packet->l4 + TCP_FIXED + same, options->bytes + same, length - same);
+		packet_write(packet, packet->l4 + TCP_FIXED + same, options->bytes + same,
+			length - same);
 	return true;
 }
 

@@ -12,28 +12,28 @@
 #include "probe/wire/packet.h"
 
 enum {
-	TCPOPT_EOL            = 0,
-	TCPOPT_NOP            = 1,
-	TCPOPT_MSS            = 2,
-	TCPOPT_WSCALE         = 3,
+	TCPOPT_EOL = 0,
+	TCPOPT_NOP = 1,
+	TCPOPT_MSS = 2,
+	TCPOPT_WSCALE = 3,
 	TCPOPT_SACK_PERMITTED = 4,
-	TCPOPT_SACK           = 5,
-	TCPOPT_TIMESTAMP      = 8,
-	TCPOPT_MD5            = 19,
-	TCPOPT_AO             = 29,
-	TCPOPT_MPTCP          = 30,
-	TCPOPT_TFO            = 34,
-	TCPOPT_EDO            = 237,
-	TCPOPT_EXP1           = 253,
-	TCPOPT_EXP2           = 254,
-	TCPOPT_SPACE          = 40,   /* bytes of options a TCP header can hold */
+	TCPOPT_SACK = 5,
+	TCPOPT_TIMESTAMP = 8,
+	TCPOPT_MD5 = 19,
+	TCPOPT_AO = 29,
+	TCPOPT_MPTCP = 30,
+	TCPOPT_TFO = 34,
+	TCPOPT_EDO = 237,
+	TCPOPT_EXP1 = 253,
+	TCPOPT_EXP2 = 254,
+	TCPOPT_SPACE = 40, /* bytes of options a TCP header can hold */
 };
 
 /* One option. length counts kind and length bytes; EOL and NOP have length 1. */
 struct tcpopt {
 	uint8_t kind;
 	uint8_t length;
-	uint32_t offset;   /* from the packet's first byte */
+	uint32_t offset; /* from the packet's first byte */
 };
 
 /* First byte (the kind) of an option. */
@@ -61,14 +61,15 @@ uint32_t tcpopt_room(const struct packet *packet);
 /*
  * Append raw options, NOPs the caller wants included, behind the last option; what an EOL begins is
  * padding and gives way. The header is padded to a multiple of four with EOL again, which the next
- * append reuses. False when there is no room or the list is malformed; the packet is then unchanged.
+ * append reuses. False when there is no room or the list is malformed; the packet is then
+ * unchanged.
  */
 bool tcpopt_append(struct packet *packet, const void *bytes, uint32_t length);
 
 enum tcpopt_remove_how {
-	REMOVE_GAP,   /* close the gap */
-	REMOVE_NOP,   /* overwrite with NOP */
-	REMOVE_EOL,   /* overwrite with EOL: whatever follows is hidden */
+	REMOVE_GAP, /* close the gap */
+	REMOVE_NOP, /* overwrite with NOP */
+	REMOVE_EOL, /* overwrite with EOL: whatever follows is hidden */
 };
 void tcpopt_remove(struct packet *packet, const struct tcpopt *opt, enum tcpopt_remove_how how);
 

@@ -11,15 +11,22 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHORT_BYTES = 32 };   /* of what cannot be told better than in hex */
+enum { SHORT_BYTES = 32 }; /* of what cannot be told better than in hex */
 
 /* In the order they are printed. */
 static const struct flag_letter {
 	uint16_t flag;
 	char letter;
 } flag_letters[] = {
-	{ TCP_SYN, 'S' }, { TCP_FIN, 'F' }, { TCP_RST, 'R' }, { TCP_PSH, 'P' }, { TCP_ACK, '.' },
-	{ TCP_URG, 'U' }, { TCP_ECE, 'E' }, { TCP_CWR, 'W' }, { TCP_AE, 'e' },
+	{ TCP_SYN, 'S' },
+	{ TCP_FIN, 'F' },
+	{ TCP_RST, 'R' },
+	{ TCP_PSH, 'P' },
+	{ TCP_ACK, '.' },
+	{ TCP_URG, 'U' },
+	{ TCP_ECE, 'E' },
+	{ TCP_CWR, 'W' },
+	{ TCP_AE, 'e' },
 };
 
 enum { FLAG_LETTERS = sizeof(flag_letters) / sizeof(*flag_letters) };
@@ -274,7 +281,8 @@ size_t packet_text(const struct packet *packet, enum text_form form, char *buf, 
 	case PACKET_MALFORMED:
 	case PACKET_OTHER:
 	case PACKET_FRAGMENT:
-		out_add(&out, " proto %u len %" PRIu32, packet->protocol, packet_payload_len(packet));
+		out_add(&out, " proto %u len %" PRIu32, packet->protocol,
+			packet_payload_len(packet));
 		break;
 	}
 	print_checksum(&out, packet);

@@ -10,13 +10,13 @@
 #include "probe/wire/tcpopt.h"
 
 enum text_form {
-	TEXT_SHORT,   /* a readable line; payload and what is usual are left out */
-	TEXT_FULL,    /* lossless: read back, every packet gives the same bytes */
+	TEXT_SHORT, /* a readable line; payload and what is usual are left out */
+	TEXT_FULL,  /* lossless: read back, every packet gives the same bytes */
 };
 
 enum {
-	TEXT_LINE = 1024,     /* room for the short text of any packet */
-	TEXT_OPTION = 256,    /* room for the text of any TCP option */
+	TEXT_LINE = 1024,  /* room for the short text of any packet */
+	TEXT_OPTION = 256, /* room for the text of any TCP option */
 };
 
 /* Room for the full text of a packet of length bytes. */
@@ -35,8 +35,7 @@ bool packet_from_text(struct packet *packet, const char *text, struct err *err);
 const char *tcpopt_text(const uint8_t *bytes, uint32_t length, char buf[static TEXT_OPTION]);
 
 /* Its value alone: "1460", "0102", "ack4 00000001"; empty when there is none. Returns buf. */
-const char *tcpopt_value_text(const uint8_t *bytes, uint32_t length,
-	char buf[static TEXT_OPTION]);
+const char *tcpopt_value_text(const uint8_t *bytes, uint32_t length, char buf[static TEXT_OPTION]);
 
 /*
  * Read options separated by commas, as they stand between < and >, into bytes. False with a

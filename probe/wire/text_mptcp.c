@@ -9,13 +9,13 @@
 #include <string.h>
 
 enum item_type {
-	ITEM_FLAG,      /* the word alone; the value is a bool */
-	ITEM_GLUED,     /* decimal, directly behind the word: v1 */
+	ITEM_FLAG,  /* the word alone; the value is a bool */
+	ITEM_GLUED, /* decimal, directly behind the word: v1 */
 	ITEM_DECIMAL,
-	ITEM_HEX,       /* two digits a byte */
+	ITEM_HEX, /* two digits a byte */
 	ITEM_BYTES,
 	ITEM_ADDR,
-	ITEM_IDS,       /* decimals up to the end */
+	ITEM_IDS, /* decimals up to the end */
 };
 
 enum { ALWAYS = UINT16_MAX };
@@ -35,14 +35,22 @@ struct item {
 
 #define PLACE(member) ((uint16_t)offsetof(struct mptcp_opt, member))
 #define SIZE(member)  ((uint16_t)sizeof(((struct mptcp_opt *)NULL)->member))
-#define ITEM(word, type, member) \
-	{ word, ITEM_##type, PLACE(member), SIZE(member), ALWAYS, ALWAYS, false }
-#define ITEM_IF(word, type, member, has) \
-	{ word, ITEM_##type, PLACE(member), SIZE(member), PLACE(has), ALWAYS, false }
-#define ITEM_WIDTH(word, size, member, has, wide, is_wide) \
-	{ word, ITEM_HEX, PLACE(member), size, PLACE(has), PLACE(wide), is_wide }
-#define ITEM_WITHOUT(word, member, has) \
-	{ word, ITEM_FLAG, PLACE(member), SIZE(member), ALWAYS, PLACE(has), false }
+#define ITEM(word, type, member)                                                      \
+	{                                                                             \
+		word, ITEM_##type, PLACE(member), SIZE(member), ALWAYS, ALWAYS, false \
+	}
+#define ITEM_IF(word, type, member, has)                                                  \
+	{                                                                                 \
+		word, ITEM_##type, PLACE(member), SIZE(member), PLACE(has), ALWAYS, false \
+	}
+#define ITEM_WIDTH(word, size, member, has, wide, is_wide)                            \
+	{                                                                             \
+		word, ITEM_HEX, PLACE(member), size, PLACE(has), PLACE(wide), is_wide \
+	}
+#define ITEM_WITHOUT(word, member, has)                                                 \
+	{                                                                               \
+		word, ITEM_FLAG, PLACE(member), SIZE(member), ALWAYS, PLACE(has), false \
+	}
 
 static const struct item capable_items[] = {
 	ITEM("v", GLUED, capable.version),
@@ -129,7 +137,7 @@ static const struct item tcprst_items[] = {
 };
 
 struct notation {
-	const char *word, *second;   /* second: of the three forms of MP_JOIN */
+	const char *word, *second; /* second: of the three forms of MP_JOIN */
 	enum mptcp_subtype subtype;
 	enum mp_join_form form;
 	const struct item *items;
@@ -344,8 +352,8 @@ static bool take_value(struct word *text, const struct item *item, struct word w
 	} else if (!word_take(text, "", &word)) {
 		return false;
 	}
-	ok = item->type == ITEM_HEX ? word_hex(&word, item_limit(item), &value) :
-		word_decimal(&word, item_limit(item), &value);
+	ok = item->type == ITEM_HEX ? word_hex(&word, item_limit(item), &value)
+				    : word_decimal(&word, item_limit(item), &value);
 	if (ok)
 		set_value(opt, item, value);
 	return ok;
@@ -420,8 +428,8 @@ bool mptcp_read(struct word text, struct mptcp_opt *opt, struct err *err)
 		else
 			ok = word_is(&word, "reserved") && take_reserved(&text, opt);
 		if (!ok)
-			return err_set(err, "MPTCP option %s: wrong value at \"%.*s\"", notation->word,
-				(int)word.length, word.at);
+			return err_set(err, "MPTCP option %s: wrong value at \"%.*s\"",
+				notation->word, (int)word.length, word.at);
 	}
 	return true;
 }

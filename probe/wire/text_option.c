@@ -14,7 +14,7 @@
 struct simple {
 	uint8_t kind, unit;
 	uint8_t fewest, most;
-	bool pairs;              /* printed first:end */
+	bool pairs; /* printed first:end */
 };
 
 static const struct simple simples[] = {
@@ -66,7 +66,8 @@ static void print_simple(struct out *out, const struct simple *simple, const uin
 		return;
 	}
 	for (at = 2; at < length; at += simple->unit)
-		out_add(out, "%c%" PRIu32, simple->pairs && (at - 2) / simple->unit % 2 != 0 ? ':' : ' ',
+		out_add(out, "%c%" PRIu32,
+			simple->pairs && (at - 2) / simple->unit % 2 != 0 ? ':' : ' ',
 			get_number(bytes + at, simple->unit));
 }
 
@@ -88,7 +89,8 @@ static void print_exp(struct out *out, const uint8_t *bytes, uint32_t length, bo
 	}
 }
 
-static void print_kind(struct out *out, const uint8_t *bytes, uint32_t length, bool name, bool value)
+static void print_kind(struct out *out, const uint8_t *bytes, uint32_t length, bool name,
+	bool value)
 {
 	if (name)
 		out_add(out, "kind %u", bytes[0]);
@@ -144,7 +146,8 @@ const char *tcpopt_value_text(const uint8_t *bytes, uint32_t length, char buf[st
 	return buf;
 }
 
-/* ---- reading; each reads behind the option's first word into bytes, *length is what it wrote ---- */
+/* ---- reading; each reads behind the option's first word into bytes, *length is what it wrote ----
+ */
 
 static bool read_hex_rest(struct word text, uint8_t *bytes, uint32_t *length)
 {
@@ -269,7 +272,8 @@ static bool read_option(struct word text, uint8_t *bytes, uint32_t *length, stru
 		bytes[1] = (uint8_t)*length;
 	}
 	if (!ok)
-		return err_set(err, "TCP option \"%.*s\" cannot be read", (int)whole.length, whole.at);
+		return err_set(err, "TCP option \"%.*s\" cannot be read", (int)whole.length,
+			whole.at);
 	return true;
 }
 

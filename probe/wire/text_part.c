@@ -70,8 +70,7 @@ static int digit_of(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 16;
 }
 
-static bool word_number(const struct word *word, unsigned int base, uint64_t limit,
-	uint64_t *value)
+static bool word_number(const struct word *word, unsigned int base, uint64_t limit, uint64_t *value)
 {
 	uint64_t number = 0;
 	unsigned int digit;

@@ -12,14 +12,14 @@
 /* What was read so far. The packet grows in the order of the text; lengths and checksums last. */
 struct draft {
 	struct packet *packet;
-	struct word text;            /* not read yet */
+	struct word text; /* not read yet */
 	struct err *err;
 	struct sockname src, dst;
 	bool has_ports;
 	enum packet_form form;
 	uint8_t protocol;
-	uint32_t next_header;        /* offset of the byte that names the next header */
-	uint32_t l4, payload;        /* offsets; payload: end of the transport header */
+	uint32_t next_header; /* offset of the byte that names the next header */
+	uint32_t l4, payload; /* offsets; payload: end of the transport header */
 	uint32_t payload_length, pad;
 	bool has_payload, has_ip_sum, has_sum, has_udp_length;
 	uint64_t ip_sum, sum, udp_length;
@@ -27,7 +27,8 @@ struct draft {
 
 static bool refuse(struct draft *draft, const struct word *word, const char *what)
 {
-	return err_set(draft->err, "packet text: %s at \"%.*s\"", what, (int)word->length, word->at);
+	return err_set(draft->err, "packet text: %s at \"%.*s\"", what, (int)word->length,
+		word->at);
 }
 
 static uint8_t *bytes_at(struct draft *draft, uint32_t offset)
@@ -42,7 +43,8 @@ static uint8_t *grow(struct draft *draft, size_t length)
 	uint8_t *at = packet_bytes(packet) + packet->length;
 
 	if (length > packet->capacity - packet->start - packet->length) {
-		err_set(draft->err, "packet text: the packet is longer than %u bytes", packet->capacity);
+		err_set(draft->err, "packet text: the packet is longer than %u bytes",
+			packet->capacity);
 		return NULL;
 	}
 	memset(at, 0, length);
@@ -203,8 +205,8 @@ static bool read_sequence(struct draft *draft, uint8_t *tcp)
 		return refuse(draft, &whole, "no end of the sequence numbers");
 	word.at += word.length + 1;
 	word.length = strcspn(word.at, ")");
-	if (!word_decimal(&word, UINT16_MAX, &length) || word.at + word.length + 1 !=
-		whole.at + whole.length)
+	if (!word_decimal(&word, UINT16_MAX, &length) ||
+		word.at + word.length + 1 != whole.at + whole.length)
 		return refuse(draft, &whole, "no length");
 	if ((uint32_t)(seq + length) != end)
 		return refuse(draft, &whole, "sequence numbers and length disagree");
@@ -313,14 +315,14 @@ static bool read_payload(struct draft *draft)
 		return false;
 	if (length == draft->payload_length)
 		return true;
-	return err_set(draft->err, "packet text: payload of %u bytes where %u are announced", length,
-		draft->payload_length);
+	return err_set(draft->err, "packet text: payload of %u bytes where %u are announced",
+		length, draft->payload_length);
 }
 
 struct number_item {
 	enum packet_form form;
 	const char *word;
-	uint8_t offset, size;   /* in the transport header */
+	uint8_t offset, size; /* in the transport header */
 	bool hex;
 	uint8_t shift;
 	uint32_t limit;
@@ -419,7 +421,8 @@ static bool read_items(struct draft *draft)
 		} else if (draft->pad > 0) {
 			ok = refuse(draft, &word, "padding must be last");
 		} else if (draft->form == PACKET_MALFORMED) {
-			ok = read_ip_item(draft, &word, &known) && (known || read_body(draft, &word));
+			ok = read_ip_item(draft, &word, &known) &&
+				(known || read_body(draft, &word));
 		} else if (word_is(&word, "pad")) {
 			ok = read_padding(draft);
 		} else {

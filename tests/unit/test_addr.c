@@ -21,7 +21,14 @@ TEST(addr_reads_and_prints_both_families)
 TEST(addr_refuses_what_is_neither)
 {
 	static const char *const texts[] = {
-		"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "fd00:::1", "fd00::1%eth0", "host", "1.2.3.4:80",
+		"",
+		"1.2.3",
+		"1.2.3.4.5",
+		"1.2.3.256",
+		"fd00:::1",
+		"fd00::1%eth0",
+		"host",
+		"1.2.3.4:80",
 	};
 	struct addr addr = addr_v4(1, 1, 1, 1);
 	size_t i;
@@ -63,8 +70,20 @@ TEST(sockname_reads_and_prints_both_families)
 TEST(sockname_refuses_what_is_none)
 {
 	static const char *const texts[] = {
-		"", ":", "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:80 ", "fd00::1:80",
-		"[fd00::1]80", "[fd00::1:80", "fd00::1]:80", "[1.2.3.4]:80", "[]:80", "1.2.3.4:000080",
+		"",
+		":",
+		"1.2.3.4",
+		"1.2.3.4:",
+		"1.2.3.4:65536",
+		"1.2.3.4:-1",
+		"1.2.3.4:80 ",
+		"fd00::1:80",
+		"[fd00::1]80",
+		"[fd00::1:80",
+		"fd00::1]:80",
+		"[1.2.3.4]:80",
+		"[]:80",
+		"1.2.3.4:000080",
 	};
 	struct sockname name;
 	size_t i;

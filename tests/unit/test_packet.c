@@ -7,33 +7,33 @@
 #include "probe/wire/packet.h"
 #include "tests/unit/hex.h"
 
-#define SYN                                                                         \
+#define SYN                                                                   \
 	"450000380001400040064996c6120102c6126402 13880050000000010000000090" \
 	"02ffff590b0000 020405b4040201030307010101000000"
-#define UDP4     "4500001f00030000401166c90a0000010a000002 0035041d000bf509 78797a"
-#define V6_OPTS                                                                     \
+#define UDP4 "4500001f00030000401166c90a0000010a000002 0035041d000bf509 78797a"
+#define V6_OPTS                                                                        \
 	"60000000001b0040fd000000000000000000000000000001fd00000000000000000000000000" \
 	"0002 3c00010400000000 1100010400000000 0035041d000b0f08 78797a"
-#define ROUTING_4                                                                   \
-	"60000000003c2b40fd000000000000000000000000000001fd00000000000000000000000000" \
+#define ROUTING_4                                                                       \
+	"60000000003c2b40fd000000000000000000000000000001fd00000000000000000000000000"  \
 	"0009 0604040101000000fd000000000000000000000000000002fd0000000000000000000000" \
 	"00000009 0001000200000000000000005002200095db0000"
-#define ROUTING_0                                                                   \
-	"60000000003c2b40fd000000000000000000000000000001fd00000000000000000000000000" \
+#define ROUTING_0                                                                       \
+	"60000000003c2b40fd000000000000000000000000000001fd00000000000000000000000000"  \
 	"0009 0604000200000000fd000000000000000000000000000008fd0000000000000000000000" \
 	"00000002 0001000200000000000000005002200095db0000"
-#define ICMP4    "4500002000030000400166d80a0000010a000002 0800192c00010002 70696e67"
-#define ICMP6                                                                       \
+#define ICMP4 "4500002000030000400166d80a0000010a000002 0800192c00010002 70696e67"
+#define ICMP6                                                                          \
 	"60000000000c3a40fd000000000000000000000000000001fd00000000000000000000000000" \
 	"0002 8000a6e000010002 70696e67"
-#define FRAGMENT_1                                                                  \
+#define FRAGMENT_1                                                                 \
 	"4500003000032000400646c30a0000010a000002 0001000200000000000000005002200" \
 	"0ab0000003132333435363738"
 #define FRAGMENT_2 "4500001c00030004400666d30a0000010a000002 3132333435363738"
-#define FRAGMENT_6                                                                  \
+#define FRAGMENT_6                                                                     \
 	"6000000000102c40fd000000000000000000000000000001fd00000000000000000000000000" \
 	"0002 0600001800000009 3132333435363738"
-#define IP_OPTIONS                                                                  \
+#define IP_OPTIONS                                                          \
 	"4800003400030000400658b40a0000010a000002 070b04000000000000000000" \
 	"0001000200000000000000005004200 07bdb0000"
 
@@ -99,7 +99,8 @@ TEST(packet_parses_every_form_and_verifies_its_checksums)
 
 TEST(packet_tells_a_wrong_checksum)
 {
-	static const char *const cases[] = { SYN, UDP4, V6_OPTS, ROUTING_4, ROUTING_0, ICMP4, ICMP6 };
+	static const char *const cases[] = { SYN, UDP4, V6_OPTS, ROUTING_4, ROUTING_0, ICMP4,
+		ICMP6 };
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -151,9 +152,11 @@ TEST(packet_names_every_fault)
 		{ "6000000000000040fd000000000000000000000000000001fd000000000000000000000000000002",
 			FAULT_EXTENSION },
 		{ "6000000000080040fd000000000000000000000000000001fd000000000000000000000000000002"
-			"0601000000000000", FAULT_EXTENSION },
+		  "0601000000000000",
+			FAULT_EXTENSION },
 		{ "6000000000080040fd000000000000000000000000000001fd000000000000000000000000000002"
-			"0600000000000000", FAULT_L4_TRUNCATED },
+		  "0600000000000000",
+			FAULT_L4_TRUNCATED },
 	};
 	size_t i;
 
@@ -202,8 +205,13 @@ TEST(packet_copies_and_refuses_what_does_not_fit)
 TEST(packet_init_builds_tcp_over_both_families)
 {
 	struct tcp_header header = {
-		.seq = 0x11223344, .ack = 0x55667788, .flags = TCP_PSH | TCP_ACK | TCP_URG, .window = 512,
-		.urgent = 9, .ip_id = 0x1234, .flow_label = 0xff12345,
+		.seq = 0x11223344,
+		.ack = 0x55667788,
+		.flags = TCP_PSH | TCP_ACK | TCP_URG,
+		.window = 512,
+		.urgent = 9,
+		.ip_id = 0x1234,
+		.flow_label = 0xff12345,
 	};
 	struct packet *p = packet_new(PACKET_SMALL);
 	uint8_t *payload;
@@ -214,7 +222,8 @@ TEST(packet_init_builds_tcp_over_both_families)
 	payload = packet_append_payload(p, 5);
 	memcpy(payload, "data!", 5);
 	packet_finish(p);
-	CHECK_HEX(packet_data(p), 38, "4500002d123440004006376ec6120102c6126402138800501122334455667788"
+	CHECK_HEX(packet_data(p), 38,
+		"4500002d123440004006376ec6120102c6126402138800501122334455667788"
 		"503802009d85");
 	CHECK(packet_ip_checksum_ok(p) && packet_l4_checksum_ok(p));
 

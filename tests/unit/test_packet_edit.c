@@ -8,15 +8,15 @@
 #include "probe/wire/packet.h"
 #include "tests/unit/hex.h"
 
-#define DATA                                                                        \
+#define DATA                                                                                \
 	"45000039000740004006498fc6120102c6126402 13880050000003e8000007d0801801f4c97a0000" \
 	"020405b44d0401020303070068656c6c6f"
-#define DATA_LONGER                                                                 \
+#define DATA_LONGER                                                                         \
 	"4500003a000740004006498ec6120102c6126402 13880050000003e8000007d0801801f40b0b0000" \
 	"020405b44d0401020303070068652d6c6c6f"
 #define UDP4        "4500001f00030000401166c90a0000010a000002 0035041d000bf509 78797a"
 #define UDP4_LONGER "4500002000030000401166c80a0000010a000002 0035041d000cf5d9 782d797a"
-#define ICMP6                                                                       \
+#define ICMP6                                                                          \
 	"60000000000c3a40fd000000000000000000000000000001fd00000000000000000000000000" \
 	"0002 8000a6e000010002 70696e67"
 
@@ -209,7 +209,8 @@ TEST(packet_edits_keep_a_wrong_checksum_wrong_by_the_same_amount)
 		uint32_t l4_wrong, ip_wrong;
 
 		packet_write16(p, at, (uint16_t)(get_be16(packet_data(p) + at) ^ noise));
-		packet_write16(p, 10, p->version == 4 ? (uint16_t)(packet_ip_checksum(p) ^ noise) : 0);
+		packet_write16(p, 10,
+			p->version == 4 ? (uint16_t)(packet_ip_checksum(p) ^ noise) : 0);
 		packet_parse(p);
 		l4_wrong = wrongness(get_be16(packet_data(p) + at), packet_l4_checksum(p));
 		ip_wrong = wrongness(get_be16(packet_data(p) + 10), packet_ip_checksum(p));
@@ -218,7 +219,8 @@ TEST(packet_edits_keep_a_wrong_checksum_wrong_by_the_same_amount)
 		packet_finish(p);
 		packet_parse(p);
 		CHECK(p->form != PACKET_MALFORMED);
-		CHECK_U64(wrongness(get_be16(packet_data(p) + at), packet_l4_checksum(p)), l4_wrong);
+		CHECK_U64(wrongness(get_be16(packet_data(p) + at), packet_l4_checksum(p)),
+			l4_wrong);
 		if (p->version == 4)
 			CHECK_U64(wrongness(get_be16(packet_data(p) + 10), packet_ip_checksum(p)),
 				ip_wrong);

@@ -7,13 +7,13 @@
 #include "probe/wire/tcpopt.h"
 #include "tests/unit/hex.h"
 
-#define DATA                                                                        \
+#define DATA                                                                                \
 	"45000039000740004006498fc6120102c6126402 13880050000003e8000007d0801801f4c97a0000" \
 	"020405b44d0401020303070068656c6c6f"
-#define WITHOUT_MSS                                                                 \
+#define WITHOUT_MSS                                                                        \
 	"450000350007400040064993c6120102c612640213880050000003e8000007d0701801f4e1360000" \
 	"4d0401020303070068656c6c6f"
-#define WITHOUT_77                                                                  \
+#define WITHOUT_77                                                                         \
 	"450000350007400040064993c6120102c612640213880050000003e8000007d0701801f427850000" \
 	"020405b40303070068656c6c6f"
 
@@ -39,8 +39,7 @@ static struct packet *with_options(const char *options)
 	return p;
 }
 
-#define CHECK_OPTIONS(packet, hex)                                                  \
-	CHECK_HEX(packet_data(packet) + 40, (packet)->payload - 40, hex)
+#define CHECK_OPTIONS(packet, hex) CHECK_HEX(packet_data(packet) + 40, (packet)->payload - 40, hex)
 
 /* Bytes, offset and checksum of a packet are consistent after an edit. */
 static void settled(struct packet *p)
@@ -120,7 +119,8 @@ TEST(tcpopt_next_ends_where_the_list_ends)
 
 TEST(tcpopt_of_other_packets_are_none)
 {
-	struct packet *p = hex_packet("4500001f00030000401166c90a0000010a000002 0035041d000bf509 78797a");
+	struct packet *p =
+		hex_packet("4500001f00030000401166c90a0000010a000002 0035041d000bf509 78797a");
 	struct tcpopt opt = { 0 };
 
 	CHECK(!tcpopt_next(p, &opt));
@@ -166,7 +166,8 @@ TEST(tcpopt_remove_pads_and_drops_padding)
 		{ "020405b4 03030700", 3, REMOVE_NOP, "020405b401010100" },
 		{ "020405b4 03030700", 2, REMOVE_EOL, "0000000003030700" },
 		{ "030307 1e0381 4d03aa 4d03bb", 30, REMOVE_GAP, "030307 4d03aa 4d03bb 000000" },
-		{ "0101080a0000000100000002 1e0381 01", 30, REMOVE_GAP, "0101080a0000000100000002" },
+		{ "0101080a0000000100000002 1e0381 01", 30, REMOVE_GAP,
+			"0101080a0000000100000002" },
 		{ "4d03aa 1e0381 0101", 30, REMOVE_GAP, "4d03aa01" },
 		/* What an EOL hides is kept; so is a list nobody can read. */
 		{ "1e0381 00 4d040102", 30, REMOVE_GAP, "004d0401 02000000" },
@@ -246,7 +247,7 @@ TEST(tcpopt_replace_and_insert_refuse_what_does_not_fit)
 {
 	static const uint8_t big[50] = { 77, 50 };
 	struct packet *p = with_options("4d24 0000000000000000 0000000000000000 0000000000000000"
-		"0000000000000000 0000 4d02 0101");
+					"0000000000000000 0000 4d02 0101");
 	struct tcpopt opt = { 0 };
 
 	CHECK(!tcpopt_insert_first(p, "\115\3\1", 3));
@@ -263,15 +264,18 @@ TEST(tcpopt_replace_and_insert_refuse_what_does_not_fit)
 
 TEST(tcpopt_decodes_the_common_ones)
 {
-	struct packet *p = with_options("020405b4 0303 07 080a 00000001 fffffffe 05 12 00000001 00000002"
-		"fffffff0 00000010 00");
-	struct packet *bad = with_options("020305 030204 0809000000000000 00 05 0b 000000000000000000");
+	struct packet *p =
+		with_options("020405b4 0303 07 080a 00000001 fffffffe 05 12 00000001 00000002"
+			     "fffffff0 00000010 00");
+	struct packet *bad =
+		with_options("020305 030204 0809000000000000 00 05 0b 000000000000000000");
 	struct sack_block blocks[4];
 	uint32_t value, echo;
 	uint16_t mss;
 	uint8_t shift;
 
-	CHECK(tcpopt_mss(p, &mss) && tcpopt_wscale(p, &shift) && tcpopt_timestamp(p, &value, &echo));
+	CHECK(tcpopt_mss(p, &mss) && tcpopt_wscale(p, &shift) &&
+		tcpopt_timestamp(p, &value, &echo));
 	CHECK_U64(mss, 1460);
 	CHECK_U64(shift, 7);
 	CHECK_U64(value, 1);
