@@ -188,14 +188,26 @@ static inline void bench_check_out(const struct bench *bench)
 	}
 }
 
-#define CHECK_PAYLOAD(packet, text)                                                                \
-	do {                                                                                       \
-		CHECK_U64(packet_payload_len(packet), strlen(text));                               \
-		CHECK(packet_payload_len(packet) == strlen(text) &&                                \
-			memcmp(packet_payload(packet), text, strlen(text)) == 0);                  \
-	} while (0)
+/* Payload of a packet against a text. */
+static inline void payload_check(const struct packet *packet, const char *text, const char *file,
+	int line)
+{
+	char got[256];
+	uint32_t length = packet_payload_len(packet);
 
-#define CHECK_OPTIONS(packet, hex)                                                                 \
-	CHECK_HEX(packet_l4(packet) + 20, (packet)->payload - (packet)->l4 - 20, hex)
+	snprintf(got, sizeof(got), "%.*s", (int)length, (const char *)packet_payload(packet));
+	unit_equal_text(got, text, file, line, "payload");
+	unit_equal_u64(length, strlen(text), file, line, "payload length");
+}
+
+static inline void options_check(const struct packet *packet, const char *hex, const char *file,
+	int line)
+{
+	unit_equal_hex(packet_l4(packet) + 20, packet->payload - packet->l4 - 20, hex, file, line,
+		"options");
+}
+
+#define CHECK_PAYLOAD(packet, text) payload_check((packet), (text), __FILE__, __LINE__)
+#define CHECK_OPTIONS(packet, hex)  options_check((packet), (hex), __FILE__, __LINE__)
 
 #endif
