@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * match.c - whose answer a packet is, by what survived of the probe. The sequence number is the
+ * better witness than the IPv4 id: it has more bits, so that a rewritten one is hardly ever taken
+ * for another probe's. Addresses and ports must fit as well, but not all of them: a box may have
+ * rewritten some. When neither number survived, the oldest probe without an answer is meant.
+ */
+#include "probe/wire/icmp.h"
+#include "tracebox/state.h"
+
+enum {
+	ICMP4_ECHO = 8,
+	ICMP4_ECHO_REPLY = 0,
+	ICMP6_ECHO = 128,
+	ICMP6_ECHO_REPLY = 129,
+};
+
+/* What a quote still shows of the probe. */
+struct witness {
+	bool same_source, same_destination, same_ports, has_ports;
+	bool has_id, has_seq;
+	unsigned int id_number, seq_number;   /* valid when has_* */
+};
+
+/* Whether the probe of a number has been sent. */
+static bool was_sent(const struct trace *trace, unsigned int number)
+{
+	unsigned int ttl = number & 0xff, attempt = number >> 8;
+
+	return ttl != 0 && attempt < TRACE_ATTEMPTS && attempt < trace->hops[ttl].sent;
+}
+
+static void answer_number(struct answer *answer, unsigned int number, enum answer_match match)
+{
+	answer->ttl = (uint8_t)number;
+	answer->attempt = (uint8_t)(number >> 8);
+	answer->match = match;
+}
+
+/* The oldest probe without an answer to a hop in first..last. */
+static bool match_order(const struct trace *trace, unsigned int first, struct answer *answer)
+{
+	nsec_t oldest = NSEC_NEVER;
+
+	for (unsigned int ttl = first; ttl <= trace->last; ttl++) {
+		const struct trace_hop *hop = &trace->hops[ttl];
+
+		for (unsigned int attempt = 0; attempt < hop->sent && hop->answered == 0; attempt++) {
+			if (hop->sent_at[attempt] >= oldest)
+				continue;
+			oldest = hop->sent_at[attempt];
+			answer_number(answer, probe_number((uint8_t)ttl, attempt), MATCH_ORDER);
+		}
+	}
+	return oldest != NSEC_NEVER;
+}
+
+/* Which probe a field of a quote names; false when it names none that was sent. */
+static bool id_tells(const struct trace *trace, uint16_t id, unsigned int *number)
+{
+	*number = (uint16_t)(id - trace->id);
+	return (trace->numbers & NUMBER_ID) != 0 && was_sent(trace, *number);
+}
+
+static bool seq_tells(const struct trace *trace, uint32_t seq, unsigned int *number)
+{
+	*number = trace->seq - seq;
+	return (trace->numbers & NUMBER_SEQ) != 0 && *number < TRACE_ATTEMPTS << 8 &&
+		was_sent(trace, *number);
+}
+
+static void witness_read(const struct trace *trace, const uint8_t *quote,
+	const struct layers *layers, struct witness *witness)
+{
+	struct sockname source, destination, sent_source, sent_destination;
+
+	*witness = (struct witness){ .has_ports = false };
+	if (!layers_socknames(layers, quote, &source, &destination))
+		return;
+	packet_socknames(trace->probe, &sent_source, &sent_destination);
+	witness->same_source = addr_equal(&source.addr, &sent_source.addr);
+	witness->same_destination = addr_equal(&destination.addr, &sent_destination.addr);
+	if (layers->version == 4)
+		witness->has_id = id_tells(trace, get_be16(quote + 4), &witness->id_number);
+	if (layers->l4 == 0 || layers->protocol != trace->probe->protocol)
+		return;
+	witness->has_ports = layers->known >= layers->l4 + 4 &&
+		(layers->protocol == PROTOCOL_TCP || layers->protocol == PROTOCOL_UDP);
+	witness->same_ports = !witness->has_ports ||
+		(source.port == sent_source.port && destination.port == sent_destination.port);
+	if (layers->protocol == PROTOCOL_TCP && layers->known >= layers->l4 + 8)
+		witness->has_seq = seq_tells(trace, get_be32(quote + layers->l4 + 4),
+			&witness->seq_number);
+}
+
+static bool match_quote(const struct trace *trace, const struct packet *packet,
+	const struct icmp_error *error, struct answer *answer)
+{
+	const uint8_t *quote = packet_data(packet) + error->quote_offset;
+	struct witness witness;
+	struct layers layers;
+
+	layers_read(&layers, quote, error->quote_known);
+	if (layers.version != trace->probe->version)
+		return false;
+	witness_read(trace, quote, &layers, &witness);
+	if (witness.has_seq && (witness.same_destination || witness.same_ports)) {
+		answer_number(answer, witness.seq_number, MATCH_SEQUENCE);
+		return true;
+	}
+	if (witness.has_id && (witness.same_destination || (witness.has_ports && witness.same_ports))) {
+		answer_number(answer, witness.id_number, MATCH_ID);
+		return true;
+	}
+	return witness.same_source && witness.same_destination && witness.same_ports &&
+		match_order(trace, trace->config.first_ttl, answer);
+}
+
+static enum answer_kind error_answer(enum icmp_kind kind)
+{
+	switch (kind) {
+	case ICMP_TIME_EXCEEDED:
+		return ANSWER_TIME_EXCEEDED;
+	case ICMP_UNREACHABLE:
+		return ANSWER_UNREACHABLE;
+	case ICMP_TOO_BIG:
+	case ICMP_PARAMETER_PROBLEM:
+	case ICMP_OTHER_ERROR:
+		break;
+	}
+	return ANSWER_ICMP;
+}
+
+/* A segment of the destination: what it acknowledges is the probe, if it is one of ours. */
+static bool match_segment(const struct trace *trace, const struct packet *packet,
+	struct answer *answer)
+{
+	uint16_t flags = tcp_flags(packet);
+	uint32_t seq = tcp_ack(packet) - tcp_seq_len(trace->probe);
+	unsigned int number;
+
+	if (flags & TCP_RST)
+		answer->kind = ANSWER_RST;
+	else if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+		answer->kind = ANSWER_SYN_ACK;
+	else
+		answer->kind = ANSWER_ACK;
+	if ((flags & TCP_ACK) && seq_tells(trace, seq, &number)) {
+		answer_number(answer, number, MATCH_SEQUENCE);
+		return true;
+	}
+	return match_order(trace, trace->farthest + 1, answer);
+}
+
+/* The answer to an echo request. */
+static bool is_echo_reply(const struct trace *trace, const struct packet *packet)
+{
+	const uint8_t *asked = packet_l4(trace->probe), *got = packet_l4(packet);
+	uint8_t request = packet->version == 4 ? ICMP4_ECHO : ICMP6_ECHO;
+	uint8_t reply = packet->version == 4 ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY;
+
+	return asked[0] == request && got[0] == reply && get_be32(asked + 4) == get_be32(got + 4);
+}
+
+static bool match_direct(const struct trace *trace, const struct packet *packet,
+	struct answer *answer)
+{
+	struct sockname source, destination, asked, self;
+
+	packet_socknames(packet, &source, &destination);
+	packet_socknames(trace->probe, &self, &asked);
+	if (packet->form != trace->probe->form || !sockname_equal(&source, &asked) ||
+		!sockname_equal(&destination, &self))
+		return false;
+	if (packet->form == PACKET_TCP)
+		return match_segment(trace, packet, answer);
+	if (packet->form != PACKET_UDP &&
+		(packet->form != PACKET_ICMP || !is_echo_reply(trace, packet)))
+		return false;
+	answer->kind = ANSWER_OTHER;
+	return match_order(trace, trace->farthest + 1, answer);
+}
+
+bool match_answer(const struct trace *trace, const struct packet *packet, struct answer *answer)
+{
+	struct icmp_error error;
+	struct addr to;
+
+	if (packet->form == PACKET_MALFORMED || packet->version != trace->probe->version)
+		return false;
+	packet_addrs(packet, &answer->from, &to);
+	answer->from_destination = addr_equal(&answer->from, &trace->destination);
+	if (!icmp_parse(&error, packet))
+		return match_direct(trace, packet, answer);
+	answer->kind = error_answer(error.kind);
+	return match_quote(trace, packet, &error, answer);
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * trace.c - what is sent when, and when a hop is given up. Whose answer a packet is: match.c.
+ */
+#include "tracebox/trace.h"
+
+#include "probe/base/alloc.h"
+#include "tracebox/state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Waits for the answer to one probe. Behind a hop that answered, a round trip and a half of that
+ * one is enough; a hop with nothing but nearer ones to compare with may be much farther away than
+ * they are, so that there is a floor; and when nothing has answered yet nobody knows.
+ */
+enum {
+	WAIT_INNER_FLOOR_MS = 30,
+	WAIT_INNER_EXTRA_MS = 10,
+	WAIT_TAIL_FLOOR_MS = 140,
+	WAIT_UNKNOWN_MS = 500,
+};
+
+/* What to do next, and when. */
+struct todo {
+	nsec_t at;
+	enum { TODO_NOTHING, TODO_SETTLE, TODO_PROBE, TODO_RESET } action;
+	uint8_t ttl;
+};
+
+void trace_config_default(struct trace_config *config)
+{
+	*config = (struct trace_config){
+		.first_ttl = 1,
+		.last_ttl = 64,
+		.probes = 1,
+		.retries = 2,
+		.parallel = 32,
+		.rate = 5000,
+		.wait = NSEC_PER_SEC,
+		.silent_limit = 8,
+	};
+}
+
+const char *answer_kind_text(enum answer_kind kind)
+{
+	static const char *const texts[] = {
+		[ANSWER_NONE] = "none",
+		[ANSWER_TIME_EXCEEDED] = "time-exceeded",
+		[ANSWER_UNREACHABLE] = "unreachable",
+		[ANSWER_ICMP] = "icmp",
+		[ANSWER_SYN_ACK] = "syn-ack",
+		[ANSWER_RST] = "rst",
+		[ANSWER_ACK] = "ack",
+		[ANSWER_OTHER] = "answer",
+	};
+
+	return texts[kind];
+}
+
+struct trace *trace_new(const struct packet *probe, const struct trace_config *config)
+{
+	struct trace *trace = xcalloc(1, sizeof(*trace));
+
+	assert(probe->form != PACKET_MALFORMED);
+	assert(config->first_ttl > 0 && config->first_ttl <= config->last_ttl);
+	assert(config->probes > 0 && config->probes + config->retries <= TRACE_ATTEMPTS);
+	trace->config = *config;
+	trace->probe = packet_new(PACKET_HEADROOM + probe->length);
+	packet_set(trace->probe, packet_data(probe), probe->length);
+	trace->last = config->last_ttl;
+	trace->farthest = config->first_ttl - 1u;
+	packet_addrs(probe, &trace->source, &trace->destination);
+	if (probe->version == 4 && !config->fixed_id)
+		trace->numbers |= NUMBER_ID;
+	if (probe->form == PACKET_TCP && !config->fixed_seq)
+		trace->numbers |= NUMBER_SEQ;
+	if (probe->version == 4)
+		trace->id = get_be16(packet_data(probe) + 4);
+	if (probe->form == PACKET_TCP)
+		trace->seq = tcp_seq(probe);
+	if (config->fixed_id || config->fixed_seq || trace->numbers == 0 || config->parallel == 0)
+		trace->config.parallel = 1;
+	return trace;
+}
+
+void trace_free(struct trace *trace)
+{
+	if (trace == NULL)
+		return;
+	for (unsigned int ttl = 0; ttl < TTLS; ttl++)
+		packet_free(trace->hops[ttl].answer.packet);
+	packet_free(trace->probe);
+	free(trace);
+}
+
+uint32_t trace_probe_room(const struct trace *trace)
+{
+	return PACKET_HEADROOM + trace->probe->length;
+}
+
+void trace_probe(const struct trace *trace, uint8_t ttl, unsigned int attempt,
+	struct packet *packet)
+{
+	unsigned int number = probe_number(ttl, attempt);
+	bool fits = packet_set(packet, packet_data(trace->probe), trace->probe->length);
+
+	assert(fits);
+	(void)fits;
+	packet_set_ttl(packet, ttl);
+	if (trace->numbers & NUMBER_ID)
+		packet_write16(packet, 4, (uint16_t)(trace->id + number));
+	if (trace->numbers & NUMBER_SEQ)
+		packet_write32(packet, packet->l4 + 4, trace->seq - number);
+	packet_finish(packet);
+}
+
+/* ---- when ---- */
+
+/* How long to wait for a hop; behind: the longest round trip of one with a higher TTL, or 0. */
+static nsec_t hop_wait(const struct trace *trace, nsec_t behind)
+{
+	nsec_t wait = WAIT_UNKNOWN_MS * NSEC_PER_MS;
+
+	if (behind != 0) {
+		wait = behind * 3 / 2 + WAIT_INNER_EXTRA_MS * NSEC_PER_MS;
+		if (wait < WAIT_INNER_FLOOR_MS * NSEC_PER_MS)
+			wait = WAIT_INNER_FLOOR_MS * NSEC_PER_MS;
+	} else if (trace->longest_rtt != 0) {
+		wait = trace->longest_rtt * 5 / 2;
+		if (wait < WAIT_TAIL_FLOOR_MS * NSEC_PER_MS)
+			wait = WAIT_TAIL_FLOOR_MS * NSEC_PER_MS;
+	}
+	return nsec_min(wait, trace->config.wait);
+}
+
+/* Probes this hop may get: a retry only while it is silent and its answer could still matter. */
+static unsigned int hop_budget(const struct trace *trace, unsigned int ttl)
+{
+	const struct trace_config *config = &trace->config;
+	unsigned int reach = trace->farthest + config->silent_limit;
+
+	if (trace->hops[ttl].answered > 0 || (config->silent_limit != 0 && ttl > reach))
+		return config->probes;
+	return config->probes + config->retries;
+}
+
+/* What a hop needs next, the rate aside. */
+static struct todo hop_todo(const struct trace *trace, unsigned int ttl, nsec_t behind)
+{
+	const struct trace_hop *hop = &trace->hops[ttl];
+	struct todo todo = { .action = TODO_PROBE, .ttl = (uint8_t)ttl };
+
+	if (hop->is_settled) {
+		todo.at = NSEC_NEVER;
+		todo.action = TODO_NOTHING;
+	} else if (hop->answered >= trace->config.probes) {
+		todo.action = TODO_SETTLE;
+	} else if (hop->sent > hop->answered) {
+		todo.at = hop->sent_at[hop->sent - 1] + hop_wait(trace, behind);
+		if (hop->sent >= hop_budget(trace, ttl))
+			todo.action = TODO_SETTLE;
+	}
+	return todo;
+}
+
+static unsigned int first_unsettled(const struct trace *trace)
+{
+	unsigned int ttl = trace->config.first_ttl;
+
+	while (ttl <= trace->last && trace->hops[ttl].is_settled)
+		ttl++;
+	return ttl;
+}
+
+/*
+ * The one decision: what is due first, among equals the nearest hop. The window reaches so and so
+ * far behind the first hop that is not settled; the pass goes from its end to its beginning,
+ * because a wait depends on the hops behind.
+ */
+static struct todo trace_todo(const struct trace *trace)
+{
+	struct todo best = { .at = NSEC_NEVER, .action = TODO_NOTHING };
+	unsigned int first = first_unsettled(trace), end = first + trace->config.parallel, ttl;
+	nsec_t behind = 0;
+
+	if (end > trace->last + 1)
+		end = trace->last + 1;
+	for (ttl = end > trace->farthest ? end : trace->farthest + 1; ttl-- > first;) {
+		const struct trace_hop *hop = &trace->hops[ttl];
+
+		if (ttl < end && !trace->is_stopped) {
+			struct todo todo = hop_todo(trace, ttl, behind);
+
+			if (todo.action == TODO_PROBE && todo.at < trace->next_send)
+				todo.at = trace->next_send;
+			if (todo.action != TODO_NOTHING && todo.at <= best.at)
+				best = todo;
+		}
+		if (hop->answered > 0 && hop->answer.rtt >= behind)
+			behind = hop->answer.rtt + 1;
+	}
+	if (best.action == TODO_NOTHING && trace->reset_due)
+		best = (struct todo){ .at = 0, .action = TODO_RESET };
+	return best;
+}
+
+/* ---- what ---- */
+
+/* A hop is done; when it ends a row of silent ones with nothing behind, so is the path. */
+static void hop_settle(struct trace *trace, unsigned int ttl)
+{
+	unsigned int silent = 0;
+
+	trace->hops[ttl].is_settled = true;
+	if (trace->config.silent_limit == 0)
+		return;
+	for (ttl = trace->config.first_ttl; ttl <= trace->last; ttl++) {
+		const struct trace_hop *hop = &trace->hops[ttl];
+
+		if (hop->answered == 0 && !hop->is_settled)
+			return;
+		silent = hop->answered > 0 || ttl < trace->farthest ? 0 : silent + 1;
+		if (silent >= trace->config.silent_limit)
+			trace->last = ttl;
+	}
+}
+
+static void send_probe(struct trace *trace, uint8_t ttl, struct packet *packet, nsec_t now)
+{
+	struct trace_hop *hop = &trace->hops[ttl];
+
+	trace_probe(trace, ttl, hop->sent, packet);
+	hop->sent_at[hop->sent++] = now;
+	trace->sent++;
+	if (trace->config.rate != 0)
+		trace->next_send = now + NSEC_PER_SEC / trace->config.rate;
+}
+
+/* The half-open connection ends as the one who asked for it would end it (RFC 9293 3.5.3). */
+static void send_reset(struct trace *trace, struct packet *packet)
+{
+	struct tcp_header header = { .seq = trace->reset_seq, .flags = TCP_RST };
+
+	packet_socknames(trace->probe, &header.src, &header.dst);
+	packet_init_tcp(packet, &header);
+	packet_finish(packet);
+	trace->reset_due = false;
+}
+
+bool trace_output(struct trace *trace, struct packet *packet, nsec_t now)
+{
+	for (;;) {
+		struct todo todo = trace_todo(trace);
+
+		if (todo.at > now)
+			return false;
+		switch (todo.action) {
+		case TODO_NOTHING:
+			return false;
+		case TODO_SETTLE:
+			hop_settle(trace, todo.ttl);
+			break;
+		case TODO_PROBE:
+			send_probe(trace, todo.ttl, packet, now);
+			return true;
+		case TODO_RESET:
+			send_reset(trace, packet);
+			return true;
+		}
+	}
+}
+
+nsec_t trace_deadline(const struct trace *trace)
+{
+	return trace_todo(trace).at;
+}
+
+/* Behind such an answer the path does not go on. */
+static bool ends_path(const struct answer *answer)
+{
+	return answer->from_destination || answer->kind == ANSWER_UNREACHABLE;
+}
+
+static void note_accepted(struct trace *trace, const struct packet *packet)
+{
+	uint32_t ack = tcp_ack(packet);
+
+	if (trace->was_accepted)
+		return;
+	trace->was_accepted = true;
+	trace->accepted_seq = ack - tcp_seq_len(trace->probe);
+	trace->reset_seq = ack;
+	trace->reset_due = !trace->config.keep_open;
+}
+
+void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
+{
+	struct answer answer = { .kind = ANSWER_NONE };
+	struct trace_hop *hop;
+
+	if (!match_answer(trace, packet, &answer))
+		return;
+	if (answer.kind == ANSWER_SYN_ACK)
+		note_accepted(trace, packet);
+	hop = &trace->hops[answer.ttl];
+	if (hop->answered_attempts >> answer.attempt & 1)
+		return;
+	hop->answered_attempts |= 1u << answer.attempt;
+	answer.rtt = now - hop->sent_at[answer.attempt];
+	if (hop->answered++ > 0)
+		return;
+	answer.packet = packet_new(packet->length);
+	packet_set(answer.packet, packet_data(packet), packet->length);
+	hop->answer = answer;
+	if (answer.ttl > trace->farthest)
+		trace->farthest = answer.ttl;
+	if (answer.rtt >= trace->longest_rtt)
+		trace->longest_rtt = answer.rtt + 1;
+	if (ends_path(&answer) && answer.ttl < trace->last)
+		trace->last = answer.ttl;
+}
+
+bool trace_done(const struct trace *trace)
+{
+	return trace_todo(trace).action == TODO_NOTHING;
+}
+
+void trace_stop(struct trace *trace)
+{
+	trace->is_stopped = true;
+}
+
+/* ---- looking ---- */
+
+uint8_t trace_first_ttl(const struct trace *trace)
+{
+	return trace->config.first_ttl;
+}
+
+uint8_t trace_last_ttl(const struct trace *trace)
+{
+	return (uint8_t)trace->last;
+}
+
+const struct trace_hop *trace_hop(const struct trace *trace, uint8_t ttl)
+{
+	return &trace->hops[ttl];
+}
+
+unsigned int trace_settled_ttl(const struct trace *trace)
+{
+	return first_unsettled(trace);
+}
+
+uint32_t trace_sent(const struct trace *trace)
+{
+	return trace->sent;
+}
+
+const struct trace_hop *trace_destination(const struct trace *trace)
+{
+	const struct trace_hop *hop = &trace->hops[trace->last];
+
+	return hop->answer.from_destination ? hop : NULL;
+}
+
+bool trace_accepted_seq(const struct trace *trace, uint32_t *seq)
+{
+	*seq = trace->accepted_seq;
+	return trace->was_accepted;
+}
+
+/* ---- as a machine ---- */
+
+static void machine_input(void *self, const struct packet *packet, nsec_t now)
+{
+	trace_input(self, packet, now);
+}
+
+static bool machine_output(void *self, struct packet *packet, nsec_t now)
+{
+	return trace_output(self, packet, now);
+}
+
+static nsec_t machine_deadline(const void *self)
+{
+	return trace_deadline(self);
+}
+
+struct machine trace_machine(struct trace *trace)
+{
+	static const struct machine_ops ops = {
+		.input = machine_input,
+		.output = machine_output,
+		.deadline = machine_deadline,
+	};
+
+	return (struct machine){ .ops = &ops, .self = trace };
+}
