@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * attribute.c - from changes per hop to findings. Every field or option that changed anywhere is
+ * followed along the path: at a hop it is changed, unchanged, or not known (silence, a short quote).
+ * A finding lies where what is known turns from one to the other. What one hop alone shows and
+ * every later one denies is a fault of that hop's quote, and no finding.
+ */
+#include "tracebox/attribute.h"
+
+#include "probe/base/alloc.h"
+#include "probe/wire/mptcp.h"
+#include "tracebox/view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum known {
+	KNOWN_NOT,
+	KNOWN_UNCHANGED,
+	KNOWN_CHANGED,
+};
+
+/* One field, option or order, followed along the path. */
+static bool same_subject(const struct change *a, const struct change *b)
+{
+	if (a->field != NULL || b->field != NULL)
+		return a->field == b->field;
+	if (a->is_order || b->is_order)
+		return a->is_order == b->is_order;
+	return optid_equal(&a->option, &b->option) && a->instance == b->instance;
+}
+
+static const struct change *find_subject(const struct hop_view *view, const struct change *subject)
+{
+	for (size_t i = 0; i < view->changes.count; i++)
+		if (same_subject(&view->changes.list[i], subject))
+			return &view->changes.list[i];
+	return NULL;
+}
+
+static enum known known_at(const struct hop_view *view, const struct change *subject,
+	const struct change **change)
+{
+	*change = NULL;
+	if (!view->has_quote)
+		return KNOWN_NOT;
+	*change = find_subject(view, subject);
+	if (*change != NULL)
+		return KNOWN_CHANGED;
+	return view_covers(view, subject) ? KNOWN_UNCHANGED : KNOWN_NOT;
+}
+
+/* Fields in which the probes differ: what became of one probe's value says nothing of another's. */
+static bool is_number(const struct change *change)
+{
+	return change->field != NULL && (strcmp(change->field->name, "ip.id") == 0 ||
+		strcmp(change->field->name, "tcp.seq") == 0);
+}
+
+/* Whether two hops show the same change: the same kind, and the same value afterwards. */
+static bool same_change(const struct hop_view *a, const struct change *x, const struct hop_view *b,
+	const struct change *y)
+{
+	uint64_t value, other;
+	uint32_t length;
+
+	if (x == NULL || y == NULL)
+		return x == y;
+	if (x->kind != y->kind)
+		return false;
+	if (x->kind == CHANGE_REMOVED || is_number(x))
+		return true;
+	if (x->field != NULL && field_read(x->field, &a->layers, a->quote, &value) &&
+		field_read(y->field, &b->layers, b->quote, &other))
+		return value == other;
+	/* A value that a short quote cuts is compared as far as it goes. */
+	length = x->after_length < y->after_length ? x->after_length : y->after_length;
+	return memcmp(a->quote + x->after_offset, b->quote + y->after_offset, length) == 0;
+}
+
+/* Whether this hop alone shows the change, and a later one that could see it does not. */
+static bool is_quote_fault(const struct result *result, size_t at, const struct change *subject)
+{
+	const struct change *here = find_subject(&result->hops[at], subject), *there;
+
+	for (size_t i = at + 1; i < result->hop_count; i++) {
+		enum known known = known_at(&result->hops[i], subject, &there);
+
+		if (known != KNOWN_NOT)
+			return known == KNOWN_UNCHANGED ||
+				(!same_change(&result->hops[at], here, &result->hops[i], there) &&
+				here->kind == CHANGE_ADDED);
+	}
+	return false;
+}
+
+static void add_finding(struct result *result, const struct finding *finding)
+{
+	result->findings = xgrow(result->findings, result->finding_count,
+		&result->finding_capacity, sizeof(*finding));
+	result->findings[result->finding_count++] = *finding;
+}
+
+/* The sender stands at TTL 0. */
+static bool is_adjacent(const struct hop_view *after, const struct hop_view *before)
+{
+	return (after != NULL ? after->ttl : 0) + 1 == before->ttl;
+}
+
+/* Follow one subject along the path and note where it changes. */
+static void follow(struct result *result, const struct change *subject)
+{
+	const struct hop_view *last_view = NULL;
+	const struct change *last = NULL, *change;
+
+	for (size_t i = 0; i < result->hop_count; i++) {
+		const struct hop_view *view = &result->hops[i];
+		enum known known = known_at(view, subject, &change);
+		struct finding finding = { .after = last_view, .previous = last_view, .before = view };
+
+		if (known == KNOWN_NOT)
+			continue;
+		if (known == KNOWN_CHANGED && last == NULL && is_quote_fault(result, i, subject))
+			continue;
+		if (!same_change(last_view, last, view, change)) {
+			finding.change = change != NULL ? *change : *last;
+			finding.is_exact = is_adjacent(last_view, view);
+			add_finding(result, &finding);
+		}
+		last = change;
+		last_view = view;
+	}
+}
+
+/* Whether a subject was met at an earlier hop, or earlier in the list of this one. */
+static bool is_followed(const struct result *result, size_t hop, size_t index)
+{
+	const struct change *subject = &result->hops[hop].changes.list[index];
+
+	for (size_t i = 0; i < hop; i++)
+		if (find_subject(&result->hops[i], subject) != NULL)
+			return true;
+	return find_subject(&result->hops[hop], subject) != subject;
+}
+
+/* ---- what only the checksum tells ---- */
+
+/*
+ * Whether the checksum was changed in the same way at a hop that shows why, or is no longer.
+ */
+static bool is_explained(const struct result *result, const struct hop_view *view)
+{
+	for (size_t i = 0; i < result->hop_count; i++) {
+		const struct hop_view *other = &result->hops[i];
+
+		if (other->has_checksum && other->ttl > view->ttl && other->checksum_residue == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A checksum that changed without visible cause: the first hop that has such a one. */
+static void follow_checksum(struct result *result)
+{
+	const struct hop_view *last = NULL;
+
+	for (size_t i = 0; i < result->hop_count; i++) {
+		const struct hop_view *view = &result->hops[i];
+		struct finding finding = { .after = last, .previous = last, .before = view,
+			.is_hidden = true };
+
+		if (!view->has_checksum)
+			continue;
+		if (view->checksum_residue != 0) {
+			if (is_explained(result, view))
+				continue;
+			finding.change = view_checksum_change(view);
+			finding.is_translated = view->layers.has_end &&
+				view->layers.known >= view->layers.end;
+			finding.is_exact = is_adjacent(last, view);
+			add_finding(result, &finding);
+			return;
+		}
+		last = view;
+	}
+}
+
+/* ---- the destination's answer ---- */
+
+/* Mirrored: our own key comes back, or the four bytes of version 1, which hold none. */
+static void read_capable(struct destination_view *destination, const struct packet *sent,
+	const struct packet *got)
+{
+	struct mptcp_opt asked, answered;
+	struct tcpopt at, back;
+
+	destination->asked_mptcp = mptcp_find(sent, MP_CAPABLE, &asked, &at);
+	if (destination->reply != ANSWER_SYN_ACK || !destination->asked_mptcp ||
+		!mptcp_find(got, MP_CAPABLE, &answered, &back))
+		return;
+	destination->mirrors_mptcp = !answered.capable.has_sender_key ||
+		(asked.capable.has_sender_key &&
+		asked.capable.sender_key == answered.capable.sender_key);
+	destination->supports_mptcp = !destination->mirrors_mptcp;
+	destination->has_version = destination->supports_mptcp;
+	destination->version = answered.capable.version;
+}
+
+static void read_destination(struct result *result)
+{
+	const struct trace_hop *hop = trace_destination(result->trace);
+	struct destination_view *destination = &result->destination;
+	const struct hop_view *view;
+
+	if (result->hop_count == 0)
+		return;
+	view = &result->hops[result->hop_count - 1];
+	if (hop == NULL || view->sent == NULL)
+		return;
+	destination->reached = true;
+	destination->ttl = view->ttl;
+	destination->reply = hop->answer.kind;
+	if (view->sent->form == PACKET_TCP && hop->answer.packet->form == PACKET_TCP)
+		read_capable(destination, view->sent, hop->answer.packet);
+}
+
+/* ---- the whole ---- */
+
+static int finding_order(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+
+	if (x->before->ttl != y->before->ttl)
+		return x->before->ttl < y->before->ttl ? -1 : 1;
+	return x->change.before_offset < y->change.before_offset ? -1 :
+		x->change.before_offset > y->change.before_offset;
+}
+
+void result_init(struct result *result, const struct trace *trace)
+{
+	unsigned int first = trace_first_ttl(trace), last = trace_last_ttl(trace);
+
+	*result = (struct result){ .trace = trace };
+	result->hop_count = last + 1 - first;
+	result->hops = xcalloc(result->hop_count, sizeof(*result->hops));
+	for (size_t i = 0; i < result->hop_count; i++)
+		hop_view_init(&result->hops[i], trace, (uint8_t)(first + i));
+	for (size_t i = 0; i < result->hop_count; i++)
+		for (size_t j = 0; j < result->hops[i].changes.count; j++)
+			if (!result->hops[i].changes.list[j].follows && !is_followed(result, i, j))
+				follow(result, &result->hops[i].changes.list[j]);
+	follow_checksum(result);
+	if (result->finding_count > 0)
+		qsort(result->findings, result->finding_count, sizeof(*result->findings),
+			finding_order);
+	read_destination(result);
+}
+
+void result_fini(struct result *result)
+{
+	for (size_t i = 0; i < result->hop_count; i++)
+		hop_view_fini(&result->hops[i]);
+	free(result->hops);
+	free(result->findings);
+}
+
+const char *finding_name(const struct finding *finding, char buf[static OPTID_TEXT])
+{
+	return change_name(&finding->change, buf);
+}
+
+const char *finding_before(const struct finding *finding, char *buf, size_t size)
+{
+	const struct change *earlier = finding->previous != NULL ?
+		find_subject(finding->previous, &finding->change) : NULL;
+
+	if (earlier != NULL)
+		return change_after(earlier, finding->previous->quote,
+			finding->previous->layers.known, buf, size);
+	return change_before(&finding->change, finding->before->sent, buf, size);
+}
+
+const char *finding_after(const struct finding *finding, char *buf, size_t size)
+{
+	const struct hop_view *view = finding->before;
+	const struct change *now = find_subject(view, &finding->change);
+
+	if (now == NULL && !finding->is_hidden)   /* changed back to what was sent */
+		return change_before(&finding->change, view->sent, buf, size);
+	return change_after(now != NULL ? now : &finding->change, view->quote, view->layers.known,
+		buf, size);
+}
