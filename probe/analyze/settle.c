@@ -208,7 +208,8 @@ static void mapping_check(struct mapping *mapping, const struct gathered *gather
 		return;
 	mapping->complete = gathered->complete;
 	mapping->state = MAPPING_UNCHECKED;
-	if (!mapping->has_checksum)
+	/* The infinite mapping's checksum field is 0, whatever it would cover (RFC 8684 3.3.1). */
+	if (!mapping->has_checksum || mapping->infinite)
 		return;
 	sum += checksum_dss(mapping->dsn, mapping->ssn, mapping->wire_length);
 	sum += mapping->checksum;
