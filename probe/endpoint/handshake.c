@@ -289,7 +289,7 @@ static bool third_of_join(struct subflow *subflow, const struct arrival *in, nse
  * F3, F7e: the third packet decides (O14). A DSS without keys shows that nothing is wrong with the
  * path, only the packet with the keys was lost: the SYN/ACK is repeated so that they come (O12).
  */
-static bool third_of_capable(struct subflow *subflow, const struct arrival *in)
+static bool third_of_capable(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 	const struct mptcp_opt *option = arrival_find(in, MP_CAPABLE);
@@ -297,8 +297,11 @@ static bool third_of_capable(struct subflow *subflow, const struct arrival *in)
 
 	if (option == NULL && arrival_find(in, MP_DSS) != NULL &&
 		subflow->synack_repeats < SYNACK_REPEATS) {
-		subflow->synack_repeats++;
-		subflow->synack_now = true;
+		if (now >= subflow->synack_repeat_at) {
+			subflow->synack_repeats++;
+			subflow->synack_repeat_at = now + conn->endpoint->config.rto_min;
+			subflow->synack_now = true;
+		}
 		return false;
 	}
 	if (option == NULL) {
@@ -323,7 +326,7 @@ bool handshake_third(struct subflow *subflow, const struct arrival *in, nsec_t n
 
 	if (subflow->is_join)
 		return third_of_join(subflow, in, now);
-	if (conn->mode == MODE_UNDECIDED && !third_of_capable(subflow, in))
+	if (conn->mode == MODE_UNDECIDED && !third_of_capable(subflow, in, now))
 		return false;
 	subflow_open(subflow, now);
 	if (conn->half_open)

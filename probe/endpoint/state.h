@@ -138,6 +138,7 @@ struct subflow {
 	uint32_t stray_ack;
 	unsigned int unacked_segments;
 	unsigned int synack_repeats;
+	nsec_t synack_repeat_at;   /* not before */
 	unsigned int challenges;
 	nsec_t challenges_since;
 

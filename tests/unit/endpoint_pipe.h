@@ -290,4 +290,73 @@ static inline struct endpoint_config pipe_config(unsigned int speaks, bool check
 	return config;
 }
 
+/* ---- edits ---- */
+
+enum { ALL_SUBTYPES = 0xffff };
+
+/* Remove the MPTCP options whose subtype is in a set; true when there was one. */
+static inline bool strip_mptcp(struct packet *packet, unsigned int subtypes)
+{
+	struct tcpopt at = { 0 };
+	bool found = false;
+
+	while (tcpopt_next(packet, &at)) {
+		if (at.kind != TCPOPT_MPTCP || at.length < 3 ||
+			!(subtypes & 1u << (tcpopt_bytes(packet, &at)[2] >> 4)))
+			continue;
+		tcpopt_remove(packet, &at, REMOVE_GAP);
+		at = (struct tcpopt){ 0 };
+		found = true;
+	}
+	packet_finish(packet);
+	packet_parse(packet);
+	return found;
+}
+
+/* Change one MPTCP option of a packet through its decoded form; false when there is none. */
+static inline bool edit_mptcp(struct packet *packet, enum mptcp_subtype subtype,
+	void (*edit)(struct mptcp_opt *option))
+{
+	uint8_t bytes[TCPOPT_SPACE];
+	struct mptcp_opt option;
+	struct tcpopt at;
+	uint32_t length;
+
+	if (!mptcp_find(packet, subtype, &option, &at))
+		return false;
+	edit(&option);
+	length = mptcp_emit(&option, bytes);
+	CHECK(tcpopt_replace(packet, &at, bytes, length));
+	packet_finish(packet);
+	packet_parse(packet);
+	return true;
+}
+
+/* Flip a payload byte and keep the TCP checksum right. */
+static inline void flip_payload(struct packet *packet, uint32_t offset)
+{
+	uint8_t byte = packet_payload(packet)[offset] ^ 0x55;
+
+	packet_write(packet, packet->payload + offset, &byte, 1);
+	packet_finish(packet);
+}
+
+static inline bool is_syn(const struct packet *packet)
+{
+	return (tcp_flags(packet) & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+static inline bool is_synack(const struct packet *packet)
+{
+	return (tcp_flags(packet) & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+}
+
+static inline bool has_mptcp(const struct packet *packet)
+{
+	struct tcpopt at = { 0 };
+	struct mptcp_opt option;
+
+	return mptcp_next(packet, &at, &option);
+}
+
 #endif
