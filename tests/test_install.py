@@ -106,5 +106,21 @@ def test_make_install_puts_things_in_place(release_dir, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "usr/share/man/man1/mbtest.1").is_file()
     assert (tmp_path / "usr/share/mbkit/lua/suites/classic.lua").is_file()
+    assert (tmp_path / "usr/share/bash-completion/completions/mbtest").is_file()
     run = run_program(tmp_path / "usr/bin/mbtest", "--version", cwd=tmp_path)
     assert run.status == 0 and "0.1.0" in run.out
+
+
+@pytest.mark.parametrize("typed, offered", [
+    (["mbtest", "ru"], ["run"]),
+    (["mbtest", "run", "--onl"], ["--only"]),
+    (["mbtest", "run", "--client", "k"], ["kernel"]),
+    (["mbtest", "run", "clas"], ["classic"]),
+    (["mbtest", "list", "ru"], ["rules"]),
+])
+def test_completion_offers(release_dir, typed, offered):
+    words = " ".join([str(release_dir / "mbtest")] + typed[1:])
+    script = (f". scripts/mbtest.bash; COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; "
+              'complete() { :; }; _mbtest; printf "%s\\n" "${COMPREPLY[@]}"')
+    run = run_program("bash", "-c", script)
+    assert run.out.split() == offered, run
