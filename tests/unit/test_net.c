@@ -7,23 +7,27 @@
 
 #include "mbtest/net/net.h"
 #include "probe/base/alloc.h"
+#include "probe/wire/icmp.h"
 #include "probe/wire/tcpopt.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ARRIVALS = 4096 };
 
 /* A host that sends count packets at once and then one each interval, and notes what arrives. */
 struct talker {
 	struct sockname local, remote;
-	uint32_t to_send, sent, length;
+	uint32_t to_send, sent, length, seq_step;
 	nsec_t interval, next;
 	bool lies;                       /* about its deadline */
 	uint32_t arrived;
 	nsec_t at[ARRIVALS];
 	uint32_t seq[ARRIVALS];
-	uint8_t ttl;
+	uint8_t ttl, sent_ttl;
 };
 
 static void talker_input(void *self, const struct packet *packet, nsec_t now)
@@ -42,7 +46,7 @@ static bool talker_output(void *self, struct packet *packet, nsec_t now)
 {
 	struct talker *talker = self;
 	struct tcp_header header = { .src = talker->local, .dst = talker->remote,
-		.seq = talker->sent, .flags = TCP_ACK };
+		.seq = talker->sent * (talker->seq_step > 0 ? talker->seq_step : 1), .flags = TCP_ACK, .ttl = talker->sent_ttl };
 
 	if (talker->sent == talker->to_send || now < talker->next)
 		return false;
@@ -243,6 +247,69 @@ TEST(hop_takes_one_from_ttl)
 	fixture_free(&fixture);
 }
 
+/* A packet that the hop cannot pass on, and what the client hears of it. */
+static struct packet *expire(uint8_t family, const struct hop_plan *plan)
+{
+	struct net_config config = { .taps = true };
+	struct net *net = net_new(&config);
+	struct talker *client = talker_new(CLIENT, family, 1);
+	struct packet *packet = packet_new(PACKET_SMALL);
+
+	net_add_path(net);
+	client->sent_ttl = 1;
+	net_add_hop(net, 0, plan);
+	talker_join(client, net, CLIENT);
+	CHECK_U64(net_run(net, NSEC_NEVER, NULL, NULL), NET_IDLE);
+	CHECK_U64(net_tap(net, SERVER)->count, 0);
+	if (!capture_get(net_tap(net, CLIENT), net_tap(net, CLIENT)->count - 1, packet) ||
+		net_tap(net, CLIENT)->count < 2) {
+		packet_free(packet);
+		packet = NULL;
+	}
+	net_free(net);
+	free(client);
+	return packet;
+}
+
+static void expired(uint8_t family, enum quote_kind quote, uint32_t bytes, uint32_t known)
+{
+	struct hop_plan plan = { .quote = quote, .quote_bytes = bytes };
+	struct icmp_error error;
+	struct addr src, dst, client = net_client_addr(0, family);
+	struct packet *packet;
+
+	CHECK(addr_parse(&plan.addr[0], "198.18.1.1") && addr_parse(&plan.addr[1], "fd00:1::1"));
+	packet = expire(family, &plan);
+	CHECK(packet != NULL);
+	if (packet == NULL)
+		return;
+	packet_addrs(packet, &src, &dst);
+	CHECK(addr_equal(&src, &plan.addr[family == 6]) && addr_equal(&dst, &client));
+	CHECK(packet_ip_checksum_ok(packet) && packet_l4_checksum_ok(packet));
+	CHECK(icmp_parse(&error, packet));
+	CHECK_U64(error.kind, ICMP_TIME_EXCEEDED);
+	CHECK_U64(error.quote_known, known);
+	packet_free(packet);
+}
+
+/* The packet is 1000 bytes in IPv4 and 1020 in IPv6; an ICMP error at most 576 and 1280. */
+TEST(hop_answers_what_expires)
+{
+	expired(4, QUOTE_FULL, 0, 576 - 28);
+	expired(4, QUOTE_RFC792, 0, 28);
+	expired(4, QUOTE_BYTES, 20, 40);
+	expired(6, QUOTE_FULL, 0, 1020);
+	expired(6, QUOTE_BYTES, 20, 60);
+}
+
+TEST(hop_may_be_silent)
+{
+	struct hop_plan plan = { .quote = QUOTE_SILENT };
+
+	CHECK(addr_parse(&plan.addr[0], "198.18.1.1"));
+	CHECK(expire(4, &plan) == NULL);
+}
+
 TEST(taps_hold_both_sides)
 {
 	struct fixture fixture = fixture_new(3);
@@ -360,4 +427,150 @@ TEST(same_seed_same_hash)
 	CHECK(hash_of(net, 7) == first);
 	CHECK(first != 0);
 	net_free(net);
+}
+
+/* ---- with boxes ---- */
+
+/* A run with much that depends on chance; boxes says which stand on the path. */
+static uint64_t boxed_hash(uint64_t seed, const char *const *boxes, void (*log)(void *, const char *),
+	void *log_self)
+{
+	struct net_config config = { .seed = seed, .hash = true, .text_log = log != NULL, .log = log,
+		.log_self = log_self };
+	struct net *net = net_new(&config);
+	struct link_plan plan;
+	struct box_arg chance = { "chance", "0.3", 3 };
+	struct talker *client = talker_new(CLIENT, 4, 300);
+	uint64_t hash;
+	struct err err;
+
+	client->interval = NSEC_PER_MS;
+	client->length = 9;
+	link_plan_default(&plan);
+	net_add_path(net);
+	net_add_link(net, 0, &plan, &plan);
+	for (; *boxes != NULL; boxes++)
+		CHECK(net_add_box(net, 0, *boxes, box_type_find(*boxes), &chance, 1, &err));
+	talker_join(client, net, CLIENT);
+	CHECK_U64(net_run(net, NSEC_NEVER, NULL, NULL), NET_IDLE);
+	hash = net_hash(net);
+	net_free(net);
+	free(client);
+	return hash;
+}
+
+static const char *const some_boxes[] = { "loss", "duplicate", "reorder", "coalesce", "loss", NULL };
+
+TEST(boxes_same_seed_same_hash)
+{
+	CHECK(boxed_hash(3, some_boxes, NULL, NULL) == boxed_hash(3, some_boxes, NULL, NULL));
+	CHECK(boxed_hash(3, some_boxes, NULL, NULL) != boxed_hash(4, some_boxes, NULL, NULL));
+}
+
+TEST(print_hash)
+{
+	printf("%016" PRIx64 "\n", boxed_hash(3, some_boxes, NULL, NULL));
+}
+
+/* Other processes, with other addresses and another environment, get the same. */
+TEST(two_processes_same_hash)
+{
+	char self[512], command[600], line[64] = "", want[64];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	unsigned int i;
+	FILE *pipe;
+
+	CHECK(length > 0);
+	self[length > 0 ? length : 0] = '\0';
+	snprintf(want, sizeof(want), "%016" PRIx64 "\n", boxed_hash(3, some_boxes, NULL, NULL));
+	for (i = 0; i < 2; i++) {
+		snprintf(command, sizeof(command), "LC_ALL=%s X=%0*u '%s' print_hash",
+			i == 0 ? "C" : "C.UTF-8", (int)(1 + 37 * i), i, self);
+		pipe = popen(command, "r");
+		CHECK(pipe != NULL && fgets(line, sizeof(line), pipe) != NULL);
+		CHECK_TEXT(line, want);
+		if (pipe != NULL)
+			pclose(pipe);
+	}
+}
+
+struct drops {
+	unsigned int count;
+	char lines[400][80];
+};
+
+static void note_loss(void *self, const char *line)
+{
+	struct drops *drops = self;
+	const char *name = strstr(line, "path1/loss drop");
+
+	/* Time of the drop; delays of other boxes are none here. */
+	if (name != NULL && drops->count < 400)
+		snprintf(drops->lines[drops->count++], 80, "%.*s", (int)(name - line), line);
+}
+
+/* Another box on the path does not change what is lost: each has random numbers of its own. */
+TEST(a_box_more_reshuffles_nothing)
+{
+	static const char *const alone[] = { "loss", NULL };
+	static const char *const behind[] = { "loss", "duplicate", "loss", NULL };
+	struct drops *first = xcalloc(1, sizeof(*first)), *second = xcalloc(1, sizeof(*second));
+	unsigned int i;
+
+	boxed_hash(3, alone, note_loss, first);
+	boxed_hash(3, behind, note_loss, second);
+	CHECK(first->count > 50);
+	CHECK_U64(first->count, second->count);
+	for (i = 0; i < first->count; i++)
+		CHECK_TEXT(second->lines[i], first->lines[i]);
+	free(first);
+	free(second);
+}
+
+TEST(box_hits_are_counted_by_place)
+{
+	struct fixture fixture = fixture_new(10);
+	struct box_arg every = { "every", "5", 1 };
+	struct err err;
+
+	CHECK(net_add_box(fixture.net, 0, "strip", box_type_find("strip"), NULL, 0, &err));
+	CHECK(net_add_box(fixture.net, 0, "loss", box_type_find("loss"), &every, 1, &err));
+	fixture_run(&fixture);
+	CHECK_U64(net_box_hits(fixture.net), 2);
+	CHECK_U64(net_box_hits_at(fixture.net, 0, 0), 0);
+	CHECK_U64(net_box_hits_at(fixture.net, 0, 1), 2);
+	CHECK_U64(net_box_hits_at(fixture.net, 0, 2), 0);
+	fixture_free(&fixture);
+}
+
+TEST(a_bad_box_is_refused_and_not_there)
+{
+	struct fixture fixture = fixture_new(1);
+	struct box_arg bad = { "foo", "5", 1 };
+	struct err err;
+
+	CHECK(!net_add_box(fixture.net, 0, "strip", box_type_find("strip"), &bad, 1, &err));
+	CHECK_TEXT(err.text, "box strip: unknown parameter foo");
+	fixture_run(&fixture);
+	CHECK_U64(fixture.server->arrived, 1);
+	fixture_free(&fixture);
+}
+
+TEST(edits_are_collected)
+{
+	struct fixture fixture = fixture_new(3);
+	const struct stream_edit *edits;
+	struct err err;
+	size_t i;
+
+	CHECK(net_add_box(fixture.net, 0, "flip", box_type_find("flip"), NULL, 0, &err));
+	fixture.client->seq_step = 960;
+	fixture_run(&fixture);
+	CHECK_U64(net_edits(fixture.net, &edits), 3);
+	for (i = 0; i < 3; i++) {
+		CHECK_U64(edits[i].dir, TO_SERVER);
+		CHECK_HEX(edits[i].old_bytes, edits[i].old_length, "5a");
+		CHECK_HEX(edits[i].new_bytes, edits[i].new_length, "a5");
+	}
+	fixture_free(&fixture);
 }
