@@ -299,6 +299,8 @@ static const char *keep_text(struct suite_build *build, const struct table *tabl
 static void read_application(struct suite_build *build, const struct table *table,
 	struct scenario *scenario)
 {
+	scenario->server_port = (uint16_t)table_uint(table, "server_port", 0, 65535);
+	scenario->virtual_server = table_bool(table, "virtual_server", false);
 	scenario->bytes = table_uint(table, "bytes", 0, 1u << 30);
 	scenario->marker = keep_text(build, table, "marker", NULL);
 	scenario->marker_offset = table_uint(table, "marker_offset", 0, 1u << 30);

@@ -10,6 +10,14 @@
 
 #include <lua.h>
 
+/* Whose call is under way; a pointer to it stands in the extra space of the state. */
+struct lua_context {
+	struct box *box;   /* NULL: none */
+	enum dir dir;
+};
+
+struct lua_context **lua_context_of(lua_State *L);
+
 /* Make the metatable; once a state. */
 void lua_packet_open(lua_State *L);
 
@@ -18,6 +26,11 @@ void lua_packet_push(lua_State *L, struct packet *packet, bool owned);
 
 /* The packet at an argument; an error when it is gone. */
 struct packet *lua_packet_check(lua_State *L, int argument);
+
+/* Make the object the packet's owner; and whether it is. Gone: it holds no packet any more. */
+void lua_packet_own(lua_State *L, int argument);
+bool lua_packet_is_owned(lua_State *L, int argument);
+bool lua_packet_is_gone(lua_State *L, int argument);
 
 /* Take the packet out of the object, which is empty from then on. */
 struct packet *lua_packet_release(lua_State *L, int argument);

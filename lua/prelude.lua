@@ -26,6 +26,7 @@ for _, name in ipairs {
 	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction", "paths", "rules",
 	"expect", "needs_box", "long_mapping", "bytes", "marker", "marker_offset", "pause",
 	"first_chunk", "deadline", "versions", "checksums",
+	"virtual_server", "server_port",
 } do
 	known[name] = true
 end

@@ -155,7 +155,12 @@ void scenario_apps(const struct scenario *scenario, const struct run_config *run
 	}
 	ends->plan[CLIENT].local = client;
 	ends->plan[CLIENT].remote = server;
+	/* 198.18.100.200, fd00:100::c8. */
+	if (scenario->virtual_server)
+		ends->plan[CLIENT].remote.addr.bytes[addr_len(&server.addr) - 1] = 200;
 	ends->plan[SERVER].local = server;
+	if (scenario->server_port != 0)
+		ends->plan[SERVER].local.port = scenario->server_port;
 	ends->plan[CLIENT].receives = ends->plan[SERVER].sends.length;
 	ends->plan[SERVER].receives = ends->plan[CLIENT].sends.length;
 }

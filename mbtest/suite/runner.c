@@ -43,8 +43,7 @@ struct runner {
 	struct work work;
 	struct worker workers[RUNNER_JOBS];
 	unsigned int jobs, alive;
-	struct result *results;
-	bool *has_result;
+	struct result **results;   /* those that wait for one before them */
 	size_t reported, finished, failed;
 	int signals, timer;
 	unsigned int ticks;
@@ -56,21 +55,29 @@ struct runner {
 
 /* ---- results ---- */
 
+static bool has_result(const struct runner *runner, uint32_t job)
+{
+	return job < runner->reported || runner->results[job] != NULL;
+}
+
 /* Hand over what is there without a gap. */
 static void report_ready(struct runner *runner)
 {
-	while (runner->reported < runner->work.count && runner->has_result[runner->reported]) {
+	while (runner->reported < runner->work.count &&
+		runner->results[runner->reported] != NULL) {
 		size_t job = runner->reported++;
 
 		runner->config->done(runner->config->self, work_scenario(&runner->work, (uint32_t)job),
-			&runner->results[job]);
+			runner->results[job]);
+		free(runner->results[job]);
+		runner->results[job] = NULL;
 	}
 }
 
 static void store_result(struct runner *runner, uint32_t job, const struct result *result)
 {
-	runner->results[job] = *result;
-	runner->has_result[job] = true;
+	runner->results[job] = xmalloc(sizeof(*result));
+	*runner->results[job] = *result;
 	runner->finished++;
 	runner->failed += !result->pass;
 	report_ready(runner);
@@ -171,7 +178,7 @@ static bool end_worker(struct runner *runner, unsigned int index)
 	if (WIFSIGNALED(status) && !worker->was_killed &&
 		(WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM))
 		runner->interrupted = true;
-	else if (current > 0 && !runner->has_result[current - 1])
+	else if (current > 0 && !has_result(runner, current - 1))
 		store_crash(runner, worker, current - 1, status);
 	if (runner->interrupted || !work_left(runner))
 		return true;
@@ -333,6 +340,7 @@ enum runner_end runner_run(const struct scenario *const *scenarios, size_t count
 	struct work_board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	enum runner_end end;
+	size_t i;
 
 	if (board == MAP_FAILED) {
 		free(runner);
@@ -344,7 +352,6 @@ enum runner_end runner_run(const struct scenario *const *scenarios, size_t count
 	runner->signals = runner->timer = -1;
 	runner->work = (struct work){ scenarios, count * config->repeat, config, board };
 	runner->results = xcalloc(runner->work.count + 1, sizeof(*runner->results));
-	runner->has_result = xcalloc(runner->work.count + 1, sizeof(*runner->has_result));
 	runner->jobs = choose_jobs(config, runner->work.count);
 	end = run_all(runner);
 	if (!runner->is_worker)
@@ -353,8 +360,9 @@ enum runner_end runner_run(const struct scenario *const *scenarios, size_t count
 		close(runner->signals);
 	if (runner->timer >= 0)
 		close(runner->timer);
+	for (i = 0; i < runner->work.count; i++)
+		free(runner->results[i]);
 	free(runner->results);
-	free(runner->has_result);
 	free(runner);
 	munmap(board, sizeof(*board));
 	return end;

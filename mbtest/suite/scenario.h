@@ -73,6 +73,8 @@ struct scenario {
 	bool needs_box;             /* every box must have acted */
 	bool long_mapping;          /* live: keep the kernel's default gso_max_segs */
 	/* the application */
+	uint16_t server_port;       /* it listens there; 0: where the client connects to */
+	bool virtual_server;        /* the client connects to an address that only a NAT knows */
 	uint64_t bytes;             /* 0: the run's default */
 	const char *marker;         /* text overlaying the stream, or NULL */
 	uint64_t marker_offset;

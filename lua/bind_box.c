@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bind_box.c - running a box written in Lua: its state, the object self with parameters and verbs,
+ * and the calls of packet and wake. What goes wrong in Lua fails the run (box_fail).
+ */
+#include "lua/bind_box.h"
+
+#include "lua/packet.h"
+#include "lua/state.h"
+#include "probe/base/alloc.h"
+
+#include <lauxlib.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SELF_META "box"
+#define SELF_KEY  "self"
+
+static const char *const dir_names[] = { "to-server", "to-client", NULL };
+
+enum verdict_word {
+	WORD_PASS,
+	WORD_DROP,
+	WORD_TAKEN,
+	WORD_UNCHANGED,
+};
+
+static struct box *context_box(lua_State *L)
+{
+	const struct lua_context *context = *lua_context_of(L);
+
+	if (context == NULL || context->box == NULL)
+		luaL_error(L, "only while a box is running");
+	return context->box;
+}
+
+static enum dir check_dir(lua_State *L, int argument)
+{
+	return (enum dir)luaL_checkoption(L, argument, NULL, dir_names);
+}
+
+/* ---- verbs of self ---- */
+
+/* self:emit(dir, packet): send a cloned or taken packet. */
+static int self_emit(lua_State *L)
+{
+	struct box *box = context_box(L);
+	enum dir dir = check_dir(L, 2);
+	struct packet *packet = lua_packet_check(L, 3);
+
+	if (!lua_packet_is_owned(L, 3))
+		return luaL_error(L, "only a clone or a taken packet can be emitted; return PASS");
+	lua_packet_release(L, 3);
+	box_emit(box, packet, dir);
+	return 0;
+}
+
+/* self:clone(packet): a copy of one's own. */
+static int self_clone(lua_State *L)
+{
+	struct packet *packet = lua_packet_check(L, 2);
+
+	lua_packet_push(L, box_clone(context_box(L), packet), true);
+	return 1;
+}
+
+/* self:take(packet): the packet itself, to be emitted later; packet() then returns TAKEN. */
+static int self_take(lua_State *L)
+{
+	lua_packet_check(L, 2);
+	lua_packet_own(L, 2);
+	lua_settop(L, 2);
+	return 1;
+}
+
+/* self:wake_at(milliseconds): call wake at this time since the start. */
+static int self_wake_at(lua_State *L)
+{
+	lua_Integer at = luaL_checkinteger(L, 2);
+
+	luaL_argcheck(L, at >= 0 && at <= 1000000000, 2, "not a time in milliseconds");
+	box_wake_at(context_box(L), (nsec_t)at * NSEC_PER_MS);
+	return 0;
+}
+
+/* self:now(): milliseconds since the start. */
+static int self_now(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)(box_now(context_box(L)) / NSEC_PER_MS));
+	return 1;
+}
+
+/* self:refuse(reason): DROP, with a reason for the log. */
+static int self_refuse(lua_State *L)
+{
+	struct box *box = context_box(L);
+
+	luaL_checkstring(L, 2);
+	lua_settop(L, 2);
+	/* The log reads the reason after this call: keep it with the state. */
+	lua_setfield(L, LUA_REGISTRYINDEX, "reason");
+	lua_getfield(L, LUA_REGISTRYINDEX, "reason");
+	box_reason(box, lua_tostring(L, -1));
+	lua_pushinteger(L, WORD_DROP);
+	return 1;
+}
+
+/* self:stream_offset(packet, dir): offset of its first payload byte, or nil. */
+static int self_stream_offset(lua_State *L)
+{
+	const struct packet *packet = lua_packet_check(L, 2);
+	uint32_t offset;
+
+	if (!box_stream_offset(context_box(L), packet, check_dir(L, 3), &offset))
+		return 0;
+	lua_pushinteger(L, offset);
+	return 1;
+}
+
+static const luaL_Reg verbs[] = { { "emit", self_emit }, { "clone", self_clone },
+	{ "take", self_take }, { "wake_at", self_wake_at }, { "now", self_now },
+	{ "refuse", self_refuse }, { "stream_offset", self_stream_offset }, { NULL, NULL } };
+
+void lua_box_open(lua_State *L)
+{
+	static const struct {
+		const char *name;
+		lua_Integer value;
+	} words[] = { { "PASS", WORD_PASS }, { "DROP", WORD_DROP }, { "TAKEN", WORD_TAKEN },
+		{ "UNCHANGED", WORD_UNCHANGED }, { "FIN", TCP_FIN }, { "SYN", TCP_SYN },
+		{ "RST", TCP_RST }, { "PSH", TCP_PSH }, { "ACK", TCP_ACK }, { "URG", TCP_URG } };
+	size_t i;
+
+	*lua_context_of(L) = NULL;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		lua_pushinteger(L, words[i].value);
+		lua_setglobal(L, words[i].name);
+	}
+	lua_packet_open(L);
+}
+
+/* ---- parameters ---- */
+
+static void push_point(lua_State *L, const struct when_point *point)
+{
+	if (point->unit == POINT_NONE)
+		lua_pushnil(L);
+	else
+		lua_pushinteger(L, (lua_Integer)point->value);
+}
+
+static void push_value(lua_State *L, const struct box_param *param, const union lua_value *value)
+{
+	char text[ADDR_TEXT];
+
+	switch (param->kind) {
+	case PARAM_INT:
+		lua_pushinteger(L, value->integer);
+		return;
+	case PARAM_BOOL:
+		lua_pushboolean(L, value->boolean);
+		return;
+	case PARAM_CHOICE:
+		lua_pushstring(L, param->choices[value->choice]);
+		return;
+	case PARAM_RATIO:
+		lua_pushinteger(L, value->ratio.ppm);
+		return;
+	case PARAM_TEXT:
+		lua_pushlstring(L, (const char *)value->text.bytes, value->text.length);
+		return;
+	case PARAM_ADDR:
+		lua_pushstring(L, addr_text(&value->addr, text));
+		return;
+	case PARAM_TIME:
+		lua_pushinteger(L, (lua_Integer)(value->time / NSEC_PER_MS));
+		return;
+	case PARAM_POINT:
+		push_point(L, &value->point);
+		return;
+	}
+}
+
+/*
+ * Argument: what the file returned. Make self, an object of the file's functions and the verbs,
+ * with the parameters as fields; call its init.
+ */
+static int make_self(lua_State *L)
+{
+	const struct lua_box *file = lua_touserdata(L, lua_upvalueindex(1));
+	const struct lua_box_state *state = lua_touserdata(L, lua_upvalueindex(2));
+	const struct box_param *param;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	luaL_setfuncs(L, verbs, 0);
+	lua_newtable(L);
+	for (param = file->params; param->name != NULL; param++) {
+		push_value(L, param, &state->values[param - file->params]);
+		lua_setfield(L, 2, param->name);
+	}
+	lua_createtable(L, 0, 1);
+	lua_pushvalue(L, 1);
+	lua_setfield(L, -2, "__index");
+	lua_setmetatable(L, 2);
+	lua_pushvalue(L, 2);
+	lua_setfield(L, LUA_REGISTRYINDEX, SELF_KEY);
+	if (lua_getfield(L, 2, "init") == LUA_TNIL)
+		return 0;
+	lua_pushvalue(L, 2);
+	lua_call(L, 1, 0);
+	return 0;
+}
+
+/* ---- the functions of the type ---- */
+
+static void lua_box_fini(struct box *box)
+{
+	struct lua_box_state *state = box_state(box);
+
+	script_free(state->script);
+	free(state->context);
+}
+
+static bool lua_box_init(struct box *box, struct err *err)
+{
+	struct lua_box_state *state = box_state(box);
+	/* The type is the first member of its file. */
+	const struct lua_box *file = (const struct lua_box *)box_type_of(box);
+	lua_State *L;
+
+	state->script = script_new(box_rng(box), SCRIPT_MEMORY_BOX, SCRIPT_STEPS_BOX);
+	state->context = xcalloc(1, sizeof(*state->context));
+	state->context->box = box;
+	L = script_state(state->script);
+	lua_box_open(L);
+	*lua_context_of(L) = state->context;
+	lua_pushlightuserdata(L, (void *)(uintptr_t)file);
+	lua_pushlightuserdata(L, state);
+	lua_pushcclosure(L, make_self, 2);
+	if (script_load(state->script, file->path, file->text, file->length, err) &&
+		script_call(state->script, 0, 1, err) && script_call(state->script, 1, 0, err))
+		return true;
+	lua_box_fini(box);
+	return false;
+}
+
+/* Push self's function and self; false when it has no such function. */
+static bool push_method(lua_State *L, const char *name)
+{
+	lua_getfield(L, LUA_REGISTRYINDEX, SELF_KEY);
+	if (lua_getfield(L, -1, name) != LUA_TFUNCTION) {
+		lua_pop(L, 2);
+		return false;
+	}
+	lua_insert(L, -2);
+	return true;
+}
+
+static void fail(struct box *box, struct lua_box_state *state, const struct err *err)
+{
+	state->failed = true;
+	box_fail(box, err->text);
+}
+
+/* The verdict on top of the stack, popped; nil passes. */
+static enum verdict take_verdict(struct box *box, struct lua_box_state *state)
+{
+	lua_State *L = script_state(state->script);
+	lua_Integer word = lua_isnil(L, -1) ? WORD_PASS :
+		lua_isinteger(L, -1) ? lua_tointeger(L, -1) : -1;
+	struct err err;
+
+	lua_pop(L, 1);
+	switch (word) {
+	case WORD_PASS:
+		return BOX_PASS;
+	case WORD_DROP:
+		return BOX_DROP;
+	case WORD_TAKEN:
+		return BOX_TAKEN;
+	case WORD_UNCHANGED:
+		return box_unchanged(box);
+	default:
+		err_set(&err, "box %s: packet returns PASS, DROP, TAKEN or UNCHANGED", box_name(box));
+		fail(box, state, &err);
+		return BOX_DROP;
+	}
+}
+
+static enum verdict lua_box_packet(struct box *box, struct packet *packet, enum dir dir)
+{
+	struct lua_box_state *state = box_state(box);
+	lua_State *L = script_state(state->script);
+	enum verdict verdict = BOX_DROP;
+	bool taken;
+	struct err err;
+
+	if (state->failed)
+		return BOX_DROP;
+	state->context->dir = dir;
+	/* One reference stays on the stack, so that the object can be emptied after the call. */
+	lua_packet_push(L, packet, false);
+	push_method(L, "packet");
+	lua_pushvalue(L, -3);
+	lua_pushstring(L, dir_names[dir]);
+	if (script_call(state->script, 3, 1, &err))
+		verdict = take_verdict(box, state);
+	else
+		fail(box, state, &err);
+	taken = lua_packet_is_owned(L, -1) || lua_packet_is_gone(L, -1);
+	if (!taken)
+		lua_packet_release(L, -1);
+	lua_pop(L, 1);
+	if (taken == (verdict == BOX_TAKEN) || state->failed)
+		return taken ? BOX_TAKEN : verdict == BOX_TAKEN ? BOX_DROP : verdict;
+	err_set(&err, "box %s: TAKEN is returned for packets that self:take took, and for no others",
+		box_name(box));
+	fail(box, state, &err);
+	return taken ? BOX_TAKEN : BOX_DROP;
+}
+
+static void lua_box_wake(struct box *box)
+{
+	struct lua_box_state *state = box_state(box);
+	struct err err;
+
+	if (state->failed || !push_method(script_state(state->script), "wake"))
+		return;
+	if (!script_call(state->script, 1, 0, &err))
+		fail(box, state, &err);
+}
+
+void lua_box_bind(struct lua_box *box)
+{
+	box->type.params = box->params;
+	box->type.state_size = sizeof(struct lua_box_state);
+	box->type.init = lua_box_init;
+	box->type.packet = lua_box_packet;
+	box->type.wake = lua_box_wake;
+	box->type.fini = lua_box_fini;
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * packet.c - see packet.h. What Lua can do to a packet: the fields of probe/wire/field.h by name,
+ * options as lists of { kind, length, bytes, subtype }, payload of the same length.
+ */
+#include "lua/packet.h"
+
+#include "probe/wire/field.h"
+#include "probe/wire/mptcp.h"
+#include "probe/wire/packet.h"
+#include "probe/wire/tcpopt.h"
+
+#include <lauxlib.h>
+
+#include <string.h>
+
+#define PACKET_META "packet"
+
+struct lua_packet {
+	struct packet *packet;   /* NULL: gone */
+	bool owned;
+};
+
+struct lua_context **lua_context_of(lua_State *L)
+{
+	return lua_getextraspace(L);
+}
+
+void lua_packet_push(lua_State *L, struct packet *packet, bool owned)
+{
+	struct lua_packet *object = lua_newuserdatauv(L, sizeof(*object), 0);
+
+	object->packet = packet;
+	object->owned = owned;
+	luaL_setmetatable(L, PACKET_META);
+}
+
+struct packet *lua_packet_check(lua_State *L, int argument)
+{
+	struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
+
+	if (object->packet == NULL)
+		luaL_error(L, "this packet is gone: it was sent on, dropped or seen in another call");
+	return object->packet;
+}
+
+struct packet *lua_packet_release(lua_State *L, int argument)
+{
+	struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
+	struct packet *packet = object->packet;
+
+	object->packet = NULL;
+	return packet;
+}
+
+void lua_packet_own(lua_State *L, int argument)
+{
+	struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
+
+	object->owned = true;
+}
+
+bool lua_packet_is_owned(lua_State *L, int argument)
+{
+	const struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
+
+	return object->packet != NULL && object->owned;
+}
+
+bool lua_packet_is_gone(lua_State *L, int argument)
+{
+	const struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
+
+	return object->packet == NULL;
+}
+
+static int packet_collect(lua_State *L)
+{
+	struct lua_packet *object = luaL_checkudata(L, 1, PACKET_META);
+
+	if (object->owned)
+		packet_free(object->packet);
+	object->packet = NULL;
+	return 0;
+}
+
+static struct packet *check_tcp(lua_State *L, int argument)
+{
+	struct packet *packet = lua_packet_check(L, argument);
+
+	if (packet->form != PACKET_TCP)
+		luaL_error(L, "not a TCP packet");
+	return packet;
+}
+
+/* ---- options ---- */
+
+/* Which options are meant: a kind, and for kind 30 perhaps a subtype (name or number). */
+struct selection {
+	uint8_t kind;
+	int subtype;   /* -1: any */
+};
+
+static struct selection check_selection(lua_State *L, int argument)
+{
+	struct selection selection = { 0, -1 };
+	lua_Integer kind = luaL_checkinteger(L, argument);
+	unsigned int i;
+
+	luaL_argcheck(L, kind >= 0 && kind <= 255, argument, "kind is 0 to 255");
+	selection.kind = (uint8_t)kind;
+	if (lua_isnoneornil(L, argument + 1))
+		return selection;
+	if (lua_isinteger(L, argument + 1)) {
+		lua_Integer subtype = lua_tointeger(L, argument + 1);
+
+		luaL_argcheck(L, subtype >= 0 && subtype <= 15, argument + 1, "subtype is 0 to 15");
+		selection.subtype = (int)subtype;
+		return selection;
+	}
+	for (i = 0; i < 16 && selection.subtype < 0; i++) {
+		const char *name = mptcp_subtype_name(i);
+
+		if (name != NULL && strcmp(name, luaL_checkstring(L, argument + 1)) == 0)
+			selection.subtype = (int)i;
+	}
+	luaL_argcheck(L, selection.subtype >= 0, argument + 1, "no such MPTCP subtype");
+	return selection;
+}
+
+static bool is_selected(const struct packet *packet, const struct tcpopt *opt,
+	const struct selection *selection)
+{
+	if (opt->kind != selection->kind)
+		return false;
+	if (selection->subtype < 0)
+		return true;
+	return opt->length >= 3 && tcpopt_bytes(packet, opt)[2] >> 4 == selection->subtype;
+}
+
+static bool find_selected(const struct packet *packet, const struct selection *selection,
+	struct tcpopt *opt)
+{
+	memset(opt, 0, sizeof(*opt));
+	while (tcpopt_next(packet, opt)) {
+		if (is_selected(packet, opt, selection))
+			return true;
+	}
+	return false;
+}
+
+/* packet:options(): a list of all options in order. */
+static int packet_options(lua_State *L)
+{
+	const struct packet *packet = check_tcp(L, 1);
+	struct tcpopt opt = { 0 };
+	lua_Integer count = 0;
+
+	lua_newtable(L);
+	while (tcpopt_next(packet, &opt)) {
+		const uint8_t *bytes = tcpopt_bytes(packet, &opt);
+
+		lua_createtable(L, 0, 4);
+		lua_pushinteger(L, opt.kind);
+		lua_setfield(L, -2, "kind");
+		lua_pushinteger(L, opt.length);
+		lua_setfield(L, -2, "length");
+		lua_pushlstring(L, (const char *)bytes, opt.length);
+		lua_setfield(L, -2, "bytes");
+		if (opt.kind == TCPOPT_MPTCP && opt.length >= 3) {
+			lua_pushinteger(L, bytes[2] >> 4);
+			lua_setfield(L, -2, "subtype");
+		}
+		lua_rawseti(L, -2, ++count);
+	}
+	return 1;
+}
+
+/* packet:option(kind, subtype): the bytes of the first, or nil. */
+static int packet_option(lua_State *L)
+{
+	const struct packet *packet = check_tcp(L, 1);
+	struct selection selection = check_selection(L, 2);
+	struct tcpopt opt;
+
+	if (!find_selected(packet, &selection, &opt))
+		return 0;
+	lua_pushlstring(L, (const char *)tcpopt_bytes(packet, &opt), opt.length);
+	return 1;
+}
+
+/* packet:remove(kind, subtype, how): how many were removed; how is gap, nop or eol. */
+static int packet_remove(lua_State *L)
+{
+	static const char *const names[] = { "gap", "nop", "eol", NULL };
+	static const enum tcpopt_remove_how hows[] = { REMOVE_GAP, REMOVE_NOP, REMOVE_EOL };
+	struct packet *packet = check_tcp(L, 1);
+	struct selection selection = check_selection(L, 2);
+	enum tcpopt_remove_how how = hows[luaL_checkoption(L, 4, "gap", names)];
+	struct tcpopt opt;
+	lua_Integer count = 0;
+
+	luaL_argcheck(L, selection.kind > TCPOPT_NOP, 2, "padding cannot be removed");
+	while (find_selected(packet, &selection, &opt)) {
+		tcpopt_remove(packet, &opt, how);
+		count++;
+	}
+	lua_pushinteger(L, count);
+	return 1;
+}
+
+static const char *check_bytes(lua_State *L, int argument, uint32_t *length)
+{
+	size_t size;
+	const char *bytes = luaL_checklstring(L, argument, &size);
+
+	luaL_argcheck(L, size <= TCPOPT_SPACE, argument, "more than 40 bytes of options");
+	*length = (uint32_t)size;
+	return bytes;
+}
+
+/* packet:replace(kind, subtype, bytes): whether there was one and it fitted. */
+static int packet_replace(lua_State *L)
+{
+	struct packet *packet = check_tcp(L, 1);
+	struct selection selection = check_selection(L, 2);
+	struct tcpopt opt;
+	uint32_t length;
+	const char *bytes = check_bytes(L, 4, &length);
+
+	lua_pushboolean(L, find_selected(packet, &selection, &opt) &&
+		tcpopt_replace(packet, &opt, bytes, length));
+	return 1;
+}
+
+/* packet:append(bytes): whether there was room after the last option. */
+static int packet_append(lua_State *L)
+{
+	struct packet *packet = check_tcp(L, 1);
+	uint32_t length;
+	const char *bytes = check_bytes(L, 2, &length);
+
+	lua_pushboolean(L, tcpopt_append(packet, bytes, length));
+	return 1;
+}
+
+/* packet:prepend(bytes): whether there was room before the first option. */
+static int packet_prepend(lua_State *L)
+{
+	struct packet *packet = check_tcp(L, 1);
+	uint32_t length;
+	const char *bytes = check_bytes(L, 2, &length);
+
+	lua_pushboolean(L, tcpopt_insert_first(packet, bytes, length));
+	return 1;
+}
+
+/* ---- payload ---- */
+
+/* packet:overwrite(offset, bytes): payload bytes from offset (0 first) become others. */
+static int packet_overwrite(lua_State *L)
+{
+	struct packet *packet = check_tcp(L, 1);
+	lua_Integer offset = luaL_checkinteger(L, 2);
+	size_t length;
+	const char *bytes = luaL_checklstring(L, 3, &length);
+	uint32_t size = packet_payload_len(packet);
+	const struct lua_context *context = *lua_context_of(L);
+
+	luaL_argcheck(L, offset >= 0 && (uint64_t)offset <= size, 2, "outside the payload");
+	luaL_argcheck(L, length <= size - (uint32_t)offset, 3, "longer than the payload");
+	if (context != NULL && context->box != NULL)
+		box_edited(context->box, context->dir, packet_payload(packet) + offset,
+			(uint32_t)length, (const uint8_t *)bytes, (uint32_t)length);
+	packet_write(packet, packet->payload + (uint32_t)offset, bytes, (uint32_t)length);
+	return 0;
+}
+
+/* ---- fields ---- */
+
+static void push_field(lua_State *L, const struct packet *packet, const struct field *field)
+{
+	uint64_t value;
+
+	if (field_get(field, packet, &value))
+		lua_pushinteger(L, (lua_Integer)value);
+	else
+		lua_pushnil(L);
+}
+
+/* packet.payload, packet.length, methods, and packet["tcp.seq"]. */
+static int packet_index(lua_State *L)
+{
+	const struct packet *packet = lua_packet_check(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+	const struct field *field;
+
+	lua_pushvalue(L, 2);
+	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+		return 1;
+	if (strcmp(name, "payload") == 0) {
+		if (packet->form == PACKET_MALFORMED)
+			return 0;
+		lua_pushlstring(L, (const char *)packet_payload(packet), packet_payload_len(packet));
+		return 1;
+	}
+	if (strcmp(name, "length") == 0) {
+		lua_pushinteger(L, packet->length);
+		return 1;
+	}
+	field = field_find(name);
+	if (field == NULL)
+		return luaL_error(L, "a packet has no field \"%s\"", name);
+	push_field(L, packet, field);
+	return 1;
+}
+
+static int packet_newindex(lua_State *L)
+{
+	struct packet *packet = lua_packet_check(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+	const struct field *field = field_find(name);
+
+	if (field == NULL)
+		return luaL_error(L, "a packet has no field \"%s\" to set", name);
+	if (!field_set(field, packet, (uint64_t)luaL_checkinteger(L, 3)))
+		return luaL_error(L, "field \"%s\" cannot be set to this in this packet", name);
+	return 0;
+}
+
+void lua_packet_open(lua_State *L)
+{
+	static const luaL_Reg methods[] = { { "options", packet_options },
+		{ "option", packet_option }, { "remove", packet_remove },
+		{ "replace", packet_replace }, { "append", packet_append },
+		{ "prepend", packet_prepend }, { "overwrite", packet_overwrite }, { NULL, NULL } };
+
+	luaL_newmetatable(L, PACKET_META);
+	lua_pushboolean(L, 0);
+	lua_setfield(L, -2, "__metatable");
+	lua_pushcfunction(L, packet_collect);
+	lua_setfield(L, -2, "__gc");
+	luaL_newlib(L, methods);
+	lua_pushcclosure(L, packet_index, 1);
+	lua_setfield(L, -2, "__index");
+	lua_pushcfunction(L, packet_newindex);
+	lua_setfield(L, -2, "__newindex");
+	lua_pop(L, 1);
+}

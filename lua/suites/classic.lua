@@ -1,0 +1,614 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- classic.lua: the interference of the experience draft (draft-ietf-mptcp-experience-02, section
+-- 3.1) in both directions, on the first and on an additional subflow, and that section's results.
+--
+-- What must come of a scenario is written from the rules of doc/rules (F and O rows) and the RFCs,
+-- as a function of the case; each expectation names its rule. Several outcomes stand where a named
+-- MAY, SHOULD or O row leaves the choice. After a reset no stream can have come to its end, so
+-- "intact" is what the other outcomes must be.
+suite "classic"
+
+local senders = { "client", "server", "both" }
+local directions = { "to-server", "to-client" }
+local removals = { "strip", "nop", "eol" }
+
+-- Subflows meant to exist, and the path that the box stands on.
+local places = {
+	{ name = "1", subflows = 1, path = 1 },
+	{ name = "2.1", subflows = 2, path = 1 },
+	{ name = "2.2", subflows = 2, path = 2 },
+}
+
+-- Boxes on one path of a place.
+local function boxes_on(place, ...)
+	local boxes, paths = { ... }, {}
+	for number = 1, place.subflows do
+		paths[number] = number == place.path and path(boxes) or path {}
+	end
+	return paths
+end
+
+-- Whether data flows in a direction.
+local function sends(sender, direction)
+	return sender == "both" or (sender == "client") == (direction == "to-server")
+end
+
+-- With two subflows the application waits after its first bytes until the join is done, so that
+-- the rest goes over both.
+local function add(place, spec)
+	spec.subflows, spec.path = place.subflows, place.path
+	if place.subflows > 1 then
+		spec.first_chunk, spec.pause = 8192, "150ms"
+	end
+	scenario(spec)
+end
+
+-- Interference that Multipath TCP does not notice at all: sequence numbers of mappings are
+-- relative (RFC 8684 3.3.1), addresses have IDs (3.2), and tokens tell connections apart (3.2).
+local function unharmed(place, spec)
+	spec.expect = { "mptcp", intact = true }
+	spec.second_carries = place.subflows > 1
+	add(place, spec)
+end
+
+-- ---- addresses ----
+
+for _, place in ipairs(places) do
+	for _, sender in ipairs(senders) do
+		unharmed(place, {
+			name = "nat-source-" .. sender .. "-" .. place.name, group = "addresses",
+			help = "the client's address and port become others (RFC 8684 3.2: token and ID)",
+			sender = sender, direction = "to-server", rules = { "F8" },
+			paths = boxes_on(place, box.nat { kind = "source" }),
+		})
+		-- The client speaks to an address that only the NAT knows; joins go there too.
+		local dnat = {}
+		for number = 1, place.subflows do
+			dnat[number] = path { box.nat { kind = "destination", direction = "both",
+				address = "198.18.100.2", address6 = "fd00:100::2" } }
+		end
+		unharmed(place, {
+			name = "nat-destination-" .. sender .. "-" .. place.name, group = "addresses",
+			help = "the server's address becomes another (RFC 8684 3.2: token and ID)",
+			sender = sender, direction = "to-server", rules = { "F8" },
+			virtual_server = true, paths = dnat,
+		})
+	end
+end
+
+-- ---- ports ----
+
+for _, place in ipairs(places) do
+	for _, sender in ipairs(senders) do
+		unharmed(place, {
+			name = "nat-port-" .. sender .. "-" .. place.name, group = "ports",
+			help = "the client's port becomes another, its address stays on its path",
+			sender = sender, direction = "to-server", rules = { "F8" },
+			paths = boxes_on(place, box.nat { kind = "source", mapping = "symmetric",
+				first_port = 1024, last_port = 1034 }),
+		})
+		-- Joined at a port without listener: the token decides (F44). On the first path the
+		-- server listens where the map leads, and the join comes to a port without listener.
+		unharmed(place, {
+			name = "port-map-" .. sender .. "-" .. place.name, group = "ports",
+			help = "the server's port becomes another; a join needs no listener (F44)",
+			sender = sender, direction = "to-server",
+			rules = place.subflows > 1 and { "F8", "F44" } or { "F8" },
+			server_port = place.path == 1 and 8080 or 80,
+			paths = boxes_on(place, box.port_map { map = "80:8080" }),
+		})
+	end
+end
+
+-- ---- sequence numbers ----
+-- Mappings count from the SYN, whatever its number is (RFC 8684 3.3.1). SACK blocks that were not
+-- translated lie outside the window and are ignored (RFC 2018): slower, not broken.
+
+for _, place in ipairs(places) do
+	for _, direction in ipairs { "to-server", "to-client", "both" } do
+		for _, sack in ipairs { "translate", "ignore", "strip" } do
+			local paths = boxes_on(place, box.seq_rewrite { direction = direction,
+				offset = "random", sack = sack })
+			table.insert(paths[place.path], 1, link { loss = 0.01 })
+			unharmed(place, {
+				name = "seq-" .. sack .. "-" .. direction .. "-" .. place.name,
+				group = "sequence numbers",
+				help = "sequence numbers get an offset, SACK blocks: " .. sack ..
+					" (RFC 8684 3.3.1)",
+				sender = "both", direction = direction, rules = { "F8" },
+				paths = paths,
+			})
+		end
+	end
+	for _, sender in ipairs { "client", "server" } do
+		unharmed(place, {
+			name = "seq-offset-" .. sender .. "-" .. place.name, group = "sequence numbers",
+			help = "sequence numbers get an offset that wraps (RFC 8684 3.3.1)",
+			sender = sender, direction = "both", rules = { "F8" },
+			paths = boxes_on(place, box.seq_rewrite { direction = "both",
+				offset = "4000000000" }),
+		})
+	end
+end
+
+-- ---- split and coalesce ----
+
+-- Split: a copy on every piece is a duplicate of the same mapping (F46); on the first piece it is
+-- a mapping longer than its segment (F45, F47). On the last piece the first one has no mapping
+-- when it arrives: it MAY be held (F48); if not, at the start that is F4 and the sender's F9, on
+-- a joined subflow F15, later F16.
+local function split_last(place, point)
+	if place.path == 2 then
+		return { "mptcp", "subflow-closed", intact = true }
+	end
+	if point == "first" then
+		return { "mptcp", "infinite", "fallback", intact = true }
+	end
+	return place.subflows == 1 and { "mptcp", "reset", intact = true } or
+		{ "mptcp", "subflow-closed", intact = true }
+end
+
+for _, place in ipairs(places) do
+	for _, direction in ipairs(directions) do
+		for _, sender in ipairs(senders) do
+			if sends(sender, direction) then
+				local last = "-" .. direction .. "-" .. sender .. "-" .. place.name
+				for options, rule in pairs { copy = "F46", first = "F47" } do
+					unharmed(place, {
+						name = "split-" .. options .. last, group = "split and coalesce",
+						help = "a segment becomes several, options: " .. options ..
+							" (" .. rule .. ")",
+						sender = sender, direction = direction, rules = { rule },
+						paths = boxes_on(place, box.split { mss = 500, options = options,
+							direction = direction }),
+					})
+				end
+				for point, from in pairs { first = "", mid = place.path == 2 and "10000B" or
+					"16000B" } do
+					add(place, {
+						name = "split-last-" .. point .. last,
+						group = "split and coalesce",
+						help = "a segment becomes several, the last keeps its options (F48)",
+						sender = sender, direction = direction, rules = { "F48" },
+						expect = split_last(place, point),
+						paths = boxes_on(place, box.split { mss = 1000, options = "last",
+							direction = direction, from = from }),
+					})
+				end
+			end
+		end
+	end
+end
+
+-- Coalesce: of two mappings one is lost (F49): its bytes are unmapped and not DATA_ACKed. The
+-- sender repeats them at the data level (RFC 8684 3.3.6): elsewhere, or on the same subflow, or
+-- gives up (F15 and F16 SHOULD, O2); v0 may fall back (F9, O2).
+local function coalesced(place)
+	return function(c)
+		if place.subflows > 1 then
+			return { "mptcp", "subflow-closed", intact = true }
+		end
+		if c.version == 0 then
+			return { "mptcp", "reset", "infinite", "fallback", intact = true }
+		end
+		return { "mptcp", "reset", intact = true }
+	end
+end
+
+for _, place in ipairs(places) do
+	for _, direction in ipairs(directions) do
+		for _, options in ipairs { "first", "last" } do
+			local sender = direction == "to-server" and "client" or "server"
+			add(place, {
+				name = "coalesce-" .. options .. "-" .. direction .. "-" .. place.name,
+				group = "split and coalesce",
+				help = "two segments become one, options of the " .. options .. " kept (F49)",
+				sender = sender, direction = direction, rules = { "F49" },
+				expect = coalesced(place),
+				paths = boxes_on(place, box.coalesce { options = options, count = 2,
+					direction = direction, from = place.path == 2 and "4000B" or "16000B" }),
+			})
+		end
+	end
+end
+
+-- ---- remove options: MP_CAPABLE ----
+
+-- Gone from the SYN: F1 and F2. From the SYN/ACK: F2 at the client, whose third packet then has
+-- none either (F3). From the third packet: F3, in v1 although the first data bring the keys again.
+-- In all of them it is TCP from the start, whoever sends, and nobody joins (F8a).
+local capable_points = {
+	{ on = "syn", direction = "to-server", rules = { "F1", "F2" } },
+	{ on = "synack", direction = "to-client", rules = { "F2", "F3" } },
+	{ on = "ack3", direction = "to-server", rules = { "F3" } },
+}
+
+for _, removal in ipairs(removals) do
+	for _, sender in ipairs(senders) do
+		for _, place in ipairs { places[1], places[2] } do
+			for _, point in ipairs(capable_points) do
+				add(place, {
+					name = "capable-" .. point.on .. "-" .. removal .. "-" .. sender .. "-" ..
+						place.name,
+					group = "remove options",
+					help = "MP_CAPABLE goes from the " .. point.on .. " (" ..
+						table.concat(point.rules, ", ") .. ")",
+					sender = sender, direction = point.direction, rules = point.rules,
+					expect = { "tcp", intact = true },
+					paths = boxes_on(place, box[removal] { subtype = "mp_capable",
+						on = point.on, direction = point.direction }),
+				})
+			end
+			-- v1: gone from the first data, which then have no mapping: F4. The server does not
+			-- DATA_ACK them, and by F9 the client sends its infinite mapping, which arrives.
+			if sender ~= "server" then
+				add(place, {
+					name = "capable-data-" .. removal .. "-" .. sender .. "-" .. place.name,
+					group = "remove options", versions = { 1 },
+					help = "MP_CAPABLE goes from the first data (F4, F9)",
+					sender = sender, direction = "to-server", rules = { "F4", "F9" },
+					expect = { "infinite", intact = true },
+					paths = boxes_on(place, box[removal] { subtype = "mp_capable",
+						on = "data", direction = "to-server" }),
+				})
+			end
+		end
+	end
+end
+
+-- ---- remove options: MP_JOIN ----
+
+-- Each is a reset of the new subflow; the connection is untouched (F35, F37, F38).
+for _, removal in ipairs(removals) do
+	for _, sender in ipairs(senders) do
+		for _, point in ipairs {
+			{ on = "syn", direction = "to-server", rules = { "F35" } },
+			{ on = "synack", direction = "to-client", rules = { "F37" } },
+			{ on = "ack3", direction = "to-server", rules = { "F38" } },
+		} do
+			add(places[3], {
+				name = "join-" .. point.on .. "-" .. removal .. "-" .. sender,
+				group = "remove options",
+				help = "MP_JOIN goes from the " .. point.on .. " (" .. point.rules[1] .. ")",
+				sender = sender, direction = point.direction, rules = point.rules,
+				expect = { "subflow-closed", intact = true },
+				paths = boxes_on(places[3], box[removal] { subtype = "mp_join", on = point.on,
+					direction = point.direction }),
+			})
+		end
+	end
+end
+
+-- ---- remove options: DSS ----
+
+-- A DSS carries a mapping one way and a DATA_ACK the other way. "mapped" says that the box takes
+-- mappings of data that flow, "acked" that it takes DATA_ACKs of data that flow.
+local function losses(c)
+	local toward_server = c.direction ~= "to-client"
+	local toward_client = c.direction ~= "to-server"
+	return (toward_server and c.sender ~= "server") or (toward_client and c.sender ~= "client"),
+		(toward_server and c.sender ~= "client") or (toward_client and c.sender ~= "server")
+end
+
+-- From the first data on, on the first subflow, before there can be a second (F8a needs a DSS).
+-- The sender of data that are acked without DATA_ACK falls back by F9 with one infinite mapping,
+-- which the other side sees where the box leaves that direction alone: "infinite"; else "fallback".
+local function dss_first(place)
+	return function(c)
+		local expect
+		-- In v1 the client's first data are mapped by MP_CAPABLE and pass. So data in that
+		-- direction were DATA_ACKed when mappings stop: F16 SHOULD reset, no fallback; with a
+		-- second subflow, which a DSS allows, F15 SHOULD reset this one, F17 sends again there.
+		local capable = c.version == 1 and c.sender ~= "server" and c.direction ~= "to-client"
+		if capable and c.sender == "client" and c.direction == "to-server" then
+			expect = place.subflows == 1 and { "reset" } or { "subflow-closed", "mptcp" }
+		elseif c.direction == "both" then
+			-- F9, F9b; nothing is seen of it. The server that mapped MP_CAPABLE's data: F16.
+			expect = capable and { "fallback", "reset" } or { "fallback" }
+		elseif c.sender == "both" then
+			-- F9 or F9b at the side whose data's DATA_ACKs are taken: its mapping arrives.
+			expect = capable and { "infinite", "reset" } or { "infinite" }
+		else
+			-- The one who falls back sends toward the box (mapping lost) or away from it.
+			expect = sends(c.sender, c.direction) and { "fallback" } or { "infinite" }
+		end
+		expect.intact = #expect > 1 or expect[1] ~= "reset"
+		return expect
+	end
+end
+
+-- The rule that dss_first must see: who falls back by F9, or why not.
+local function dss_first_rules(place)
+	return function(c)
+		if c.version == 1 and c.sender == "client" and c.direction == "to-server" then
+			return { place.subflows == 1 and "F16" or "F15" }
+		end
+		return { c.sender == "client" and "F9a" or c.sender == "server" and "F9b" or "F9" }
+	end
+end
+
+-- From the first data on, on the joined subflow: F11 MUST reset when data there are acked without
+-- DATA_ACK (v0, F12: MAY); data without mapping are not DATA_ACKed and SHOULD reset it (F15).
+local function dss_joined(c)
+	local _, acked = losses(c)
+	if acked and c.version == 1 then
+		return { "subflow-closed", intact = true }
+	end
+	return { "subflow-closed", "mptcp", intact = true }
+end
+
+-- Later, when data were DATA_ACKed: on one of two subflows F15 (SHOULD reset) and F17, O2 (wait,
+-- send elsewhere). On the only one: mappings gone is F16, reset and no fallback; v0's F9 knows no
+-- such limit and falls back where its ACKs come bare. DATA_ACKs gone is F18 and O2: v0 falls
+-- back; v1 waits, then resets; the RFC leaves it open.
+local function dss_mid(place)
+	return function(c)
+		local mapped, acked = losses(c)
+		if place.subflows > 1 then
+			return { "subflow-closed", "mptcp", intact = true }
+		end
+		if c.version == 1 then
+			return mapped and { "reset" } or
+				{ "reset", "infinite", "fallback", "mptcp", intact = true }
+		end
+		if not mapped then
+			return { "infinite", intact = true }
+		end
+		return { "reset", acked and c.direction ~= "both" and "infinite" or "fallback",
+			intact = true }
+	end
+end
+
+local function dss_mid_rules(place)
+	return function(c)
+		local mapped = losses(c)
+		if place.subflows == 1 then
+			return { mapped and "F16" or "F18" }
+		end
+		return { mapped and "F15" or "F17" }
+	end
+end
+
+-- Where mid-stream is: past the first bytes and the pause, early enough for a share of 64 KiB.
+local mid = { ["1"] = "30000B", ["2.1"] = "16000B", ["2.2"] = "10000B" }
+
+for _, removal in ipairs(removals) do
+	for _, direction in ipairs { "to-server", "to-client", "both" } do
+		for _, sender in ipairs(senders) do
+			for _, place in ipairs(places) do
+				local last = "-" .. removal .. "-" .. direction .. "-" .. sender .. "-" ..
+					place.name
+				add(place, {
+					name = "dss-first" .. last, group = "remove options",
+					help = "DSS goes from the first data on (F9 to F12, F16)",
+					sender = sender, direction = direction,
+					rules = place.path == 2 and function(c)
+						local _, acked = losses(c)
+						return { acked and "F11" or "F12" }
+					end or dss_first_rules(place),
+					expect = place.path == 2 and dss_joined or dss_first(place),
+					second_carries = place.path == 2,
+					paths = boxes_on(place, box[removal] { subtype = "dss",
+						direction = direction }),
+				})
+				add(place, {
+					name = "dss-mid" .. last, group = "remove options",
+					help = "DSS goes in mid-stream, after DATA_ACKs were seen (F15 to F18, O2)",
+					sender = sender, direction = direction,
+					rules = dss_mid_rules(place), expect = dss_mid(place),
+					second_carries = place.subflows > 1,
+					paths = boxes_on(place, box[removal] { subtype = "dss",
+						direction = direction, from = mid[place.name] }),
+				})
+			end
+		end
+	end
+end
+
+-- ---- change options ----
+
+-- MP_JOIN with a wrong HMAC: a reset of the new subflow (F39, F40). The last byte of the SYN/ACK's
+-- is the nonce, which the HMAC covers.
+for _, point in ipairs {
+	{ on = "synack", direction = "to-client", rules = { "F39" } },
+	{ on = "ack3", direction = "to-server", rules = { "F40" } },
+} do
+	for _, sender in ipairs(senders) do
+		add(places[3], {
+			name = "join-hmac-" .. point.on .. "-" .. sender, group = "change options",
+			help = "the HMAC of the " .. point.on .. " is wrong (" .. point.rules[1] .. ")",
+			sender = sender, direction = point.direction, rules = point.rules,
+			expect = { "subflow-closed", intact = true },
+			paths = boxes_on(places[3], box.option_edit { op = "corrupt", subtype = "mp_join",
+				on = point.on, direction = point.direction }),
+		})
+	end
+end
+
+-- A server that does not speak MPTCP behind a box that copies what it does not know (F7f): v1's
+-- copy has the wrong length, v0's carries the client's own key. Plain TCP.
+for _, sender in ipairs(senders) do
+	add(places[1], {
+		name = "mirror-" .. sender, group = "change options",
+		help = "the SYN/ACK carries a copy of the SYN's MP_CAPABLE (F7f)",
+		sender = sender, direction = "both", rules = { "F7f" },
+		expect = { "tcp", intact = true },
+		paths = boxes_on(places[1], box.mirror { kind = 30, direction = "both" },
+			box.strip { subtype = "mp_capable", on = "syn", direction = "to-server" }),
+	})
+end
+
+-- ---- modify payload ----
+
+-- Same length. Without checksums nobody can tell (F27). With them: on the only subflow MP_FAIL
+-- and infinite mapping, and the changed bytes are delivered as TCP would (F23, F24; the very first
+-- mapping F26); on one of two it is reset and its data come over the other (F21).
+local function alone(place, point)
+	return place.subflows == 1 or (place.path == 1 and point == "first")
+end
+
+local function flipped(place, point)
+	return function(c)
+		if not c.checksum then
+			return { "mptcp", intact = false, damage = "box" }
+		end
+		if not alone(place, point) then
+			return { "subflow-closed", intact = true }
+		end
+		-- F26 accepts both sides' fallback beside MP_FAIL.
+		return point == "first" and { "infinite", "fallback", intact = false, damage = "box" } or
+			{ "infinite", intact = false, damage = "box" }
+	end
+end
+
+local function flipped_rules(place, point)
+	return function(c)
+		if not c.checksum then
+			return { "F27" }
+		end
+		if not alone(place, point) then
+			return { "F21", "F22" }
+		end
+		return point == "first" and { "F26" } or { "F23", "F24" }
+	end
+end
+
+local function byte_of(place, point)
+	return point == "first" and "0B" or mid[place.name]
+end
+
+for _, place in ipairs(places) do
+	for _, direction in ipairs(directions) do
+		for _, sender in ipairs(senders) do
+			for _, point in ipairs { "first", "mid" } do
+				if sends(sender, direction) then
+					add(place, {
+						name = "flip-" .. point .. "-" .. direction .. "-" .. sender .. "-" ..
+							place.name,
+						group = "modify payload",
+						help = "a byte becomes another (F21 to F27)",
+						sender = sender, direction = direction,
+						rules = flipped_rules(place, point), expect = flipped(place, point),
+						second_carries = not alone(place, point),
+						paths = boxes_on(place, box.flip { direction = direction, on = "data",
+							from = byte_of(place, point), ["until"] = byte_of(place, point) }),
+					})
+				end
+			end
+		end
+	end
+end
+
+-- Another length, as an FTP gateway on a NAT makes it. With checksums as above. Without, every
+-- later byte of the subflow stands under a mapping that is off by so many (F28): no rule lets a
+-- receiver see it, what is delivered is wrong, or bytes are outside any mapping (F16: reset; v0
+-- may fall back, O2).
+local port_command = "PORT 198,18,1,2,156,64\r\n"
+local edits = {
+	longer = "PORT 198,18,1,2,156,64;tick\r\n",
+	shorter = "PORT 198,18,1,2,1\r\n",
+}
+
+local function resized(place, point)
+	return function(c)
+		if c.checksum then
+			return flipped(place, point)(c)
+		end
+		if c.version == 0 then
+			return { "corrupt", "reset", "infinite", "fallback", intact = false }
+		end
+		return { "corrupt", "reset", intact = false }
+	end
+end
+
+local function resized_rules(place, point)
+	return function(c)
+		return c.checksum and flipped_rules(place, point)(c) or { "F28" }
+	end
+end
+
+-- On the second path the marker stands where the rest begins after the pause, and the first path
+-- is slow, so that it goes there.
+local function marker_at(place, point)
+	if place.path == 2 then
+		return point == "first" and 8192 + 40 or 8192 + 9000
+	end
+	return point == "first" and 40 or place.subflows == 1 and 30000 or 20000
+end
+
+for _, place in ipairs(places) do
+	for _, direction in ipairs(directions) do
+		for _, sender in ipairs(senders) do
+			for _, point in ipairs { "first", "mid" } do
+				for edit, text in pairs(edits) do
+					if sends(sender, direction) then
+						local paths = boxes_on(place, box.rewrite { direction = direction,
+							pattern = port_command, replacement = text })
+						if place.path == 2 then
+							table.insert(paths[1], link { delay = "40ms" })
+						end
+						add(place, {
+							name = edit .. "-" .. point .. "-" .. direction .. "-" .. sender ..
+								"-" .. place.name,
+							group = "modify payload",
+							help = "an FTP gateway makes a command " .. edit ..
+								" (F21 to F26, F28)",
+							sender = sender, direction = direction,
+							rules = resized_rules(place, point),
+							expect = resized(place, point),
+							second_carries = not alone(place, point),
+							marker = port_command, marker_offset = marker_at(place, point),
+							paths = paths,
+						})
+					end
+				end
+			end
+		end
+	end
+end
+
+-- ---- the five results of section 3.1 ----
+
+for _, sender in ipairs(senders) do
+	for _, place in ipairs { places[1], places[2] } do
+		local last = "-" .. sender .. "-" .. place.name
+		unharmed(place, {
+			name = "result-1-nat-and-seq" .. last, group = "results of section 3.1",
+			help = "1: not affected by NAT and changed sequence numbers",
+			sender = sender, direction = "both", rules = { "F8" },
+			paths = boxes_on(place, box.nat { kind = "source" },
+				box.seq_rewrite { direction = "both" }),
+		})
+		add(place, {
+			name = "result-2-no-capable" .. last, group = "results of section 3.1",
+			help = "2: MP_CAPABLE removed from the SYN on every path: regular TCP (F1, F2)",
+			sender = sender, direction = "to-server", rules = { "F1", "F2" },
+			expect = { "tcp", intact = true },
+			paths = boxes_on(place, box.strip { kind = 30, on = "syn",
+				direction = "to-server" }),
+		})
+		-- No data segment has a mapping, so none is DATA_ACKed: F4, F9. The infinite mapping
+		-- stands on data too.
+		add(place, {
+			name = "result-3-no-dss" .. last, group = "results of section 3.1",
+			help = "3: DSS removed from all data segments: regular TCP (F4, F9)",
+			sender = sender, direction = "both", rules = { "F9" },
+			expect = { "fallback", intact = true },
+			paths = boxes_on(place, box.strip { kind = 30, on = "data", direction = "both" }),
+		})
+		add(place, {
+			name = "result-4-coalesce" .. last, group = "results of section 3.1",
+			help = "4: coalesced: the data of the mapping that is left are extracted (F49)",
+			sender = sender, direction = "both", rules = { "F49" },
+			expect = coalesced(place),
+			paths = boxes_on(place, box.coalesce { options = "first", count = 2,
+				direction = "both", from = "16000B" }),
+		})
+		unharmed(place, {
+			name = "result-5-split" .. last, group = "results of section 3.1",
+			help = "5: split: the data of the mapping are put together again (F46)",
+			sender = sender, direction = "both", rules = { "F46" },
+			paths = boxes_on(place, box.split { mss = 700, direction = "both" }),
+		})
+	end
+end

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command_run.c - mbtest run: suites, stacks and cases chosen by options, then the reports.
+ */
+#include "mbtest/command_set.h"
+#include "mbtest/command_suites.h"
+#include "mbtest/options.h"
+#include "probe/base/alloc.h"
+#include "probe/endpoint/fault.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct run_options {
+	struct runner_config config;
+	struct suite_cases cases;
+	const char *only, *junit;
+	bool json, tap, log, named_version;
+};
+
+/* ---- options ---- */
+
+static bool set_only(void *self, const char *text, struct err *err)
+{
+	(void)err;
+	((struct run_options *)self)->only = text;
+	return true;
+}
+
+static bool set_jobs(void *self, const char *text, struct err *err)
+{
+	uint64_t jobs;
+
+	if (!parse_number("--jobs", text, 1, 64, &jobs, err))
+		return false;
+	((struct run_options *)self)->config.jobs = (unsigned int)jobs;
+	return true;
+}
+
+static bool set_seed(void *self, const char *text, struct err *err)
+{
+	return parse_number("--seed", text, 0, INT64_MAX,
+		&((struct run_options *)self)->config.run.seed, err);
+}
+
+static bool set_keep(void *self, const char *text, struct err *err)
+{
+	(void)err;
+	((struct run_options *)self)->config.keep = text;
+	return true;
+}
+
+static bool set_json(void *self, const char *text, struct err *err)
+{
+	(void)text;
+	(void)err;
+	((struct run_options *)self)->json = true;
+	return true;
+}
+
+static bool set_tap(void *self, const char *text, struct err *err)
+{
+	(void)text;
+	(void)err;
+	((struct run_options *)self)->tap = true;
+	return true;
+}
+
+static bool set_junit(void *self, const char *text, struct err *err)
+{
+	(void)err;
+	((struct run_options *)self)->junit = text;
+	return true;
+}
+
+static bool set_stack(struct stack *stack, const char *option, const char *text, struct err *err)
+{
+	static const char *const names[] = { "sim", "kernel", NULL };
+	unsigned int kind;
+
+	if (!parse_choice(option, text, names, &kind, err))
+		return false;
+	stack->kind = kind == 0 ? STACK_SIM : STACK_KERNEL;
+	snprintf(stack->name, sizeof(stack->name), "%s", text);
+	return true;
+}
+
+static bool set_client(void *self, const char *text, struct err *err)
+{
+	return set_stack(&((struct run_options *)self)->config.run.stack[CLIENT], "--client", text,
+		err);
+}
+
+static bool set_server(void *self, const char *text, struct err *err)
+{
+	return set_stack(&((struct run_options *)self)->config.run.stack[SERVER], "--server", text,
+		err);
+}
+
+/* One of two words, or "both": a set of two bits. */
+static bool set_pair(const char *option, const char *text, const char *const words[4],
+	unsigned int *set, struct err *err)
+{
+	unsigned int index;
+
+	if (!parse_choice(option, text, words, &index, err))
+		return false;
+	*set = index == 2 ? CASE_OFF | CASE_ON : 1u << index;
+	return true;
+}
+
+static bool set_mptcp(void *self, const char *text, struct err *err)
+{
+	static const char *const words[] = { "0", "1", "both", NULL };
+	struct run_options *options = self;
+
+	options->named_version = true;
+	return set_pair("--mptcp", text, words, &options->cases.versions, err);
+}
+
+static bool set_checksum(void *self, const char *text, struct err *err)
+{
+	static const char *const words[] = { "off", "on", "both", NULL };
+
+	return set_pair("--checksum", text, words,
+		&((struct run_options *)self)->cases.checksums, err);
+}
+
+static bool set_family(void *self, const char *text, struct err *err)
+{
+	static const char *const words[] = { "4", "6", "both", NULL };
+
+	return set_pair("--family", text, words, &((struct run_options *)self)->cases.families,
+		err);
+}
+
+static bool set_bytes(void *self, const char *text, struct err *err)
+{
+	return parse_number("--bytes", text, 1, 1u << 30,
+		&((struct run_options *)self)->config.run.bytes, err);
+}
+
+static bool set_deadline(void *self, const char *text, struct err *err)
+{
+	uint64_t seconds;
+
+	if (!parse_number("--deadline", text, 1, 3600, &seconds, err))
+		return false;
+	((struct run_options *)self)->config.run.deadline = seconds * NSEC_PER_SEC;
+	return true;
+}
+
+static bool set_repeat(void *self, const char *text, struct err *err)
+{
+	uint64_t repeat;
+
+	if (!parse_number("--repeat", text, 1, 1000000, &repeat, err))
+		return false;
+	((struct run_options *)self)->config.repeat = (unsigned int)repeat;
+	return true;
+}
+
+static bool set_fault(void *self, const char *text, struct err *err)
+{
+	struct run_config *run = &((struct run_options *)self)->config.run;
+	uint64_t bit = fault_find(text);
+
+	if (bit == 0)
+		return err_set(err, "there is no fault %s (see mbtest list faults)", text);
+	run->stack[CLIENT].faults |= bit;
+	run->stack[SERVER].faults |= bit;
+	return true;
+}
+
+static bool set_log(void *self, const char *text, struct err *err)
+{
+	(void)text;
+	(void)err;
+	((struct run_options *)self)->log = true;
+	return true;
+}
+
+static const struct option_row rows[] = {
+	{ "only", "GLOB", "only scenarios whose name matches", set_only },
+	{ "client", "STACK", "sim (our endpoint; default) or kernel (as root)", set_client },
+	{ "server", "STACK", "the same for the server", set_server },
+	{ "mptcp", "0|1|both", "MPTCP version offered (default both)", set_mptcp },
+	{ "checksum", "on|off|both", "DSS checksums (default both)", set_checksum },
+	{ "family", "4|6|both", "IP version (default 4)", set_family },
+	{ "bytes", "N", "bytes each sender sends (64 KiB, with a kernel 1 MiB)", set_bytes },
+	{ "deadline", "S", "seconds until a run is given up (120, with a kernel 20)", set_deadline },
+	{ "seed", "N", "seed of everything random (default 1)", set_seed },
+	{ "repeat", "N", "run each N times, seeds counting up; tell races", set_repeat },
+	{ "jobs", "N", "scenarios side by side", set_jobs },
+	{ "fault", "NAME", "make our endpoint wrong on purpose", set_fault },
+	{ "keep", "DIR", "write the captures of failures there", set_keep },
+	{ "json", NULL, "JSON Lines: mbkit.result/1", set_json },
+	{ "tap", NULL, "Test Anything Protocol", set_tap },
+	{ "junit", "FILE", "write JUnit XML there as well", set_junit },
+	{ "log", NULL, "one scenario alone: every event, on stderr", set_log },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const struct command_help help = {
+	"mbtest run [options] [SUITE...]",
+	"Run suites (default: classic) and judge each scenario by the rules of Multipath\n"
+	"TCP. A SUITE with a '/' or ending in .lua is a file. Exit status 1: one failed.",
+	"  mbtest run classic --mptcp 1 --only 'remove-*'\n"
+	"  mbtest run my.lua --client kernel --server kernel --keep /tmp/failed --json\n",
+};
+
+/* ---- before the run ---- */
+
+static bool check_stacks(struct run_options *options, struct err *err)
+{
+	const struct run_config *run = &options->config.run;
+
+	if (run->stack[CLIENT].kind == STACK_SIM && run->stack[SERVER].kind == STACK_SIM)
+		return true;
+	if (geteuid() != 0)
+		return err_set(err, "a kernel stack needs root: network namespaces are made for it");
+	if ((options->cases.versions & CASE_OFF) != 0) {
+		fprintf(stderr, "mbtest: MPTCP v0 is left out: the kernel speaks v1 only\n");
+		options->cases.versions &= ~(unsigned int)CASE_OFF;
+	}
+	if (options->cases.versions == 0)
+		return err_set(err, "nothing is left to run: the kernel speaks MPTCP v1 only");
+	return true;
+}
+
+static bool check_folder(const char *path, struct err *err)
+{
+	struct stat about;
+
+	if (path == NULL)
+		return true;
+	if (mkdir(path, 0777) != 0 && errno != EEXIST)
+		return err_set_errno(err, "cannot make %s", path);
+	if (stat(path, &about) != 0 || !S_ISDIR(about.st_mode))
+		return err_set(err, "%s is no folder", path);
+	if (access(path, W_OK | X_OK) != 0)
+		return err_set_errno(err, "cannot write into %s", path);
+	return true;
+}
+
+/* Whether a file can be written, before all the work; made: it was not there before. */
+static bool check_file(const char *path, bool *made, struct err *err)
+{
+	FILE *file;
+
+	if (path == NULL)
+		return true;
+	*made = access(path, F_OK) != 0;
+	file = fopen(path, "ae");
+	if (file == NULL) {
+		*made = false;
+		return err_set_errno(err, "cannot write %s", path);
+	}
+	fclose(file);
+	return true;
+}
+
+/* ---- one scenario with its log ---- */
+
+static void print_log(void *self, const char *line)
+{
+	(void)self;
+	fprintf(stderr, "%s\n", line);
+}
+
+/* In this process, so that the log comes as it happens. */
+static bool run_logged(const struct suites *suites, struct run_options *options,
+	struct report_run *report, struct err *err)
+{
+	struct result result;
+
+	if (suites->scenario_count != 1 || options->config.repeat != 1)
+		return err_set(err, "--log is for one scenario, not %zu: choose it with --only, "
+			"--mptcp and --checksum", suites->scenario_count * options->config.repeat);
+	options->config.run.log = print_log;
+	if (!run_scenario(suites->scenarios[0], &options->config.run, &result, NULL, err))
+		return false;
+	result.index = 0;
+	report->rows = xcalloc(1, sizeof(*report->rows));
+	report->rows[0] = (struct report_row){ suites->scenarios[0], result };
+	report->count = 1;
+	report->repeat = 1;
+	return true;
+}
+
+/* ---- reports ---- */
+
+static bool write_junit(const char *path, const struct report_run *report, struct err *err)
+{
+	FILE *file;
+	bool ok;
+
+	if (path == NULL)
+		return true;
+	file = fopen(path, "we");
+	if (file == NULL)
+		return err_set_errno(err, "cannot write %s", path);
+	report_junit(file, report);
+	ok = fflush(file) == 0 && ferror(file) == 0;
+	if (!ok)
+		err_set_errno(err, "cannot write %s", path);
+	fclose(file);
+	return ok;
+}
+
+static bool write_reports(const struct run_options *options, const struct report_run *report,
+	struct err *err)
+{
+	if (!write_junit(options->junit, report, err))
+		return false;
+	if (options->json)
+		report_json(stdout, report);
+	else if (options->tap)
+		report_tap(stdout, report);
+	else
+		report_table(stdout, report);
+	return output_done(err);
+}
+
+/* Run and report; the exit status. */
+static int run_suites(struct run_options *options, const struct suites *suites, struct err *err)
+{
+	const char *no_color = getenv("NO_COLOR");
+	struct report_run report = { .run = &options->config.run };
+	enum runner_end end = RUNNER_DONE;
+	int status = STATUS_WRONG;
+
+	report.colour = isatty(STDOUT_FILENO) == 1 && (no_color == NULL || *no_color == '\0');
+	if (options->log)
+		end = run_logged(suites, options, &report, err) ? RUNNER_DONE : RUNNER_FAILED;
+	else
+		end = suites_run(suites, &options->config, &report, err);
+	switch (end) {
+	case RUNNER_WORKER:
+		status = STATUS_FINE;
+		break;
+	case RUNNER_DONE:
+		if (write_reports(options, &report, err))
+			status = report_failures(&report) == 0 ? STATUS_FINE : STATUS_FAIL;
+		break;
+	case RUNNER_INTERRUPTED:
+		if (write_reports(options, &report, err))
+			err_set(err, "interrupted");
+		break;
+	case RUNNER_FAILED:
+		break;
+	}
+	report_run_fini(&report);
+	return status;
+}
+
+static int load_and_run(struct run_options *options, char **names, int count, struct err *err)
+{
+	struct suites suites = { .count = 0 };
+	bool made_junit = false;
+	int status = STATUS_WRONG;
+
+	if (check_stacks(options, err) &&
+		suites_load(&suites, names, count, &options->cases, options->only, err) &&
+		check_folder(options->config.keep, err) &&
+		check_file(options->junit, &made_junit, err))
+		status = run_suites(options, &suites, err);
+	if (status == STATUS_WRONG && made_junit)
+		unlink(options->junit);
+	suites_fini(&suites);
+	return status;
+}
+
+int command_run(int argc, char **argv, struct err *err)
+{
+	struct run_options options = { .config = { .repeat = 1 } };
+	unsigned int end;
+	int first;
+
+	for (end = 0; end < ENDS; end++)
+		snprintf(options.config.run.stack[end].name, 32, "sim");
+	options.config.run.seed = 1;
+	options.config.run.hash = true;
+	suite_cases_default(&options.cases);
+	switch (options_parse(argc, argv, rows, &help, &options, &first, err)) {
+	case OPTIONS_DONE:
+		return output_done(err) ? STATUS_FINE : STATUS_WRONG;
+	case OPTIONS_WRONG:
+		return STATUS_WRONG;
+	case OPTIONS_RUN:
+		break;
+	}
+	if (options.json && options.tap) {
+		err_set(err, "--json and --tap both want standard output");
+		return STATUS_WRONG;
+	}
+	return load_and_run(&options, argv + first, argc - first, err);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command_selftest.c - mbtest selftest: the judge on trial. Suites run against our endpoint with
+ * each of its faults; a fault that no scenario catches is a failure.
+ */
+#include "mbtest/command_set.h"
+#include "mbtest/command_suites.h"
+#include "mbtest/options.h"
+#include "probe/endpoint/fault.h"
+
+#include <stdlib.h>
+
+enum { FAULTS_AT_MOST = 64 };
+
+struct selftest_options {
+	bool json;
+	unsigned int jobs;
+};
+
+static bool set_json(void *self, const char *text, struct err *err)
+{
+	(void)text;
+	(void)err;
+	((struct selftest_options *)self)->json = true;
+	return true;
+}
+
+static bool set_jobs(void *self, const char *text, struct err *err)
+{
+	uint64_t jobs;
+
+	if (!parse_number("--jobs", text, 1, 64, &jobs, err))
+		return false;
+	((struct selftest_options *)self)->jobs = (unsigned int)jobs;
+	return true;
+}
+
+static const struct option_row rows[] = {
+	{ "jobs", "N", "scenarios side by side", set_jobs },
+	{ "json", NULL, "one object: mbkit.selftest/1", set_json },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const struct command_help help = {
+	"mbtest selftest [options] [SUITE...]",
+	"Run suites (default: classic) against each fault of our endpoint and print which\n"
+	"scenario catches which fault. Exit status 1: one is not caught.",
+	"  mbtest selftest\n"
+	"  mbtest selftest classic --json\n",
+};
+
+/* Run the suites with one fault at both ends. */
+static enum runner_end run_fault(const struct suites *suites, const struct fault *fault,
+	const struct selftest_options *options, struct run_config *run,
+	struct selftest_fault *outcome, struct err *err)
+{
+	struct runner_config config = { .repeat = 1, .jobs = options->jobs };
+
+	config.run.seed = 1;
+	config.run.stack[CLIENT].faults = config.run.stack[SERVER].faults = fault->bit;
+	*run = config.run;
+	outcome->name = fault->name;
+	outcome->run.run = run;
+	return suites_run(suites, &config, &outcome->run, err);
+}
+
+static int print_selftest(const struct selftest *selftest, bool json, struct err *err)
+{
+	bool all = true;
+	size_t i;
+
+	for (i = 0; i < selftest->count; i++)
+		all = all && selftest_caught(&selftest->faults[i]);
+	if (json)
+		report_selftest_json(stdout, selftest);
+	else
+		report_selftest(stdout, selftest);
+	if (!output_done(err))
+		return STATUS_WRONG;
+	return all ? STATUS_FINE : STATUS_FAIL;
+}
+
+static int run_faults(const struct suites *suites, const struct selftest_options *options,
+	struct err *err)
+{
+	struct selftest_fault faults[FAULTS_AT_MOST] = { { NULL } };
+	struct run_config runs[FAULTS_AT_MOST];
+	struct selftest selftest = { faults, 0 };
+	enum runner_end end = RUNNER_DONE;
+	const struct fault *fault;
+	int status = STATUS_WRONG;
+	size_t i;
+
+	for (fault = fault_list; fault->name != NULL && end == RUNNER_DONE; fault++) {
+		if (selftest.count == FAULTS_AT_MOST)
+			break;
+		end = run_fault(suites, fault, options, &runs[selftest.count],
+			&faults[selftest.count], err);
+		selftest.count++;
+	}
+	if (end == RUNNER_WORKER)
+		status = STATUS_FINE;
+	else if (end == RUNNER_DONE)
+		status = print_selftest(&selftest, options->json, err);
+	else if (end == RUNNER_INTERRUPTED)
+		err_set(err, "interrupted");
+	for (i = 0; i < selftest.count; i++)
+		report_run_fini(&faults[i].run);
+	return status;
+}
+
+int command_selftest(int argc, char **argv, struct err *err)
+{
+	struct selftest_options options = { .json = false };
+	struct suites suites = { .count = 0 };
+	struct suite_cases cases;
+	int first, status = STATUS_WRONG;
+
+	switch (options_parse(argc, argv, rows, &help, &options, &first, err)) {
+	case OPTIONS_DONE:
+		return output_done(err) ? STATUS_FINE : STATUS_WRONG;
+	case OPTIONS_WRONG:
+		return STATUS_WRONG;
+	case OPTIONS_RUN:
+		break;
+	}
+	suite_cases_default(&cases);
+	if (suites_load(&suites, argv + first, argc - first, &cases, NULL, err))
+		status = run_faults(&suites, &options, err);
+	suites_fini(&suites);
+	return status;
+}

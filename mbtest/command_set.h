@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command_set.h - the subcommands of mbtest; one file each, command_NAME.c. Each takes its own argv
+ * and returns an exit status; what went wrong is a sentence in err, printed by main alone.
+ */
+#ifndef MBTEST_COMMAND_SET_H
+#define MBTEST_COMMAND_SET_H
+
+#include "probe/base/err.h"
+
+enum {
+	STATUS_FINE  = 0,
+	STATUS_FAIL  = 1,   /* a test failed */
+	STATUS_WRONG = 2,   /* usage, input or environment: err is set */
+};
+
+int command_run(int argc, char **argv, struct err *err);
+int command_list(int argc, char **argv, struct err *err);
+int command_pcap(int argc, char **argv, struct err *err);
+int command_selftest(int argc, char **argv, struct err *err);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command_suites.c - see command_suites.h.
+ */
+#include "mbtest/command_suites.h"
+
+#include "probe/base/alloc.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void suite_cases_default(struct suite_cases *cases)
+{
+	cases->versions = CASE_OFF | CASE_ON;
+	cases->checksums = CASE_OFF | CASE_ON;
+	cases->families = CASE_IP4;
+}
+
+static void select_scenarios(struct suites *suites, const struct suite *suite, const char *only)
+{
+	size_t i;
+
+	for (i = 0; i < suite_count(suite); i++) {
+		const struct scenario *scenario = suite_scenario(suite, i);
+
+		if (only != NULL && fnmatch(only, scenario->name, 0) != 0)
+			continue;
+		suites->scenarios = xgrow(suites->scenarios, suites->scenario_count,
+			&suites->capacity, sizeof(*suites->scenarios));
+		suites->scenarios[suites->scenario_count++] = scenario;
+	}
+}
+
+bool suites_load(struct suites *suites, char *const *names, int count,
+	const struct suite_cases *cases, const char *only, struct err *err)
+{
+	int i;
+
+	*suites = (struct suites){ { NULL }, 0, NULL, 0, 0 };
+	for (i = 0; i < count || i == 0; i++) {
+		struct suite *suite;
+
+		if (suites->count == SUITES_AT_MOST)
+			return err_set(err, "at most %d suites at once", SUITES_AT_MOST);
+		suite = suite_load(count == 0 ? "classic" : names[i], cases, err);
+		if (suite == NULL)
+			return false;
+		suites->list[suites->count++] = suite;
+		select_scenarios(suites, suite, only);
+	}
+	if (suites->scenario_count == 0)
+		return err_set(err, "no scenario is selected%s%s", only == NULL ? "" : " by --only ",
+			only == NULL ? "" : only);
+	return true;
+}
+
+void suites_fini(struct suites *suites)
+{
+	unsigned int i;
+
+	for (i = 0; i < suites->count; i++)
+		suite_free(suites->list[i]);
+	free(suites->scenarios);
+}
+
+static void add_row(void *self, const struct scenario *scenario, const struct result *result)
+{
+	struct report_run *report = self;
+
+	report->rows = xgrow(report->rows, report->count, &report->capacity, sizeof(*report->rows));
+	report->rows[report->count].scenario = scenario;
+	report->rows[report->count++].result = *result;
+}
+
+enum runner_end suites_run(const struct suites *suites, struct runner_config *config,
+	struct report_run *report, struct err *err)
+{
+	enum runner_end end;
+
+	config->done = add_row;
+	config->self = report;
+	config->progress = isatty(STDERR_FILENO) == 1;
+	report->repeat = config->repeat;
+	fflush(stdout);
+	end = runner_run(suites->scenarios, suites->scenario_count, config, err);
+	report->interrupted = end == RUNNER_INTERRUPTED;
+	return end;
+}
+
+void report_run_fini(struct report_run *report)
+{
+	free(report->rows);
+	report->rows = NULL;
+	report->count = report->capacity = 0;
+}
+
+bool output_done(struct err *err)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return true;
+	return err_set_errno(err, "cannot write the output");
+}

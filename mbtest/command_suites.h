@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command_suites.h - what run, list and selftest share: suites loaded and selected, run with the
+ * rows of a report filled.
+ */
+#ifndef MBTEST_COMMAND_SUITES_H
+#define MBTEST_COMMAND_SUITES_H
+
+#include "lua/suite.h"
+#include "mbtest/report.h"
+#include "mbtest/suite/runner.h"
+#include "probe/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SUITES_AT_MOST = 32 };
+
+struct suites {
+	struct suite *list[SUITES_AT_MOST];
+	unsigned int count;
+	const struct scenario **scenarios;   /* selected, in order */
+	size_t scenario_count, capacity;
+};
+
+/* Load the suites named (none: classic) and select scenarios by a glob on their name, or NULL. */
+bool suites_load(struct suites *suites, char *const *names, int count,
+	const struct suite_cases *cases, const char *only, struct err *err);
+void suites_fini(struct suites *suites);
+
+/* Every case of MPTCP version and checksum, IPv4. */
+void suite_cases_default(struct suite_cases *cases);
+
+/* Run the selected scenarios and append a row for each result. */
+enum runner_end suites_run(const struct suites *suites, struct runner_config *config,
+	struct report_run *report, struct err *err);
+void report_run_fini(struct report_run *report);
+
+/* Whether standard output took everything; false with a sentence. */
+bool output_done(struct err *err);
+
+#endif
