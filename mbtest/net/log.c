@@ -30,16 +30,16 @@ static uint64_t lane(uint64_t sum, const uint8_t *bytes)
 /* Four sums side by side: the multiplications of one would wait for each other. */
 static uint64_t hash_packet(uint64_t hash, const uint8_t *bytes, size_t length)
 {
-	uint64_t sums[4] = { hash, 1, 2, 3 };
-	size_t i;
+	uint64_t a = hash, b = 1, c = 2, d = 3;
 
 	for (; length >= 32; length -= 32, bytes += 32) {
-		for (i = 0; i < 4; i++)
-			sums[i] = lane(sums[i], bytes + 8 * i);
+		a = lane(a, bytes);
+		b = lane(b, bytes + 8);
+		c = lane(c, bytes + 16);
+		d = lane(d, bytes + 24);
 	}
-	for (i = 1; i < 4; i++)
-		sums[0] = hash_mix(sums[0] ^ sums[i]);
-	return hash_bytes(sums[0], bytes, length);
+	return hash_bytes(hash_mix(hash_mix(a ^ hash_mix(b)) ^ hash_mix(c ^ hash_mix(d))), bytes,
+		length);
 }
 
 static void write_line(const struct node *node, enum verb verb, const struct packet *packet,
