@@ -486,7 +486,8 @@ void box_release(struct box *box, struct packet *packet, enum dir dir)
 
 struct packet *box_spare(struct box *box, uint32_t capacity)
 {
-	return box->host.spare(box->host.self, capacity);
+	/* Room for what the next box may add. */
+	return box->host.spare(box->host.self, capacity < PACKET_SMALL ? PACKET_SMALL : capacity);
 }
 
 struct packet *box_clone(struct box *box, const struct packet *packet)
