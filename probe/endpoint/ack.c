@@ -26,6 +26,12 @@ static void rtt_sample(struct subflow *subflow, nsec_t rtt)
 		subflow->rto = config->rto_max;
 }
 
+void ack_handshake(struct subflow *subflow, nsec_t now)
+{
+	if (subflow->tries == 1 && subflow->synack_repeats == 0)
+		rtt_sample(subflow, now - subflow->opened_at);
+}
+
 /* ---- the scoreboard ---- */
 
 static void leave_flight(struct subflow *subflow, struct segment *segment)

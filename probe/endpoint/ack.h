@@ -14,6 +14,9 @@
  */
 bool ack_process(struct subflow *subflow, const struct arrival *in, nsec_t now);
 
+/* The round trip of the handshake, when nothing of it was repeated (RFC 6298 2). */
+void ack_handshake(struct subflow *subflow, nsec_t now);
+
 /* A segment was sent, for the first time or again. */
 void ack_segment_sent(struct subflow *subflow, struct segment *segment, nsec_t now);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/endpoint/handshake.h"
 
+#include "probe/endpoint/ack.h"
 #include "probe/endpoint/conn.h"
 #include "probe/endpoint/fallback.h"
 #include "probe/endpoint/key.h"
@@ -348,7 +349,7 @@ bool handshake_offers(const struct subflow *subflow)
 }
 
 /* F35, F37, F39: no MP_JOIN or a wrong HMAC in the SYN/ACK resets; else the third ACK proves us. */
-static void synack_of_join(struct subflow *subflow, const struct arrival *in)
+static void synack_of_join(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	const struct mptcp_opt *option = arrival_find(in, MP_JOIN);
 	uint8_t hmac64[8];
@@ -366,6 +367,7 @@ static void synack_of_join(struct subflow *subflow, const struct arrival *in)
 		subflow_reset(subflow, RESET_MPTCP);
 		return;
 	}
+	ack_handshake(subflow, now);
 	subflow->phase = PHASE_JOINING;
 	subflow->tries = 0;
 	subflow->backoff = 0;
@@ -441,7 +443,7 @@ void handshake_syn_sent(struct subflow *subflow, const struct arrival *in, nsec_
 	}
 	subflow_take_syn(subflow, in);
 	if (subflow->is_join)
-		synack_of_join(subflow, in);
+		synack_of_join(subflow, in, now);
 	else
 		synack_of_capable(subflow, in, now);
 }

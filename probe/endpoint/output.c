@@ -192,7 +192,9 @@ static bool send_syn(struct subflow *subflow, struct packet *packet, nsec_t now)
 	if (!subflow->is_join && conn->mode == MODE_UNDECIDED)
 		conn->plain_syn_sent = !handshake_offers(subflow);
 	build_syn(subflow, packet, now);
-	if (subflow->tries++ > 0) {
+	if (subflow->tries++ == 0) {
+		subflow->opened_at = now;
+	} else {
 		subflow->backoff++;
 		subflow->retransmissions++;
 	}
@@ -212,9 +214,10 @@ static bool send_synack(struct subflow *subflow, struct packet *packet, nsec_t n
 	}
 	build_synack(subflow, packet, now);
 	subflow->synack_now = false;
-	if (subflow->tries == 0)
+	if (subflow->tries == 0) {
 		subflow->tries = 1;
-	else if (timer) {
+		subflow->opened_at = now;
+	} else if (timer) {
 		subflow->tries++;
 		subflow->backoff++;
 		subflow->retransmissions++;

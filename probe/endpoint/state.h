@@ -108,6 +108,7 @@ struct subflow {
 	nsec_t srtt, rttvar, rto;
 	unsigned int backoff;      /* expiries in a row */
 	unsigned int tries;        /* handshake packets sent */
+	nsec_t opened_at;          /* when the first of them was sent */
 	nsec_t rto_at;             /* retransmission, handshake or TIME-WAIT, by phase */
 	nsec_t probe_at;           /* zero window */
 	nsec_t ack_at;             /* delayed ACK */

@@ -3,6 +3,7 @@
 
 #include "probe/base/alloc.h"
 #include "probe/base/hash.h"
+#include "probe/endpoint/ack.h"
 #include "probe/endpoint/output.h"
 #include "probe/endpoint/reassembly.h"
 #include "probe/endpoint/stream.h"
@@ -146,6 +147,8 @@ void subflow_open(struct subflow *subflow, nsec_t now)
 	struct conn *conn = subflow->conn;
 	const struct endpoint_config *config = &conn->endpoint->config;
 
+	if (subflow->phase != PHASE_JOINING)
+		ack_handshake(subflow, now);
 	subflow->phase = PHASE_OPEN;
 	subflow->rto_at = NSEC_NEVER;
 	subflow->backoff = 0;
