@@ -63,6 +63,7 @@ static void note_fell_back(struct note *note, const struct scene *scene)
 	uint32_t i, cause = scene->bare_ack, sent_end = 1;
 	bool infinite = false;
 
+	note_held(note);
 	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
 		bool is_new = fact->payload > 0 && fact->seq >= sent_end;
@@ -74,7 +75,6 @@ static void note_fell_back(struct note *note, const struct scene *scene)
 		infinite = infinite || (fact->has & HAS_INFINITE);
 		if (i < cause || !scene_knew(scene, i, cause) || (fact->has & HAS_INFINITE))
 			continue;
-		note_held(note);
 		if (is_new && (fact->has & HAS_MAPPING))
 			note_broken(note, i, "goes on with mappings after its data was acked "
 				"without DATA_ACK");

@@ -65,7 +65,8 @@ static bool any_syn_has(const struct scene *scene, uint32_t wanted)
 
 	for (i = scene->initial->syn; i != VIEW_NONE && i <= scene->initial->synack;
 			i = scene->facts[i].next)
-		if ((scene->facts[i].flags & TCP_SYN) && (scene->facts[i].has & wanted))
+		if ((scene->facts[i].flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+				(scene->facts[i].has & wanted))
 			return true;
 	return false;
 }

@@ -499,6 +499,34 @@ static inline const char *first_broken(struct play *play)
 	return "none";
 }
 
+/*
+ * A rule's two sides. act plays it out, rightly or wrongly, and returns the number of the packet
+ * at fault in the tap of who.
+ */
+static inline void play_both(const char *rule, uint8_t version, bool checksum, enum end who,
+	uint32_t (*act)(struct play *play, bool wrong))
+{
+	const struct rule_finding *finding;
+	struct play play;
+	uint32_t packet;
+
+	play_init(&play, version, checksum);
+	act(&play, false);
+	finding = rule_finding(play_judge(&play), rule);
+	CHECK_U64(finding->state, RULE_HELD);
+	CHECK_TEXT(finding->why, "");
+	CHECK_TEXT(first_broken(&play), "none");
+	play_fini(&play);
+	play_init(&play, version, checksum);
+	packet = act(&play, true);
+	finding = rule_finding(play_judge(&play), rule);
+	CHECK_U64(finding->state, RULE_BROKEN);
+	CHECK_U64(finding->end, who);
+	CHECK_U64(finding->packet, packet);
+	CHECK(finding->why[0] != '\0');
+	play_fini(&play);
+}
+
 #define CHECK_STATE(play, rule, wanted)                                                   \
 	CHECK_U64(rule_finding(play_judge(play), rule)->state, wanted)
 #define CHECK_HELD(play, rule) CHECK_STATE(play, rule, RULE_HELD)

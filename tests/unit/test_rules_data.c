@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* F8 to F12 and F15 to F20: each held and broken once. */
+#include "tests/unit/play.h"
+
+/* A packet whose MPTCP options a box took. */
+static void emit_and_hear_bare(struct play *play, enum end from, struct part part)
+{
+	enum end to = from == CLIENT ? SERVER : CLIENT;
+
+	if (part.seq == 0)
+		part.seq = play->next[part.subflow][from];
+	play_emit(play, from, part);
+	part.option_count = 0;
+	play_hear(play, to, part);
+}
+
+static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
+{
+	return with((struct part){ .subflow = subflow },
+		opt_ack(play, from, play->data_ack[from]));
+}
+
+/* "until one sent segment is acked by a DSS with DATA_ACK: MUST put a DSS mapping (or v1
+ * MP_CAPABLE+data) in every segment" */
+static uint32_t f8(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
+	return play_say(play, CLIENT, wrong ? bare_part(play, CLIENT, 0, 100, 100) :
+		with(bare_part(play, CLIENT, 0, 100, 100), opt_map(play, CLIENT, 101, 100, 100)));
+}
+
+TEST(f8_mapping_in_every_segment)
+{
+	play_both("F8", 1, false, CLIENT, f8);
+}
+
+/* "before a DSS was received over the first subflow: MUST NOT start new subflows" */
+static uint32_t f8a(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
+	if (!wrong)
+		play_data_ack(play, SERVER, 0);
+	play_join(play, 1);
+	return 5;
+}
+
+TEST(f8a_no_join_before_a_dss)
+{
+	play_both("F8a", 1, false, CLIENT, f8a);
+}
+
+/* "ACK for data without DATA_ACK: MUST fall back; sends one final mapping of length 0
+ * (infinite), then no options" */
+static uint32_t f9a(struct play *play, bool wrong)
+{
+	play_open(play);
+	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 0, 100));
+	play_say(play, SERVER, (struct part){ .flags = 0 });
+	return play_say(play, CLIENT, wrong ? data_part(play, CLIENT, 0, 100, 100) :
+		with(bare_part(play, CLIENT, 0, 100, 100), opt_infinite(play, CLIENT, 101, 100)));
+}
+
+static uint32_t f9_without_telling(struct play *play, bool wrong)
+{
+	play_open(play);
+	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 0, 100));
+	play_say(play, SERVER, (struct part){ .flags = 0 });
+	if (!wrong)
+		play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 100, 100),
+			opt_infinite(play, CLIENT, 101, 100)));
+	return play_say(play, CLIENT, bare_part(play, CLIENT, 0, wrong ? 100 : 200, 100));
+}
+
+/* "sender is B (A's MP_CAPABLE+data was received, B's data are acked without DATA_ACK)" */
+static uint32_t f9b(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
+	play->data_ack[SERVER] = 100;
+	emit_and_hear_bare(play, SERVER, data_part(play, SERVER, 0, 0, 300));
+	play_say(play, CLIENT, (struct part){ .flags = 0 });
+	return play_say(play, SERVER, wrong ? ack_part(play, SERVER, 0) :
+		with(bare_part(play, SERVER, 0, 300, 100), opt_infinite(play, SERVER, 301, 300)));
+}
+
+TEST(f9_first_data_acked_bare)
+{
+	play_both("F9", 1, false, CLIENT, f9a);
+	play_both("F9", 0, true, CLIENT, f9a);
+	play_both("F9", 1, false, CLIENT, f9_without_telling);
+	play_both("F9a", 1, true, CLIENT, f9a);
+	play_both("F9b", 1, false, SERVER, f9b);
+}
+
+/* "data is acked at subflow level, not DATA_ACKed" */
+static uint32_t f10(struct play *play, bool wrong)
+{
+	play_open(play);
+	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 0, 100));
+	play->data_ack[SERVER] = wrong ? 100 : 0;
+	return play_say(play, SERVER, wrong ? ack_part(play, SERVER, 0) :
+		(struct part){ .flags = 0 });
+}
+
+TEST(f10_unmapped_first_data)
+{
+	play_both("F10", 1, false, SERVER, f10);
+}
+
+static void open_two(struct play *play)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_join(play, 1);
+}
+
+/* "the same on an MP_JOIN subflow: MUST reset the subflow" */
+static uint32_t f11(struct play *play, bool wrong)
+{
+	open_two(play);
+	play_say(play, CLIENT, data_part(play, CLIENT, 1, 1000, 100));
+	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 1));
+	return play_say(play, CLIENT, wrong ? data_part(play, CLIENT, 1, 1100, 100) :
+		with((struct part){ .subflow = 1, .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));
+}
+
+TEST(f11_joined_subflow_acked_bare)
+{
+	play_both("F11", 0, false, CLIENT, f11);
+	play_both("F11", 1, true, CLIENT, f11);
+}
+
+/* "lost options on data of any non-first subflow: not DATA_ACKed" */
+static uint32_t f12(struct play *play, bool wrong)
+{
+	open_two(play);
+	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 1, 1000, 100));
+	play->data_ack[SERVER] = wrong ? 1100 : 1000;
+	return play_say(play, SERVER, ack_part(play, SERVER, 1));
+}
+
+TEST(f12_unmapped_data_on_a_join)
+{
+	play_both("F12", 0, false, SERVER, f12);
+}
+
+/* "mappings stop arriving, >= 2 subflows: SHOULD reset that subflow; data is re-sent elsewhere" */
+static uint32_t f15(struct play *play, bool wrong)
+{
+	uint32_t number;
+
+	open_two(play);
+	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
+	number = (uint32_t)play->tap[SERVER].count;
+	play_say(play, SERVER, with((struct part){ .flags = TCP_RST },
+		opt_reset(RESET_MIDDLEBOX)));
+	play_exchange(play, CLIENT, 1, 1000, 100);
+	play_streams(play, 1200, wrong ? 1200 : 1100, 0, 0);
+	play->input.app[SERVER].ended = wrong;
+	return number;
+}
+
+TEST(f15_mappings_stop_on_one_of_two)
+{
+	play_both("F15", 1, false, SERVER, f15);
+}
+
+/* "only one subflow left or ever: treat as broken, reset. Fallback is not allowed here" */
+static uint32_t f16(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
+	if (!wrong) {
+		play_say(play, SERVER, with((struct part){ .flags = TCP_RST, .window = 100 },
+			opt_reset(RESET_MIDDLEBOX)));
+		play_streams(play, 1100, 1000, 0, 0);
+		play->input.app[SERVER].ended = false;
+		return 0;
+	}
+	return play_say(play, SERVER, bare_part(play, SERVER, 0, 0, 100));
+}
+
+/* The same without a word: the application simply gets the bytes. */
+static uint32_t f16_delivered(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
+	play_streams(play, 1100, wrong ? 1100 : 1000, 0, 0);
+	play->input.app[SERVER].ended = wrong;
+	return (uint32_t)play->tap[SERVER].count;
+}
+
+TEST(f16_mappings_stop_on_the_only_subflow)
+{
+	play_both("F16", 1, false, SERVER, f16);
+	play_both("F16", 0, true, SERVER, f16);
+	play_both("F16", 1, false, SERVER, f16_delivered);
+}
+
+/* A mapping that comes late still counts (F48), and E5 may fall back: nothing was confirmed. */
+TEST(f16_does_not_blame)
+{
+	struct play play;
+
+	play_init(&play, 1, false);
+	play_open(&play);
+	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 1000, 100));
+	play_say(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 1100, 100),
+		opt_map(&play, CLIENT, 1001, 1000, 200)));
+	play_streams(&play, 1200, 1200, 0, 0);
+	CHECK_IDLE(&play, "F16");
+	play_fini(&play);
+
+	play_init(&play, 1, false);
+	play_open(&play);
+	play_exchange(&play, CLIENT, 0, 0, 500);
+	emit_and_hear_bare(&play, SERVER, data_part(&play, SERVER, 0, 0, 1000));
+	play_say(&play, CLIENT, (struct part){ .flags = 0 });
+	play_say(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 500, 100),
+		opt_infinite(&play, CLIENT, 501, 500)));
+	play_streams(&play, 600, 600, 1000, 1000);
+	CHECK_IDLE(&play, "F16");
+	CHECK_HELD(&play, "F10");
+	CHECK_SOUND(&play);
+	play_fini(&play);
+}
+
+/* "DATA_ACKs stop, >= 2 subflows: connection-level retransmission, re-send elsewhere" */
+static uint32_t f17(struct play *play, bool wrong)
+{
+	uint32_t number = 0;
+	unsigned int i;
+
+	open_two(play);
+	for (i = 0; i < 3; i++) {
+		play_say(play, CLIENT, data_part(play, CLIENT, 0, 1000 + 100 * i, 100));
+		emit_and_hear_bare(play, SERVER, (struct part){ .flags = 0 });
+		number = number == 0 ? (uint32_t)play->tap[CLIENT].count : number;
+	}
+	play_wait(play, 2 * NSEC_PER_SEC);
+	if (!wrong)
+		play_exchange(play, CLIENT, 1, 1000, 300);
+	play_wait(play, 100 * NSEC_PER_SEC);
+	play->input.timed_out = true;
+	return number;
+}
+
+TEST(f17_data_acks_stop_on_one_of_two)
+{
+	play_both("F17", 1, false, CLIENT, f17);
+}
+
+/* "no explicit rule": it is noted, nothing can break it. */
+TEST(f18_data_acks_stop_on_the_only_subflow)
+{
+	struct play play;
+	unsigned int i;
+
+	play_init(&play, 1, false);
+	play_open(&play);
+	play_exchange(&play, CLIENT, 0, 0, 1000);
+	CHECK_IDLE(&play, "F18");
+	for (i = 0; i < 2; i++) {
+		play_say(&play, CLIENT, data_part(&play, CLIENT, 0, 1000 + 100 * i, 100));
+		emit_and_hear_bare(&play, SERVER, (struct part){ .flags = 0 });
+	}
+	CHECK_HELD(&play, "F18");
+	CHECK_HELD(&play, "O2");
+	play_fini(&play);
+}
+
+/* "some mappings lost but all subflow bytes stay covered: connection goes on" */
+static uint32_t f19(struct play *play, bool wrong)
+{
+	struct part part;
+
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	part = with(bare_part(play, CLIENT, 0, 1000, 100), opt_map(play, CLIENT, 1001, 1000, 200));
+	play_say(play, CLIENT, part);
+	part.seq = 1101;
+	part.offset = 1100;
+	emit_and_hear_bare(play, CLIENT, part);
+	play->data_ack[SERVER] = 1200;
+	return play_say(play, SERVER, wrong ? with((struct part){ .flags = TCP_RST },
+		opt_reset(RESET_MIDDLEBOX)) : ack_part(play, SERVER, 0));
+}
+
+TEST(f19_some_mappings_lost)
+{
+	play_both("F19", 1, false, SERVER, f19);
+}
+
+/* "some DATA_ACKs lost: survives, slower" */
+static uint32_t f20(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_data(play, CLIENT, 0, 1000, 100);
+	play->data_ack[SERVER] = 1100;
+	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 0));
+	play_exchange(play, CLIENT, 0, 1100, 100);
+	return play_say(play, CLIENT, wrong ? with((struct part){ .flags = TCP_RST },
+		opt_reset(RESET_MIDDLEBOX)) : data_part(play, CLIENT, 0, 1200, 100));
+}
+
+TEST(f20_some_data_acks_lost)
+{
+	play_both("F20", 1, false, CLIENT, f20);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* F1 to F7f: each held and broken once, as the rules say it of the first subflow's handshake. */
+#include "tests/unit/play.h"
+
+/* "SYN arrives without MP_CAPABLE: plain TCP; SYN/ACK MUST NOT carry MP_CAPABLE" */
+static uint32_t f1(struct play *play, bool wrong)
+{
+	struct part answer = { .flags = TCP_SYN | TCP_ACK };
+	uint32_t number;
+
+	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_hear(play, SERVER, (struct part){ .flags = TCP_SYN });
+	number = play_say(play, SERVER, wrong ? with(answer, opt_synack(play)) : answer);
+	play_say(play, CLIENT, (struct part){ .flags = 0 });
+	return number;
+}
+
+TEST(f1_plain_syn)
+{
+	play_both("F1", 0, false, SERVER, f1);
+	play_both("F1", 1, false, SERVER, f1);
+}
+
+/* "SYN had MP_CAPABLE, SYN/ACK has none: plain TCP; third ACK and later carry no MPTCP option" */
+static uint32_t f2(struct play *play, bool wrong)
+{
+	struct part third = { .flags = 0 };
+
+	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_emit(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
+		opt_synack(play)));
+	play_hear(play, CLIENT, (struct part){ .flags = TCP_SYN | TCP_ACK });
+	return play_say(play, CLIENT, wrong ? with(third, opt_third(play)) : third);
+}
+
+TEST(f2_plain_synack)
+{
+	play_both("F2", 1, true, CLIENT, f2);
+}
+
+/* "third packet (ACK) lacks MP_CAPABLE: MUST fall back" */
+static uint32_t f3(struct play *play, bool wrong)
+{
+	struct part answer = { .flags = 0 };
+
+	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
+		opt_synack(play)));
+	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_hear(play, SERVER, (struct part){ .flags = 0 });
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
+	return play_say(play, SERVER, wrong ? with(answer, opt_ack(play, SERVER, 100)) : answer);
+}
+
+TEST(f3_plain_third_packet)
+{
+	play_both("F3", 1, false, SERVER, f3);
+}
+
+/* "A's first data lacks MP_CAPABLE+data / DSS: path not capable: fall back" */
+static uint32_t f4(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_emit(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
+	play_hear(play, SERVER, (struct part){ .seq = 1, .payload = 100 });
+	play_say(play, SERVER, (struct part){ .flags = 0 });
+	play_wait(play, 3 * NSEC_PER_SEC);
+	return play_say(play, SERVER, wrong ? data_part(play, SERVER, 0, 0, 50) :
+		bare_part(play, SERVER, 0, 0, 50));
+}
+
+TEST(f4_bare_first_data)
+{
+	play_both("F4", 1, false, SERVER, f4);
+}
+
+/* "expected to retry eventually without the option" */
+static uint32_t f5(struct play *play, bool wrong)
+{
+	uint32_t number = 0;
+	unsigned int i;
+
+	for (i = 0; i < (wrong ? 7u : 3u); i++) {
+		number = play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN },
+			opt_syn(play)));
+		play_wait(play, NSEC_PER_SEC);
+	}
+	if (!wrong)
+		play_emit(play, CLIENT, (struct part){ .flags = TCP_SYN });
+	return number;
+}
+
+TEST(f5_unanswered_syns)
+{
+	play_both("F5", 1, false, CLIENT, f5);
+}
+
+static struct mptcp_opt flags(struct mptcp_opt opt, uint8_t value)
+{
+	opt.capable.flags = value;
+	return opt;
+}
+
+/* "all crypto bits zero: treat as invalid; v1: B MUST answer without MP_CAPABLE" */
+static uint32_t f6(struct play *play, bool wrong)
+{
+	struct part answer = { .flags = TCP_SYN | TCP_ACK };
+
+	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN }, flags(opt_syn(play), 0)));
+	return play_say(play, SERVER, wrong ? with(answer, opt_synack(play)) : answer);
+}
+
+TEST(f6_no_algorithm)
+{
+	play_both("F6", 0, false, SERVER, f6);
+	play_both("F6", 1, false, SERVER, f6);
+}
+
+/* "answer with own version <= offered; A receiving a version higher than offered: plain TCP" */
+static uint32_t f7(struct play *play, bool wrong)
+{
+	struct mptcp_opt higher = opt_synack(play);
+	struct part third = { .flags = 0 };
+
+	higher.capable.version = 1;
+	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_emit(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
+		opt_synack(play)));
+	play_hear(play, CLIENT, with((struct part){ .flags = TCP_SYN | TCP_ACK }, higher));
+	return play_say(play, CLIENT, wrong ? with(third, opt_third(play)) : third);
+}
+
+TEST(f7_version_above_the_offer)
+{
+	play_both("F7", 0, false, CLIENT, f7);
+}
+
+/* "B flag set, not understood: v1: ignore the MP_CAPABLE" */
+static uint32_t f7a(struct play *play, bool wrong)
+{
+	struct part answer = { .flags = TCP_SYN | TCP_ACK };
+
+	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN },
+		flags(opt_syn(play), MPC_HMAC | MPC_EXTENSION)));
+	return play_say(play, SERVER, wrong ? with(answer, opt_synack(play)) : answer);
+}
+
+/* "v0: ignore the SYN silently (peer retries without)" */
+static uint32_t f7a_v0(struct play *play, bool wrong)
+{
+	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN },
+		flags(opt_syn(play), MPC_HMAC | MPC_EXTENSION)));
+	return wrong ? play_say(play, SERVER, (struct part){ .flags = TCP_SYN | TCP_ACK }) : 0;
+}
+
+TEST(f7a_flag_b)
+{
+	play_both("F7a", 1, false, SERVER, f7a);
+	play_both("F7a", 0, false, SERVER, f7a_v0);
+}
+
+/* "A=1 received, host does not want checksums: fall back; v0: checksums MUST then be used" */
+static uint32_t f7b(struct play *play, bool wrong)
+{
+	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN },
+		flags(opt_syn(play), MPC_HMAC | MPC_CHECKSUM)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
+		opt_synack(play)));
+	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play->checksum = !wrong;
+	return play_emit(play, SERVER, data_part(play, SERVER, 0, 0, 50));
+}
+
+TEST(f7b_checksums_required)
+{
+	play_both("F7b", 0, false, SERVER, f7b);
+	play_both("F7b", 1, false, SERVER, f7b);
+}
+
+/* "A flag differs from what was sent: the two ends disagree, and then F13/F14 apply" */
+static uint32_t f7c(struct play *play, bool wrong)
+{
+	struct mptcp_opt cleared = flags(opt_syn(play), MPC_HMAC);
+	uint32_t number;
+
+	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN }, cleared));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
+		flags(opt_synack(play), MPC_HMAC)));
+	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_hear(play, SERVER, with((struct part){ .flags = 0 },
+		flags(opt_third(play), MPC_HMAC)));
+	play_data(play, CLIENT, 0, 0, 100);
+	number = play_say(play, SERVER, wrong ? with((struct part){ .flags = 0 },
+		opt_ack(play, SERVER, 100)) : with((struct part){ .flags = TCP_RST },
+		opt_reset(RESET_MPTCP)));
+	return number;
+}
+
+TEST(f7c_flag_a_changed)
+{
+	play_both("F7c", 1, true, SERVER, f7c);
+	play_both("F13", 1, true, SERVER, f7c);
+}
+
+/* "C flag set (v1): MUST NOT open subflows to that address/port" */
+static uint32_t f7d(struct play *play, bool wrong)
+{
+	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
+		flags(opt_synack(play), MPC_HMAC | MPC_NO_JOIN)));
+	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_exchange(play, CLIENT, 0, 0, 100);
+	if (!wrong)
+		return 0;
+	play_join(play, 1);
+	return (uint32_t)play->tap[CLIENT].count - 3;
+}
+
+TEST(f7d_flag_c)
+{
+	play_both("F7d", 1, false, CLIENT, f7d);
+}
+
+/* "anything else compromised (bad echo key): stop MPTCP, no more MPTCP options" */
+static uint32_t f7e(struct play *play, bool wrong)
+{
+	struct mptcp_opt third = opt_third(play);
+	struct part answer = { .flags = 0 };
+
+	third.capable.receiver_key++;
+	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
+		opt_synack(play)));
+	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_hear(play, SERVER, with((struct part){ .flags = 0 }, third));
+	return play_say(play, SERVER, wrong ? with(answer, opt_ack(play, SERVER, 0)) : answer);
+}
+
+/* "corrupted option" */
+static uint32_t f7e_undecodable(struct play *play, bool wrong)
+{
+	struct part synack = { .flags = TCP_SYN | TCP_ACK, .raw = { 30, 7, 1, 2, 3, 4, 5 },
+		.raw_length = 7 };
+	struct part third = { .flags = 0 };
+
+	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_emit(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
+		opt_synack(play)));
+	play_hear(play, CLIENT, synack);
+	return play_say(play, CLIENT, wrong ? with(third, opt_third(play)) : third);
+}
+
+TEST(f7e_compromised)
+{
+	play_both("F7e", 1, false, SERVER, f7e);
+	play_both("F7e", 1, false, CLIENT, f7e_undecodable);
+}
+
+/* "SYN/ACK mirrors A's own MP_CAPABLE: v1 invalid, F2; v0: SHOULD treat key == own key as F2" */
+static uint32_t f7f(struct play *play, bool wrong)
+{
+	struct part third = { .flags = 0 };
+
+	play->input.speaks_mptcp[SERVER] = false;
+	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_emit(play, SERVER, (struct part){ .flags = TCP_SYN | TCP_ACK });
+	play_hear(play, CLIENT, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_syn(play)));
+	return play_say(play, CLIENT, wrong ? with(third, opt_third(play)) : third);
+}
+
+TEST(f7f_mirrored)
+{
+	play_both("F7f", 0, false, CLIENT, f7f);
+	play_both("F7f", 1, false, CLIENT, f7f);
+}

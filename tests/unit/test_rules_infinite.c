@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* F29 to F34, F63, F64: the infinite mapping, no way back, nothing lost; held and broken. */
+#include "tests/unit/play.h"
+
+static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
+{
+	return with((struct part){ .subflow = subflow },
+		opt_ack(play, from, play->data_ack[from]));
+}
+
+/* A connection that has just fallen back: the client's infinite mapping at stream offset 1000. */
+static uint32_t open_infinite(struct play *play)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	return play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
+		opt_infinite(play, CLIENT, 1001, 1000)));
+}
+
+/* "DSS with Data-Level Length 0, checksum field 0; from its subflow sequence number on, subflow
+ * bytes map 1:1 for the rest of the connection" */
+static uint32_t f29_checksum(struct play *play, bool wrong)
+{
+	struct mptcp_opt infinite;
+
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	infinite = opt_infinite(play, CLIENT, 1001, 1000);
+	infinite.dss.checksum = wrong ? 7 : 0;
+	return play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100), infinite));
+}
+
+static uint32_t f29_mapping_after(struct play *play, bool wrong)
+{
+	open_infinite(play);
+	return play_say(play, CLIENT, wrong ? data_part(play, CLIENT, 0, 1100, 100) :
+		bare_part(play, CLIENT, 0, 1100, 100));
+}
+
+static uint32_t f29_moved(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	return play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
+		opt_infinite(play, CLIENT, 501, wrong ? 600 : 500)));
+}
+
+TEST(f29_infinite_mapping)
+{
+	play_both("F29", 1, true, CLIENT, f29_checksum);
+	play_both("F29", 1, true, CLIENT, f29_mapping_after);
+	play_both("F29", 1, true, CLIENT, f29_moved);
+	play_both("F33", 1, true, CLIENT, f29_mapping_after);
+}
+
+/* "after sending it, only subflow ACKs may free the send buffer" */
+static uint32_t f30(struct play *play, bool wrong)
+{
+	uint32_t number;
+
+	open_infinite(play);
+	play_say(play, SERVER, (struct part){ .flags = 0 });
+	number = play_emit(play, CLIENT, bare_part(play, CLIENT, 0, 1100, 100));
+	if (!wrong) {
+		play_hear(play, SERVER, (struct part){ .seq = 1101, .payload = 100 });
+		play_say(play, SERVER, (struct part){ .flags = 0 });
+	}
+	play_wait(play, 30 * NSEC_PER_SEC);
+	return number;
+}
+
+TEST(f30_only_subflow_acks_free)
+{
+	play_both("F30", 1, true, CLIENT, f30);
+}
+
+/* "receiver SHOULD stop sending DATA_ACKs" */
+static uint32_t f31(struct play *play, bool wrong)
+{
+	open_infinite(play);
+	play->data_ack[SERVER] = 1100;
+	return play_say(play, SERVER, wrong ? ack_part(play, SERVER, 0) :
+		(struct part){ .flags = 0 });
+}
+
+TEST(f31_no_more_data_acks)
+{
+	play_both("F31", 1, true, SERVER, f31);
+}
+
+/* "only one subflow may carry data; all others must be terminated" */
+static uint32_t f32(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_join(play, 1);
+	play_exchange(play, CLIENT, 1, 1000, 100);
+	play_say(play, CLIENT, with((struct part){ .subflow = 1, .flags = TCP_RST },
+		opt_reset(RESET_UNSPECIFIED)));
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1100, 100),
+		opt_infinite(play, CLIENT, 1001, 1100)));
+	return play_say(play, CLIENT, bare_part(play, CLIENT, wrong ? 1 : 0, 1200, 100));
+}
+
+TEST(f32_one_subflow_only)
+{
+	play_both("F32", 1, true, CLIENT, f32);
+}
+
+/* "never back to MPTCP, no new subflows" */
+static uint32_t f33(struct play *play, bool wrong)
+{
+	open_infinite(play);
+	if (wrong)
+		play_say(play, CLIENT, with((struct part){ .subflow = 1, .flags = TCP_SYN },
+			opt_join(play, 1, JOIN_SYN)));
+	return (uint32_t)play->tap[CLIENT].count;
+}
+
+TEST(f33_no_way_back)
+{
+	play_both("F33", 1, true, CLIENT, f33);
+}
+
+/* "infinite mapping while other subflows live: receiver: reset that subflow" */
+static uint32_t f34(struct play *play, bool wrong)
+{
+	uint32_t number;
+
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_join(play, 1);
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
+		opt_infinite(play, CLIENT, 1001, 1000)));
+	number = play_say(play, SERVER, wrong ? (struct part){ .flags = 0 } :
+		with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP)));
+	play_wait(play, 2 * NSEC_PER_SEC);
+	return number;
+}
+
+TEST(f34_infinite_beside_others)
+{
+	play_both("F34", 1, true, SERVER, f34);
+}
+
+/* "bytes accepted before the fallback are all sent on the surviving TCP subflow before its FIN" */
+static uint32_t f63(struct play *play, bool wrong)
+{
+	uint32_t number;
+
+	open_infinite(play);
+	if (!wrong)
+		play_say(play, CLIENT, bare_part(play, CLIENT, 0, 1100, 100));
+	play_say(play, SERVER, (struct part){ .flags = 0 });
+	number = play_say(play, CLIENT, (struct part){ .flags = TCP_FIN });
+	play_say(play, SERVER, (struct part){ .flags = TCP_FIN });
+	play_streams(play, 1200, wrong ? 1100 : 1200, 0, 0);
+	return number;
+}
+
+TEST(f63_nothing_accepted_is_lost)
+{
+	play_both("F63", 0, true, CLIENT, f63);
+	play_both("F63", 1, true, CLIENT, f63);
+}
+
+/* "otherwise the peer's data-level retransmissions enter the stream as new bytes" */
+static uint32_t f64(struct play *play, bool wrong)
+{
+	struct part part;
+	uint32_t number;
+
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	part = data_part(play, CLIENT, 0, 1000, 100);
+	play_emit(play, CLIENT, part);
+	part.option_count = 0;
+	play_hear(play, SERVER, part);
+	number = (uint32_t)play->tap[SERVER].count;
+	if (!wrong) {
+		play_say(play, SERVER, with((struct part){ .flags = TCP_RST },
+			opt_reset(RESET_MIDDLEBOX)));
+		play_streams(play, 1100, 1000, 0, 0);
+		play->input.app[SERVER].ended = false;
+		return 0;
+	}
+	play_say(play, SERVER, (struct part){ .flags = 0 });
+	part = data_part(play, CLIENT, 0, 1000, 100);
+	play_emit(play, CLIENT, part);
+	part.option_count = 0;
+	play_hear(play, SERVER, part);
+	play_streams(play, 1100, 1200, 0, 0);
+	return number;
+}
+
+TEST(f64_one_sided_fallback)
+{
+	struct play play;
+
+	play_init(&play, 1, false);
+	CHECK_U64(f64(&play, true), 6);
+	CHECK_BROKEN(&play, "F64", SERVER, 6);
+	CHECK_OUTCOME(&play, "corrupt");
+	play_fini(&play);
+	/* Both revert: the client by F9, and it says so. */
+	play_init(&play, 1, false);
+	play_open(&play);
+	play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 0, 100));
+	play_hear(&play, SERVER, (struct part){ .seq = 1, .payload = 100 });
+	play_say(&play, SERVER, (struct part){ .flags = 0 });
+	play_say(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 100, 100),
+		opt_infinite(&play, CLIENT, 101, 100)));
+	play_streams(&play, 200, 200, 0, 0);
+	CHECK_HELD(&play, "F64");
+	play_fini(&play);
+}
