@@ -304,6 +304,10 @@ static void read_application(struct suite_build *build, const struct table *tabl
 	scenario->bytes = table_uint(table, "bytes", 0, 1u << 30);
 	scenario->marker = keep_text(build, table, "marker", NULL);
 	scenario->marker_offset = table_uint(table, "marker_offset", 0, 1u << 30);
+	scenario->marker_every = table_uint(table, "marker_every", 0, 1u << 30);
+	if (scenario->marker_every > 0 && scenario->marker_every < strlen(scenario->marker == NULL ?
+		"" : scenario->marker))
+		table_error(table, "marker_every is shorter than the marker");
 	scenario->pause_ns = table_time(table, "pause", 0);
 	scenario->first_chunk = table_uint(table, "first_chunk", 0, 1u << 30);
 	scenario->deadline = table_time(table, "deadline", 0);

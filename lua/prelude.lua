@@ -24,7 +24,7 @@ end
 local known = {}
 for _, name in ipairs {
 	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction", "paths", "rules",
-	"expect", "needs_box", "long_mapping", "bytes", "marker", "marker_offset", "pause",
+	"expect", "needs_box", "long_mapping", "bytes", "marker", "marker_offset", "marker_every", "pause",
 	"first_chunk", "deadline", "versions", "checksums",
 	"virtual_server", "server_port",
 } do

@@ -30,6 +30,19 @@ static json_t *rules_array(const struct scenario *scenario)
 	return array;
 }
 
+/* Rules whose condition was met, named by the scenario or not. */
+static json_t *exercised_array(const struct result *result)
+{
+	json_t *array = json_array();
+	unsigned int i;
+
+	for (i = 0; i < rule_count(); i++) {
+		if (result->rules_exercised[i / 64] >> i % 64 & 1)
+			json_array_append_new(array, json_string(rule_info(i)->name));
+	}
+	return array;
+}
+
 static json_t *findings_array(const struct rule_report *reports, unsigned int count)
 {
 	json_t *array = json_array();
@@ -100,6 +113,7 @@ static void set_result(json_t *object, const struct scenario *scenario,
 	json_object_set_new(object, "seed", json_integer((json_int_t)result->seed));
 	json_object_set_new(object, "hash", hash_value(result));
 	json_object_set_new(object, "why", json_string(result->why));
+	json_object_set_new(object, "exercised", exercised_array(result));
 	json_object_set_new(object, "group", json_string(scenario->group));
 	json_object_set_new(object, "subflows", json_integer((json_int_t)scenario->subflows));
 }

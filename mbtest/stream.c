@@ -38,23 +38,35 @@ static uint64_t unmix(uint64_t value)
 	return value ^ value >> 30 ^ value >> 60;
 }
 
+/* Lay the marker that stands at offset first over bytes, as far as it reaches into them. */
+static void overlay_one(const struct stream_plan *plan, uint64_t first, uint64_t offset,
+	uint8_t *bytes, size_t length)
+{
+	uint64_t at = first < offset ? offset : first, end = first + strlen(plan->marker);
+
+	if (end > offset + length)
+		end = offset + length;
+	if (at < end)
+		memcpy(bytes + (at - offset), plan->marker + (at - first), (size_t)(end - at));
+}
+
 static void overlay_marker(const struct stream_plan *plan, uint64_t offset, uint8_t *bytes,
 	size_t length)
 {
-	uint64_t first = plan->marker_offset, end = offset + length;
-	size_t marker_length;
+	uint64_t first = plan->marker_offset, every = plan->marker_every;
 
 	if (plan->marker == NULL)
 		return;
-	marker_length = strlen(plan->marker);
-	if (first >= end || first + marker_length <= offset)
-		return;
-	if (first + marker_length < end)
-		end = first + marker_length;
-	if (first < offset)
-		first = offset;
-	memcpy(bytes + (first - offset), plan->marker + (first - plan->marker_offset),
-		(size_t)(end - first));
+	/* The last marker that begins before these bytes may reach into them. */
+	if (every > 0 && offset > first)
+		first += (offset - first) / every * every;
+	if (every > 0 && first > plan->marker_offset)
+		first -= every;
+	for (; first < offset + length; first += every) {
+		overlay_one(plan, first, offset, bytes, length);
+		if (every == 0)
+			return;
+	}
 }
 
 void stream_fill(const struct stream_plan *plan, uint64_t offset, void *bytes, size_t length)

@@ -19,6 +19,7 @@ struct stream_plan {
 	enum end sender;
 	uint64_t length;         /* bytes in all; 0: this end sends nothing */
 	uint64_t marker_offset;
+	uint64_t marker_every;   /* it stands again so many bytes later, and so on; 0: once */
 	const char *marker;      /* NULL: none; borrowed */
 };
 

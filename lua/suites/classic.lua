@@ -245,8 +245,8 @@ for _, removal in ipairs(removals) do
 				add(place, {
 					name = "capable-data-" .. removal .. "-" .. sender .. "-" .. place.name,
 					group = "remove options", versions = { 1 },
-					help = "MP_CAPABLE goes from the first data (F4, F9)",
-					sender = sender, direction = "to-server", rules = { "F4", "F9" },
+					help = "MP_CAPABLE goes from the first data (F4)",
+					sender = sender, direction = "to-server", rules = { "F4" },
 					expect = { "infinite", intact = true },
 					paths = boxes_on(place, box[removal] { subtype = "mp_capable",
 						on = "data", direction = "to-server" }),
@@ -293,38 +293,45 @@ end
 -- From the first data on, on the first subflow, before there can be a second (F8a needs a DSS).
 -- The sender of data that are acked without DATA_ACK falls back by F9 with one infinite mapping,
 -- which the other side sees where the box leaves that direction alone: "infinite"; else "fallback".
+-- A receiver of unmapped data that falls back (F4, F10) may say so by an infinite mapping too (F64).
 local function dss_first(place)
 	return function(c)
-		local expect
 		-- In v1 the client's first data are mapped by MP_CAPABLE and pass. So data in that
-		-- direction were DATA_ACKed when mappings stop: F16 SHOULD reset, no fallback; with a
-		-- second subflow, which a DSS allows, F15 SHOULD reset this one, F17 sends again there.
+		-- direction were DATA_ACKed when mappings stop: F16 SHOULD reset, no fallback. A second
+		-- subflow, which the server's DSS allows, may be up by then or not: F15 SHOULD reset this
+		-- one, F17 sends again there.
 		local capable = c.version == 1 and c.sender ~= "server" and c.direction ~= "to-client"
 		if capable and c.sender == "client" and c.direction == "to-server" then
-			expect = place.subflows == 1 and { "reset" } or { "subflow-closed", "mptcp" }
-		elseif c.direction == "both" then
-			-- F9, F9b; nothing is seen of it. The server that mapped MP_CAPABLE's data: F16.
-			expect = capable and { "fallback", "reset" } or { "fallback" }
-		elseif c.sender == "both" then
-			-- F9 or F9b at the side whose data's DATA_ACKs are taken: its mapping arrives.
-			expect = capable and { "infinite", "reset" } or { "infinite" }
-		else
-			-- The one who falls back sends toward the box (mapping lost) or away from it.
-			expect = sends(c.sender, c.direction) and { "fallback" } or { "infinite" }
+			return place.subflows == 1 and { "reset" } or
+				{ "subflow-closed", "mptcp", "reset", intact = true }
 		end
-		expect.intact = #expect > 1 or expect[1] ~= "reset"
-		return expect
+		-- Nothing is seen of an infinite mapping. The server that mapped MP_CAPABLE's data: F16.
+		if c.direction == "both" then
+			return capable and { "fallback", "reset", intact = true } or
+				{ "fallback", intact = true }
+		end
+		-- F9 or F9b at the side whose data's DATA_ACKs are taken: its mapping arrives.
+		local _, acked = losses(c)
+		if acked then
+			return capable and { "infinite", "reset", intact = true } or
+				{ "infinite", intact = true }
+		end
+		-- Mappings alone are taken, from the only sender: its infinite mapping is lost.
+		return { "fallback", "infinite", intact = true }
 	end
 end
 
--- The rule that dss_first must see: who falls back by F9, or why not.
-local function dss_first_rules(place)
-	return function(c)
-		if c.version == 1 and c.sender == "client" and c.direction == "to-server" then
-			return { place.subflows == 1 and "F16" or "F15" }
-		end
-		return { c.sender == "client" and "F9a" or c.sender == "server" and "F9b" or "F9" }
+-- What dss_first is about: who is the first to see it, and how.
+local function dss_first_rules(c)
+	local mapped, acked = losses(c)
+	if c.version == 1 and c.sender ~= "server" and c.direction ~= "to-client" then
+		-- MP_CAPABLE has mapped the client's first data: its end is like one of later.
+		return { not acked and "F16" or c.sender == "client" and "F9a" or "F9b" }
 	end
+	if mapped and c.sender ~= "server" and c.direction ~= "to-client" then
+		return { "F4" }
+	end
+	return { mapped and "F10" or c.sender == "client" and "F9a" or "F9b" }
 end
 
 -- From the first data on, on the joined subflow: F11 MUST reset when data there are acked without
@@ -361,7 +368,10 @@ end
 
 local function dss_mid_rules(place)
 	return function(c)
-		local mapped = losses(c)
+		local mapped, acked = losses(c)
+		if place.subflows == 1 and c.version == 0 and acked and c.direction ~= "both" then
+			return { "F29" }
+		end
 		if place.subflows == 1 then
 			return { mapped and "F16" or "F18" }
 		end
@@ -385,7 +395,7 @@ for _, removal in ipairs(removals) do
 					rules = place.path == 2 and function(c)
 						local _, acked = losses(c)
 						return { acked and "F11" or "F12" }
-					end or dss_first_rules(place),
+					end or dss_first_rules,
 					expect = place.path == 2 and dss_joined or dss_first(place),
 					second_carries = place.path == 2,
 					paths = boxes_on(place, box[removal] { subtype = "dss",
@@ -489,7 +499,7 @@ for _, place in ipairs(places) do
 						help = "a byte becomes another (F21 to F27)",
 						sender = sender, direction = direction,
 						rules = flipped_rules(place, point), expect = flipped(place, point),
-						second_carries = not alone(place, point),
+						second_carries = place.subflows == 2 and point == "mid",
 						paths = boxes_on(place, box.flip { direction = direction, on = "data",
 							from = byte_of(place, point), ["until"] = byte_of(place, point) }),
 					})
@@ -527,26 +537,13 @@ local function resized_rules(place, point)
 	end
 end
 
--- On the second path the marker stands where the rest begins after the pause, and the first path
--- is slow, so that it goes there.
-local function marker_at(place, point)
-	if place.path == 2 then
-		return point == "first" and 8192 + 40 or 8192 + 9000
-	end
-	return point == "first" and 40 or place.subflows == 1 and 30000 or 20000
-end
-
+-- The command stands in every segment; the box changes the first it meets past a point.
 for _, place in ipairs(places) do
 	for _, direction in ipairs(directions) do
 		for _, sender in ipairs(senders) do
 			for _, point in ipairs { "first", "mid" } do
 				for edit, text in pairs(edits) do
 					if sends(sender, direction) then
-						local paths = boxes_on(place, box.rewrite { direction = direction,
-							pattern = port_command, replacement = text })
-						if place.path == 2 then
-							table.insert(paths[1], link { delay = "40ms" })
-						end
 						add(place, {
 							name = edit .. "-" .. point .. "-" .. direction .. "-" .. sender ..
 								"-" .. place.name,
@@ -556,9 +553,11 @@ for _, place in ipairs(places) do
 							sender = sender, direction = direction,
 							rules = resized_rules(place, point),
 							expect = resized(place, point),
-							second_carries = not alone(place, point),
-							marker = port_command, marker_offset = marker_at(place, point),
-							paths = paths,
+							second_carries = place.subflows == 2 and point == "mid",
+							marker = port_command, marker_offset = 40, marker_every = 600,
+							paths = boxes_on(place, box.rewrite { direction = direction,
+								pattern = port_command, replacement = text, count = 1,
+								from = byte_of(place, point) }),
 						})
 					end
 				end
@@ -587,13 +586,13 @@ for _, sender in ipairs(senders) do
 			paths = boxes_on(place, box.strip { kind = 30, on = "syn",
 				direction = "to-server" }),
 		})
-		-- No data segment has a mapping, so none is DATA_ACKed: F4, F9. The infinite mapping
-		-- stands on data too.
+		-- No data segment has a mapping, so none is DATA_ACKed: F4 or F10, F9. The infinite
+		-- mapping of F9 stands on data too; a receiver's (F64) may pass on its ACK.
 		add(place, {
 			name = "result-3-no-dss" .. last, group = "results of section 3.1",
-			help = "3: DSS removed from all data segments: regular TCP (F4, F9)",
-			sender = sender, direction = "both", rules = { "F9" },
-			expect = { "fallback", intact = true },
+			help = "3: DSS removed from all data segments: regular TCP (F4, F10)",
+			sender = sender, direction = "both", rules = { "F10" },
+			expect = { "fallback", "infinite", intact = true },
 			paths = boxes_on(place, box.strip { kind = 30, on = "data", direction = "both" }),
 		})
 		add(place, {

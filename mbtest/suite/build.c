@@ -115,6 +115,7 @@ static void plan_stream(const struct scenario *scenario, const struct run_config
 	plan->length = sends ? scenario_bytes(scenario, run) : 0;
 	plan->marker = scenario->marker;
 	plan->marker_offset = scenario->marker_offset;
+	plan->marker_every = scenario->marker_every;
 }
 
 static void plan_config(const struct scenario *scenario, const struct run_config *run,

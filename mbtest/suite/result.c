@@ -92,15 +92,17 @@ static bool damage_allowed(const struct result *result, const struct scenario *s
 }
 
 /*
- * Intact as expected of the outcome that came: where the rules allow a reset beside others, a
- * stream that was reset cannot have come to its end.
+ * Intact as expected of the outcome that came. Where the rules allow an outcome that cuts a stream
+ * beside others that do not, the cut may come before or after the last byte.
  */
 static bool intact_expected(const struct result *result, const struct scenario *scenario)
 {
 	bool cut = result->outcome == OUTCOME_RESET || result->outcome == OUTCOME_REFUSED ||
 		result->outcome == OUTCOME_CORRUPT;
 
-	return scenario->expect_intact && !(cut && is_expected(result, scenario));
+	if (cut && is_expected(result, scenario) && scenario->expect_intact)
+		return result->intact;
+	return scenario->expect_intact;
 }
 
 static void explain_failure(struct result *result, const struct scenario *scenario,

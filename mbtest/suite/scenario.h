@@ -77,7 +77,7 @@ struct scenario {
 	bool virtual_server;        /* the client connects to an address that only a NAT knows */
 	uint64_t bytes;             /* 0: the run's default */
 	const char *marker;         /* text overlaying the stream, or NULL */
-	uint64_t marker_offset;
+	uint64_t marker_offset, marker_every;   /* again after so many bytes; 0: once */
 	nsec_t pause_ns;            /* between the first chunk and the rest; 0: no pause */
 	uint64_t first_chunk;       /* bytes written before the pause */
 	nsec_t deadline;            /* 0: the run's default */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lua/bind_trace_path.h"
+
+#include "lua/bind_suite.h"
+#include "lua/state.h"
+#include "lua/table.h"
+#include "probe/base/alloc.h"
+
+#include <lauxlib.h>
+
+#include <stdlib.h>
+
+struct path_file {
+	struct arena arena;
+	struct lua_boxes *boxes;
+	struct scenario scenario;
+	enum path_server server;
+};
+
+/* Lua: where(level), the place of a caller as "file:line: ". */
+static int push_where(lua_State *L)
+{
+	luaL_where(L, (int)luaL_checkinteger(L, 1));
+	return 1;
+}
+
+/* Lua: what the file returned becomes the only path of a scenario; upvalue the path_file. */
+static int read_returned(lua_State *L)
+{
+	static const char *const servers[] = { "mptcp", "tcp", "closed", "silent", NULL };
+	struct path_file *path = lua_touserdata(L, lua_upvalueindex(1));
+	struct suite_build build = { &path->arena, path->boxes };
+	struct table table = { L, 1, "" };
+
+	if (!lua_istable(L, 1))
+		return luaL_error(L, "a path file returns path { ... }");
+	luaL_checkstack(L, 40, NULL);
+	path->server = (enum path_server)table_choice(&table, "server", servers, PATH_SERVER_MPTCP);
+	lua_pushnil(L);
+	lua_setfield(L, 1, "server");
+	lua_newtable(L);
+	lua_newtable(L);
+	lua_pushvalue(L, 1);
+	lua_rawseti(L, -2, 1);
+	lua_setfield(L, -2, "paths");
+	lua_pushstring(L, "path");
+	lua_setfield(L, -2, "name");
+	lua_replace(L, 1);
+	lua_settop(L, 1);
+	suite_read_scenario(L, &build, &path->scenario);
+	return 0;
+}
+
+static bool run_file(struct path_file *path, struct script *script, const char *file,
+	const char *text, size_t length, struct err *err)
+{
+	lua_State *L = script_state(script);
+	size_t prelude_length;
+	const void *prelude = script_builtin("lua/prelude.lua", &prelude_length);
+
+	lua_register(L, "where", push_where);
+	if (!script_load(script, "lua/prelude.lua", prelude, prelude_length, err) ||
+		!script_call(script, 0, 0, err))
+		return false;
+	lua_pushlightuserdata(L, path);
+	lua_pushcclosure(L, read_returned, 1);
+	return script_load(script, file, text, length, err) && script_call(script, 0, 1, err) &&
+		script_call(script, 1, 0, err);
+}
+
+struct path_file *path_file_load(const char *file, struct err *err)
+{
+	struct path_file *path = xcalloc(1, sizeof(*path));
+	struct script *script;
+	struct rng rng;
+	char *text = NULL;
+	size_t length;
+	bool ok;
+
+	path->boxes = lua_boxes_new();
+	rng_init(&rng, 0);
+	script = script_new(&rng, SCRIPT_MEMORY_SUITE, SCRIPT_STEPS_SUITE);
+	ok = script_read(file, &text, &length, err) &&
+		run_file(path, script, file, text, length, err);
+	script_free(script);
+	free(text);
+	if (ok)
+		return path;
+	path_file_free(path);
+	return NULL;
+}
+
+void path_file_free(struct path_file *path)
+{
+	if (path == NULL)
+		return;
+	arena_fini(&path->arena);
+	lua_boxes_free(path->boxes);
+	free(path);
+}
+
+const struct path_plan *path_file_plan(const struct path_file *path)
+{
+	return &path->scenario.paths[0];
+}
+
+enum path_server path_file_server(const struct path_file *path)
+{
+	return path->server;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bind_trace_path.h - a path in a Lua file of its own, as tracebox --sim takes it, in the words of
+ * suites:
+ *
+ *   return path { hop {}, box.strip { kind = 30 }, hop { quote = "rfc792" }, server = "mptcp" }
+ *
+ * server says what stands at the end: "mptcp" (both versions; the default), "tcp", "closed", or
+ * "silent".
+ */
+#ifndef LUA_BIND_TRACE_PATH_H
+#define LUA_BIND_TRACE_PATH_H
+
+#include "mbtest/suite/scenario.h"
+#include "probe/base/err.h"
+
+struct path_file;
+
+enum path_server {
+	PATH_SERVER_MPTCP,
+	PATH_SERVER_TCP,
+	PATH_SERVER_CLOSED,
+	PATH_SERVER_SILENT,
+};
+
+/* NULL with a sentence that names file and line. */
+struct path_file *path_file_load(const char *file, struct err *err);
+void path_file_free(struct path_file *path);
+
+const struct path_plan *path_file_plan(const struct path_file *path);
+enum path_server path_file_server(const struct path_file *path);
+
+#endif
