@@ -419,6 +419,7 @@ void handshake_syn_sent(struct subflow *subflow, const struct arrival *in, nsec_
 {
 	struct conn *conn = subflow->conn;
 	bool acks_syn = in->flags & TCP_ACK && in->ack == subflow->snd_nxt;
+	const struct mptcp_opt *reason;
 
 	if (in->flags & TCP_ACK && !acks_syn) {
 		subflow->stray_ack = in->ack;
@@ -428,6 +429,9 @@ void handshake_syn_sent(struct subflow *subflow, const struct arrival *in, nsec_
 	if (in->flags & TCP_RST) {
 		if (!acks_syn)
 			return;
+		reason = arrival_find(in, MP_TCPRST);
+		if (reason != NULL)
+			subflow->reset_reason = reason->tcprst.reason;
 		subflow_end(subflow, SUBFLOW_RESET, now);
 		if (!subflow->is_join)
 			conn_close(conn, END_REFUSED);

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Further subflows: F8a, F35 to F44, F7d, O7, O16, E8, E18, and break before make.
+ */
+#include "tests/unit/endpoint_pipe.h"
+
+static struct pipe run(unsigned int speaks, pipe_hook hook, uint64_t up, uint64_t down,
+	uint64_t faults)
+{
+	struct endpoint_config client = pipe_config(speaks, false), server = client;
+	struct pipe pipe;
+
+	client.join[client.join_count++] = pipe_second.addr;
+	client.faults = server.faults = faults;
+	pipe_init(&pipe, &client, &server, 9);
+	pipe.hook = hook;
+	pipe.app[CLIENT].to_write = up;
+	pipe.app[SERVER].to_write = down;
+	pipe_run(&pipe, 60 * NSEC_PER_SEC);
+	CHECK(pipe_is_clean(&pipe));
+	CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+	CHECK(endpoint_deadline(pipe.endpoint[CLIENT]) == NSEC_NEVER);
+	CHECK(endpoint_deadline(pipe.endpoint[SERVER]) == NSEC_NEVER);
+	return pipe;
+}
+
+/* Run both versions; the joined subflow must end reset with a reason, by the client or not. */
+static void expect_refused(pipe_hook hook, uint8_t reason, bool by_client)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct pipe pipe = run(speaks, hook, 300000, 3000, 0);
+		struct conn_info client = pipe_info(&pipe, CLIENT);
+
+		CHECK(pipe.hits > 0);
+		CHECK_U64(client.subflow_count, 2);
+		CHECK_U64(client.subflows[1].state, SUBFLOW_RESET);
+		CHECK_U64(client.subflows[1].reset_by_us, by_client);
+		CHECK_U64(client.subflows[1].bytes_sent, 0);
+		if (speaks == SPEAKS_V1)
+			CHECK_U64(client.subflows[1].reset_reason, reason);
+		CHECK_U64(client.subflows[0].state, SUBFLOW_CLOSED);
+		pipe_fini(&pipe);
+	}
+}
+
+static enum pipe_verdict pass(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	struct mptcp_opt option;
+
+	/* F8a: no join before a DSS of the server's. */
+	if (from == SERVER && mptcp_find(packet, MP_DSS, &option, NULL))
+		pipe->hits++;
+	if (path == 1)
+		CHECK(pipe->hits > 0);
+	return PIPE_PASS;
+}
+
+TEST(both_subflows_carry_data_both_ways)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct pipe pipe = run(speaks, pass, 400000, 400000, 0);
+		struct conn_info client = pipe_info(&pipe, CLIENT);
+
+		CHECK_U64(client.subflow_count, 2);
+		CHECK(client.subflows[1].is_join);
+		CHECK(client.subflows[1].bytes_sent > 100000);
+		CHECK(client.subflows[1].bytes_received > 100000);
+		CHECK(client.subflows[0].bytes_sent > 100000);
+		CHECK_U64(client.subflows[1].state, SUBFLOW_CLOSED);
+		pipe_fini(&pipe);
+	}
+}
+
+static enum pipe_verdict strip_join_syn(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	(void)from;
+	if (path == 1 && is_syn(packet))
+		pipe->hits += strip_mptcp(packet, ALL_SUBTYPES);
+	return PIPE_PASS;
+}
+
+TEST(F35_join_stripped_from_syn)
+{
+	expect_refused(strip_join_syn, RESET_MPTCP, true);
+}
+
+static enum pipe_verdict strip_join_synack(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	(void)from;
+	if (path == 1 && is_synack(packet))
+		pipe->hits += strip_mptcp(packet, ALL_SUBTYPES);
+	return PIPE_PASS;
+}
+
+TEST(F37_join_stripped_from_synack)
+{
+	expect_refused(strip_join_synack, RESET_MPTCP, true);
+}
+
+static enum pipe_verdict strip_join_ack(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	if (path == 1 && from == CLIENT && !is_syn(packet))
+		pipe->hits += strip_mptcp(packet, 1u << MP_JOIN);
+	return PIPE_PASS;
+}
+
+TEST(F38_join_stripped_from_third_ack)
+{
+	expect_refused(strip_join_ack, RESET_MPTCP, false);
+}
+
+static void spoil_hmac(struct mptcp_opt *option)
+{
+	if (option->join.form == JOIN_SYNACK)
+		option->join.hmac64 ^= 1;
+	if (option->join.form == JOIN_ACK)
+		option->join.hmac160[19] ^= 1;
+}
+
+static enum pipe_verdict bad_hmac_synack(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	(void)from;
+	if (path == 1 && is_synack(packet))
+		pipe->hits += edit_mptcp(packet, MP_JOIN, spoil_hmac);
+	return PIPE_PASS;
+}
+
+TEST(F39_wrong_hmac_in_synack)
+{
+	expect_refused(bad_hmac_synack, RESET_MPTCP, true);
+}
+
+static enum pipe_verdict bad_hmac_ack(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	if (path == 1 && from == CLIENT && !is_syn(packet))
+		pipe->hits += edit_mptcp(packet, MP_JOIN, spoil_hmac);
+	return PIPE_PASS;
+}
+
+TEST(F40_wrong_hmac_in_third_ack)
+{
+	expect_refused(bad_hmac_ack, RESET_MPTCP, false);
+}
+
+/* The fault of that name makes both go through. */
+TEST(fault_accept_any_hmac)
+{
+	struct pipe pipe = run(SPEAKS_V1, bad_hmac_ack, 300000, 3000, FAULT_ACCEPT_ANY_HMAC);
+
+	CHECK_U64(pipe_info(&pipe, CLIENT).subflows[1].state, SUBFLOW_CLOSED);
+	CHECK(pipe_info(&pipe, CLIENT).subflows[1].bytes_sent > 0);
+	pipe_fini(&pipe);
+}
+
+static void other_token(struct mptcp_opt *option)
+{
+	option->join.token ^= 1;
+}
+
+static enum pipe_verdict bad_token(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	(void)from;
+	if (path == 1 && is_syn(packet))
+		pipe->hits += edit_mptcp(packet, MP_JOIN, other_token);
+	return PIPE_PASS;
+}
+
+TEST(F41_unknown_token)
+{
+	expect_refused(bad_token, RESET_MPTCP, false);
+}
+
+static enum pipe_verdict lose_join_acks(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	struct mptcp_opt option;
+
+	if (path == 0 || from == SERVER || is_syn(packet))
+		return PIPE_PASS;
+	/* F42: no data before the third ACK is acknowledged. */
+	if (pipe->hits < 3) {
+		CHECK_U64(packet_payload_len(packet), 0);
+		CHECK(mptcp_find(packet, MP_JOIN, &option, NULL));
+	}
+	return pipe->hits++ < 2 ? PIPE_DROP : PIPE_PASS;
+}
+
+TEST(F42_third_ack_of_join_lost_twice)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config client = pipe_config(speaks, false);
+		struct pipe pipe;
+
+		client.join[client.join_count++] = pipe_second.addr;
+		pipe_init(&pipe, &client, &client, 9);
+		pipe.hook = lose_join_acks;
+		pipe.app[CLIENT].to_write = 300000;
+		pipe.app[CLIENT].hold_open = true;
+		pipe_run(&pipe, 10 * NSEC_PER_SEC);
+		CHECK(pipe.hits > 2);
+		CHECK_U64(pipe_info(&pipe, CLIENT).subflows[1].state, SUBFLOW_OPEN);
+		CHECK_U64(pipe_info(&pipe, SERVER).subflows[1].state, SUBFLOW_OPEN);
+		pipe_fini(&pipe);
+	}
+}
+
+static enum pipe_verdict lose_join_syns(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	(void)packet, (void)from;
+	if (path == 0)
+		return PIPE_PASS;
+	pipe->hits++;
+	return PIPE_DROP;
+}
+
+/* F43: the path is not used, the connection does not care. */
+TEST(F43_join_syns_dropped)
+{
+	struct pipe pipe = run(SPEAKS_V1, lose_join_syns, 300000, 300000, 0);
+
+	CHECK(pipe.hits > 0);
+	CHECK_U64(pipe_info(&pipe, CLIENT).subflow_count, 2);
+	CHECK_U64(pipe_info(&pipe, CLIENT).subflows[1].bytes_sent, 0);
+	pipe_fini(&pipe);
+}
+
+/* F44: to a port without listener: the token decides. E18: a bare RST kills its subflow only. */
+static enum pipe_verdict kill_initial(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	struct tcp_header header = { .flags = TCP_RST };
+
+	if (path == 1 || from == SERVER || pipe->packets[CLIENT][1] < 10 || pipe->hits++ > 0)
+		return PIPE_PASS;
+	packet_socknames(packet, &header.src, &header.dst);
+	header.seq = tcp_seq(packet);
+	packet_init_tcp(packet, &header);
+	packet_finish(packet);
+	packet_parse(packet);
+	return PIPE_PASS;
+}
+
+TEST(E18_bare_reset_of_one_of_two)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct pipe pipe = run(speaks, kill_initial, 400000, 400000, 0);
+
+		CHECK_U64(pipe_info(&pipe, SERVER).subflows[0].state, SUBFLOW_RESET);
+		CHECK_U64(pipe_info(&pipe, CLIENT).subflows[1].state, SUBFLOW_CLOSED);
+		pipe_fini(&pipe);
+	}
+}
+
+static enum pipe_verdict blackhole(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	(void)packet, (void)from;
+	if (path != (unsigned int)(uintptr_t)pipe->hook_state || pipe->packets[CLIENT][1] < 10)
+		return PIPE_PASS;
+	pipe->hits++;
+	return PIPE_DROP;
+}
+
+/* A path that dies silently: its data is re-sent on the other (RFC 8684 3.3.6), all ends cleanly. */
+TEST(one_of_two_paths_dies)
+{
+	unsigned int speaks, dead;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
+		for (dead = 0; dead < 2; dead++) {
+			struct endpoint_config client = pipe_config(speaks, true);
+			struct pipe pipe;
+
+			client.join[client.join_count++] = pipe_second.addr;
+			pipe_init(&pipe, &client, &client, 9);
+			pipe.hook = blackhole;
+			pipe.hook_state = (void *)(uintptr_t)dead;
+			pipe.app[CLIENT].to_write = 900000;
+			pipe.app[SERVER].to_write = 900000;
+			pipe_run(&pipe, 60 * NSEC_PER_SEC);
+			CHECK(pipe.hits > 0);
+			CHECK(pipe_is_clean(&pipe));
+			CHECK(endpoint_deadline(pipe.endpoint[CLIENT]) == NSEC_NEVER);
+			CHECK(endpoint_deadline(pipe.endpoint[SERVER]) == NSEC_NEVER);
+			pipe_fini(&pipe);
+		}
+}
+
+static void forbid_join(struct mptcp_opt *option)
+{
+	option->capable.flags |= MPC_NO_JOIN;
+}
+
+static enum pipe_verdict c_flag(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	(void)from;
+	CHECK_U64(path, 0);
+	if (is_synack(packet))
+		pipe->hits += edit_mptcp(packet, MP_CAPABLE, forbid_join);
+	return PIPE_PASS;
+}
+
+TEST(F7d_flag_c)
+{
+	struct pipe pipe = run(SPEAKS_V1, c_flag, 100000, 0, 0);
+	struct conn_info info = pipe_info(&pipe, CLIENT);
+
+	CHECK(pipe.hits > 0);
+	CHECK_U64(info.subflow_count, 1);
+	pipe_fini(&pipe);
+}
+
+/* conn_join by the application, refused with a reason before F8a and after a fallback. */
+TEST(conn_join_by_the_application)
+{
+	struct endpoint_config config = pipe_config(SPEAKS_V1, false);
+	struct sockname second = pipe_second, closed = pipe_server;
+	struct pipe pipe;
+	struct err err;
+
+	second.port = 41000;
+	pipe_init(&pipe, &config, &config, 9);
+	pipe.app[CLIENT].to_write = 3000;
+	pipe.app[CLIENT].hold_open = true;
+	CHECK(!conn_join(pipe.app[CLIENT].conn, &second, &pipe_server, pipe.now, &err));
+	pipe_run(&pipe, 2 * NSEC_PER_SEC);
+	closed.port = 80;
+	CHECK(conn_join(pipe.app[CLIENT].conn, &second, &closed, pipe.now, &err));
+	CHECK(!conn_join(pipe.app[CLIENT].conn, &second, &closed, pipe.now, &err));
+	pipe_run(&pipe, 3 * NSEC_PER_SEC);
+	CHECK_U64(pipe_info(&pipe, CLIENT).subflows[1].state, SUBFLOW_OPEN);
+	CHECK_U64(pipe_info(&pipe, SERVER).subflows[1].state, SUBFLOW_OPEN);
+	pipe.app[CLIENT].hold_open = false;
+	pipe_run(&pipe, 30 * NSEC_PER_SEC);
+	CHECK(pipe_is_clean(&pipe));
+	CHECK(!conn_join(pipe.app[CLIENT].conn, &second, &pipe_server, pipe.now, &err));
+	pipe_fini(&pipe);
+}
+
+/* MP_FASTCLOSE: both ends of the connection are gone, on every subflow (RFC 8684 3.5). */
+TEST(abort_tells_the_peer)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_TCP; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config client = pipe_config(speaks, false);
+		struct pipe pipe;
+
+		client.join[client.join_count++] = pipe_second.addr;
+		pipe_init(&pipe, &client, &client, 9);
+		pipe.app[CLIENT].to_write = 900000;
+		pipe_run(&pipe, NSEC_PER_SEC + 60 * NSEC_PER_MS);
+		conn_abort(pipe.app[CLIENT].conn);
+		pipe_run(&pipe, 10 * NSEC_PER_SEC);
+		CHECK_U64(pipe_info(&pipe, CLIENT).end, END_ABORTED);
+		CHECK_U64(pipe_info(&pipe, SERVER).end, END_RESET);
+		CHECK(endpoint_deadline(pipe.endpoint[CLIENT]) == NSEC_NEVER);
+		CHECK(endpoint_deadline(pipe.endpoint[SERVER]) == NSEC_NEVER);
+		pipe_fini(&pipe);
+	}
+}
