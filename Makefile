@@ -52,6 +52,7 @@ BOXES    := $(basename $(notdir $(wildcard mbtest/box/*.c)))
 LUA      := $(wildcard lua/*.lua lua/box/*.lua lua/suites/*.lua)
 OBJECTS  := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/box_list.o $(B)/obj/lua_files.o
 UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+TOOLS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_tool.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
 C_FILES   = $(wildcard $(addsuffix /*.[ch],$(ROOMS)) tests/*/*.[ch])
@@ -62,7 +63,7 @@ SUBMAKE   = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(n
 .PHONY: all units fuzzers benches run check bench fuzz lint format doc install clean FORCE
 .SECONDARY:
 all: $(PROGRAMS)
-units: $(UNITS)
+units: $(UNITS) $(TOOLS)
 fuzzers: $(FUZZERS)
 benches: $(BENCHES)
 
@@ -121,6 +122,12 @@ $(B)/mbtest: $(B)/obj/mbtest/main.o
 $(B)/tracebox: $(B)/obj/tracebox/main.o
 $(B)/mpprobe: $(B)/obj/probe/main.o
 $(PROGRAMS): $(B)/libmbkit.a
+	@echo "  LINK  $@"
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
+
+# What tests in Python call, with a main of its own.
+$(B)/unit/%_tool: $(B)/obj/tests/unit/%_tool.o $(B)/libmbkit.a
+	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
 

@@ -97,8 +97,8 @@ static void find_extensions(struct icmp_error *error, const struct packet *packe
 
 /*
  * A quote filled up with zeros (RFC 4884 4.2) does not say where the packet's own bytes end: zeros
- * that reach its end count as filling, unless they are so few that only an end of options or a
- * field can be meant. The IP header and eight bytes are always there.
+ * that reach its end count as filling, unless so few end a header that only a field or the padding
+ * of options can be meant. The IP header and eight bytes are always there.
  */
 static uint32_t known_of_padded(const uint8_t *quote, const struct layers *layers)
 {
@@ -106,7 +106,7 @@ static uint32_t known_of_padded(const uint8_t *quote, const struct layers *layer
 
 	while (last > layers->l4 + 8 && quote[last - 1] == 0)
 		last--;
-	return known - last < 4 ? known : last;
+	return layers->payload >= known && known - last < 4 ? known : last;
 }
 
 static void judge_quote(struct icmp_error *error, const struct packet *packet)
