@@ -33,6 +33,7 @@ struct part {
 	uint8_t raw[40];         /* an option of kind 30 that is none */
 	uint8_t raw_length;
 	uint16_t port;           /* 0: as usual; the server's port otherwise */
+	uint16_t source_port;    /* 0: as usual; the client's otherwise */
 };
 
 struct play {
@@ -109,6 +110,8 @@ static inline struct sockname play_name(const struct play *play, enum end end,
 		return name;
 	name.addr = addr_v4(198, 18, (uint8_t)(part->subflow + 1), 2);
 	name.port = (uint16_t)(40000 + part->subflow);
+	if (part->source_port != 0)
+		name.port = part->source_port;
 	return name;
 }
 
