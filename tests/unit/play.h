@@ -536,9 +536,10 @@ static inline void play_both(const char *rule, uint8_t version, bool checksum, e
 #define CHECK_IDLE(play, rule) CHECK_STATE(play, rule, RULE_NOT_EXERCISED)
 #define CHECK_BROKEN(play, rule, who, number)                                             \
 	do {                                                                              \
+		uint32_t wanted_number = (number);                                        \
 		CHECK_STATE(play, rule, RULE_BROKEN);                                     \
 		CHECK_U64(rule_finding(&(play)->judgement, rule)->end, who);              \
-		CHECK_U64(rule_finding(&(play)->judgement, rule)->packet, number);        \
+		CHECK_U64(rule_finding(&(play)->judgement, rule)->packet, wanted_number); \
 	} while (0)
 #define CHECK_OUTCOME(play, name) CHECK_TEXT(outcome_text(play_judge(play)->outcome), name)
 #define CHECK_SOUND(play)         CHECK_TEXT(first_broken(play), "none")

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* F45 to F56: each held and broken once. */
+#include "tests/unit/play.h"
+
+static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
+{
+	return with((struct part){ .subflow = subflow },
+		opt_ack(play, from, play->data_ack[from]));
+}
+
+static struct part reset_part(unsigned int subflow, uint8_t reason)
+{
+	return with((struct part){ .subflow = subflow, .flags = TCP_RST }, opt_reset(reason));
+}
+
+static struct part stripped(struct part part)
+{
+	part.option_count = 0;
+	return part;
+}
+
+static void open_one(struct play *play)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+}
+
+/* What a server does that finds fault, or not. */
+static uint32_t answer(struct play *play, bool wrong, uint64_t upto)
+{
+	play->data_ack[SERVER] = upto;
+	return play_say(play, SERVER, wrong ? reset_part(0, RESET_MIDDLEBOX) :
+		ack_part(play, SERVER, 0));
+}
+
+/* "mapping longer than the segment, rest in following segments without DSS: legal" */
+static uint32_t f45(struct play *play, bool wrong)
+{
+	open_one(play);
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
+		opt_map(play, CLIENT, 1001, 1000, 200)));
+	play_say(play, CLIENT, bare_part(play, CLIENT, 0, 1100, 100));
+	return answer(play, wrong, 1200);
+}
+
+TEST(f45_mapping_over_two_segments)
+{
+	play_both("F45", 0, true, SERVER, f45);
+	play_both("F45", 1, false, SERVER, f45);
+}
+
+/* "segment split, DSS copied on all parts: identical duplicate mapping must be accepted" */
+static uint32_t f46(struct play *play, bool wrong)
+{
+	struct part whole, half;
+
+	open_one(play);
+	whole = data_part(play, CLIENT, 0, 1000, 200);
+	play_emit(play, CLIENT, whole);
+	half = whole;
+	half.payload = 100;
+	play_hear(play, SERVER, half);
+	half.offset += 100;
+	half.seq += 100;
+	play_hear(play, SERVER, half);
+	return answer(play, wrong, 1200);
+}
+
+TEST(f46_copied_mapping)
+{
+	play_both("F46", 1, true, SERVER, f46);
+}
+
+/* "segment split, DSS on the first part only: legal" */
+static uint32_t f47(struct play *play, bool wrong)
+{
+	struct part whole, half;
+
+	open_one(play);
+	whole = data_part(play, CLIENT, 0, 1000, 200);
+	play_emit(play, CLIENT, whole);
+	half = whole;
+	half.payload = 100;
+	play_hear(play, SERVER, half);
+	half = stripped(half);
+	half.offset += 100;
+	half.seq += 100;
+	play_hear(play, SERVER, half);
+	return answer(play, wrong, 1200);
+}
+
+TEST(f47_mapping_on_the_first_part)
+{
+	play_both("F47", 1, true, SERVER, f47);
+}
+
+/* "segment split, DSS on the last part only: MAY be held until the mapping comes" */
+static uint32_t f48(struct play *play, bool wrong)
+{
+	struct part whole, half;
+
+	open_one(play);
+	whole = data_part(play, CLIENT, 0, 1000, 200);
+	play_emit(play, CLIENT, whole);
+	half = stripped(whole);
+	half.payload = 100;
+	play_hear(play, SERVER, half);
+	half = whole;
+	half.payload = 100;
+	half.offset += 100;
+	half.seq += 100;
+	play_hear(play, SERVER, half);
+	play->data_ack[SERVER] = wrong ? 1300 : 1200;
+	return play_say(play, SERVER, ack_part(play, SERVER, 0));
+}
+
+TEST(f48_mapping_on_the_last_part)
+{
+	play_both("F48", 1, true, SERVER, f48);
+}
+
+/* "two segments coalesced, one of two DSS lost: unmapped; not a checksum failure" */
+static uint32_t f49(struct play *play, bool wrong)
+{
+	struct part first, second;
+
+	open_one(play);
+	first = data_part(play, CLIENT, 0, 1000, 100);
+	play_emit(play, CLIENT, first);
+	second = data_part(play, CLIENT, 0, 1100, 100);
+	play_emit(play, CLIENT, second);
+	first.payload = 200;
+	play_hear(play, SERVER, first);
+	return play_say(play, SERVER, wrong ? with((struct part){ .flags = 0 },
+		opt_fail(play, CLIENT, 1000)) : (struct part){ .flags = 0 });
+}
+
+TEST(f49_coalesced_one_mapping_lost)
+{
+	play_both("F49", 1, true, SERVER, f49);
+}
+
+static struct mptcp_opt narrow(struct mptcp_opt opt)
+{
+	opt.dss.has_ack = false;
+	opt.dss.dsn_wide = false;
+	opt.dss.dsn &= UINT32_MAX;
+	return opt;
+}
+
+/* "two segments coalesced, both DSS kept: both apply" (32-bit fields) */
+static uint32_t f50(struct play *play, bool wrong)
+{
+	struct part part;
+
+	open_one(play);
+	play_emit(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
+	play_emit(play, CLIENT, data_part(play, CLIENT, 0, 1100, 100));
+	part = with(bare_part(play, CLIENT, 0, 1000, 200),
+		narrow(opt_map(play, CLIENT, 1001, 1000, 100)));
+	part.seq = 1001;
+	part = with(part, narrow(opt_map(play, CLIENT, 1101, 1100, 100)));
+	play_hear(play, SERVER, part);
+	return answer(play, wrong, 1200);
+}
+
+TEST(f50_coalesced_both_mappings)
+{
+	struct play play;
+
+	play_both("F50", 1, true, SERVER, f50);
+	play_init(&play, 1, true);
+	f50(&play, false);
+	play_streams(&play, 1200, 1200, 0, 0);
+	CHECK_IDLE(&play, "F16");
+	CHECK_HELD(&play, "O15");
+	play_fini(&play);
+}
+
+/* "mapping starts before/after the segment, no overlap: v1: sender MUST NOT" */
+static uint32_t f51(struct play *play, bool wrong)
+{
+	struct part part;
+
+	open_one(play);
+	/* On the way a box put the mapping of another segment there: that is not the sender's. */
+	part = data_part(play, CLIENT, 0, 1000, 100);
+	play_emit(play, CLIENT, part);
+	part.options[0].dss.ssn += 5000;
+	play_hear(play, SERVER, part);
+	if (!wrong)
+		return 0;
+	return play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1100, 100),
+		opt_map(play, CLIENT, 1301, 1300, 100)));
+}
+
+TEST(f51_mapping_beside_its_segment)
+{
+	play_both("F51", 1, false, CLIENT, f51);
+}
+
+/* "sender MUST NOT change a declared mapping" */
+static uint32_t f52(struct play *play, bool wrong)
+{
+	struct part part;
+
+	open_one(play);
+	part = data_part(play, CLIENT, 0, 1000, 100);
+	play_say(play, CLIENT, part);
+	part.options[0].dss.dsn += 4;
+	if (wrong)
+		return play_emit(play, CLIENT, part);
+	return play_hear(play, SERVER, part);
+}
+
+TEST(f52_mapping_declared_anew)
+{
+	play_both("F52", 1, false, CLIENT, f52);
+}
+
+/* "same DSN on two subflows: first received wins, later SHOULD be ignored" */
+static uint32_t f53(struct play *play, bool wrong)
+{
+	open_one(play);
+	play_join(play, 1);
+	play_data(play, CLIENT, 0, 1000, 100);
+	play_data(play, CLIENT, 1, 1000, 100);
+	play_streams(play, 1100, wrong ? 1200 : 1100, 0, 0);
+	return (uint32_t)play->tap[SERVER].count;
+}
+
+TEST(f53_same_data_twice)
+{
+	play_both("F53", 1, false, SERVER, f53);
+}
+
+/* "DSN outside the window: drop, send no DATA_ACK; no reset" */
+static uint32_t f54(struct play *play, bool wrong)
+{
+	struct part part;
+
+	open_one(play);
+	part = data_part(play, CLIENT, 0, 1000, 100);
+	play_emit(play, CLIENT, part);
+	part.options[0].dss.dsn += (uint64_t)1 << 36;
+	play_hear(play, SERVER, part);
+	return answer(play, wrong, 1000);
+}
+
+TEST(f54_outside_the_window)
+{
+	play_both("F54", 1, false, SERVER, f54);
+}
+
+/* "MUST still be retransmitted on the original subflow with the original mapping" */
+static uint32_t f55(struct play *play, bool wrong)
+{
+	struct part lost;
+	uint32_t number;
+
+	open_one(play);
+	play_join(play, 1);
+	lost = data_part(play, CLIENT, 0, 1000, 100);
+	number = play_emit(play, CLIENT, lost);
+	play_wait(play, NSEC_PER_SEC);
+	play_exchange(play, CLIENT, 1, 1000, 100);
+	if (!wrong) {
+		play_say(play, CLIENT, lost);
+		play_data_ack(play, SERVER, 0);
+	}
+	play_wait(play, 20 * NSEC_PER_SEC);
+	return number;
+}
+
+TEST(f55_still_owed_to_its_subflow)
+{
+	play_both("F55", 1, false, CLIENT, f55);
+}
+
+/* "RST closes only its subflow; connection stays at data level" */
+static uint32_t f56(struct play *play, bool wrong)
+{
+	open_one(play);
+	play_join(play, 1);
+	play_exchange(play, CLIENT, 1, 1000, 100);
+	play_hear(play, CLIENT, (struct part){ .subflow = 1, .flags = TCP_RST, .seq = 1 });
+	if (wrong)
+		return play_say(play, CLIENT, reset_part(0, RESET_UNSPECIFIED));
+	play_exchange(play, CLIENT, 0, 1100, 100);
+	return 0;
+}
+
+TEST(f56_reset_ends_its_subflow_only)
+{
+	play_both("F56", 1, false, CLIENT, f56);
+}

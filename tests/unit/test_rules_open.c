@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* O1 to O18: our endpoint's choice, and another one. */
+#include "tests/unit/play.h"
+
+static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
+{
+	return with((struct part){ .subflow = subflow },
+		opt_ack(play, from, play->data_ack[from]));
+}
+
+static struct part reset_part(unsigned int subflow, uint8_t reason)
+{
+	return with((struct part){ .subflow = subflow, .flags = TCP_RST }, opt_reset(reason));
+}
+
+static void hear_bare(struct play *play, enum end from, struct part part)
+{
+	play_emit(play, from, part);
+	part.option_count = 0;
+	play_hear(play, from == CLIENT ? SERVER : CLIENT, part);
+}
+
+static void open_one(struct play *play)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+}
+
+/* O1: "harmless: only an ACK for data counts" */
+static uint32_t o1(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_say(play, SERVER, (struct part){ .flags = 0 });
+	return play_say(play, CLIENT, wrong ? bare_part(play, CLIENT, 0, 0, 100) :
+		with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
+}
+
+TEST(o1_bare_ack_of_nothing)
+{
+	play_both("O1", 1, false, CLIENT, o1);
+}
+
+/* O2: "wait; one subflow: after 3 such timeouts v0 falls back, v1 resets" */
+static uint32_t o2(struct play *play, bool wrong)
+{
+	unsigned int i;
+
+	open_one(play);
+	for (i = 0; i < 3; i++) {
+		play_data(play, CLIENT, 0, 1000 + 100 * i, 100);
+		play->data_ack[SERVER] = 1100 + 100 * i;
+		hear_bare(play, SERVER, ack_part(play, SERVER, 0));
+	}
+	play_wait(play, 3 * NSEC_PER_SEC);
+	return play_say(play, CLIENT, wrong ? bare_part(play, CLIENT, 0, 1300, 100) :
+		reset_part(0, RESET_MIDDLEBOX));
+}
+
+TEST(o2_data_acks_stop)
+{
+	play_both("O2", 1, false, CLIENT, o2);
+}
+
+/* O3: "hold unmapped bytes up to 64 KiB or the receive window, whichever is less" */
+static uint32_t o3(struct play *play, bool wrong)
+{
+	open_one(play);
+	hear_bare(play, CLIENT, (struct part){ .payload = 100, .offset = 1000, .seq = 1001 });
+	if (!wrong)
+		play_wait(play, 5 * NSEC_PER_SEC);
+	return play_say(play, SERVER, reset_part(0, RESET_MIDDLEBOX));
+}
+
+TEST(o3_unmapped_data_is_held)
+{
+	struct play play;
+
+	play_init(&play, 1, false);
+	o3(&play, false);
+	CHECK_HELD(&play, "O3");
+	CHECK_HELD(&play, "F16");
+	play_fini(&play);
+	play_init(&play, 1, false);
+	CHECK_BROKEN(&play, "O3", SERVER, o3(&play, true));
+	play_fini(&play);
+}
+
+static void fail_both_ways(struct play *play)
+{
+	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+}
+
+/* O4: "each direction has its own; a side with nothing to send need not send one" */
+static uint32_t o4(struct play *play, bool wrong)
+{
+	struct part part;
+
+	open_one(play);
+	fail_both_ways(play);
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
+		opt_infinite(play, CLIENT, 1001, 1000)));
+	part = bare_part(play, SERVER, 0, 0, 100);
+	return play_say(play, SERVER, wrong ? part : with(part,
+		opt_infinite(play, SERVER, 1, 0)));
+}
+
+TEST(o4_infinite_mapping_each_way)
+{
+	play_both("O4", 1, true, SERVER, o4);
+}
+
+/* O5: "fall back alone if the stream is contiguous, else reset" */
+static uint32_t o5(struct play *play, bool wrong)
+{
+	open_one(play);
+	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_wait(play, 4 * NSEC_PER_SEC);
+	return play_say(play, SERVER, wrong ? reset_part(0, RESET_MIDDLEBOX) :
+		bare_part(play, SERVER, 0, 0, 100));
+}
+
+TEST(o5_mp_fail_unanswered)
+{
+	struct play play;
+
+	play_init(&play, 1, true);
+	o5(&play, false);
+	CHECK_HELD(&play, "O5");
+	play_fini(&play);
+	play_init(&play, 1, true);
+	CHECK_BROKEN(&play, "O5", SERVER, o5(&play, true));
+	play_fini(&play);
+}
+
+/* O6: "delivers each stream byte once, from its last in-order byte" */
+static uint32_t o6(struct play *play, bool wrong)
+{
+	uint32_t number;
+
+	open_one(play);
+	fail_both_ways(play);
+	number = play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
+		opt_infinite(play, CLIENT, 501, 500)));
+	play_streams(play, 1100, wrong ? 1600 : 1100, 0, 0);
+	return number;
+}
+
+TEST(o6_retroactive_mapping)
+{
+	play_both("O6", 1, true, SERVER, o6);
+}
+
+/* O9: "at most one MP_FAIL a round trip" */
+static uint32_t o9(struct play *play, bool wrong)
+{
+	open_one(play);
+	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	if (!wrong)
+		play_wait(play, 20 * NSEC_PER_MS);
+	else
+		play->now -= 2 * NSEC_PER_MS;
+	return play_say(play, SERVER, with((struct part){ .flags = 0 },
+		opt_fail(play, CLIENT, 1000)));
+}
+
+TEST(o9_one_mp_fail_a_round_trip)
+{
+	struct play play;
+
+	play_init(&play, 1, true);
+	o9(&play, false);
+	CHECK_HELD(&play, "O9");
+	play_fini(&play);
+	play_init(&play, 1, true);
+	CHECK_BROKEN(&play, "O9", SERVER, o9(&play, true));
+	play_fini(&play);
+}
+
+/* O12: "answer so that A repeats its keys, do not fall back" */
+static uint32_t o12(struct play *play, bool wrong)
+{
+	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
+		opt_synack(play)));
+	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_emit(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 100, 100),
+		opt_map(play, CLIENT, 101, 100, 100)));
+	play_say(play, SERVER, (struct part){ .ack = 1 });
+	play_say(play, CLIENT, with((struct part){ .payload = 100, .seq = 1 },
+		opt_first(play, 100)));
+	if (!wrong)
+		play->data_ack[SERVER] = 200;
+	return play_say(play, SERVER, wrong ? bare_part(play, SERVER, 0, 0, 100) :
+		ack_part(play, SERVER, 0));
+}
+
+TEST(o12_keys_lost)
+{
+	struct play play;
+
+	play_both("O12", 1, false, SERVER, o12);
+	play_init(&play, 1, false);
+	o12(&play, false);
+	CHECK_IDLE(&play, "F3");
+	play_fini(&play);
+}
+
+/* O13: "B answers the newer SYN; the older half-open state is dropped" */
+static uint32_t o13(struct play *play, bool wrong)
+{
+	struct part answer = { .flags = TCP_SYN | TCP_ACK };
+
+	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_emit(play, SERVER, with(answer, opt_synack(play)));
+	play_wait(play, NSEC_PER_SEC);
+	play_say(play, CLIENT, (struct part){ .flags = TCP_SYN });
+	return play_emit(play, SERVER, wrong ? with(answer, opt_synack(play)) : answer);
+}
+
+TEST(o13_newer_syn_without)
+{
+	play_both("O13", 1, false, SERVER, o13);
+}
+
+/* O14: "the third packet decides" */
+static uint32_t o14(struct play *play, bool wrong)
+{
+	struct part answer = { .flags = TCP_SYN | TCP_ACK }, data;
+
+	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_say(play, CLIENT, (struct part){ .flags = TCP_SYN });
+	play_say(play, SERVER, answer);
+	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
+	play_say(play, CLIENT, (struct part){ .flags = 0 });
+	data = bare_part(play, SERVER, 0, 0, 100);
+	return play_say(play, SERVER, wrong ? with(data, opt_map(play, SERVER, 1, 0, 100)) : data);
+}
+
+TEST(o14_third_packet_decides)
+{
+	play_both("O14", 1, false, SERVER, o14);
+}
+
+/* O15: "F ignored without M; an empty DSS is ignored" */
+static uint32_t o15(struct play *play, bool wrong)
+{
+	struct mptcp_opt empty = { .subtype = MP_DSS };
+
+	open_one(play);
+	play_say(play, CLIENT, with((struct part){ .flags = 0 }, empty));
+	return play_say(play, SERVER, wrong ? reset_part(0, RESET_MPTCP) :
+		ack_part(play, SERVER, 0));
+}
+
+TEST(o15_odd_dss)
+{
+	play_both("O15", 1, false, SERVER, o15);
+}
+
+/* O16: "MP_JOIN during fallback in progress: refused [3]" */
+static uint32_t o16(struct play *play, bool wrong)
+{
+	struct part reset = reset_part(1, RESET_PROHIBITED);
+
+	reset.ack = 1;
+	open_one(play);
+	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, CLIENT, with((struct part){ .subflow = 1, .flags = TCP_SYN },
+		opt_join(play, 1, JOIN_SYN)));
+	return play_say(play, SERVER, wrong ? with((struct part){ .subflow = 1,
+		.flags = TCP_SYN | TCP_ACK }, opt_join(play, 1, JOIN_SYNACK)) : reset);
+}
+
+TEST(o16_join_during_fallback)
+{
+	struct play play;
+
+	play_init(&play, 1, true);
+	o16(&play, false);
+	CHECK_HELD(&play, "O16");
+	play_fini(&play);
+	play_init(&play, 1, true);
+	CHECK_BROKEN(&play, "O16", SERVER, o16(&play, true));
+	play_fini(&play);
+}
+
+/* O17: an RST without MP_TCPRST; a later connection would show more. */
+TEST(o17_bare_reset)
+{
+	struct play play;
+
+	play_init(&play, 1, false);
+	open_one(&play);
+	CHECK_IDLE(&play, "O17");
+	play_hear(&play, CLIENT, (struct part){ .flags = TCP_RST });
+	CHECK_HELD(&play, "O17");
+	play_fini(&play);
+}
+
+/* O18: "ignored: its DSN or DATA_ACK is implausible" */
+static uint32_t o18(struct play *play, bool wrong)
+{
+	struct part echo = { .seq = 1, .payload = 100 };
+
+	open_one(play);
+	echo = with(echo, opt_map(play, CLIENT, 1, 0, 100));
+	play_hear(play, CLIENT, echo);
+	return play_say(play, CLIENT, wrong ? reset_part(0, RESET_MIDDLEBOX) :
+		data_part(play, CLIENT, 0, 1000, 100));
+}
+
+TEST(o18_mirrored_dss)
+{
+	play_both("O18", 1, false, CLIENT, o18);
+}
