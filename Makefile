@@ -53,6 +53,7 @@ LUA      := $(wildcard lua/*.lua lua/box/*.lua lua/suites/*.lua)
 OBJECTS  := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/box_list.o $(B)/obj/lua_files.o
 UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_tool.c))
+TOOLS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_tool.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
 C_FILES   = $(wildcard $(addsuffix /*.[ch],$(ROOMS)) tests/*/*.[ch])
@@ -63,7 +64,7 @@ SUBMAKE   = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(n
 .PHONY: all units fuzzers benches run check bench fuzz lint format doc install clean FORCE
 .SECONDARY:
 all: $(PROGRAMS)
-units: $(UNITS) $(TOOLS)
+units: $(UNITS) $(TOOLS) $(TOOLS)
 fuzzers: $(FUZZERS)
 benches: $(BENCHES)
 
@@ -132,6 +133,12 @@ $(B)/unit/%_tool: $(B)/obj/tests/unit/%_tool.o $(B)/libmbkit.a
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/unit.o $(B)/libmbkit.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
+
+# What the Python tests ask questions of.
+$(B)/unit/%_tool: $(B)/obj/tests/unit/%_tool.o $(B)/libmbkit.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
