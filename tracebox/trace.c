@@ -124,6 +124,8 @@ static nsec_t hop_wait(const struct trace *trace, nsec_t behind)
 {
 	nsec_t wait = WAIT_UNKNOWN_MS * NSEC_PER_MS;
 
+	if (trace->config.fixed_wait)
+		return trace->config.wait;
 	if (behind != 0) {
 		wait = behind * 3 / 2 + WAIT_INNER_EXTRA_MS * NSEC_PER_MS;
 		if (wait < WAIT_INNER_FLOOR_MS * NSEC_PER_MS)

@@ -28,7 +28,8 @@ struct trace_config {
 	unsigned int retries;       /* more for a hop that is silent */
 	unsigned int parallel;      /* hops in flight at once; 1 with a fixed id or sequence */
 	uint32_t rate;              /* probes a second; 0: no bound */
-	nsec_t wait;                /* the longest wait for an answer to one probe */
+	nsec_t wait;                /* the longest wait for an answer to one probe ... */
+	bool fixed_wait;            /* ... and the only one */
 	unsigned int silent_limit;  /* end behind so many silent hops in a row; 0: never */
 	bool fixed_id, fixed_seq;   /* chosen by the user, so not ours to vary */
 	bool keep_open;             /* no RST for a connection that the probes half opened */

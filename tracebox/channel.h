@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * channel.h - how a prober reaches a network: live (channel_live.c), offline over two captures
+ * (channel_offline.c), or simulated (command_sim.c, the only one that knows mbtest). Whoever traces
+ * is given one of them and knows no difference.
+ */
+#ifndef TRACEBOX_CHANNEL_H
+#define TRACEBOX_CHANNEL_H
+
+#include "probe/base/err.h"
+#include "probe/machine.h"
+#include "probe/wire/addr.h"
+#include "probe/wire/capture.h"
+
+struct channel_ops {
+	/* Addresses of a name, of one version; false when there are none. */
+	bool (*resolve)(void *self, const char *name, uint8_t version, struct addr *addr,
+		struct err *err);
+	/* The name of an address, copied into name; false when it has none. */
+	bool (*name)(void *self, const struct addr *addr, char *name, size_t size);
+	/* The address this host sends from to reach a destination. */
+	bool (*source)(void *self, const struct addr *destination, struct addr *source,
+		struct err *err);
+	/*
+	 * Run a machine whose packets look like probe until done says so; done is asked after
+	 * every packet and every pause. False when the network failed, not when nobody answered.
+	 */
+	bool (*run)(void *self, const struct packet *probe, struct machine machine,
+		bool (*done)(void *done_self), void *done_self, struct err *err);
+	/* Keep what is sent and received from now on; NULL: no longer. */
+	void (*record)(void *self, struct capture *capture);
+	void (*free)(void *self);
+};
+
+struct channel {
+	const struct channel_ops *ops;
+	void *self;
+};
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command_sim.c - the one place where the prober meets mbtest: it is the machine at the client's
+ * end of a simulated path. One network lasts as long as the channel, so that a script's second
+ * trace finds the server as the first left it.
+ */
+#include "tracebox/command_sim.h"
+
+#include "lua/bind_trace_path.h"
+#include "mbtest/net/net.h"
+#include "probe/base/alloc.h"
+#include "probe/endpoint/endpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIM_HOPS_BASE = 200 };
+
+struct sim {
+	struct path_file *path;
+	struct net *net;
+	struct endpoint *server;
+	struct machine prober;        /* whose turn it is; ops NULL: nobody's */
+	struct capture *capture;
+};
+
+/* ---- the client's end: whoever is tracing, recorded ---- */
+
+static void client_input(void *self, const struct packet *packet, nsec_t now)
+{
+	struct sim *sim = self;
+
+	if (sim->capture != NULL)
+		capture_add(sim->capture, packet, now, 0, false);
+	if (sim->prober.ops != NULL)
+		sim->prober.ops->input(sim->prober.self, packet, now);
+}
+
+static bool client_output(void *self, struct packet *packet, nsec_t now)
+{
+	struct sim *sim = self;
+
+	if (sim->prober.ops == NULL || !sim->prober.ops->output(sim->prober.self, packet, now))
+		return false;
+	if (sim->capture != NULL)
+		capture_add(sim->capture, packet, now, 0, true);
+	return true;
+}
+
+static nsec_t client_deadline(const void *self)
+{
+	const struct sim *sim = self;
+
+	return sim->prober.ops == NULL ? NSEC_NEVER : sim->prober.ops->deadline(sim->prober.self);
+}
+
+/* A server that is not there. */
+static void silent_input(void *self, const struct packet *packet, nsec_t now)
+{
+	(void)self;
+	(void)packet;
+	(void)now;
+}
+
+static bool silent_output(void *self, struct packet *packet, nsec_t now)
+{
+	(void)self;
+	(void)packet;
+	(void)now;
+	return false;
+}
+
+static nsec_t silent_deadline(const void *self)
+{
+	(void)self;
+	return NSEC_NEVER;
+}
+
+/* ---- building ---- */
+
+static void add_default_link(struct net *net)
+{
+	struct link_plan plan;
+
+	link_plan_default(&plan);
+	net_add_link(net, 0, &plan, &plan);
+}
+
+/* A hop that was not given an address answers from 198.18.200+n.1 and fd00:200+n::1. */
+static struct hop_plan hop_with_address(const struct hop_plan *given, unsigned int number)
+{
+	struct hop_plan plan = *given;
+	char text[ADDR_TEXT];
+
+	if (plan.addr[0].version == 0)
+		plan.addr[0] = addr_v4(198, 18, (uint8_t)(SIM_HOPS_BASE + number), 1);
+	snprintf(text, sizeof(text), "fd00:%u::1", SIM_HOPS_BASE + number);
+	if (plan.addr[1].version == 0)
+		addr_parse(&plan.addr[1], text);
+	return plan;
+}
+
+/* As in a scenario, a path that names no link has the default one next to the client. */
+static bool build_path(struct net *net, const struct path_plan *path, struct err *err)
+{
+	unsigned int hops = 0;
+	bool has_link = false;
+
+	net_add_path(net);
+	for (unsigned int i = 0; i < path->element_count; i++)
+		has_link |= path->elements[i].kind == ELEMENT_LINK;
+	if (!has_link)
+		add_default_link(net);
+	for (unsigned int i = 0; i < path->element_count; i++) {
+		const struct element *element = &path->elements[i];
+		struct hop_plan hop;
+
+		switch (element->kind) {
+		case ELEMENT_LINK:
+			net_add_link(net, 0, &element->link[TO_SERVER], &element->link[TO_CLIENT]);
+			break;
+		case ELEMENT_HOP:
+			hop = hop_with_address(&element->hop, ++hops);
+			net_add_hop(net, 0, &hop);
+			break;
+		case ELEMENT_BOX:
+			if (!net_add_box(net, 0, element->box, element->type, element->args,
+				element->arg_count, err))
+				return false;
+			break;
+		}
+	}
+	return true;
+}
+
+static bool build_server(struct sim *sim, uint16_t port, struct err *err)
+{
+	static const struct machine_ops silent = { silent_input, silent_output, silent_deadline };
+	enum path_server kind = path_file_server(sim->path);
+	struct endpoint_config config;
+	struct sockname local = { .port = port };
+	struct rng rng;
+
+	if (kind == PATH_SERVER_SILENT) {
+		net_set_machine(sim->net, SERVER, (struct machine){ &silent, sim }, NULL, NULL, NULL);
+		return true;
+	}
+	endpoint_config_default(&config);
+	config.speaks = kind == PATH_SERVER_TCP ? SPEAKS_TCP : SPEAKS_V0 | SPEAKS_V1;
+	rng_init(&rng, 1);
+	sim->server = endpoint_new(&config, &rng);
+	local.addr = net_server_addr(4);
+	if (kind != PATH_SERVER_CLOSED && !endpoint_listen(sim->server, &local, err))
+		return false;
+	net_set_machine(sim->net, SERVER, endpoint_machine(sim->server), NULL, NULL, NULL);
+	return true;
+}
+
+/* ---- as a channel ---- */
+
+/* The server by its address, or by any name: there is only one. */
+static bool sim_resolve(void *self, const char *name, uint8_t version, struct addr *addr,
+	struct err *err)
+{
+	struct addr given;
+
+	(void)self;
+	*addr = net_server_addr(version);
+	if (!addr_parse(&given, name) || addr_equal(&given, addr))
+		return true;
+	if (given.version != version)
+		return err_set(err, "%s is no IPv%u address", name, version);
+	*addr = given;
+	return true;
+}
+
+static bool sim_name(void *self, const struct addr *addr, char *name, size_t size)
+{
+	(void)self;
+	(void)addr;
+	(void)name;
+	(void)size;
+	return false;
+}
+
+static bool sim_source(void *self, const struct addr *destination, struct addr *source,
+	struct err *err)
+{
+	(void)self;
+	(void)err;
+	*source = net_client_addr(0, destination->version);
+	return true;
+}
+
+static bool sim_run(void *self, const struct packet *probe, struct machine machine,
+	bool (*done)(void *done_self), void *done_self, struct err *err)
+{
+	struct sim *sim = self;
+	enum net_stop stop;
+
+	(void)probe;
+	sim->prober = machine;
+	stop = net_run(sim->net, NSEC_NEVER - 1, done, done_self);
+	sim->prober = (struct machine){ NULL, NULL };
+	if (stop == NET_FAILED)
+		return err_set(err, "%s", net_error(sim->net));
+	if (stop == NET_EVENTS)
+		return err_set(err, "the simulated path never comes to rest");
+	return true;
+}
+
+static void sim_record(void *self, struct capture *capture)
+{
+	((struct sim *)self)->capture = capture;
+}
+
+static void sim_free(void *self)
+{
+	struct sim *sim = self;
+
+	net_free(sim->net);
+	endpoint_free(sim->server);
+	path_file_free(sim->path);
+	free(sim);
+}
+
+bool channel_sim_open(struct channel *channel, const char *path, uint16_t port, struct err *err)
+{
+	static const struct channel_ops ops = { .resolve = sim_resolve, .name = sim_name,
+		.source = sim_source, .run = sim_run, .record = sim_record, .free = sim_free };
+	static const struct machine_ops client = { client_input, client_output, client_deadline };
+	struct net_config config = { .clock = CLOCK_VIRTUAL, .seed = 1 };
+	struct sim *sim;
+	struct path_file *file = path_file_load(path, err);
+
+	if (file == NULL)
+		return false;
+	sim = xcalloc(1, sizeof(*sim));
+	sim->path = file;
+	sim->net = net_new(&config);
+	*channel = (struct channel){ &ops, sim };
+	if (!build_path(sim->net, path_file_plan(file), err) || !build_server(sim, port, err)) {
+		sim_free(sim);
+		return false;
+	}
+	net_set_machine(sim->net, CLIENT, (struct machine){ &client, sim }, NULL, NULL, NULL);
+	return true;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - tracebox: from the command line to a channel, a probe and a report.
+ */
+#include "lua/bind_trace.h"
+#include "probe/io/pcap_file.h"
+#include "tracebox/command_sim.h"
+#include "tracebox/options.h"
+#include "tracebox/report.h"
+#include "tracebox/run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+	STATUS_FINE  = 0,
+	STATUS_FOUND = 1,
+	STATUS_WRONG = 2,
+	PROBE_TEXT = 128,
+};
+
+struct program {
+	struct options options;
+	struct channel channel;
+	struct trace_lua *lua;
+	struct capture capture;
+	struct report_about about;
+	char probe_text[PROBE_TEXT];   /* of the built-in probe */
+	bool began;                    /* the text's first line is out */
+};
+
+/* ---- the probe ---- */
+
+/* The built-in probe as an expression, and as it is called in reports. */
+static void builtin_probe(struct program *program, char expression[PROBE_TEXT])
+{
+	const struct options *o = &program->options;
+	const char *extra = o->mptcp >= 0 && !o->udp ? "/MSS/SACKP/TS/WSCALE/MPCAPABLE" : "";
+
+	snprintf(expression, PROBE_TEXT, "%s/%s{dst=%u}%s", o->ipv6 ? "IPv6" : "IP",
+		o->udp ? "udp" : "tcp", o->port, extra);
+	snprintf(program->probe_text, PROBE_TEXT, "%s/%s%s", o->ipv6 ? "IPv6" : "IP",
+		o->udp ? "UDP" : "TCP", extra);
+}
+
+static bool make_probe(struct program *program, struct trace_lua_probe *probe, struct err *err)
+{
+	const struct options *o = &program->options;
+	struct sockname source, destination;
+	char expression[PROBE_TEXT];
+
+	builtin_probe(program, expression);
+	if (!trace_lua_probe(program->lua, o->probe != NULL ? o->probe : expression, probe, err))
+		return false;
+	packet_socknames(probe->packet, &source, &destination);
+	program->about.addr = destination.addr;
+	program->about.port = destination.port;
+	program->about.probe = o->probe != NULL ? o->probe : program->probe_text;
+	return true;
+}
+
+/* ---- one trace ---- */
+
+static bool print_hop(void *self, const struct hop_view *view)
+{
+	struct program *program = self;
+
+	if (!program->began && program->options.trace.first_ttl == 1)
+		report_text_begin(stdout, &program->about);
+	program->began = true;
+	report_text_hop(stdout, &program->about, view);
+	fflush(stdout);
+	return false;
+}
+
+static bool report(struct program *program, const struct result *result, struct err *err)
+{
+	const struct options *o = &program->options;
+
+	if (o->json)
+		report_json(stdout, &program->about, result);
+	else if (o->original_json)
+		report_compat(stdout, &program->about, result);
+	else
+		report_text_end(stdout, &program->about, result);
+	return o->svg == NULL || report_svg(o->svg, &program->about, result, err);
+}
+
+static int failing_status(const struct options *options, const struct result *result)
+{
+	char name[OPTID_TEXT];
+
+	for (size_t i = 0; i < result->finding_count; i++)
+		if (options_fail_on(options, finding_name(&result->findings[i], name)))
+			return STATUS_FOUND;
+	return STATUS_FINE;
+}
+
+/* When the last answer came, by the trace's own clock. */
+static nsec_t elapsed(const struct trace *trace)
+{
+	nsec_t first = NSEC_NEVER, last = 0;
+
+	for (unsigned int ttl = trace_first_ttl(trace); ttl <= trace_last_ttl(trace); ttl++) {
+		const struct trace_hop *hop = trace_hop(trace, (uint8_t)ttl);
+
+		for (unsigned int i = 0; i < hop->sent; i++) {
+			nsec_t end = hop->sent_at[i];
+
+			if (hop->answered > 0 && hop->answer.attempt == i)
+				end += hop->answer.rtt;
+			first = nsec_min(first, hop->sent_at[i]);
+			last = end > last ? end : last;
+		}
+	}
+	return first == NSEC_NEVER ? 0 : last - first;
+}
+
+static int trace_target(struct program *program, struct err *err)
+{
+	const struct options *o = &program->options;
+	struct trace_lua_probe probe = { .packet = packet_new(PACKET_LARGE) };
+	struct run_plan plan = { .channel = &program->channel, .config = o->trace,
+		.self = program };
+	struct trace *trace = NULL;
+	struct result result;
+	int status = STATUS_WRONG;
+
+	if (!o->json && !o->original_json)
+		plan.hop = print_hop;
+	if (make_probe(program, &probe, err)) {
+		plan.config.fixed_id = probe.fixed_id;
+		plan.config.fixed_seq = probe.fixed_seq;
+		trace = run_trace(&plan, probe.packet, err);
+	}
+	packet_free(probe.packet);
+	if (trace == NULL)
+		return STATUS_WRONG;
+	result_init(&result, trace);
+	program->about.elapsed_ns = elapsed(trace);
+	if (report(program, &result, err))
+		status = failing_status(o, &result);
+	result_fini(&result);
+	trace_free(trace);
+	return status;
+}
+
+/* ---- the whole ---- */
+
+static bool open_channel(struct program *program, struct err *err)
+{
+	const struct options *o = &program->options;
+
+	if (o->sim != NULL)
+		return channel_sim_open(&program->channel, o->sim, o->port, err);
+	return err_set(err, "tracing a live network is not part of this version: use --sim");
+}
+
+static void seed(const struct options *options, struct rng *rng)
+{
+	uint64_t value = 1;
+
+	if (options->sim == NULL && getrandom(&value, sizeof(value), 0) != (ssize_t)sizeof(value))
+		value = (uint64_t)getpid();
+	rng_init(rng, value);
+}
+
+static void make_lua(struct program *program)
+{
+	const struct options *o = &program->options;
+	bool script = o->script != NULL || o->chunk != NULL;
+	struct trace_lua_config config = { .channel = &program->channel, .trace = o->trace,
+		.host = o->host != NULL ? o->host : o->sim != NULL && !script ? "server" : NULL,
+		.mptcp_version = o->mptcp >= 0 ? o->mptcp : script ? 0 : 1 };
+
+	config.arguments = o->arguments;
+	config.argument_count = o->argument_count;
+	seed(o, &config.rng);
+	program->lua = trace_lua_new(&config);
+	program->about.name = config.host != NULL ? config.host : "";
+	program->about.last_ttl = o->trace.last_ttl;
+	program->about.verbose = o->verbose;
+	program->about.names = o->numeric ? NULL : &program->channel;
+	program->about.colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+}
+
+static int run(struct program *program, struct err *err)
+{
+	const struct options *o = &program->options;
+	int status = STATUS_WRONG;
+
+	if (o->capture != NULL)
+		program->channel.ops->record(program->channel.self, &program->capture);
+	if (o->script != NULL) {
+		if (!trace_lua_script(program->lua, o->script, &status, err))
+			status = STATUS_WRONG;
+	} else if (o->chunk != NULL) {
+		if (!trace_lua_chunk(program->lua, o->chunk, &status, err))
+			status = STATUS_WRONG;
+	} else {
+		status = trace_target(program, err);
+	}
+	if (o->capture != NULL && err->text[0] == '\0' &&
+		!pcap_file_write(o->capture, &program->capture, err))
+		status = STATUS_WRONG;
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct program program = { .began = false };
+	struct err err = { "" };
+	int status = STATUS_WRONG;
+
+	/* A reader that goes away is an error of the write, not the end of us. */
+	signal(SIGPIPE, SIG_IGN);
+	switch (options_parse(&program.options, argc, argv, &err)) {
+	case OPTIONS_DONE:
+		return STATUS_FINE;
+	case OPTIONS_RUN:
+		break;
+	case OPTIONS_WRONG:
+		fprintf(stderr, "tracebox: %s\n", err.text);
+		return STATUS_WRONG;
+	}
+	capture_init(&program.capture);
+	if (open_channel(&program, &err)) {
+		make_lua(&program);
+		status = run(&program, &err);
+		trace_lua_free(program.lua);
+		program.channel.ops->free(program.channel.self);
+	}
+	capture_fini(&program.capture);
+	if (err.text[0] != '\0')
+		fprintf(stderr, "tracebox: %s\n", err.text);
+	return status;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tracebox/run.h"
+
+#include <assert.h>
+
+struct run {
+	const struct run_plan *plan;
+	struct trace *trace;
+	unsigned int reported;   /* TTLs below this one */
+};
+
+/* Report what is settled since the last time. */
+static bool run_done(void *self)
+{
+	struct run *run = self;
+	unsigned int settled = trace_settled_ttl(run->trace);
+
+	for (; run->reported < settled && run->plan->hop != NULL; run->reported++) {
+		struct hop_view view;
+		bool stops;
+
+		hop_view_init(&view, run->trace, (uint8_t)run->reported);
+		stops = run->plan->hop(run->plan->self, &view);
+		hop_view_fini(&view);
+		if (stops) {
+			run->reported = trace_last_ttl(run->trace) + 1u;
+			trace_stop(run->trace);
+		}
+	}
+	return trace_done(run->trace);
+}
+
+struct trace *run_trace(const struct run_plan *plan, const struct packet *probe, struct err *err)
+{
+	struct run run = { .plan = plan, .reported = plan->config.first_ttl };
+	const struct channel *channel = plan->channel;
+
+	run.trace = trace_new(probe, &plan->config);
+	if (channel->ops->run(channel->self, probe, trace_machine(run.trace), run_done, &run, err)) {
+		run_done(&run);
+		return run.trace;
+	}
+	trace_free(run.trace);
+	return NULL;
+}
+
+static bool exchange_done(void *self)
+{
+	return trace_done(self);
+}
+
+bool run_exchange(const struct channel *channel, const struct packet *probe, nsec_t wait,
+	unsigned int tries, struct packet **answer, struct err *err)
+{
+	struct trace_config config;
+	struct trace *trace;
+	uint8_t ttl = packet_ttl(probe);
+	bool ok;
+
+	assert(tries > 0 && tries <= TRACE_ATTEMPTS);
+	trace_config_default(&config);
+	config.first_ttl = config.last_ttl = ttl != 0 ? ttl : 64;
+	config.retries = tries - 1;
+	config.wait = wait;
+	config.fixed_wait = true;
+	config.fixed_id = config.fixed_seq = true;
+	config.keep_open = true;
+	trace = trace_new(probe, &config);
+	ok = channel->ops->run(channel->self, probe, trace_machine(trace), exchange_done, trace, err);
+	*answer = NULL;
+	if (ok && trace_hop(trace, config.last_ttl)->answered > 0)
+		*answer = packet_clone(trace_hop(trace, config.last_ttl)->answer.packet);
+	trace_free(trace);
+	return ok;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run.h - one trace over a channel, from probe to result, with a word after every hop.
+ */
+#ifndef TRACEBOX_RUN_H
+#define TRACEBOX_RUN_H
+
+#include "tracebox/attribute.h"
+#include "tracebox/channel.h"
+
+struct run_plan {
+	const struct channel *channel;
+	struct trace_config config;
+	/* A hop is settled, in the order of TTLs; true: stop the trace. May be NULL. */
+	bool (*hop)(void *self, const struct hop_view *view);
+	void *self;
+};
+
+/* The finished trace, to be freed by the caller; NULL when the network failed. */
+struct trace *run_trace(const struct run_plan *plan, const struct packet *probe, struct err *err);
+
+/*
+ * Send one packet, at most tries times, and wait for its answer: a copy to be freed, or NULL for
+ * silence. False when the network failed.
+ */
+bool run_exchange(const struct channel *channel, const struct packet *probe, nsec_t wait,
+	unsigned int tries, struct packet **answer, struct err *err);
+
+#endif
