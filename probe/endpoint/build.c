@@ -343,12 +343,10 @@ static void draft_signals(struct draft *draft, struct subflow *subflow)
 	if (conn->fail_now) {
 		draft_fail(draft, conn);
 		conn->fail_now = false;
-	}
-	if (conn->infinite_wanted && conn->tx.next == conn->tx.end && !subflow->fin_wanted) {
+	} else if (conn->infinite_wanted && conn->infinite_on_ack) {
 		put_infinite(subflow, &option.dss);
 		conn->infinite_wanted = false;
 		draft_mptcp(draft, &option);
-		return;
 	}
 	if (!conn_is_mptcp(conn))
 		return;

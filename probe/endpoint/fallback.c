@@ -91,6 +91,13 @@ static void end_others(struct subflow *keep)
 			subflow_reset(conn->subflows[i], RESET_MIDDLEBOX);
 }
 
+/* MP_FAIL or an infinite mapping was seen, rather than their absence concluded from. */
+static bool is_signalled(enum fallback_reason reason)
+{
+	return reason == FALLBACK_CHECKSUM || reason == FALLBACK_MP_FAIL ||
+		reason == FALLBACK_INFINITE_MAPPING || reason == FALLBACK_SIGNAL_LOST;
+}
+
 static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint64_t shift,
 	nsec_t now)
 {
@@ -103,9 +110,10 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 		subflow_reset(subflow, RESET_MIDDLEBOX);
 		return false;
 	}
+	if (conn->fail_sent && reason != FALLBACK_SIGNAL_LOST)
+		reason = FALLBACK_CHECKSUM;   /* whatever shows that the peer followed */
 	end_others(subflow);   /* F32 */
-	conn->mode = reason == FALLBACK_CHECKSUM || reason == FALLBACK_MP_FAIL ||
-		reason == FALLBACK_INFINITE_MAPPING ? MODE_INFINITE : MODE_TCP;
+	conn->mode = is_signalled(reason) ? MODE_INFINITE : MODE_TCP;
 	conn->fallback = reason;
 	conn->was_mptcp = true;
 	conn->linear = true;
@@ -115,8 +123,10 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	conn->tx.next = next;
 	conn->tx.again_count = 0;
 	conn->tx.fin_sent = conn->tx.fin_now = false;   /* FIN will say it */
+	/* With nothing new to send a bare ACK carries it, if the peer may wait for it (O4). */
 	conn->infinite_wanted = true;
-	if (conn->tx.next == conn->tx.end)
+	conn->infinite_on_ack = conn->tx.next == conn->tx.end && conn->tx.una < conn->tx.next;
+	if (conn->infinite_on_ack)
 		subflow->ack_now = true;
 	stream_arm(conn, now);
 	mapping_settle(subflow, now);
@@ -167,7 +177,7 @@ void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now)
 		conn->fail_now = true;
 		subflow->ack_now = true;
 	}
-	if (!fallback_to_tcp(subflow, answer ? FALLBACK_CHECKSUM : FALLBACK_MP_FAIL, now))
+	if (!fallback_to_tcp(subflow, FALLBACK_MP_FAIL, now))
 		conn->fail_now = false;
 }
 
@@ -179,8 +189,7 @@ void fallback_infinite_received(struct subflow *subflow, uint64_t shift, nsec_t 
 		subflow_reset(subflow, RESET_MPTCP);   /* F34 */
 		return;
 	}
-	fall_back(subflow, conn->fail_sent ? FALLBACK_CHECKSUM : FALLBACK_INFINITE_MAPPING, shift,
-		now);
+	fall_back(subflow, FALLBACK_INFINITE_MAPPING, shift, now);
 }
 
 static struct subflow *only_live(const struct conn *conn)

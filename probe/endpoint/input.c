@@ -155,6 +155,24 @@ static void judge_bare_ack(struct subflow *subflow, nsec_t now)
 		fallback_to_tcp(subflow, FALLBACK_NO_DATA_ACK, now);
 }
 
+/* MP_FAIL and MP_FASTCLOSE. */
+static void take_ends(struct subflow *subflow, const struct arrival *in, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+	unsigned int i;
+
+	for (i = 0; i < in->option_count && conn_is_mptcp(conn); i++) {
+		const struct mptcp_opt *option = &in->options[i];
+
+		if (option->subtype == MP_FAIL)
+			fallback_fail_received(subflow, option->fail_dsn, now);
+		else if (option->subtype == MP_FASTCLOSE &&
+			option->fastclose_key == conn->key_local)
+			conn_kill(conn, END_RESET, RESET_UNSPECIFIED);   /* F62, option A */
+	}
+}
+
+/* DATA_ACKs first: an MP_FAIL beside one refers to what it confirms. */
 static void take_signals(struct subflow *subflow, const struct arrival *in, bool acked_payload,
 	nsec_t now)
 {
@@ -165,21 +183,16 @@ static void take_signals(struct subflow *subflow, const struct arrival *in, bool
 	for (i = 0; i < in->option_count && conn_is_mptcp(conn); i++) {
 		const struct mptcp_opt *option = &in->options[i];
 
-		if (option->subtype == MP_DSS) {
-			conn->peer_confirmed = conn->peer_confirmed || !subflow->is_join;
-			if (!option->dss.has_ack)
-				continue;
-			has_data_ack = true;
-			take_data_ack(conn, &option->dss, subflow, in, now);
-		} else if (option->subtype == MP_FAIL) {
-			fallback_fail_received(subflow, option->fail_dsn, now);
-		} else if (option->subtype == MP_FASTCLOSE &&
-			option->fastclose_key == conn->key_local) {
-			conn_kill(conn, END_RESET, RESET_UNSPECIFIED);   /* F62, option A */
-			return;
-		}
+		if (option->subtype != MP_DSS)
+			continue;
+		conn->peer_confirmed = conn->peer_confirmed || !subflow->is_join;
+		if (!option->dss.has_ack)
+			continue;
+		has_data_ack = true;
+		take_data_ack(conn, &option->dss, subflow, in, now);
 	}
-	if (!conn_is_mptcp(conn) || !acked_payload)
+	take_ends(subflow, in, now);
+	if (!conn_is_mptcp(conn) || !acked_payload || subflow->reset_wanted)
 		return;
 	if (has_data_ack)
 		subflow->data_acked = true;

@@ -19,6 +19,7 @@ static const char *const texts[ACT_NOTHING + 1] = {
 	[ACT_SYNACK] = "SYN/ACK",
 	[ACT_JOIN_ACK] = "third ACK of MP_JOIN",
 	[ACT_THIRD_ACK] = "third packet",
+	[ACT_SIGNAL] = "MP_FAIL",
 	[ACT_RETRANSMIT] = "retransmit",
 	[ACT_DATA] = "send data",
 	[ACT_FIN] = "send FIN",
@@ -75,6 +76,9 @@ static void todo_open(struct subflow *subflow, struct todo *todo)
 	}
 	if (subflow->third_now)
 		consider(todo, 0, ACT_THIRD_ACK, subflow);
+	if (subflow->conn->fail_now ||
+		(subflow->conn->infinite_wanted && subflow->conn->infinite_on_ack))
+		consider(todo, 0, ACT_SIGNAL, subflow);
 	if (lost != NULL && (subflow->in_flight == 0 ||
 		subflow->in_flight + lost->length <= subflow->cc.cwnd))
 		consider(todo, 0, ACT_RETRANSMIT, subflow);
@@ -373,6 +377,7 @@ static bool perform_on_subflow(struct subflow *subflow, enum action action, stru
 		return send_data(subflow, packet, now);
 	case ACT_FIN:
 		return send_fin(subflow, packet, now);
+	case ACT_SIGNAL:
 	case ACT_ACK:
 		build_ack(subflow, subflow->snd_nxt, packet, now);
 		return true;

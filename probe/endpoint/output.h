@@ -17,6 +17,7 @@ enum action {
 	ACT_SYNACK,
 	ACT_JOIN_ACK,        /* third ACK of MP_JOIN */
 	ACT_THIRD_ACK,       /* third packet of the initial subflow */
+	ACT_SIGNAL,          /* an ACK for the sake of its MP_FAIL, before any data */
 	ACT_RETRANSMIT,      /* the oldest segment marked lost */
 	ACT_DATA,            /* the next piece of the stream */
 	ACT_FIN,

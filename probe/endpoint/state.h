@@ -204,7 +204,8 @@ struct conn {
 	bool joins_started;
 
 	/* fallback in progress */
-	bool infinite_wanted;      /* one infinite mapping is still to be sent */
+	bool infinite_wanted;      /* one infinite mapping is to go with the next new segment */
+	bool infinite_on_ack;      /* there may be none, and the peer may hold bytes for it */
 	bool linear;               /* receive by one linear mapping: position + shift = offset */
 	uint64_t linear_shift;
 	bool fail_sent;            /* our MP_FAIL awaits an infinite mapping or MP_FAIL (O5) */

@@ -62,6 +62,8 @@ static void drop_segments(struct conn *conn)
 
 			if (segment->offset + segment->length > conn->tx.una)
 				break;
+			if (!conn_is_mptcp(conn))
+				continue;   /* what an infinite mapping refers to stays */
 			subflow->delivered_offset = segment->offset;
 			subflow->delivered_seq = segment->seq;
 		}
