@@ -20,12 +20,16 @@
 struct trace_lua {
 	struct trace_host host;
 	lua_State *L;
-	int tbx;                 /* reference of the table the Lua files share */
+	int tbx; /* reference of the table the Lua files share */
 };
 
 static const char *const files[] = {
-	"lua/tracebox.lua", "lua/tracebox_ip.lua", "lua/tracebox_tcp.lua", "lua/tracebox_wire.lua",
-	"lua/tracebox_print.lua", "lua/tracebox_api.lua",
+	"lua/tracebox.lua",
+	"lua/tracebox_ip.lua",
+	"lua/tracebox_tcp.lua",
+	"lua/tracebox_wire.lua",
+	"lua/tracebox_print.lua",
+	"lua/tracebox_api.lua",
 };
 
 /* Ours must load: a failure is a mistake in this program, said as such. */
@@ -125,7 +129,8 @@ bool trace_lua_probe(struct trace_lua *lua, const char *expression, struct trace
 	if (lua->host.broken.text[0] != '\0')
 		return err_set(err, "%s", lua->host.broken.text);
 	lua_pushfstring(L, "pkt = %s\nreturn pkt", expression);
-	if (luaL_loadbuffer(L, lua_tostring(L, -1), strlen(lua_tostring(L, -1)), "=probe") != LUA_OK ||
+	if (luaL_loadbuffer(L, lua_tostring(L, -1), strlen(lua_tostring(L, -1)), "=probe") !=
+			LUA_OK ||
 		lua_pcall(L, 0, 1, 0) != LUA_OK)
 		return fail(L, "Lua error: ", err);
 	if (!call_shared(lua, "expression", 1, err) || !call_shared(lua, "probe", 3, err))

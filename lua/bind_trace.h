@@ -16,10 +16,10 @@ struct trace_lua;
 
 struct trace_lua_config {
 	const struct channel *channel;
-	struct trace_config trace;     /* for the function tracebox */
-	int mptcp_version;             /* of mpcapable{} without one */
-	const char *host;              /* where a probe without destination goes; NULL: nowhere */
-	char **arguments;              /* argv[1...] of scripts */
+	struct trace_config trace; /* for the function tracebox */
+	int mptcp_version;         /* of mpcapable{} without one */
+	const char *host;          /* where a probe without destination goes; NULL: nowhere */
+	char **arguments;          /* argv[1...] of scripts */
 	int argument_count;
 	struct rng rng;
 };
@@ -29,7 +29,7 @@ void trace_lua_free(struct trace_lua *lua);
 
 /* A probe as made from an expression. */
 struct trace_lua_probe {
-	struct packet *packet;         /* the caller's, of enough capacity */
+	struct packet *packet; /* the caller's, of enough capacity */
 	bool fixed_id, fixed_seq;
 };
 

@@ -22,8 +22,8 @@ static int host_random(lua_State *L)
 {
 	lua_Integer limit = luaL_checkinteger(L, 1);
 
-	lua_pushinteger(L, limit <= 0 ? 0 :
-		(lua_Integer)rng_below(&host_of(L)->config.rng, (uint64_t)limit));
+	lua_pushinteger(L,
+		limit <= 0 ? 0 : (lua_Integer)rng_below(&host_of(L)->config.rng, (uint64_t)limit));
 	return 1;
 }
 
@@ -72,8 +72,9 @@ static int host_is_address(lua_State *L)
 {
 	struct addr addr;
 
-	lua_pushboolean(L, addr_parse(&addr, luaL_checkstring(L, 1)) &&
-		addr.version == luaL_checkinteger(L, 2));
+	lua_pushboolean(L,
+		addr_parse(&addr, luaL_checkstring(L, 1)) &&
+			addr.version == luaL_checkinteger(L, 2));
 	return 1;
 }
 
@@ -187,7 +188,7 @@ static int host_sendrecv(lua_State *L)
 	if (!(timeout >= 0 && timeout < 1e6) || tries < 1 || tries > TRACE_ATTEMPTS)
 		return luaL_error(L, "sendrecv: timeout or retry out of range");
 	if (!run_exchange(host->config.channel, probe, (nsec_t)(timeout * 1e9), (unsigned int)tries,
-		&answer, &err))
+		    &answer, &err))
 		return luaL_error(L, "Tracebox error: %s", err.text);
 	if (answer == NULL)
 		return 0;
@@ -200,7 +201,7 @@ static int host_sendrecv(lua_State *L)
 
 struct hop_call {
 	lua_State *L;
-	int callback;            /* stack index, 0: none */
+	int callback; /* stack index, 0: none */
 	bool failed, stopped;
 };
 
@@ -248,8 +249,10 @@ static int host_trace(lua_State *L)
 {
 	struct trace_host *host = host_of(L);
 	struct hop_call call = { .L = L, .callback = lua_isfunction(L, 6) ? 6 : 0 };
-	struct run_plan plan = { .channel = host->config.channel, .config = host->config.trace,
-		.hop = call_hop, .self = &call };
+	struct run_plan plan = { .channel = host->config.channel,
+		.config = host->config.trace,
+		.hop = call_hop,
+		.self = &call };
 	const struct trace_hop *destination;
 	struct packet *probe = check_packet(L, 1);
 	struct err err = { "" };
@@ -292,13 +295,21 @@ static int host_ttl_range(lua_State *L)
 void trace_host_open(lua_State *L, struct trace_host *host)
 {
 	static const luaL_Reg functions[] = {
-		{ "random", host_random }, { "random64", host_random64 },
-		{ "checksum", host_checksum }, { "address_bytes", host_address_bytes },
-		{ "address_text", host_address_text }, { "is_address", host_is_address },
-		{ "destination", host_destination }, { "source", host_source },
-		{ "resolve", host_resolve }, { "name", host_name }, { "sleep", host_sleep },
-		{ "sendrecv", host_sendrecv }, { "trace", host_trace },
-		{ "ttl_range", host_ttl_range }, { NULL, NULL },
+		{ "random", host_random },
+		{ "random64", host_random64 },
+		{ "checksum", host_checksum },
+		{ "address_bytes", host_address_bytes },
+		{ "address_text", host_address_text },
+		{ "is_address", host_is_address },
+		{ "destination", host_destination },
+		{ "source", host_source },
+		{ "resolve", host_resolve },
+		{ "name", host_name },
+		{ "sleep", host_sleep },
+		{ "sendrecv", host_sendrecv },
+		{ "trace", host_trace },
+		{ "ttl_range", host_ttl_range },
+		{ NULL, NULL },
 	};
 
 	luaL_newlibtable(L, functions);

@@ -14,7 +14,7 @@
 
 struct trace_host {
 	struct trace_lua_config config;
-	struct err broken;       /* our own Lua files did not load */
+	struct err broken; /* our own Lua files did not load */
 };
 
 /* Make the table and keep it in the registry; host outlives the state. */

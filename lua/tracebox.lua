@@ -9,7 +9,8 @@ local host, tbx = ...
 -- ---- checking of arguments ----
 
 local kinds = {
-	integer = "integer", number = "number", boolean = "boolean", string = "string", table = "table",
+	integer = "integer", number = "number", boolean = "boolean", string = "string",
+		table = "table",
 }
 
 function tbx.fail(...)
@@ -134,7 +135,8 @@ local function common(class)
 	end
 	class.__tostring = class.print
 	function class:hexdump()
-		return tbx.hexdump(tbx.bytes(is_packet(self) and self or append(Packet.new(), self)))
+		return tbx.hexdump(tbx.bytes(is_packet(self) and self or append(Packet.new(),
+			self)))
 	end
 	function class:size()
 		return #tbx.bytes(is_packet(self) and self or append(Packet.new(), self))
@@ -160,7 +162,8 @@ end
 function tbx.getset(field, kind)
 	return function(self, value)
 		if value ~= nil then
-			self.f[field] = kind == "string" and tostring(value) or tbx.integer(value, field)
+			self.f[field] = kind == "string" and tostring(value) or tbx.integer(value,
+				field)
 			self.f["own_" .. field] = true
 		end
 		return self.f[field]
@@ -323,7 +326,7 @@ function tbx.expression(value)
 	if is_layer(value) then
 		error("the probe is a layer alone, not a packet: put layers together with '/'", 0)
 	elseif not is_packet(value) or #value.layers < 2 then
-		error("the probe is not a packet: it needs at least two layers put together with '/'", 0)
+		error("the probe is not a packet: at least two layers, put together with '/'", 0)
 	end
 	return value
 end

@@ -68,7 +68,8 @@ function tracebox(packet, args)
 
 	local function on_hop(ttl, address, text, seen, is_partial)
 		return callback(ttl, address, setmetatable({ text = text, sent = packet,
-			seen = seen and tbx.received(seen), is_partial = is_partial }, Modifications))
+			seen = seen and tbx.received(seen), is_partial = is_partial },
+				Modifications))
 	end
 	local reply, seq = host.trace(bytes, fixed_id, fixed_seq, first_ttl, last_ttl,
 		callback and on_hop)

@@ -22,8 +22,10 @@ function IP.new(args)
 		src = "0.0.0.0", dst = field(args, "dst", "string", "0.0.0.0"),
 		id = id or host.random(65536), own_id = id ~= nil,
 		flags = field(args, "flags", "integer", 2), ttl = field(args, "ttl", "integer", 64),
-		offset = field(args, "offset", "integer", 0), ecn = field(args, "ecn", "integer", 0),
-		dscp = field(args, "dscp", "integer", 0), proto = field(args, "proto", "integer", 0),
+		offset = field(args, "offset", "integer", 0),
+		ecn = field(args, "ecn", "integer", 0),
+		dscp = field(args, "dscp", "integer", 0),
+		proto = field(args, "proto", "integer", 0),
 	})
 end
 
@@ -31,8 +33,10 @@ function IP:head(p)
 	local f = self.f
 	local protocol = p.protocol or f.proto
 
-	return string.pack(">BBI2I2I2BBI2", 0x40 | p.header_words & 15, (f.dscp << 2 | f.ecn & 3) & 0xff,
-		p.total & 0xffff, f.id & 0xffff, (f.flags << 13 | f.offset & 0x1fff) & 0xffff, f.ttl & 0xff,
+	return string.pack(">BBI2I2I2BBI2", 0x40 | p.header_words & 15,
+		(f.dscp << 2 | f.ecn & 3) & 0xff,
+		p.total & 0xffff, f.id & 0xffff, (f.flags << 13 | f.offset & 0x1fff) & 0xffff,
+			f.ttl & 0xff,
 		protocol & 0xff, 0) .. host.address_bytes(f.src) .. host.address_bytes(f.dst)
 end
 
@@ -51,7 +55,8 @@ local IPv6 = tbx.class("IPv6", { name = "IPv6", is = "ip6", protocol = 41 })
 function IPv6.new(args)
 	tbx.table_argument(args)
 	return layer(IPv6, {
-		src = "::", dst = field(args, "dst", "string", "::"), tc = field(args, "tc", "integer", 0),
+		src = "::", dst = field(args, "dst", "string", "::"),
+		tc = field(args, "tc", "integer", 0),
 		flowlabel = field(args, "flowlabel", "integer", 0),
 		hoplimit = field(args, "hoplimit", "integer", 64),
 	})
@@ -81,9 +86,11 @@ function SRH.new(args)
 	return layer(SRH, {
 		segmentleft = field(args, "segmentleft", "integer", 0),
 		hmackey = field(args, "hmackey", "integer", 0),
-		cflag = field(args, "cflag", "boolean", false), pflag = field(args, "pflag", "boolean", false),
+		cflag = field(args, "cflag", "boolean", false),
+		pflag = field(args, "pflag", "boolean", false),
 		segments = field(args, "segments", "table", {}),
-		policies = field(args, "policies", "table", {}), hmac = field(args, "hmac", "table", {}),
+		policies = field(args, "policies", "table", {}),
+		hmac = field(args, "hmac", "table", {}),
 	})
 end
 
@@ -126,7 +133,8 @@ function UDP.new(args)
 end
 
 function UDP:head(p)
-	return string.pack(">I2I2I2I2", self.f.sport & 0xffff, self.f.dport & 0xffff, p.total & 0xffff, 0)
+	return string.pack(">I2I2I2I2", self.f.sport & 0xffff, self.f.dport & 0xffff,
+		p.total & 0xffff, 0)
 end
 
 UDP.source, UDP.dest = getset("sport"), getset("dport")
@@ -159,9 +167,11 @@ function ICMP:head(p)
 	local rest = u16(f.id or 0) .. u16(f.seqno or 0)
 
 	if f.gw then
-		rest = type(f.gw) == "string" and host.address_bytes(f.gw) or string.pack(">I4", f.gw)
+		rest = type(f.gw) == "string" and host.address_bytes(f.gw) or string.pack(">I4",
+			f.gw)
 	elseif f.ptr or f.len or f.mtu then
-		rest = string.pack(">BBI2", (f.ptr or 0) & 0xff, (f.len or 0) & 0xff, (f.mtu or 0) & 0xffff)
+		rest = string.pack(">BBI2", (f.ptr or 0) & 0xff, (f.len or 0) & 0xff, (f.mtu or
+			0) & 0xffff)
 	end
 	return string.pack(">BBI2", kind & 0xff, f.code & 0xff, 0) .. rest
 end
@@ -229,7 +239,8 @@ function IPOption.new(args)
 	tbx.table_argument(args)
 	local length = field(args, "length", "integer", 0)
 	local kind = (field(args, "copy", "integer", 0) & 1) << 7 |
-		(field(args, "class", "integer", 0) & 3) << 5 | field(args, "option", "integer", 0) & 31
+		(field(args, "class", "integer", 0) & 3) << 5 | field(args, "option", "integer",
+			0) & 31
 
 	return ip_option("IPOption", kind, length >= 2 and string.rep("\0", length - 2) or nil)
 end

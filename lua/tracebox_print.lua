@@ -40,7 +40,8 @@ local show = {}
 function show.IP(f)
 	return { "Version", 4, "HeaderLength", f.header_words or 5, "DiffServicesCP", f.dscp,
 		"ExpCongestionNot", f.ecn, "TotalLength", f.total or 0, "Identification", hex(f.id),
-		"Flags", f.flags, "FragmentOffset", f.offset, "TTL", f.ttl, "Protocol", hex(f.proto),
+		"Flags", f.flags, "FragmentOffset", f.offset, "TTL", f.ttl, "Protocol",
+			hex(f.proto),
 		"CheckSum", hex(f.checksum), "SourceIP", f.src, "DestinationIP", f.dst }
 end
 
@@ -52,7 +53,8 @@ end
 
 function show.TCP(f)
 	return { "SrcPort", f.sport, "DstPort", f.dport, "SeqNumber", f.seq, "AckNumber", f.ack,
-		"DataOffset", f.header_words or 0, "Reserved", f.flags >> 8 & 15, "Flags", flags_text(f.flags),
+		"DataOffset", f.header_words or 0, "Reserved", f.flags >> 8 & 15, "Flags",
+			flags_text(f.flags),
 		"WindowsSize", f.win, "CheckSum", hex(f.checksum), "UrgPointer", f.urgent or 0 }
 end
 
@@ -69,8 +71,10 @@ function show.ICMP(f)
 	local list = { "Type", f.type, "Code", f.code or 0, "CheckSum", hex(f.checksum) }
 	local echo = f.type == 8 or f.type == 0 or f.type == 128 or f.type == 129
 
-	for _, each in ipairs { { "Identifier", echo and f.id }, { "SequenceNumber", echo and f.seqno },
-		{ "MTUNextHOP", f.mtu }, { "Gateway", f.gw }, { "Pointer", f.ptr }, { "Length", f.len } } do
+	for _, each in ipairs { { "Identifier", echo and f.id }, { "SequenceNumber", echo and
+		f.seqno },
+		{ "MTUNextHOP", f.mtu }, { "Gateway", f.gw }, { "Pointer", f.ptr }, { "Length",
+			f.len } } do
 		if each[2] then
 			list[#list + 1], list[#list + 2] = each[1], each[2]
 		end
@@ -204,7 +208,8 @@ local function layer_text(layer)
 	elseif class.is == "ipopt" then
 		size = #layer:head()
 	end
-	return string.format("< %s (%d bytes) :: %s>", f.name or class.name, size, table.concat(parts))
+	return string.format("< %s (%d bytes) :: %s>", f.name or class.name, size,
+		table.concat(parts))
 end
 
 function tbx.text(value)

@@ -26,7 +26,8 @@ end
 function TCP:head(p)
 	local f = self.f
 
-	return string.pack(">I2I2I4I4I2I2I2I2", f.sport & 0xffff, f.dport & 0xffff, f.seq & 0xffffffff,
+	return string.pack(">I2I2I4I4I2I2I2I2", f.sport & 0xffff, f.dport & 0xffff,
+		f.seq & 0xffffffff,
 		f.ack & 0xffffffff, ((p.header_words & 15) << 12 | f.flags & 0xfff) & 0xffff,
 		f.win & 0xffff, 0, (f.urgent or 0) & 0xffff)
 end
@@ -99,7 +100,8 @@ TCPOption.kind = getset("kind")
 
 function TCPOption:data(value)
 	if value ~= nil then
-		self.f.data = type(value) == "table" and string.char(table.unpack(value)) or tostring(value)
+		self.f.data = type(value) == "table" and string.char(table.unpack(value)) or
+			tostring(value)
 		self.f.length = #self.f.data + 2
 	end
 	return self.f.data
@@ -188,7 +190,8 @@ local Join = option_class("TCPOptionMPTCPJoin", { name = "TCPOptionMPTCPJoin", o
 Join.body = function(self)
 	local f = self.f
 
-	return string.pack(">BBI4I4", 0x10 | (f.backup and 1 or 0), f.id & 0xff, f.token & 0xffffffff,
+	return string.pack(">BBI4I4", 0x10 | (f.backup and 1 or 0), f.id & 0xff,
+		f.token & 0xffffffff,
 		f.nonce & 0xffffffff)
 end
 
@@ -253,7 +256,8 @@ end
 function mpcapable(args)
 	tbx.table_argument(args)
 	return layer(Capable, {
-		version = version_of(args), skey = field(args, "skey", "integer") or host.random64(),
+		version = version_of(args),
+		skey = field(args, "skey", "integer") or host.random64(),
 		rkey = field(args, "rkey", "integer"), csum = field(args, "csum", "boolean", true),
 	})
 end
@@ -263,7 +267,8 @@ function mpjoin(args)
 	return layer(Join, {
 		token = field(args, "token", "integer") or host.random(1 << 32),
 		nonce = field(args, "nonce", "integer") or host.random(1 << 32),
-		id = field(args, "id", "integer", 0), backup = field(args, "backup", "boolean", false),
+		id = field(args, "id", "integer", 0),
+		backup = field(args, "backup", "boolean", false),
 	})
 end
 

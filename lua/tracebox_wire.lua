@@ -40,8 +40,8 @@ local function ip_options(layers, index)
 	return padded(bytes)
 end
 
--- Options of a TCP header, and how many of their bytes the data offset counts: with an extended data
--- offset only those up to that option.
+-- Options of a TCP header, and how many of their bytes the data offset counts: with an
+-- extended data offset only those up to that option.
 local function tcp_options(layers, index, payload)
 	local options = options_behind(layers, index, "tcpopt")
 	local p = { edo_words = 0, segment_length = 0 }
@@ -135,9 +135,10 @@ function tbx.bytes(packet)
 
 		if class.is == "tcpopt" or class.is == "ipopt" then
 			local before = layers[index - 1] and class_of(layers[index - 1]).is
-			if before ~= class.is and before ~= (class.is == "tcpopt" and "tcp" or "ip4") then
+			if before ~= class.is and before ~= (class.is == "tcpopt" and "tcp" or
+				"ip4") then
 				if index > 1 or #layers > 1 then
-					error(class.name .. " does not stand behind a header that has options", 0)
+					error(class.name .. " stands behind no header with options", 0)
 				end
 				return layers[index]:head { edo_words = 0, segment_length = 0 }
 			end
@@ -192,7 +193,8 @@ end
 -- What is known of an option's value, by kind: class and fields; nil: only kind and bytes.
 local tcp_readers = {
 	[2] = function(data)
-		return #data == 2 and TCPOptionMaxSegSize, { mss = #data == 2 and string.unpack(">I2", data) }
+		return #data == 2 and TCPOptionMaxSegSize, { mss = #data == 2 and
+			string.unpack(">I2", data) }
 	end,
 	[3] = function(data)
 		return #data == 1 and TCPOptionWindowScale, { shift = data:byte() }
@@ -218,7 +220,8 @@ local tcp_readers = {
 		return TCPTFO, { cookie = data }
 	end,
 	[237] = function(data)
-		return TCPEDO, { length = #data + 2, header_length = #data >= 2 and string.unpack(">I2", data),
+		return TCPEDO, { length = #data + 2, header_length = #data >= 2 and
+			string.unpack(">I2", data),
 			segment_length = #data >= 4 and string.unpack(">I2", data, 3) }
 	end,
 	[30] = function(data)
@@ -230,7 +233,8 @@ local tcp_readers = {
 				rkey = #data == 18 and string.unpack(">i8", data, 11) or nil }
 		elseif subtype == 1 and #data == 10 then
 			local token, nonce = string.unpack(">I4I4", data, 3)
-			return TCPOptionMPTCPJoin, { backup = data:byte() & 1 ~= 0, id = data:byte(2),
+			return TCPOptionMPTCPJoin, { backup = data:byte() & 1 ~= 0,
+				id = data:byte(2),
 				token = token, nonce = nonce }
 		end
 	end,
@@ -267,10 +271,12 @@ local function read_tcp(packet, bytes)
 		local sport, dport, seq = string.unpack(">I2I2I4", bytes)
 		return add(packet, PartialTCP, { sport = sport, dport = dport, seq = seq })
 	end
-	local sport, dport, seq, ack, flags, win, sum, urgent = string.unpack(">I2I2I4I4I2I2I2I2", bytes)
+	local sport, dport, seq, ack, flags, win, sum, urgent = string.unpack(">I2I2I4I4I2I2I2I2",
+		bytes)
 	local words = flags >> 12
 	add(packet, getmetatable(_G.TCP), { sport = sport, dport = dport, seq = seq, ack = ack,
-		flags = flags & 0xfff, win = win, checksum = sum, urgent = urgent, header_words = words })
+		flags = flags & 0xfff, win = win, checksum = sum, urgent = urgent,
+			header_words = words })
 	read_tcp_options(packet, bytes:sub(21, words * 4))
 	raw_layer(packet, bytes:sub(math.max(words, 5) * 4 + 1))
 end
@@ -280,7 +286,8 @@ local function read_udp(packet, bytes)
 		return raw_layer(packet, bytes)
 	end
 	local sport, dport, length, sum = string.unpack(">I2I2I2I2", bytes)
-	add(packet, getmetatable(_G.UDP), { sport = sport, dport = dport, total = length, checksum = sum })
+	add(packet, getmetatable(_G.UDP), { sport = sport, dport = dport, total = length,
+		checksum = sum })
 	raw_layer(packet, bytes:sub(9))
 end
 
@@ -296,12 +303,14 @@ end
 local readers = { [6] = read_tcp, [17] = read_udp, [1] = read_icmp, [58] = read_icmp }
 
 local function read_ip4(packet, bytes)
-	local first, tos, total, id, fragment, ttl, protocol, sum = string.unpack(">BBI2I2I2BBI2", bytes)
+	local first, tos, total, id, fragment, ttl, protocol, sum = string.unpack(">BBI2I2I2BBI2",
+		bytes)
 	local header_len = (first & 15) * 4
 
 	add(packet, getmetatable(_G.IP), { src = host.address_text(bytes:sub(13, 16)),
 		dst = host.address_text(bytes:sub(17, 20)), id = id, flags = fragment >> 13,
-		offset = fragment & 0x1fff, ttl = ttl, proto = protocol, checksum = sum, dscp = tos >> 2,
+		offset = fragment & 0x1fff, ttl = ttl, proto = protocol, checksum = sum,
+			dscp = tos >> 2,
 		ecn = tos & 3, total = total, header_words = first & 15 })
 	for kind, length, data in each_option(bytes:sub(21, header_len)) do
 		local names = { [7] = "IPOptionRR", [131] = "IPOptionLSRR", [137] = "IPOptionSSRR",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * attribute.c - from changes per hop to findings. Every field or option that changed anywhere is
- * followed along the path: at a hop it is changed, unchanged, or not known (silence, a short quote).
- * A finding lies where what is known turns from one to the other. What one hop alone shows and
- * every later one denies is a fault of that hop's quote, and no finding.
+ * followed along the path: at a hop it is changed, unchanged, or not known (silence, a short
+ * quote). A finding lies where what is known turns from one to the other. What one hop alone shows
+ * and every later one denies is a fault of that hop's quote, and no finding.
  */
 #include "tracebox/attribute.h"
 
@@ -53,8 +53,9 @@ static enum known known_at(const struct hop_view *view, const struct change *sub
 /* Fields in which the probes differ: what became of one probe's value says nothing of another's. */
 static bool is_number(const struct change *change)
 {
-	return change->field != NULL && (strcmp(change->field->name, "ip.id") == 0 ||
-		strcmp(change->field->name, "tcp.seq") == 0);
+	return change->field != NULL &&
+		(strcmp(change->field->name, "ip.id") == 0 ||
+			strcmp(change->field->name, "tcp.seq") == 0);
 }
 
 /* Whether two hops show the same change: the same kind, and the same value afterwards. */
@@ -89,15 +90,15 @@ static bool is_quote_fault(const struct result *result, size_t at, const struct 
 		if (known != KNOWN_NOT)
 			return known == KNOWN_UNCHANGED ||
 				(!same_change(&result->hops[at], here, &result->hops[i], there) &&
-				here->kind == CHANGE_ADDED);
+					here->kind == CHANGE_ADDED);
 	}
 	return false;
 }
 
 static void add_finding(struct result *result, const struct finding *finding)
 {
-	result->findings = xgrow(result->findings, result->finding_count,
-		&result->finding_capacity, sizeof(*finding));
+	result->findings = xgrow(result->findings, result->finding_count, &result->finding_capacity,
+		sizeof(*finding));
 	result->findings[result->finding_count++] = *finding;
 }
 
@@ -116,7 +117,9 @@ static void follow(struct result *result, const struct change *subject)
 	for (size_t i = 0; i < result->hop_count; i++) {
 		const struct hop_view *view = &result->hops[i];
 		enum known known = known_at(view, subject, &change);
-		struct finding finding = { .after = last_view, .previous = last_view, .before = view };
+		struct finding finding = { .after = last_view,
+			.previous = last_view,
+			.before = view };
 
 		if (known == KNOWN_NOT)
 			continue;
@@ -166,7 +169,9 @@ static void follow_checksum(struct result *result)
 
 	for (size_t i = 0; i < result->hop_count; i++) {
 		const struct hop_view *view = &result->hops[i];
-		struct finding finding = { .after = last, .previous = last, .before = view,
+		struct finding finding = { .after = last,
+			.previous = last,
+			.before = view,
 			.is_hidden = true };
 
 		if (!view->has_checksum)
@@ -175,8 +180,8 @@ static void follow_checksum(struct result *result)
 			if (is_explained(result, view))
 				continue;
 			finding.change = view_checksum_change(view);
-			finding.is_translated = view->layers.has_end &&
-				view->layers.known >= view->layers.end;
+			finding.is_translated =
+				view->layers.has_end && view->layers.known >= view->layers.end;
 			finding.is_exact = is_adjacent(last, view);
 			add_finding(result, &finding);
 			return;
@@ -200,7 +205,7 @@ static void read_capable(struct destination_view *destination, const struct pack
 		return;
 	destination->mirrors_mptcp = !answered.capable.has_sender_key ||
 		(asked.capable.has_sender_key &&
-		asked.capable.sender_key == answered.capable.sender_key);
+			asked.capable.sender_key == answered.capable.sender_key);
 	destination->supports_mptcp = !destination->mirrors_mptcp;
 	destination->has_version = destination->supports_mptcp;
 	destination->version = answered.capable.version;
@@ -232,8 +237,9 @@ static int finding_order(const void *a, const void *b)
 
 	if (x->before->ttl != y->before->ttl)
 		return x->before->ttl < y->before->ttl ? -1 : 1;
-	return x->change.before_offset < y->change.before_offset ? -1 :
-		x->change.before_offset > y->change.before_offset;
+	return x->change.before_offset < y->change.before_offset
+		? -1
+		: x->change.before_offset > y->change.before_offset;
 }
 
 void result_init(struct result *result, const struct trace *trace)
@@ -271,8 +277,9 @@ const char *finding_name(const struct finding *finding, char buf[static OPTID_TE
 
 const char *finding_before(const struct finding *finding, char *buf, size_t size)
 {
-	const struct change *earlier = finding->previous != NULL ?
-		find_subject(finding->previous, &finding->change) : NULL;
+	const struct change *earlier = finding->previous != NULL
+		? find_subject(finding->previous, &finding->change)
+		: NULL;
 
 	if (earlier != NULL)
 		return change_after(earlier, finding->previous->quote,
@@ -285,7 +292,7 @@ const char *finding_after(const struct finding *finding, char *buf, size_t size)
 	const struct hop_view *view = finding->before;
 	const struct change *now = find_subject(view, &finding->change);
 
-	if (now == NULL && !finding->is_hidden)   /* changed back to what was sent */
+	if (now == NULL && !finding->is_hidden) /* changed back to what was sent */
 		return change_before(&finding->change, view->sent, buf, size);
 	return change_after(now != NULL ? now : &finding->change, view->quote, view->layers.known,
 		buf, size);

@@ -16,15 +16,15 @@
 struct hop_view {
 	uint8_t ttl;
 	const struct trace_hop *hop;
-	struct packet *sent;         /* the probe it answered; NULL when it is silent */
+	struct packet *sent; /* the probe it answered; NULL when it is silent */
 	bool has_quote;
-	struct icmp_error error;     /* with has_quote */
-	const uint8_t *quote;        /* its known bytes: error.quote_known */
-	struct layers layers;        /* of the quote */
+	struct icmp_error error; /* with has_quote */
+	const uint8_t *quote;    /* its known bytes: error.quote_known */
+	struct layers layers;    /* of the quote */
 	struct changes changes;
-	bool has_checksum;           /* the quote shows the transport checksum ... */
-	uint16_t checksum_change;    /* ... changed by this, in ones' complement; 0: as sent ... */
-	uint16_t checksum_residue;   /* ... of which the visible changes do not explain this */
+	bool has_checksum;         /* the quote shows the transport checksum ... */
+	uint16_t checksum_change;  /* ... changed by this, in ones' complement; 0: as sent ... */
+	uint16_t checksum_residue; /* ... of which the visible changes do not explain this */
 };
 
 struct finding {
@@ -35,7 +35,7 @@ struct finding {
 	bool is_exact;                   /* adjacent TTLs */
 	bool is_hidden;                  /* only the checksum tells: tcp.checksum, udp.checksum */
 	bool is_translated;              /* hidden although all of the packet is quoted: a NAT that
-	                                  * translates quotes back */
+					  * translates quotes back */
 };
 
 /* What the destination's answer says. */
@@ -43,7 +43,7 @@ struct destination_view {
 	bool reached;
 	uint8_t ttl;
 	enum answer_kind reply;
-	bool asked_mptcp;            /* the probe was a SYN with MP_CAPABLE */
+	bool asked_mptcp; /* the probe was a SYN with MP_CAPABLE */
 	bool supports_mptcp, mirrors_mptcp, has_version;
 	uint8_t version;
 };

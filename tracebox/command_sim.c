@@ -21,7 +21,7 @@ struct sim {
 	struct path_file *path;
 	struct net *net;
 	struct endpoint *server;
-	struct machine prober;        /* whose turn it is; ops NULL: nobody's */
+	struct machine prober; /* whose turn it is; ops NULL: nobody's */
 	struct capture *capture;
 };
 
@@ -126,7 +126,7 @@ static bool build_path(struct net *net, const struct path_plan *path, struct err
 			break;
 		case ELEMENT_BOX:
 			if (!net_add_box(net, 0, element->box, element->type, element->args,
-				element->arg_count, err))
+				    element->arg_count, err))
 				return false;
 			break;
 		}
@@ -143,7 +143,8 @@ static bool build_server(struct sim *sim, uint16_t port, struct err *err)
 	struct rng rng;
 
 	if (kind == PATH_SERVER_SILENT) {
-		net_set_machine(sim->net, SERVER, (struct machine){ &silent, sim }, NULL, NULL, NULL);
+		net_set_machine(sim->net, SERVER, (struct machine){ &silent, sim }, NULL, NULL,
+			NULL);
 		return true;
 	}
 	endpoint_config_default(&config);
@@ -227,8 +228,12 @@ static void sim_free(void *self)
 
 bool channel_sim_open(struct channel *channel, const char *path, uint16_t port, struct err *err)
 {
-	static const struct channel_ops ops = { .resolve = sim_resolve, .name = sim_name,
-		.source = sim_source, .run = sim_run, .record = sim_record, .free = sim_free };
+	static const struct channel_ops ops = { .resolve = sim_resolve,
+		.name = sim_name,
+		.source = sim_source,
+		.run = sim_run,
+		.record = sim_record,
+		.free = sim_free };
 	static const struct machine_ops client = { client_input, client_output, client_deadline };
 	struct net_config config = { .clock = CLOCK_VIRTUAL, .seed = 1 };
 	struct sim *sim;

@@ -9,7 +9,8 @@
 #include "tracebox/channel.h"
 
 /*
- * The server listens at port, at its addresses of both families. False with a sentence naming file and line.
+ * The server listens at port, at its addresses of both families. False with a sentence naming file
+ * and line.
  */
 bool channel_sim_open(struct channel *channel, const char *path, uint16_t port, struct err *err);
 

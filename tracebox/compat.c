@@ -36,15 +36,24 @@ static const struct {
 	int id;
 	const char *name;
 } layer_names[] = {
-	{ LAYER_ICMP_ID, "ICMP" }, { LAYER_TCP_ID, "TCP" }, { LAYER_UDP_ID, "UDP" },
-	{ LAYER_IP_ID, "IP" }, { LAYER_IPV6_ID, "IPv6" },
-	{ LAYER_MSS_ID, "TCPOptionMaxSegSize" }, { LAYER_TIMESTAMP_ID, "TCPOptionTimestamp" },
-	{ LAYER_PAD_ID, "TCPOptionPad" }, { LAYER_SACKOK_ID, "TCPOptionSACKPermitted" },
-	{ LAYER_SACK_ID, "TCPOptionSACK" }, { LAYER_MPTCP_ID, "TCPOption" },
+	{ LAYER_ICMP_ID, "ICMP" },
+	{ LAYER_TCP_ID, "TCP" },
+	{ LAYER_UDP_ID, "UDP" },
+	{ LAYER_IP_ID, "IP" },
+	{ LAYER_IPV6_ID, "IPv6" },
+	{ LAYER_MSS_ID, "TCPOptionMaxSegSize" },
+	{ LAYER_TIMESTAMP_ID, "TCPOptionTimestamp" },
+	{ LAYER_PAD_ID, "TCPOptionPad" },
+	{ LAYER_SACKOK_ID, "TCPOptionSACKPermitted" },
+	{ LAYER_SACK_ID, "TCPOptionSACK" },
+	{ LAYER_MPTCP_ID, "TCPOption" },
 	{ LAYER_CAPABLE_ID, "TCPOptionMPTCPCapable" },
-	{ LAYER_WSCALE_ID, "TCPOptionWindowScale" }, { LAYER_JOIN_ID, "TCPOptionMPTCPJoin" },
-	{ LAYER_EDO_ID, "TCPOptionEDO" }, { LAYER_OPTION_ID, "TCPOption" },
-	{ LAYER_TFO_ID, "TCPOptionFastOpen" }, { LAYER_RAW_ID, "RawLayer" },
+	{ LAYER_WSCALE_ID, "TCPOptionWindowScale" },
+	{ LAYER_JOIN_ID, "TCPOptionMPTCPJoin" },
+	{ LAYER_EDO_ID, "TCPOptionEDO" },
+	{ LAYER_OPTION_ID, "TCPOption" },
+	{ LAYER_TFO_ID, "TCPOptionFastOpen" },
+	{ LAYER_RAW_ID, "RawLayer" },
 };
 
 /* Fields as printed: bits from the layer's first byte. */
@@ -117,7 +126,7 @@ struct found {
 struct packet_layers {
 	const uint8_t *bytes;
 	uint32_t known;
-	bool options_known;     /* all options of the header are known */
+	bool options_known; /* all options of the header are known */
 	size_t count;
 	struct found list[LAYERS_MAX];
 };
@@ -132,13 +141,19 @@ static const char *layer_name(int id)
 
 static int option_layer(const uint8_t *option, uint32_t length)
 {
-	static const int kinds[] = { [0] = LAYER_PAD_ID, [1] = LAYER_PAD_ID, [2] = LAYER_MSS_ID,
-		[3] = LAYER_WSCALE_ID, [4] = LAYER_SACKOK_ID, [5] = LAYER_SACK_ID,
-		[8] = LAYER_TIMESTAMP_ID, [34] = LAYER_TFO_ID };
+	static const int kinds[] = { [0] = LAYER_PAD_ID,
+		[1] = LAYER_PAD_ID,
+		[2] = LAYER_MSS_ID,
+		[3] = LAYER_WSCALE_ID,
+		[4] = LAYER_SACKOK_ID,
+		[5] = LAYER_SACK_ID,
+		[8] = LAYER_TIMESTAMP_ID,
+		[34] = LAYER_TFO_ID };
 
 	if (option[0] == TCPOPT_MPTCP)
-		return length >= 3 && option[2] >> 4 == MP_CAPABLE ? LAYER_CAPABLE_ID :
-			length == 12 && option[2] >> 4 == MP_JOIN ? LAYER_JOIN_ID : LAYER_MPTCP_ID;
+		return length >= 3 && option[2] >> 4 == MP_CAPABLE  ? LAYER_CAPABLE_ID
+			: length == 12 && option[2] >> 4 == MP_JOIN ? LAYER_JOIN_ID
+								    : LAYER_MPTCP_ID;
 	if (option[0] == TCPOPT_EDO)
 		return LAYER_EDO_ID;
 	if (option[0] < sizeof(kinds) / sizeof(kinds[0]) && kinds[option[0]] != 0)
@@ -243,8 +258,9 @@ static bool has_fields(int layer)
 static void compare_layer(struct compat_changes *changes, int id, const struct packet_layers *sent,
 	const struct found *a, const struct packet_layers *seen, const struct found *b)
 {
-	uint32_t end = b->offset + b->length < seen->known ? b->length : seen->known > b->offset ?
-		seen->known - b->offset : 0;
+	uint32_t end = b->offset + b->length < seen->known ? b->length
+		: seen->known > b->offset                  ? seen->known - b->offset
+							   : 0;
 	const uint8_t *before = sent->bytes + a->offset, *after = seen->bytes + b->offset;
 
 	if (!has_fields(id)) {
@@ -252,7 +268,8 @@ static void compare_layer(struct compat_changes *changes, int id, const struct p
 		uint32_t common = end < a->length ? end : a->length;
 
 		if (!cut && a->length != b->length)
-			add_change(changes, a->length < b->length ? COMPAT_ADDED : COMPAT_REMOVED, id);
+			add_change(changes, a->length < b->length ? COMPAT_ADDED : COMPAT_REMOVED,
+				id);
 		else if (memcmp(before, after, common) != 0)
 			add_change(changes, COMPAT_FIELD, id);
 		return;
@@ -264,9 +281,10 @@ static void compare_layer(struct compat_changes *changes, int id, const struct p
 
 		if (row->layer != id || last > end || last > a->length)
 			continue;
-		if (row->format == ADDRESS ? memcmp(before + row->offset / 8, after + row->offset / 8,
-			row->width / 8) == 0 : bits_at(before, row->offset, row->width) ==
-			bits_at(after, row->offset, row->width))
+		if (row->format == ADDRESS ? memcmp(before + row->offset / 8,
+						     after + row->offset / 8, row->width / 8) == 0
+					   : bits_at(before, row->offset, row->width) ==
+					bits_at(after, row->offset, row->width))
 			continue;
 		change = add_change(changes, COMPAT_FIELD, id);
 		change->field = row->name;
@@ -328,7 +346,9 @@ const char *compat_text(const struct hop_view *view, char buf[static COMPAT_TEXT
 		const struct compat_change *change = &changes.list[i];
 
 		used += (size_t)snprintf(buf + used, COMPAT_TEXT - used, "%s%s%s%s ",
-			change->kind == COMPAT_ADDED ? "+" : change->kind == COMPAT_REMOVED ? "-" : "",
+			change->kind == COMPAT_ADDED             ? "+"
+				: change->kind == COMPAT_REMOVED ? "-"
+								 : "",
 			change->layer, change->field != NULL ? "::" : "",
 			change->field != NULL ? change->field : "");
 	}

@@ -2,8 +2,8 @@
 /*
  * compat.h - the original tracebox's list of changes of a hop: its names for layers and fields, its
  * order, and what routers must change included. Right where the original was wrong: only bytes that
- * came back are compared, version 1 of MPTCP is read as such, and an answer of the destination is no
- * changed probe.
+ * came back are compared, version 1 of MPTCP is read as such, and an answer of the destination is
+ * no changed probe.
  */
 #ifndef TRACEBOX_COMPAT_H
 #define TRACEBOX_COMPAT_H
@@ -13,7 +13,7 @@
 enum { COMPAT_CHANGES = 64, COMPAT_TEXT = 2048, COMPAT_VALUE = 64 };
 
 enum compat_kind {
-	COMPAT_FIELD,     /* a field differs; field NULL: the layer's content does */
+	COMPAT_FIELD, /* a field differs; field NULL: the layer's content does */
 	COMPAT_ADDED,
 	COMPAT_REMOVED,
 };
@@ -21,7 +21,7 @@ enum compat_kind {
 struct compat_change {
 	enum compat_kind kind;
 	const char *layer, *field;
-	char expected[COMPAT_VALUE], received[COMPAT_VALUE];   /* COMPAT_FIELD */
+	char expected[COMPAT_VALUE], received[COMPAT_VALUE]; /* COMPAT_FIELD */
 };
 
 struct compat_changes {

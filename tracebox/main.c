@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-	STATUS_FINE  = 0,
+	STATUS_FINE = 0,
 	STATUS_FOUND = 1,
 	STATUS_WRONG = 2,
 	PROBE_TEXT = 128,
@@ -29,8 +29,8 @@ struct program {
 	struct trace_lua *lua;
 	struct capture capture;
 	struct report_about about;
-	char probe_text[PROBE_TEXT];   /* of the built-in probe */
-	bool began;                    /* the text's first line is out */
+	char probe_text[PROBE_TEXT]; /* of the built-in probe */
+	bool began;                  /* the text's first line is out */
 };
 
 /* ---- the probe ---- */
@@ -124,7 +124,8 @@ static int trace_target(struct program *program, struct err *err)
 {
 	const struct options *o = &program->options;
 	struct trace_lua_probe probe = { .packet = packet_new(PACKET_LARGE) };
-	struct run_plan plan = { .channel = &program->channel, .config = o->trace,
+	struct run_plan plan = { .channel = &program->channel,
+		.config = o->trace,
 		.self = program };
 	struct trace *trace = NULL;
 	struct result result;
@@ -173,9 +174,14 @@ static void make_lua(struct program *program)
 {
 	const struct options *o = &program->options;
 	bool script = o->script != NULL || o->chunk != NULL;
-	struct trace_lua_config config = { .channel = &program->channel, .trace = o->trace,
-		.host = o->host != NULL ? o->host : o->sim != NULL && !script ? "server" : NULL,
-		.mptcp_version = o->mptcp >= 0 ? o->mptcp : script ? 0 : 1 };
+	struct trace_lua_config config = { .channel = &program->channel,
+		.trace = o->trace,
+		.host = o->host != NULL             ? o->host
+			: o->sim != NULL && !script ? "server"
+						    : NULL,
+		.mptcp_version = o->mptcp >= 0 ? o->mptcp
+			: script               ? 0
+					       : 1 };
 
 	config.arguments = o->arguments;
 	config.argument_count = o->argument_count;

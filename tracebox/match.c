@@ -19,7 +19,7 @@ enum {
 struct witness {
 	bool same_source, same_destination, same_ports, has_ports;
 	bool has_id, has_seq;
-	unsigned int id_number, seq_number;   /* valid when has_* */
+	unsigned int id_number, seq_number; /* valid when has_* */
 };
 
 /* Whether the probe of a number has been sent. */
@@ -45,7 +45,8 @@ static bool match_order(const struct trace *trace, unsigned int first, struct an
 	for (unsigned int ttl = first; ttl <= trace->last; ttl++) {
 		const struct trace_hop *hop = &trace->hops[ttl];
 
-		for (unsigned int attempt = 0; attempt < hop->sent && hop->answered == 0; attempt++) {
+		for (unsigned int attempt = 0; attempt < hop->sent && hop->answered == 0;
+			attempt++) {
 			if (hop->sent_at[attempt] >= oldest)
 				continue;
 			oldest = hop->sent_at[attempt];
@@ -89,8 +90,8 @@ static void witness_read(const struct trace *trace, const uint8_t *quote,
 	witness->same_ports = !witness->has_ports ||
 		(source.port == sent_source.port && destination.port == sent_destination.port);
 	if (layers->protocol == PROTOCOL_TCP && layers->known >= layers->l4 + 8)
-		witness->has_seq = seq_tells(trace, get_be32(quote + layers->l4 + 4),
-			&witness->seq_number);
+		witness->has_seq =
+			seq_tells(trace, get_be32(quote + layers->l4 + 4), &witness->seq_number);
 }
 
 static bool match_quote(const struct trace *trace, const struct packet *packet,
@@ -108,7 +109,8 @@ static bool match_quote(const struct trace *trace, const struct packet *packet,
 		answer_number(answer, witness.seq_number, MATCH_SEQUENCE);
 		return true;
 	}
-	if (witness.has_id && (witness.same_destination || (witness.has_ports && witness.same_ports))) {
+	if (witness.has_id &&
+		(witness.same_destination || (witness.has_ports && witness.same_ports))) {
 		answer_number(answer, witness.id_number, MATCH_ID);
 		return true;
 	}

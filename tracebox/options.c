@@ -30,34 +30,34 @@ static bool parse_number(const char *name, const char *text, unsigned long low, 
 	if (errno == 0 && *text >= '0' && *text <= '9' && *end == '\0' && *value >= low &&
 		*value <= high)
 		return true;
-	return err_set(err, "%s must be a whole number from %lu to %lu, not \"%s\"", name, low, high,
-		text);
+	return err_set(err, "%s must be a whole number from %lu to %lu, not \"%s\"", name, low,
+		high, text);
 }
 
-#define FLAG(set_name, member)                                                       \
-	static bool set_name(struct options *o, const char *text, struct err *err)   \
-	{                                                                            \
-		(void)text;                                                          \
-		(void)err;                                                           \
-		o->member = true;                                                    \
-		return true;                                                         \
+#define FLAG(set_name, member)                                                     \
+	static bool set_name(struct options *o, const char *text, struct err *err) \
+	{                                                                          \
+		(void)text;                                                        \
+		(void)err;                                                         \
+		o->member = true;                                                  \
+		return true;                                                       \
 	}
-#define TEXT(set_name, member)                                                       \
-	static bool set_name(struct options *o, const char *text, struct err *err)   \
-	{                                                                            \
-		(void)err;                                                           \
-		o->member = text;                                                    \
-		return true;                                                         \
+#define TEXT(set_name, member)                                                     \
+	static bool set_name(struct options *o, const char *text, struct err *err) \
+	{                                                                          \
+		(void)err;                                                         \
+		o->member = text;                                                  \
+		return true;                                                       \
 	}
-#define NUMBER(set_name, what, low, high, type, member)                              \
-	static bool set_name(struct options *o, const char *text, struct err *err)   \
-	{                                                                            \
-		unsigned long value;                                                 \
-                                                                                     \
-		if (!parse_number(what, text, low, high, &value, err))               \
-			return false;                                                \
-		o->member = (type)value;                                             \
-		return true;                                                         \
+#define NUMBER(set_name, what, low, high, type, member)                            \
+	static bool set_name(struct options *o, const char *text, struct err *err) \
+	{                                                                          \
+		unsigned long value;                                               \
+                                                                                   \
+		if (!parse_number(what, text, low, high, &value, err))             \
+			return false;                                              \
+		o->member = (type)value;                                           \
+		return true;                                                       \
 	}
 
 FLAG(set_ipv6, ipv6)
@@ -100,8 +100,8 @@ static bool set_wait(struct options *o, const char *text, struct err *err)
 	double seconds = strtod(text, &end);
 
 	if (end == text || *end != '\0' || !(seconds > 0 && seconds <= 3600))
-		return err_set(err, "the wait must be a number of seconds from 0 to 3600, not \"%s\"",
-			text);
+		return err_set(err,
+			"the wait must be a number of seconds from 0 to 3600, not \"%s\"", text);
 	o->trace.wait = (nsec_t)(seconds * 1e9);
 	return true;
 }
@@ -118,8 +118,7 @@ static bool is_field_name(const char *name)
 	static const char option_prefix[] = "tcp.option.";
 	struct optid id;
 
-	if (strcmp(name, "tcp.option-order") == 0 ||
-		strcmp(name, "tcp.option") == 0)
+	if (strcmp(name, "tcp.option-order") == 0 || strcmp(name, "tcp.option") == 0)
 		return true;
 	if (strncmp(name, option_prefix, sizeof(option_prefix) - 1) == 0)
 		return strcmp(name, "tcp.option.mptcp") == 0 || optid_parse(&id, name);
@@ -149,7 +148,8 @@ static const struct row rows[] = {
 	{ 'm', NULL, "MAX", "last TTL (64, or 8 silent hops in a row)", set_last },
 	{ 'M', NULL, "MIN", "first TTL (1)", set_first },
 	{ 'p', NULL, "PROBE", "the probe: IP/TCP/MSS/MPCAPABLE", set_probe },
-	{ 's', NULL, "FILE", "run a Lua script; HOST and what follows are its arguments", set_script },
+	{ 's', NULL, "FILE", "run a Lua script; HOST and what follows are its arguments",
+		set_script },
 	{ 'l', NULL, "LUA", "run a line of Lua", set_chunk },
 	{ 'v', NULL, NULL, "values before and after each change", set_verbose },
 	{ 'w', NULL, NULL, "warn about probes that were completed", set_warnings },
@@ -175,7 +175,7 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 static void print_help(void)
 {
 	printf("usage: tracebox [options] HOST [script arguments]\n\n"
-		"What does the path to HOST do to packets, and between which two hops?\n\noptions:\n");
+	       "What does the path to HOST do to packets, and between which two hops?\n\noptions:\n");
 	for (int i = 0; i < ROWS; i++) {
 		char left[64];
 
@@ -183,16 +183,15 @@ static void print_help(void)
 			continue;
 		snprintf(left, sizeof(left), "%s%c%s%s%s", rows[i].letter ? "-" : "--",
 			rows[i].letter ? rows[i].letter : rows[i].name[0],
-			rows[i].letter ? "" : rows[i].name + 1,
-			rows[i].argument != NULL ? " " : "",
+			rows[i].letter ? "" : rows[i].name + 1, rows[i].argument != NULL ? " " : "",
 			rows[i].argument != NULL ? rows[i].argument : "");
 		printf("  %-*s %s\n", HELP_COLUMN - 2, left, rows[i].help);
 	}
 	printf("  %-*s %s\n  %-*s %s\n", HELP_COLUMN - 2, "-h, --help", "print this and exit",
 		HELP_COLUMN - 2, "-V, --version", "print the version and exit");
 	printf("\nexamples:\n"
-		"  tracebox -n -p IP/TCP/MSS/MPCAPABLE example.org\n"
-		"  tracebox --sim scripts/paths/strip.lua --mptcp 1 --json\n");
+	       "  tracebox -n -p IP/TCP/MSS/MPCAPABLE example.org\n"
+	       "  tracebox --sim scripts/paths/strip.lua --mptcp 1 --json\n");
 }
 
 /* Getopt's two tables; a long option's value is LONG_ONLY and its row. */
@@ -210,8 +209,9 @@ static void fill_getopt(char *letters, struct option *options)
 				*letters++ = ':';
 		}
 		if (rows[i].name != NULL)
-			*options++ = (struct option){ rows[i].name, rows[i].argument != NULL ?
-				required_argument : no_argument, NULL, LONG_ONLY + i };
+			*options++ = (struct option){ rows[i].name,
+				rows[i].argument != NULL ? required_argument : no_argument, NULL,
+				LONG_ONLY + i };
 	}
 	*letters = '\0';
 	*options = (struct option){ NULL, 0, NULL, 0 };
@@ -231,8 +231,8 @@ static const struct row *find_row(int value)
 static bool check_options(const struct options *o, struct err *err)
 {
 	if (o->trace.first_ttl > o->trace.last_ttl)
-		return err_set(err, "the first TTL (%u) is behind the last (%u)", o->trace.first_ttl,
-			o->trace.last_ttl);
+		return err_set(err, "the first TTL (%u) is behind the last (%u)",
+			o->trace.first_ttl, o->trace.last_ttl);
 	if (o->probe != NULL && (o->script != NULL || o->chunk != NULL))
 		return err_set(err, "a script and a probe cannot be given at the same time");
 	if (o->script != NULL && o->chunk != NULL)
@@ -269,7 +269,8 @@ enum options_end options_parse(struct options *options, int argc, char **argv, s
 			return OPTIONS_DONE;
 		}
 		if (row == NULL) {
-			err_set(err, got == ':' ? "option %s needs a value" : "there is no option %s",
+			err_set(err,
+				got == ':' ? "option %s needs a value" : "there is no option %s",
 				argv[optind - 1]);
 			return OPTIONS_WRONG;
 		}
@@ -289,7 +290,8 @@ bool options_fail_on(const struct options *options, const char *field)
 	while (name != NULL && *name != '\0') {
 		size_t length = strcspn(name, ",");
 
-		if (strncmp(name, field, length) == 0 && (field[length] == '\0' || field[length] == '.'))
+		if (strncmp(name, field, length) == 0 &&
+			(field[length] == '\0' || field[length] == '.'))
 			return true;
 		name += length + (name[length] == ',');
 	}

@@ -17,24 +17,24 @@ struct options {
 	bool ipv6, udp, numeric, verbose, skip_check, warnings;
 	bool original_json, json;
 	uint16_t port;
-	int mptcp;                  /* -1: not given */
-	const char *probe;          /* -p */
-	const char *script;         /* -s */
-	const char *chunk;          /* -l */
-	const char *device;         /* -i */
-	const char *capture;        /* -f */
+	int mptcp;           /* -1: not given */
+	const char *probe;   /* -p */
+	const char *script;  /* -s */
+	const char *chunk;   /* -l */
+	const char *device;  /* -i */
+	const char *capture; /* -f */
 	const char *sim;
 	const char *svg;
 	const char *fail_on_change; /* names separated by commas */
 	const char *host;
-	char **arguments;           /* behind the host; with -s and -l the host is the first */
+	char **arguments; /* behind the host; with -s and -l the host is the first */
 	int argument_count;
 };
 
 enum options_end {
 	OPTIONS_RUN,
-	OPTIONS_DONE,     /* help or version was printed: exit 0 */
-	OPTIONS_WRONG,    /* err says what: exit 2 */
+	OPTIONS_DONE,  /* help or version was printed: exit 0 */
+	OPTIONS_WRONG, /* err says what: exit 2 */
 };
 
 enum options_end options_parse(struct options *options, int argc, char **argv, struct err *err);

@@ -14,11 +14,11 @@
 
 /* What is said about a trace beside its result. */
 struct report_about {
-	const char *name;            /* of the target, as typed */
+	const char *name; /* of the target, as typed */
 	struct addr addr;
-	uint16_t port;               /* 0: none */
-	const char *probe;           /* "IP/TCP/MSS/MPCAPABLE" */
-	uint8_t last_ttl;            /* as asked for */
+	uint16_t port;     /* 0: none */
+	const char *probe; /* "IP/TCP/MSS/MPCAPABLE" */
+	uint8_t last_ttl;  /* as asked for */
 	nsec_t elapsed_ns;
 	const struct channel *names; /* asked for the names of hops; NULL: addresses only */
 	bool verbose, colour;

@@ -62,8 +62,10 @@ static void add_extensions(json_t *hop, const struct hop_view *view, bool verbos
 		return;
 	array = json_array();
 	while (icmp_object_next(view->hop->answer.packet, &view->error, &object))
-		json_array_append_new(array, verbose ? json_pack("{s:{s:s}}", object_name(&object),
-			"Info", object_name(&object)) : json_string(object_name(&object)));
+		json_array_append_new(array,
+			verbose ? json_pack("{s:{s:s}}", object_name(&object), "Info",
+					  object_name(&object))
+				: json_string(object_name(&object)));
 	json_object_set_new(hop, "ICMPExtensions", array);
 }
 

@@ -50,10 +50,10 @@ static json_t *change_object(const struct hop_view *view, const struct change *c
 
 	change_before(change, view->sent, before, sizeof(before));
 	change_after(change, view->quote, view->layers.known, after, sizeof(after));
-	return json_pack("{s:s, s:s, s:o, s:o}", "field", change_name(change, name),
-		"change", change_kind_text(change->kind),
-		"sent", change->kind == CHANGE_ADDED ? json_null() : json_string(before),
-		"seen", change->kind == CHANGE_REMOVED ? json_null() : json_string(after));
+	return json_pack("{s:s, s:s, s:o, s:o}", "field", change_name(change, name), "change",
+		change_kind_text(change->kind), "sent",
+		change->kind == CHANGE_ADDED ? json_null() : json_string(before), "seen",
+		change->kind == CHANGE_REMOVED ? json_null() : json_string(after));
 }
 
 static json_t *changes_array(const struct hop_view *view)
@@ -70,8 +70,8 @@ static json_t *quote_object(const struct hop_view *view)
 {
 	if (!view->has_quote)
 		return json_null();
-	return json_pack("{s:s, s:i}", "kind", icmp_quote_text(view->error.quote),
-		"bytes", (int)view->error.quote_known);
+	return json_pack("{s:s, s:i}", "kind", icmp_quote_text(view->error.quote), "bytes",
+		(int)view->error.quote_known);
 }
 
 static json_t *mpls_array(const struct icmp_mpls *labels, unsigned int count)
@@ -79,9 +79,10 @@ static json_t *mpls_array(const struct icmp_mpls *labels, unsigned int count)
 	json_t *array = json_array();
 
 	for (unsigned int i = 0; i < count; i++)
-		json_array_append_new(array, json_pack("{s:i, s:i, s:b, s:i}",
-			"label", (int)labels[i].label, "traffic_class", labels[i].traffic_class,
-			"bottom", labels[i].bottom, "ttl", labels[i].ttl));
+		json_array_append_new(array,
+			json_pack("{s:i, s:i, s:b, s:i}", "label", (int)labels[i].label,
+				"traffic_class", labels[i].traffic_class, "bottom",
+				labels[i].bottom, "ttl", labels[i].ttl));
 	return array;
 }
 
@@ -142,17 +143,19 @@ static json_t *hop_object(const struct report_about *about, const struct hop_vie
 	const struct answer *answer = &view->hop->answer;
 	bool silent = answer->kind == ANSWER_NONE;
 	json_t *hop = json_pack("{s:i, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "ttl", view->ttl,
-		"addr", addr_or_null(hop_view_addr(view)),
-		"name", silent ? json_null() : name_of(about, &answer->from),
-		"rtt_ms", silent ? json_null() : milliseconds(answer->rtt),
-		"reply", answer_kind_text(answer->kind), "quote", quote_object(view),
-		"changes", changes_array(view), "icmp_extensions", extensions_array(view));
+		"addr", addr_or_null(hop_view_addr(view)), "name",
+		silent ? json_null() : name_of(about, &answer->from), "rtt_ms",
+		silent ? json_null() : milliseconds(answer->rtt), "reply",
+		answer_kind_text(answer->kind), "quote", quote_object(view), "changes",
+		changes_array(view), "icmp_extensions", extensions_array(view));
 
 	if (view->has_quote) {
-		json_object_set_new(hop, "icmp", json_pack("{s:i, s:i}", "type", view->error.type,
-			"code", view->error.code));
-		json_object_set_new(hop, "checksum_fits", view->has_checksum ?
-			json_boolean(view->checksum_residue == 0) : json_null());
+		json_object_set_new(hop, "icmp",
+			json_pack("{s:i, s:i}", "type", view->error.type, "code",
+				view->error.code));
+		json_object_set_new(hop, "checksum_fits",
+			view->has_checksum ? json_boolean(view->checksum_residue == 0)
+					   : json_null());
 	}
 	if (!silent)
 		json_object_set_new(hop, "matched_by", json_string(matches[answer->match]));
@@ -163,17 +166,16 @@ static json_t *hop_object(const struct report_about *about, const struct hop_vie
 static json_t *destination_object(const struct destination_view *destination)
 {
 	return json_pack("{s:b, s:o, s:s, s:{s:b, s:b, s:o}}", "reached", destination->reached,
-		"ttl", destination->reached ? json_integer(destination->ttl) : json_null(),
-		"reply", answer_kind_text(destination->reply), "mptcp",
-		"supported", destination->supports_mptcp, "mirrored", destination->mirrors_mptcp,
-		"version", destination->has_version ? json_integer(destination->version) :
-			json_null());
+		"ttl", destination->reached ? json_integer(destination->ttl) : json_null(), "reply",
+		answer_kind_text(destination->reply), "mptcp", "supported",
+		destination->supports_mptcp, "mirrored", destination->mirrors_mptcp, "version",
+		destination->has_version ? json_integer(destination->version) : json_null());
 }
 
 static json_t *place_object(const struct hop_view *view)
 {
-	return json_pack("{s:i, s:o}", "ttl", view != NULL ? view->ttl : 0,
-		"addr", addr_or_null(hop_view_addr(view)));
+	return json_pack("{s:i, s:o}", "ttl", view != NULL ? view->ttl : 0, "addr",
+		addr_or_null(hop_view_addr(view)));
 }
 
 static json_t *finding_object(const struct finding *finding)
@@ -182,13 +184,13 @@ static json_t *finding_object(const struct finding *finding)
 
 	finding_before(finding, before, sizeof(before));
 	finding_after(finding, after, sizeof(after));
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:b, s:s}",
-		"field", finding_name(finding, name), "change", change_kind_text(finding->change.kind),
-		"how", how_or_null(finding->change.how), "direction", "forward",
-		"after", place_object(finding->after), "before", place_object(finding->before),
-		"certainty", finding->is_exact ? "exact" : "bounded",
-		"sent", text_or_null(before), "seen", text_or_null(after),
-		"nat", finding->is_translated, "text", verdict_finding(finding, text));
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:b, s:s}", "field",
+		finding_name(finding, name), "change", change_kind_text(finding->change.kind),
+		"how", how_or_null(finding->change.how), "direction", "forward", "after",
+		place_object(finding->after), "before", place_object(finding->before), "certainty",
+		finding->is_exact ? "exact" : "bounded", "sent", text_or_null(before), "seen",
+		text_or_null(after), "nat", finding->is_translated, "text",
+		verdict_finding(finding, text));
 }
 
 void report_json(FILE *out, const struct report_about *about, const struct result *result)
@@ -200,15 +202,15 @@ void report_json(FILE *out, const struct report_about *about, const struct resul
 		json_array_append_new(hops, hop_object(about, &result->hops[i]));
 	for (size_t i = 0; i < result->finding_count; i++)
 		json_array_append_new(findings, finding_object(&result->findings[i]));
-	root = json_pack("{s:s, s:{s:s, s:s, s:o}, s:s, s:i, s:o, s:o, s:o, s:o, s:s}",
-		"schema", "mbkit.trace/1", "target", "name", about->name,
-		"addr", addr_text(&about->addr, addr),
-		"port", about->port != 0 ? json_integer(about->port) : json_null(),
-		"probe", about->probe, "sent", (int)trace_sent(result->trace),
-		"elapsed_ms", milliseconds(about->elapsed_ns), "hops", hops,
-		"destination", destination_object(&result->destination), "findings", findings,
-		"verdict", result->finding_count == 0 ? verdict_clean(result, text) :
-			verdict_finding(&result->findings[0], text));
+	root = json_pack("{s:s, s:{s:s, s:s, s:o}, s:s, s:i, s:o, s:o, s:o, s:o, s:s}", "schema",
+		"mbkit.trace/1", "target", "name", about->name, "addr",
+		addr_text(&about->addr, addr), "port",
+		about->port != 0 ? json_integer(about->port) : json_null(), "probe", about->probe,
+		"sent", (int)trace_sent(result->trace), "elapsed_ms",
+		milliseconds(about->elapsed_ns), "hops", hops, "destination",
+		destination_object(&result->destination), "findings", findings, "verdict",
+		result->finding_count == 0 ? verdict_clean(result, text)
+					   : verdict_finding(&result->findings[0], text));
 	json_dumpf(root, out, JSON_COMPACT);
 	fputc('\n', out);
 	json_decref(root);

@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 enum {
-	STEP = 120,           /* from hop to hop */
+	STEP = 120, /* from hop to hop */
 	MARGIN = 80,
 	LINE_Y = 90,
 	RADIUS = 12,
-	FINDING_Y = 150,      /* the first finding's text */
+	FINDING_Y = 150, /* the first finding's text */
 	FINDING_STEP = 24,
-	LETTER = 7,           /* width of one, about */
+	LETTER = 7, /* width of one, about */
 };
 
 static void print_escaped(FILE *out, const char *text)
@@ -46,8 +46,10 @@ static unsigned int place_x(const struct result *result, const struct hop_view *
 static void print_node(FILE *out, unsigned int x, const char *label, const char *address,
 	bool is_silent)
 {
-	fprintf(out, "<circle cx=\"%u\" cy=\"%d\" r=\"%d\" fill=\"%s\" stroke=\"#345\" "
-		"stroke-width=\"2\"/>\n", x, LINE_Y, RADIUS, is_silent ? "#fff" : "#9bd");
+	fprintf(out,
+		"<circle cx=\"%u\" cy=\"%d\" r=\"%d\" fill=\"%s\" stroke=\"#345\" "
+		"stroke-width=\"2\"/>\n",
+		x, LINE_Y, RADIUS, is_silent ? "#fff" : "#9bd");
 	fprintf(out, "<text x=\"%u\" y=\"%d\" text-anchor=\"middle\">", x, LINE_Y - 24);
 	print_escaped(out, label);
 	fprintf(out, "</text>\n<text x=\"%u\" y=\"%d\" text-anchor=\"middle\" font-size=\"10\">", x,
@@ -65,9 +67,9 @@ static void print_hops(FILE *out, const struct result *result)
 		char label[16], text[ADDR_TEXT];
 
 		snprintf(label, sizeof(label), "%u", view->ttl);
-		print_node(out, place_x(result, view), view->hop->answer.from_destination ?
-			"destination" : label, addr != NULL ? addr_text(addr, text) : "*",
-			addr == NULL);
+		print_node(out, place_x(result, view),
+			view->hop->answer.from_destination ? "destination" : label,
+			addr != NULL ? addr_text(addr, text) : "*", addr == NULL);
 	}
 }
 
@@ -78,9 +80,10 @@ static void print_finding(FILE *out, const struct result *result, size_t index)
 	unsigned int end = place_x(result, finding->before) - RADIUS;
 	char text[VERDICT_TEXT];
 
-	fprintf(out, "<line class=\"finding\" x1=\"%u\" y1=\"%d\" x2=\"%u\" y2=\"%d\" "
-		"stroke=\"#c22\" stroke-width=\"5\"%s/>\n", first, LINE_Y, end, LINE_Y,
-		finding->is_exact ? "" : " stroke-dasharray=\"8 5\"");
+	fprintf(out,
+		"<line class=\"finding\" x1=\"%u\" y1=\"%d\" x2=\"%u\" y2=\"%d\" "
+		"stroke=\"#c22\" stroke-width=\"5\"%s/>\n",
+		first, LINE_Y, end, LINE_Y, finding->is_exact ? "" : " stroke-dasharray=\"8 5\"");
 	fprintf(out, "<text x=\"%u\" y=\"%d\" text-anchor=\"middle\" fill=\"#c22\">%zu</text>\n",
 		(first + end) / 2, LINE_Y - 8, index + 1);
 	fprintf(out, "<text x=\"%d\" y=\"%zu\" fill=\"#c22\">%zu: ", MARGIN / 2,
@@ -100,20 +103,23 @@ static void print_picture(FILE *out, const struct report_about *about, const str
 		if (width < letters * LETTER + MARGIN)
 			width = letters * LETTER + MARGIN;
 	}
-	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%zu\" height=\"%zu\" "
-		"font-family=\"sans-serif\" font-size=\"13\">\n<title>path to ", width,
-		FINDING_Y + lines * FINDING_STEP);
+	fprintf(out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%zu\" height=\"%zu\" "
+		"font-family=\"sans-serif\" font-size=\"13\">\n<title>path to ",
+		width, FINDING_Y + lines * FINDING_STEP);
 	print_escaped(out, about->name);
-	fprintf(out, "</title>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
-		"<line x1=\"%d\" y1=\"%d\" x2=\"%zu\" y2=\"%d\" stroke=\"#345\"/>\n", MARGIN, LINE_Y,
-		MARGIN + STEP * result->hop_count, LINE_Y);
+	fprintf(out,
+		"</title>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
+		"<line x1=\"%d\" y1=\"%d\" x2=\"%zu\" y2=\"%d\" stroke=\"#345\"/>\n",
+		MARGIN, LINE_Y, MARGIN + STEP * result->hop_count, LINE_Y);
 	for (size_t i = 0; i < result->finding_count; i++)
 		print_finding(out, result, i);
 	print_hops(out, result);
 	fprintf(out, "<text x=\"%d\" y=\"%zu\">", MARGIN / 2,
 		FINDING_Y + result->finding_count * FINDING_STEP);
-	print_escaped(out, result->finding_count > 0 ? verdict_destination(result, text) :
-		verdict_clean(result, text));
+	print_escaped(out,
+		result->finding_count > 0 ? verdict_destination(result, text)
+					  : verdict_clean(result, text));
 	fputs("</text>\n</svg>\n", out);
 }
 

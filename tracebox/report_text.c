@@ -15,8 +15,8 @@ void report_text_begin(FILE *out, const struct report_about *about)
 {
 	char text[ADDR_TEXT];
 
-	fprintf(out, "tracebox to %s (%s): %u hops max\n", addr_text(&about->addr, text), about->name,
-		about->last_ttl);
+	fprintf(out, "tracebox to %s (%s): %u hops max\n", addr_text(&about->addr, text),
+		about->name, about->last_ttl);
 }
 
 /* Milliseconds: with a decimal where that says something. */
@@ -53,11 +53,15 @@ static void print_changes(FILE *out, const struct report_about *about, const str
 			continue;
 		fputs(about->colour ? " \033[33m" : " ", out);
 		if (about->verbose)
-			fprintf(out, "[%s]", change_text(change, view->sent, view->quote,
-				view->layers.known, text));
+			fprintf(out, "[%s]",
+				change_text(change, view->sent, view->quote, view->layers.known,
+					text));
 		else
-			fprintf(out, "%s%s", change->kind == CHANGE_REMOVED ? "-" :
-				change->kind == CHANGE_ADDED ? "+" : "", change_name(change, name));
+			fprintf(out, "%s%s",
+				change->kind == CHANGE_REMOVED         ? "-"
+					: change->kind == CHANGE_ADDED ? "+"
+								       : "",
+				change_name(change, name));
 		if (about->colour)
 			fputs("\033[0m", out);
 	}
@@ -105,7 +109,8 @@ void report_text_hop(FILE *out, const struct report_about *about, const struct h
 	if (answer->match == MATCH_ORDER && view->has_quote)
 		fputs(" [told by order]", out);
 	if (view->has_quote) {
-		if (view->error.quote == ICMP_QUOTE_RFC792 || view->error.quote == ICMP_QUOTE_PARTIAL)
+		if (view->error.quote == ICMP_QUOTE_RFC792 ||
+			view->error.quote == ICMP_QUOTE_PARTIAL)
 			fprintf(out, " [%u bytes quoted]", view->error.quote_known);
 		print_changes(out, about, view);
 		print_extensions(out, view);

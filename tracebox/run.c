@@ -6,7 +6,7 @@
 struct run {
 	const struct run_plan *plan;
 	struct trace *trace;
-	unsigned int reported;   /* TTLs below this one */
+	unsigned int reported; /* TTLs below this one */
 };
 
 /* Report what is settled since the last time. */
@@ -36,7 +36,8 @@ struct trace *run_trace(const struct run_plan *plan, const struct packet *probe,
 	const struct channel *channel = plan->channel;
 
 	run.trace = trace_new(probe, &plan->config);
-	if (channel->ops->run(channel->self, probe, trace_machine(run.trace), run_done, &run, err)) {
+	if (channel->ops->run(channel->self, probe, trace_machine(run.trace), run_done, &run,
+		    err)) {
 		run_done(&run);
 		return run.trace;
 	}
@@ -66,7 +67,8 @@ bool run_exchange(const struct channel *channel, const struct packet *probe, nse
 	config.fixed_id = config.fixed_seq = true;
 	config.keep_open = true;
 	trace = trace_new(probe, &config);
-	ok = channel->ops->run(channel->self, probe, trace_machine(trace), exchange_done, trace, err);
+	ok = channel->ops->run(channel->self, probe, trace_machine(trace), exchange_done, trace,
+		err);
 	*answer = NULL;
 	if (ok && trace_hop(trace, config.last_ttl)->answered > 0)
 		*answer = packet_clone(trace_hop(trace, config.last_ttl)->answer.packet);

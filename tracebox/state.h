@@ -12,27 +12,27 @@ enum { TTLS = 256 };
 
 /* Where a probe carries its number. */
 enum probe_number {
-	NUMBER_ID  = 1,   /* IPv4 id */
-	NUMBER_SEQ = 2,   /* TCP sequence number */
+	NUMBER_ID = 1,  /* IPv4 id */
+	NUMBER_SEQ = 2, /* TCP sequence number */
 };
 
 struct trace {
 	struct trace_config config;
 	struct packet *probe;
 	struct addr source, destination;
-	unsigned int numbers;          /* set of NUMBER_*: what differs between the probes */
-	uint16_t id;                   /* of the probe as given */
+	unsigned int numbers; /* set of NUMBER_*: what differs between the probes */
+	uint16_t id;          /* of the probe as given */
 	uint32_t seq;
-	unsigned int last;             /* TTL; falls when the destination answers */
+	unsigned int last; /* TTL; falls when the destination answers */
 	bool is_stopped;
-	unsigned int farthest;         /* highest TTL that was answered */
-	nsec_t longest_rtt;            /* of any answer, plus one; 0: none yet */
-	nsec_t next_send;              /* not before, for the rate */
+	unsigned int farthest; /* highest TTL that was answered */
+	nsec_t longest_rtt;    /* of any answer, plus one; 0: none yet */
+	nsec_t next_send;      /* not before, for the rate */
 	uint32_t sent;
-	bool was_accepted;             /* a SYN/ACK came ... */
-	bool reset_due;                /* ... and its connection is to be closed */
+	bool was_accepted; /* a SYN/ACK came ... */
+	bool reset_due;    /* ... and its connection is to be closed */
 	uint32_t accepted_seq, reset_seq;
-	struct trace_hop hops[TTLS];   /* by TTL */
+	struct trace_hop hops[TTLS]; /* by TTL */
 };
 
 static inline unsigned int probe_number(uint8_t ttl, unsigned int attempt)

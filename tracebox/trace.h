@@ -20,19 +20,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TRACE_ATTEMPTS = 16 };   /* probes and retries of one hop, at most */
+enum { TRACE_ATTEMPTS = 16 }; /* probes and retries of one hop, at most */
 
 struct trace_config {
 	uint8_t first_ttl, last_ttl;
-	unsigned int probes;        /* sent to every hop */
-	unsigned int retries;       /* more for a hop that is silent */
-	unsigned int parallel;      /* hops in flight at once; 1 with a fixed id or sequence */
-	uint32_t rate;              /* probes a second; 0: no bound */
-	nsec_t wait;                /* the longest wait for an answer to one probe ... */
-	bool fixed_wait;            /* ... and the only one */
-	unsigned int silent_limit;  /* end behind so many silent hops in a row; 0: never */
-	bool fixed_id, fixed_seq;   /* chosen by the user, so not ours to vary */
-	bool keep_open;             /* no RST for a connection that the probes half opened */
+	unsigned int probes;       /* sent to every hop */
+	unsigned int retries;      /* more for a hop that is silent */
+	unsigned int parallel;     /* hops in flight at once; 1 with a fixed id or sequence */
+	uint32_t rate;             /* probes a second; 0: no bound */
+	nsec_t wait;               /* the longest wait for an answer to one probe ... */
+	bool fixed_wait;           /* ... and the only one */
+	unsigned int silent_limit; /* end behind so many silent hops in a row; 0: never */
+	bool fixed_id, fixed_seq;  /* chosen by the user, so not ours to vary */
+	bool keep_open;            /* no RST for a connection that the probes half opened */
 };
 
 /* TTL 1 to 64, one probe and two retries, 32 hops in flight, end behind 8 silent hops. */
@@ -42,11 +42,11 @@ enum answer_kind {
 	ANSWER_NONE,
 	ANSWER_TIME_EXCEEDED,
 	ANSWER_UNREACHABLE,
-	ANSWER_ICMP,            /* any other ICMP error */
+	ANSWER_ICMP, /* any other ICMP error */
 	ANSWER_SYN_ACK,
 	ANSWER_RST,
-	ANSWER_ACK,             /* any other TCP segment */
-	ANSWER_OTHER,           /* UDP datagram, echo reply, ... of the destination */
+	ANSWER_ACK,   /* any other TCP segment */
+	ANSWER_OTHER, /* UDP datagram, echo reply, ... of the destination */
 };
 
 /* "time-exceeded", "syn-ack", ... as in reports. */
@@ -56,26 +56,26 @@ const char *answer_kind_text(enum answer_kind kind);
 enum answer_match {
 	MATCH_SEQUENCE,
 	MATCH_ID,
-	MATCH_ORDER,            /* nothing unique survived: the oldest probe that lacks an answer */
+	MATCH_ORDER, /* nothing unique survived: the oldest probe that lacks an answer */
 };
 
 struct answer {
 	enum answer_kind kind;
 	enum answer_match match;
-	uint8_t ttl, attempt;   /* of the probe it answers */
-	bool from_destination;  /* sent by the address the probes are for */
+	uint8_t ttl, attempt;  /* of the probe it answers */
+	bool from_destination; /* sent by the address the probes are for */
 	struct addr from;
 	nsec_t rtt;
-	struct packet *packet;  /* as received; NULL for ANSWER_NONE */
+	struct packet *packet; /* as received; NULL for ANSWER_NONE */
 };
 
 struct trace_hop {
-	unsigned int sent;                 /* probes so far */
-	unsigned int answered;             /* of which answered */
-	bool is_settled;                   /* nothing more will be sent to it */
+	unsigned int sent;     /* probes so far */
+	unsigned int answered; /* of which answered */
+	bool is_settled;       /* nothing more will be sent to it */
 	nsec_t sent_at[TRACE_ATTEMPTS];
-	uint32_t answered_attempts;        /* bit n: attempt n was answered */
-	struct answer answer;              /* the first */
+	uint32_t answered_attempts; /* bit n: attempt n was answered */
+	struct answer answer;       /* the first */
 };
 
 struct trace;

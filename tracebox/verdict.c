@@ -11,8 +11,8 @@ struct phrase {
 	size_t used;
 };
 
-static void __attribute__((format(printf, 2, 3))) say(struct phrase *phrase, const char *format,
-	...)
+static void __attribute__((format(printf, 2, 3)))
+say(struct phrase *phrase, const char *format, ...)
 {
 	va_list list;
 	int length;
@@ -75,7 +75,8 @@ static const char *common_name(const char *field)
 static const char *packets_name(const struct hop_view *view)
 {
 	if (view->sent->form == PACKET_TCP)
-		return (tcp_flags(view->sent) & (TCP_SYN | TCP_ACK)) == TCP_SYN ? "SYNs" : "segments";
+		return (tcp_flags(view->sent) & (TCP_SYN | TCP_ACK)) == TCP_SYN ? "SYNs"
+										: "segments";
 	return view->sent->form == PACKET_UDP ? "datagrams" : "packets";
 }
 
@@ -92,11 +93,15 @@ static void say_hop(struct phrase *phrase, const struct hop_view *view)
 static void say_hidden(struct phrase *phrase, const struct finding *finding)
 {
 	if (finding->is_translated)
-		say(phrase, "the checksum of %s does not fit what hops quote, as behind a NAT that "
-			"translates quotes back: one stands", packets_name(finding->before));
+		say(phrase,
+			"the checksum of %s does not fit what hops quote, as behind a NAT that "
+			"translates quotes back: one stands",
+			packets_name(finding->before));
 	else
-		say(phrase, "something in %s that no quote is long enough to show is changed (the "
-			"checksum tells)", packets_name(finding->before));
+		say(phrase,
+			"something in %s that no quote is long enough to show is changed (the "
+			"checksum tells)",
+			packets_name(finding->before));
 }
 
 static void say_change(struct phrase *phrase, const struct finding *finding)
@@ -150,7 +155,8 @@ static void say_mptcp(struct phrase *phrase, const struct result *result)
 	if (d->supports_mptcp)
 		say(phrase, "the server answers with Multipath TCP version %u", d->version);
 	else if (d->mirrors_mptcp)
-		say(phrase, "our MP_CAPABLE comes back as it was sent (mirrored), which is no support");
+		say(phrase,
+			"our MP_CAPABLE comes back as it was sent (mirrored), which is no support");
 	else
 		say(phrase, "the server%s answers as plain TCP",
 			result->finding_count > 0 ? " then" : "");

@@ -9,7 +9,7 @@ enum {
 	IP4_MORE_AND_OFFSET = 0x3fff,
 	IP6_NEXT_FRAGMENT = 44,
 	TCP_FIXED = 20,
-	TCP_OFFSET_END = 13,   /* bytes of a TCP header that tell the data offset */
+	TCP_OFFSET_END = 13, /* bytes of a TCP header that tell the data offset */
 };
 
 /* The instance-th option of this identity among the quote's known bytes, whole. */
@@ -25,8 +25,9 @@ static bool option_known(const struct hop_view *view, const struct change *subje
 		const uint8_t *option = view->quote + at;
 		struct optid id;
 
-		length = option[0] == TCPOPT_EOL || option[0] == TCPOPT_NOP ? 1 :
-			end - at < 2 ? 0 : option[1];
+		length = option[0] == TCPOPT_EOL || option[0] == TCPOPT_NOP ? 1
+			: end - at < 2                                      ? 0
+									    : option[1];
 		if (length == 0 || length > end - at || (length == 1 && option[0] > TCPOPT_NOP))
 			return false;
 		id = optid_of(option, length);
@@ -70,7 +71,8 @@ static uint16_t covered_sum(const uint8_t *bytes, const struct layers *layers, u
 	struct sockname source, destination;
 	uint64_t sum = 0;
 
-	if (layers->protocol != PROTOCOL_ICMP && layers_socknames(layers, bytes, &source, &destination))
+	if (layers->protocol != PROTOCOL_ICMP &&
+		layers_socknames(layers, bytes, &source, &destination))
 		sum = checksum_pseudo(&source.addr, &destination.addr, layers->protocol,
 			layers->end - layers->l4);
 	sum = checksum_add(sum, bytes + layers->l4, field - layers->l4);
@@ -89,8 +91,8 @@ static void read_checksum(struct hop_view *view)
 	struct layers sent;
 	uint16_t explained;
 
-	if (field == 0 || seen->l4 == 0 || !seen->has_end || seen->protocol != view->sent->protocol ||
-		is_fragment(view))
+	if (field == 0 || seen->l4 == 0 || !seen->has_end ||
+		seen->protocol != view->sent->protocol || is_fragment(view))
 		return;
 	layers_of_packet(&sent, view->sent);
 	field -= sent.l4;
@@ -119,15 +121,17 @@ static void read_checksum(struct hop_view *view)
 		get_be16(sent_bytes + sent.l4 + field));
 	explained = ones_minus(covered_sum(sent_bytes, &sent, sent.l4 + field, sent_end),
 		covered_sum(view->quote, seen, seen->l4 + field, end));
-	/* One that nobody touched hides nothing: a box that left it wrong is known by what it did. */
+	/* One that nobody touched hides nothing: a box that left it wrong is known by what it did.
+	 */
 	if (view->checksum_change != 0)
 		view->checksum_residue = ones_minus(view->checksum_change, explained);
 }
 
 struct change view_checksum_change(const struct hop_view *view)
 {
-	const char *name = view->sent->form == PACKET_TCP ? "tcp.checksum" :
-		view->sent->form == PACKET_UDP ? "udp.checksum" : "icmp.checksum";
+	const char *name = view->sent->form == PACKET_TCP ? "tcp.checksum"
+		: view->sent->form == PACKET_UDP          ? "udp.checksum"
+							  : "icmp.checksum";
 	uint32_t offset = packet_checksum_offset(view->sent);
 	struct change change = {
 		.field = field_find(name),

@@ -17,7 +17,7 @@ struct played {
 	nsec_t now, rtt[HOPS];
 	unsigned int end;
 	enum icmp_quote quote;
-	void (*damage)(struct packet *quoted);   /* what the path does to a probe before its quote */
+	void (*damage)(struct packet *quoted); /* what the path does to a probe before its quote */
 	struct packet *arrivals[EVENTS];
 	nsec_t at[EVENTS];
 	unsigned int pending, sent, resets;
@@ -25,7 +25,9 @@ struct played {
 
 static struct packet *make_probe(uint8_t version)
 {
-	struct tcp_header header = { .seq = 0x10000000, .flags = TCP_SYN, .window = 5840,
+	struct tcp_header header = { .seq = 0x10000000,
+		.flags = TCP_SYN,
+		.window = 5840,
 		.ip_id = 0x4000 };
 	struct packet *probe = packet_new(PACKET_SMALL);
 
@@ -48,8 +50,10 @@ static struct addr hop_addr(const struct packet *probe, unsigned int ttl)
 
 static struct packet *expired(const struct packet *probe, unsigned int ttl, enum icmp_quote quote)
 {
-	struct icmp_plan plan = { .from = hop_addr(probe, ttl), .kind = ICMP_TIME_EXCEEDED,
-		.quote = quote, .quote_bytes = 20 };
+	struct icmp_plan plan = { .from = hop_addr(probe, ttl),
+		.kind = ICMP_TIME_EXCEEDED,
+		.quote = quote,
+		.quote_bytes = 20 };
 	struct packet *error = packet_new(PACKET_SMALL);
 
 	CHECK(icmp_build(error, &plan, probe));
@@ -83,8 +87,9 @@ static void play_probe(struct played *played, const struct packet *probe)
 	if (played->damage != NULL)
 		played->damage(seen);
 	played->at[played->pending] = played->now + played->rtt[hop - 1];
-	played->arrivals[played->pending++] = hop == played->end ?
-		direct(probe, TCP_SYN | TCP_ACK) : expired(seen, hop, played->quote);
+	played->arrivals[played->pending++] = hop == played->end
+		? direct(probe, TCP_SYN | TCP_ACK)
+		: expired(seen, hop, played->quote);
 	packet_free(seen);
 }
 
@@ -382,9 +387,10 @@ TEST(trace_reads_a_quote_that_scapy_made)
 	begin(&played, 6, 10 * NSEC_PER_MS, 0);
 	while (trace_output(played.trace, out, played.now))
 		played.now += NSEC_PER_MS;
-	error = hex_packet(
-		"45000038000100004001ea9bc6120302c6120102" "0b00d12a00000000"
-		"4500002c40034000010648a0c6120102c6126402" "138800500ffffffd");
+	error = hex_packet("45000038000100004001ea9bc6120302c6120102"
+			   "0b00d12a00000000"
+			   "4500002c40034000010648a0c6120102c6126402"
+			   "138800500ffffffd");
 	trace_input(played.trace, error, played.now);
 	CHECK_U64(kind_at(&played, 3), ANSWER_TIME_EXCEEDED);
 	CHECK_U64(trace_hop(played.trace, 3)->answer.match, MATCH_SEQUENCE);

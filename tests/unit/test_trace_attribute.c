@@ -24,13 +24,13 @@ struct ground {
 	enum icmp_quote quote[HOPS + 1];
 	uint32_t quote_bytes[HOPS + 1];
 	bool silent[HOPS + 1];
-	void (*translate)(struct packet *packet);   /* what a NAT does to quotes on their way back */
+	void (*translate)(struct packet *packet); /* what a NAT does to quotes on their way back */
 	const char *probe;
-	const char *answer;                         /* of the destination, behind the last hop */
+	const char *answer; /* of the destination, behind the last hop */
 	char found[2048];
 };
 
-#define SYN4 "198.18.1.2:5000 > 198.18.100.2:80 id 16384 S 268435456:268435456(0) win 5840 "
+#define SYN4   "198.18.1.2:5000 > 198.18.100.2:80 id 16384 S 268435456:268435456(0) win 5840 "
 #define PROBE4 SYN4 "<mss 1460,sackok,timestamp 7 0,nop,wscale 14,mptcp capable v1 flags 81>"
 
 static struct packet *from_text(const char *text)
@@ -47,7 +47,8 @@ static struct packet *quote_at(const struct ground *ground, const struct packet 
 	unsigned int hop)
 {
 	struct icmp_plan plan = { .from = addr_v4(198, 18, (uint8_t)(100 + hop), 1),
-		.kind = ICMP_TIME_EXCEEDED, .quote = ground->quote[hop],
+		.kind = ICMP_TIME_EXCEEDED,
+		.quote = ground->quote[hop],
 		.quote_bytes = ground->quote_bytes[hop] };
 	struct packet *seen = packet_clone(probe), *error = packet_new(PACKET_SMALL);
 
@@ -80,15 +81,19 @@ static void write_findings(struct ground *ground, const struct result *result)
 
 		used += (size_t)snprintf(ground->found + used, sizeof(ground->found) - used,
 			"%s%s %s%s%s [%s>%s] %u-%u %s%s", i > 0 ? "; " : "", finding_name(f, name),
-			change_kind_text(f->change.kind), how != NULL ? " " : "", how != NULL ? how : "",
-			finding_before(f, before, sizeof(before)), finding_after(f, after, sizeof(after)),
+			change_kind_text(f->change.kind), how != NULL ? " " : "",
+			how != NULL ? how : "", finding_before(f, before, sizeof(before)),
+			finding_after(f, after, sizeof(after)),
 			f->after != NULL ? f->after->ttl : 0u, (unsigned int)f->before->ttl,
-			f->is_exact ? "exact" : "bounded", f->is_translated ? " nat" :
-			f->is_hidden ? " hidden" : "");
+			f->is_exact ? "exact" : "bounded",
+			f->is_translated       ? " nat"
+				: f->is_hidden ? " hidden"
+					       : "");
 	}
 }
 
-/* Trace the ground and say what is found; the caller finishes the result's own checks in between. */
+/* Trace the ground and say what is found; the caller finishes the result's own checks in between.
+ */
 static void survey(struct ground *ground, void (*check)(const struct result *result))
 {
 	struct packet *probe = from_text(ground->probe != NULL ? ground->probe : PROBE4);
@@ -113,8 +118,8 @@ static void survey(struct ground *ground, void (*check)(const struct result *res
 			continue;
 		if (packet_ttl(out) <= HOPS && ground->silent[packet_ttl(out)])
 			continue;
-		answer = packet_ttl(out) > HOPS ? from_text(ground->answer) :
-			quote_at(ground, out, packet_ttl(out));
+		answer = packet_ttl(out) > HOPS ? from_text(ground->answer)
+						: quote_at(ground, out, packet_ttl(out));
 		trace_input(trace, answer, now);
 		packet_free(answer);
 	}
@@ -136,10 +141,10 @@ static void set_all(struct ground *ground, enum icmp_quote quote, uint32_t bytes
 	}
 }
 
-#define CHECK_FOUND(ground, want)                                                    \
-	do {                                                                         \
-		survey(ground, NULL);                                                \
-		CHECK_TEXT((ground)->found, want);                                   \
+#define CHECK_FOUND(ground, want)                  \
+	do {                                       \
+		survey(ground, NULL);              \
+		CHECK_TEXT((ground)->found, want); \
 	} while (0)
 
 /* ---- boxes ---- */
@@ -250,11 +255,9 @@ TEST(attribute_removed_option_between_two_hops)
 	struct ground ground = { .boxes = { { 4, strip_nop } } };
 
 	set_all(&ground, ICMP_QUOTE_FULL, 0);
-	CHECK_FOUND(&ground,
-		"tcp.option.mptcp.mp_capable removed nop [v1 flags 81>] 3-4 exact");
+	CHECK_FOUND(&ground, "tcp.option.mptcp.mp_capable removed nop [v1 flags 81>] 3-4 exact");
 	ground.boxes[0].edit = strip_gap;
-	CHECK_FOUND(&ground,
-		"tcp.option.mptcp.mp_capable removed gap [v1 flags 81>] 3-4 exact");
+	CHECK_FOUND(&ground, "tcp.option.mptcp.mp_capable removed gap [v1 flags 81>] 3-4 exact");
 }
 
 TEST(attribute_first_hop_is_changed_behind_the_sender)
@@ -282,7 +285,8 @@ TEST(attribute_short_quotes_bound_the_place)
 	set_all(&ground, ICMP_QUOTE_FULL, 0);
 	ground.quote[3] = ground.quote[4] = ICMP_QUOTE_RFC792;
 	CHECK_FOUND(&ground, "tcp.option.mss modified [1460>1400] 2-5 bounded");
-	/* The header alone, 20 bytes: its checksum says that something happened, hop 5 says what. */
+	/* The header alone, 20 bytes: its checksum says that something happened, hop 5 says what.
+	 */
 	ground.quote[4] = ICMP_QUOTE_PARTIAL;
 	ground.quote_bytes[4] = 20;
 	CHECK_FOUND(&ground, "tcp.option.mss modified [1460>1400] 2-5 bounded");
@@ -317,10 +321,12 @@ TEST(attribute_two_boxes_two_findings)
 	struct ground ground = { .boxes = { { 3, clamp_1400 }, { 6, clamp_1300 } } };
 
 	set_all(&ground, ICMP_QUOTE_FULL, 0);
-	CHECK_FOUND(&ground, "tcp.option.mss modified [1460>1400] 2-3 exact; "
+	CHECK_FOUND(&ground,
+		"tcp.option.mss modified [1460>1400] 2-3 exact; "
 		"tcp.option.mss modified [1400>1300] 5-6 exact");
 	ground.boxes[1].edit = strip_timestamp;
-	CHECK_FOUND(&ground, "tcp.option.mss modified [1460>1400] 2-3 exact; "
+	CHECK_FOUND(&ground,
+		"tcp.option.mss modified [1460>1400] 2-3 exact; "
 		"tcp.option.timestamp removed gap [7 0>] 5-6 exact");
 }
 
@@ -329,7 +335,8 @@ TEST(attribute_changed_back_is_a_finding_too)
 	struct ground ground = { .boxes = { { 3, set_dscp }, { 6, clear_dscp } } };
 
 	set_all(&ground, ICMP_QUOTE_FULL, 0);
-	CHECK_FOUND(&ground, "ip.dscp modified [0>10] 2-3 exact; ip.dscp modified [10>0] 5-6 exact");
+	CHECK_FOUND(&ground,
+		"ip.dscp modified [0>10] 2-3 exact; ip.dscp modified [10>0] 5-6 exact");
 }
 
 TEST(attribute_numbers_of_the_probe_are_no_change)
@@ -351,7 +358,8 @@ TEST(attribute_nat_seen_in_the_quotes)
 	struct ground ground = { .boxes = { { 3, nat_out } } };
 
 	set_all(&ground, ICMP_QUOTE_FULL, 0);
-	CHECK_FOUND(&ground, "ip.src modified [198.18.1.2>198.18.1.200] 2-3 exact; "
+	CHECK_FOUND(&ground,
+		"ip.src modified [198.18.1.2>198.18.1.200] 2-3 exact; "
 		"tcp.sport modified [5000>61000] 2-3 exact");
 }
 
