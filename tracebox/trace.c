@@ -177,6 +177,19 @@ static unsigned int first_unsettled(const struct trace *trace)
 	return ttl;
 }
 
+/* First TTL that is not worth a probe: behind the last, or behind too many silent hops. */
+static unsigned int window_end(const struct trace *trace)
+{
+	unsigned int reach = trace->config.silent_limit;
+
+	if (reach == 0)
+		return trace->last + 1;
+	if (reach < trace->config.parallel)
+		reach = trace->config.parallel;
+	reach += trace->farthest;
+	return (reach < trace->last ? reach : trace->last) + 1;
+}
+
 /*
  * The one decision: what is due first, among equals the nearest hop. The window reaches so and so
  * far behind the first hop that is not settled; the pass goes from its end to its beginning,
@@ -188,8 +201,8 @@ static struct todo trace_todo(const struct trace *trace)
 	unsigned int first = first_unsettled(trace), end = first + trace->config.parallel, ttl;
 	nsec_t behind = 0;
 
-	if (end > trace->last + 1)
-		end = trace->last + 1;
+	if (end > window_end(trace))
+		end = window_end(trace);
 	for (ttl = end > trace->farthest ? end : trace->farthest + 1; ttl-- > first;) {
 		const struct trace_hop *hop = &trace->hops[ttl];
 
