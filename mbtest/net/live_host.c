@@ -32,23 +32,18 @@ static bool host_settings(const struct live_host_plan *plan, struct err *err)
 		{ "ipv4/conf/all/rp_filter", "0", false },
 		{ "ipv4/conf/default/rp_filter", "0", false },
 	};
-	const struct netns_setting without_ipv6[] = {
-		{ "ipv6/conf/all/disable_ipv6", "1", true },
-		{ "ipv6/conf/default/disable_ipv6", "1", true },
-	};
 	const struct netns_setting with_ipv6[] = {
 		{ "ipv6/conf/all/disable_ipv6", "0", false },
 		{ "ipv6/conf/default/disable_ipv6", "0", false },
 		{ "ipv6/conf/default/accept_dad", "0", false },
 		{ "ipv6/conf/default/accept_ra", "0", false },
 		{ "ipv6/conf/default/router_solicitations", "0", false },
-		{ "ipv6/conf/default/addr_gen_mode", "1", false },
 	};
 
 	if (!netns_set(settings, sizeof(settings) / sizeof(settings[0]), err))
 		return false;
 	if (plan->family == 4)
-		return netns_set(without_ipv6, sizeof(without_ipv6) / sizeof(without_ipv6[0]), err);
+		return true;
 	return netns_set(with_ipv6, sizeof(with_ipv6) / sizeof(with_ipv6[0]), err);
 }
 

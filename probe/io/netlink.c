@@ -44,6 +44,7 @@ bool netlink_open(struct netlink *netlink, int protocol, struct err *err)
 	if (netlink->fd < 0)
 		return err_set_errno(err, "cannot open a netlink socket");
 	setsockopt(netlink->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	netlink->has_ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0;
 	netlink->sequence = 1;
 	netlink->count = 0;
 	netlink->used = 0;
@@ -171,12 +172,21 @@ void netlink_link_set(struct netlink *netlink, int index, uint32_t queue_packets
 	uint32_t gso_max_segs)
 {
 	struct ifinfomsg link = { .ifi_index = index };
+	uint8_t no_address = IN6_ADDR_GEN_MODE_NONE;
+	size_t families, ipv6;
 
 	netlink_begin(netlink, "set up a link", RTM_NEWLINK, 0, &link, sizeof(link));
 	if (queue_packets)
 		netlink_put_u32(netlink, IFLA_TXQLEN, queue_packets);
 	if (gso_max_segs)
 		netlink_put_u32(netlink, IFLA_GSO_MAX_SEGS, gso_max_segs);
+	if (netlink->has_ipv6) {
+		families = netlink_nest(netlink, IFLA_AF_SPEC);
+		ipv6 = netlink_nest(netlink, AF_INET6);
+		netlink_put(netlink, IFLA_INET6_ADDR_GEN_MODE, &no_address, sizeof(no_address));
+		netlink_nest_end(netlink, ipv6);
+		netlink_nest_end(netlink, families);
+	}
 	netlink_end(netlink);
 }
 

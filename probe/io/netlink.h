@@ -21,6 +21,7 @@ enum {
 
 struct netlink {
 	int fd;
+	bool has_ipv6;     /* the kernel has it */
 	uint32_t sequence; /* of the batch's first request */
 	uint32_t count;    /* requests in the batch */
 	size_t start;      /* of the request being written */
@@ -50,7 +51,10 @@ bool netlink_commit(struct netlink *netlink, struct err *err);
 
 /* ---- links, addresses, routes (open with NETLINK_ROUTE) ---- */
 
-/* queue_packets and gso_max_segs 0: left as they are. */
+/*
+ * queue_packets and gso_max_segs 0: left as they are. The link gets no IPv6 address of its own, so
+ * that nothing is sent from one.
+ */
 void netlink_link_set(struct netlink *netlink, int index, uint32_t queue_packets,
 	uint32_t gso_max_segs);
 void netlink_link_up(struct netlink *netlink, int index);

@@ -50,24 +50,41 @@ bool netns_enter(int held, struct err *err)
 	return true;
 }
 
+/*
+ * What stands already is not written: writing some settings of IPv6 takes the lock of all network
+ * configuration by trying again and again, which many namespaces made at once cannot afford.
+ */
+static bool setting_stands(int fd, const char *value)
+{
+	char bytes[64];
+	ssize_t length = read(fd, bytes, sizeof(bytes) - 1);
+
+	if (length <= 0)
+		return false;
+	bytes[length] = '\0';
+	bytes[strcspn(bytes, "\n")] = '\0';
+	return strcmp(bytes, value) == 0;
+}
+
 static bool setting_write(const struct netns_setting *setting, struct err *err)
 {
 	size_t length = strlen(setting->value);
 	char path[128];
-	bool written;
+	bool ok;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s", setting->name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && setting->optional)
 		return true;
 	if (fd < 0)
 		return err_set_errno(err, "cannot open %s", path);
-	written = write(fd, setting->value, length) == (ssize_t)length;
-	if (!written)
+	ok = setting_stands(fd, setting->value) ||
+		pwrite(fd, setting->value, length, 0) == (ssize_t)length;
+	if (!ok)
 		err_set_errno(err, "cannot write %s to %s", setting->value, path);
 	close(fd);
-	return written;
+	return ok;
 }
 
 bool netns_set(const struct netns_setting *settings, size_t count, struct err *err)
