@@ -175,29 +175,36 @@ const char *change_name(const struct change *change, char buf[static OPTID_TEXT]
 	return buf;
 }
 
-/* Names of the options in a row, or, of padding, how many bytes of it there are. */
-static void area_text(const struct change *change, const uint8_t *bytes, uint32_t length,
-	struct out *out)
+/* Names of all options in a row: with padding where that is what was changed. */
+static void names_text(const uint8_t *bytes, uint32_t length, bool padding, struct out *out)
 {
-	uint32_t at, size, padding = 0;
 	char name[OPTID_TEXT];
 	struct optid id;
+	uint32_t at, size;
 
 	for (at = 0; at < length; at += size) {
 		size = bytes[at] <= TCPOPT_NOP || at + 1 == length ? 1 : bytes[at + 1];
-		if (size == 0 || size > length - at)
+		if (size == 0 || size > length - at || (bytes[at] == TCPOPT_EOL && !padding))
 			break;
-		padding += bytes[at] == change->option.kind;
-		if (bytes[at] == TCPOPT_EOL && change->is_order)
-			break;
-		if (bytes[at] <= TCPOPT_NOP || !change->is_order)
+		if (bytes[at] <= TCPOPT_NOP && !padding)
 			continue;
 		id = optid_of(bytes + at, size);
 		out_add(out, "%s%s", out->used > 0 ? "," : "",
 			optid_text(&id, name) + strlen("tcp.option."));
 	}
-	if (!change->is_order)
-		out_add(out, "%u", padding);
+}
+
+static uint32_t count_nops(const uint8_t *bytes, uint32_t length)
+{
+	uint32_t at, size, nops = 0;
+
+	for (at = 0; at < length && bytes[at] != TCPOPT_EOL; at += size) {
+		size = bytes[at] == TCPOPT_NOP || at + 1 == length ? 1 : bytes[at + 1];
+		if (size == 0)
+			break;
+		nops += bytes[at] == TCPOPT_NOP;
+	}
+	return nops;
 }
 
 static const char *value_text(const struct change *change, const uint8_t *bytes, uint32_t length,
@@ -209,8 +216,10 @@ static const char *value_text(const struct change *change, const uint8_t *bytes,
 	out_init(&out, buf, size);
 	if (change->field != NULL && length > 0)
 		field_bytes_text(change->field, bytes, length, buf, size);
-	else if (change->is_order || change->option.kind <= TCPOPT_NOP)
-		area_text(change, bytes, length, &out);
+	else if (change->is_order || change->option.kind == TCPOPT_EOL)
+		names_text(bytes, length, !change->is_order, &out);
+	else if (change->option.kind == TCPOPT_NOP)
+		out_add(&out, "%u", count_nops(bytes, length));
 	else if (length > 0)
 		snprintf(buf, size, "%s", tcpopt_value_text(bytes, length, option));
 	return buf;
@@ -248,7 +257,7 @@ const char *change_text(const struct change *change, const struct packet *sent, 
 	else if (change->kind == CHANGE_MODIFIED)
 		snprintf(buf, CHANGE_TEXT, "%s %s -> %s", name, before, after);
 	else
-		snprintf(buf, CHANGE_TEXT, "%s %s %s", name, change_kind_text(change->kind),
-			change->kind == CHANGE_ADDED ? after : before);
+		snprintf(buf, CHANGE_TEXT, "%s %s%s%s%s", name, change_kind_text(change->kind),
+			before[0] != '\0' || after[0] != '\0' ? " " : "", before, after);
 	return buf;
 }

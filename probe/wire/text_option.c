@@ -218,14 +218,22 @@ static bool read_exp(struct word text, uint8_t *bytes, uint32_t *length)
 	return (kind == TCPOPT_EXP1 || kind == TCPOPT_EXP2) && read_hex_rest(text, bytes, length);
 }
 
+/* What was read must say the same when it comes back from the bytes: no part may get lost. */
 static bool read_mptcp(struct word text, uint8_t *bytes, uint32_t *length, struct err *err)
 {
+	char before[TEXT_OPTION], after[TEXT_OPTION] = "";
 	struct mptcp_opt opt, again;
+	struct out out;
 
 	if (!mptcp_read(text, &opt, err))
 		return false;
 	*length = mptcp_emit(&opt, bytes);
-	if (!mptcp_parse(&again, bytes, *length))
+	out_init(&out, before, sizeof(before));
+	mptcp_print_value(&out, &opt);
+	out_init(&out, after, sizeof(after));
+	if (mptcp_parse(&again, bytes, *length))
+		mptcp_print_value(&out, &again);
+	if (strcmp(before, after) != 0 || !mptcp_parse(&again, bytes, *length))
 		return err_set(err, "MPTCP option with a combination of parts that no version has");
 	return true;
 }
@@ -297,6 +305,8 @@ bool options_read(struct word text, uint8_t *bytes, uint32_t *length, struct err
 		*length += size;
 		text.at += one.length + (comma != NULL);
 		text.length -= one.length + (comma != NULL);
+		if (comma != NULL && text.length == 0)
+			return err_set(err, "empty TCP option");
 	}
 	return true;
 }
