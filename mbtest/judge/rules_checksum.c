@@ -184,7 +184,9 @@ static void note_failed_single(struct note *note, const struct scene *scene,
 
 	if (acked != VIEW_NONE)
 		note_broken(note, acked, "DATA_ACKs a mapping whose checksum failed, no MP_FAIL");
-	if (reset != VIEW_NONE && reset < fail && subflow->flow[RECEIVED].rst > reset)
+	/* With a join just coming up F21 may be what the host went by. */
+	if (reset != VIEW_NONE && reset < fail && subflow->flow[RECEIVED].rst > reset &&
+			others_ever(scene, subflow, reset) == 0)
 		note_broken(note, reset, "reset its only subflow for a failed checksum");
 	if (fail != VIEW_NONE) {
 		note_held(note);
@@ -211,7 +213,7 @@ void rule_f23(const struct scene *scene, struct note *note)
 	const struct mapping *bad = failed(scene);
 
 	if (bad != NULL && !is_first_mapping(scene, bad) && others_ever(scene,
-			scene_subflow(scene, bad->subflow), VIEW_NONE) == 0)
+			scene_subflow(scene, bad->subflow), bad->complete) == 0)
 		note_failed_single(note, scene, bad);
 }
 
@@ -281,7 +283,7 @@ void rule_f26(const struct scene *scene, struct note *note)
 	uint32_t acked, later;
 
 	if (bad == NULL || !is_first_mapping(scene, bad) || others_ever(scene,
-			scene_subflow(scene, bad->subflow), VIEW_NONE) > 0)
+			scene_subflow(scene, bad->subflow), bad->complete) > 0)
 		return;
 	acked = acked_failed(scene, bad);
 	if (acked != VIEW_NONE)

@@ -108,8 +108,8 @@ void rule_f10(const struct scene *scene, struct note *note)
 {
 	uint32_t overrun;
 
-	if (!scene->mptcp || scene->unmapped_in == VIEW_NONE ||
-			scene->unmapped_in > scene->acked_out)
+	if (!scene->mptcp || scene->plain_in == VIEW_NONE || scene->plain_in > scene->acked_out ||
+			scene_signalled(scene, scene->plain_in))
 		return;
 	note_held(note);
 	overrun = scene_overrun(scene);
@@ -155,70 +155,9 @@ void rule_f12(const struct scene *scene, struct note *note)
 		if (overrun != VIEW_NONE)
 			note_broken(note, overrun,
 				"DATA_ACKs data that came unmapped on a joined subflow");
-		else if (scene_delivered_unmapped(scene) && !scene_signalled(scene))
+		else if (scene_delivered_unmapped(scene) && !scene_signalled(scene, VIEW_NONE))
 			note_broken(note, unmapped, "delivered data that came unmapped on a joined "
 				"subflow");
-	}
-}
-
-/* The subflow is broken: not reset, its bare bytes taken for the stream's, or MPTCP left. */
-static void note_broken_path(struct note *note, const struct scene *scene,
-	const struct subflow_view *subflow)
-{
-	const struct flow *flow = &subflow->flow[RECEIVED];
-	uint32_t first = flow->unmapped, overrun = scene_overrun(scene), window = 0, i;
-
-	note_held(note);
-	if (scene_delivered_unmapped(scene))
-		note_broken(note, first, "delivered data without mapping after DATA_ACKs had been "
-			"sent, instead of resetting the subflow");
-	else if (overrun != VIEW_NONE)
-		note_broken(note, overrun, "DATA_ACKs data that came without a mapping");
-	else if (subflow->flow[SENT].plain != VIEW_NONE && subflow->flow[SENT].plain > first)
-		note_broken(note, subflow->flow[SENT].plain, "fell back after DATA_ACKs had been "
-			"sent, instead of resetting the subflow");
-	if (flow->unmapped_bytes <= UINT16_MAX || subflow->flow[SENT].rst != VIEW_NONE)
-		return;
-	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next)
-		if (scene->facts[i].way == SENT && scene->facts[i].window > window)
-			window = scene->facts[i].window;
-	if (flow->unmapped_bytes > 2 * (uint64_t)window)
-		note_broken(note, first, "took more than a receive window of data without mapping");
-}
-
-/* Mid-connection means: data that way had been DATA_ACKed, and no fallback is under way. */
-static bool lost_its_mappings(const struct scene *scene, const struct subflow_view *subflow)
-{
-	uint32_t unmapped = subflow->flow[RECEIVED].unmapped;
-
-	return scene->mptcp && unmapped != VIEW_NONE && scene->acked_out < unmapped &&
-		subflow_is_up(scene, subflow, unmapped) && !(scene->cause < unmapped) &&
-		!scene_signalled(scene);
-}
-
-void rule_f15(const struct scene *scene, struct note *note)
-{
-	uint32_t i;
-
-	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
-		const struct subflow_view *subflow = scene_subflow(scene, i);
-
-		if (lost_its_mappings(scene, subflow) &&
-				others_alive(scene, subflow, subflow->flow[RECEIVED].unmapped) > 0)
-			note_broken_path(note, scene, subflow);
-	}
-}
-
-void rule_f16(const struct scene *scene, struct note *note)
-{
-	uint32_t i;
-
-	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
-		const struct subflow_view *subflow = scene_subflow(scene, i);
-
-		if (lost_its_mappings(scene, subflow) &&
-				others_alive(scene, subflow, subflow->flow[RECEIVED].unmapped) == 0)
-			note_broken_path(note, scene, subflow);
 	}
 }
 
@@ -242,6 +181,86 @@ uint32_t bare_acks_later(const struct scene *scene, const struct subflow_view *s
 			acked = fact->ack;
 	}
 	return first;
+}
+
+/* The subflow is broken: not reset, its bare bytes taken for the stream's, or MPTCP left. */
+static void note_broken_path(struct note *note, const struct scene *scene,
+	const struct subflow_view *subflow)
+{
+	const struct flow *flow = &subflow->flow[RECEIVED];
+	uint32_t first = flow->unmapped, overrun = scene_overrun(scene), window = 0, i;
+	uint32_t left = first_of(subflow->flow[SENT].plain, subflow->flow[SENT].infinite);
+
+	note_held(note);
+	if (scene_delivered_unmapped(scene))
+		note_broken(note, first, "delivered data without mapping after DATA_ACKs had been "
+			"sent, instead of resetting the subflow");
+	else if (overrun != VIEW_NONE)
+		note_broken(note, overrun, "DATA_ACKs data that came without a mapping");
+	else if (left != VIEW_NONE && left > first)
+		note_broken(note, left, "fell back after DATA_ACKs had been sent, instead of "
+			"resetting the subflow");
+	if (flow->unmapped_bytes <= UINT16_MAX || subflow->flow[SENT].rst != VIEW_NONE)
+		return;
+	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].way == SENT && scene->facts[i].window > window)
+			window = scene->facts[i].window;
+	if (flow->unmapped_bytes > 2 * (uint64_t)window)
+		note_broken(note, first, "took more than a receive window of data without mapping");
+}
+
+/* Mid-connection means: data that way had been DATA_ACKed, and no fallback is under way. */
+static bool lost_its_mappings(const struct scene *scene, const struct subflow_view *subflow)
+{
+	uint32_t unmapped = subflow->flow[RECEIVED].unmapped;
+
+	return scene->mptcp && unmapped != VIEW_NONE && scene->acked_out < unmapped &&
+		subflow_is_up(scene, subflow, unmapped) && !(scene->cause < unmapped) &&
+		!scene_signalled(scene, unmapped) &&
+		scene->connection->infinite[RECEIVED] == VIEW_NONE &&
+		scene->connection->fail[RECEIVED] == VIEW_NONE &&
+		scene->connection->fail[SENT] == VIEW_NONE;
+}
+
+/*
+ * Where the DATA_ACKs for a host's own data are missing, too, F9 sends it back to TCP, in v0 at
+ * any time.
+ */
+static bool may_leave(const struct scene *scene, const struct subflow_view *subflow)
+{
+	unsigned int bare;
+
+	bare_acks_later(scene, subflow, &bare);
+	return scene->bare_ack != VIEW_NONE || (scene->version == 0 && bare > 0);
+}
+
+void rule_f15(const struct scene *scene, struct note *note)
+{
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+
+		if (lost_its_mappings(scene, subflow) &&
+				others_alive(scene, subflow, subflow->flow[RECEIVED].unmapped) > 0)
+			note_broken_path(note, scene, subflow);
+	}
+}
+
+void rule_f16(const struct scene *scene, struct note *note)
+{
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+
+		if (lost_its_mappings(scene, subflow) &&
+				others_alive(scene, subflow, subflow->flow[RECEIVED].unmapped) == 0) {
+			if (!may_leave(scene, subflow))
+				note_broken_path(note, scene, subflow);
+			note_held(note);
+		}
+	}
 }
 
 /* Highest DATA_ACK received reaches the end of all that this host mapped. */
@@ -275,7 +294,7 @@ void rule_f17(const struct scene *scene, struct note *note)
 		uint32_t first = bare_acks_later(scene, subflow, &count);
 		bool idle = true;
 
-		if (count < 2 || !scene->mptcp || scene_signalled(scene) ||
+		if (count < 2 || !scene->mptcp || scene_signalled(scene, first) ||
 				others_alive(scene, subflow, first) == 0)
 			continue;
 		note_held(note);
@@ -295,7 +314,7 @@ void rule_f18(const struct scene *scene, struct note *note)
 	unsigned int count;
 	uint32_t first = bare_acks_later(scene, scene->initial, &count);
 
-	if (count >= 2 && scene->mptcp && !scene_signalled(scene) &&
+	if (count >= 2 && scene->mptcp && !scene_signalled(scene, first) &&
 			others_alive(scene, scene->initial, first) == 0)
 		note_held(note);
 }
@@ -358,7 +377,7 @@ void rule_f20(const struct scene *scene, struct note *note)
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
 
-		if (!scene->mptcp || scene_signalled(scene))
+		if (!scene->mptcp || scene_signalled(scene, VIEW_NONE))
 			continue;
 		first = bare_acks_later(scene, subflow, &count);
 		/* Some were lost, not all from there on. */

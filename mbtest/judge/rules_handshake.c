@@ -102,7 +102,7 @@ void rule_f3(const struct scene *scene, struct note *note)
 void rule_f4(const struct scene *scene, struct note *note)
 {
 	const struct flow *flow = scene->initial->flow;
-	uint32_t first = flow[RECEIVED].unmapped, i;
+	uint32_t first = flow[RECEIVED].plain, i;
 
 	if (scene->active || !scene->mptcp || first == VIEW_NONE || first > scene->acked_out ||
 			scene->facts[first].seq != 1)

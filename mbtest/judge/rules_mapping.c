@@ -104,25 +104,33 @@ void rule_f48(const struct scene *scene, struct note *note)
 	}
 }
 
-/* Some of a segment's bytes are under its mapping, others under none. */
+/* Some of a segment's bytes are under its mapping, others, before or after, under none. */
+static bool is_half_mapped(const struct scene *scene, const struct mapping *mapping)
+{
+	const struct fact *fact = &scene->facts[mapping->fact];
+	const struct flow *flow = &scene_subflow(scene, mapping->subflow)->flow[RECEIVED];
+	uint32_t end = mapping->ssn + mapping->length, stop = fact->seq + fact->payload;
+
+	if (mapping->ssn >= stop || end <= fact->seq)
+		return false;
+	return (fact->seq < mapping->ssn && !view_is_mapped(&scene->view, flow, fact->seq,
+			mapping->ssn - fact->seq)) ||
+		(end < stop && !view_is_mapped(&scene->view, flow, end, stop - end));
+}
+
 void rule_f49(const struct scene *scene, struct note *note)
 {
+	const struct connection_view *connection = scene->connection;
 	const struct mapping *mapping;
 	size_t at = 0;
 
 	while ((mapping = mapping_in(scene, &at)) != NULL) {
-		const struct fact *fact = &scene->facts[mapping->fact];
-		const struct flow *flow =
-			&scene_subflow(scene, mapping->subflow)->flow[RECEIVED];
-		uint32_t end = mapping->ssn + mapping->length, stop = fact->seq + fact->payload;
-
-		if (fact->seq > mapping->ssn || end >= stop ||
-				view_is_mapped(&scene->view, flow, end, stop - end))
+		if (!is_half_mapped(scene, mapping))
 			continue;
 		note_held(note);
-		if (scene->bad == VIEW_NONE && scene->connection->fail[SENT] != VIEW_NONE &&
-				scene->connection->fail[RECEIVED] > scene->connection->fail[SENT])
-			note_broken(note, scene->connection->fail[SENT],
+		if (scene->bad == VIEW_NONE && connection->fail[SENT] != VIEW_NONE &&
+				connection->fail[RECEIVED] > connection->fail[SENT])
+			note_broken(note, connection->fail[SENT],
 				"took unmapped bytes for a failed checksum");
 	}
 }
@@ -229,7 +237,7 @@ void rule_f53(const struct scene *scene, struct note *note)
 	if (!twice)
 		return;
 	note_held(note);
-	if (scene_delivered_unmapped(scene) && !scene_signalled(scene) &&
+	if (scene_delivered_unmapped(scene) && !scene_signalled(scene, VIEW_NONE) &&
 			scene->unmapped_in == VIEW_NONE)
 		note_broken(note, view->mappings[i - 1].fact, "delivered data twice that came twice");
 }

@@ -48,7 +48,7 @@ void rule_o2(const struct scene *scene, struct note *note)
 	uint32_t first = bare_acks_later(scene, scene->initial, &count), reset, plain;
 	bool alone;
 
-	if (count < 2 || !scene->mptcp || scene_signalled(scene) || scene->unmapped_in < first)
+	if (count < 2 || !scene->mptcp || scene_signalled(scene, first) || scene->unmapped_in < first)
 		return;
 	note_held(note);
 	alone = others_alive(scene, scene->initial, first) == 0;
@@ -84,7 +84,7 @@ void rule_o3(const struct scene *scene, struct note *note)
 	uint32_t first = flow[RECEIVED].unmapped, reset;
 
 	if (!scene->mptcp || first == VIEW_NONE || scene->acked_out > first ||
-			scene_signalled(scene) || scene->cause < first ||
+			scene_signalled(scene, VIEW_NONE) || scene->cause < first ||
 			others_alive(scene, scene->initial, first) > 0)
 		return;
 	note_held(note);
@@ -195,7 +195,7 @@ void rule_o12(const struct scene *scene, struct note *note)
 		return;
 	note_held(note);
 	up = gave_up(scene, scene->initial->third);
-	if (up != VIEW_NONE && !scene_signalled(scene) && scene->unmapped_in == VIEW_NONE &&
+	if (up != VIEW_NONE && !scene_signalled(scene, VIEW_NONE) && scene->unmapped_in == VIEW_NONE &&
 			scene->bare_ack > up)
 		note_broken(note, up, "left MPTCP because the packets with the keys were lost");
 }

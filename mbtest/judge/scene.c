@@ -128,6 +128,7 @@ static void data_find(struct scene *scene)
 		if (!subflow->is_join) {
 			scene->unmapped_in = first_of(scene->unmapped_in,
 				subflow->flow[RECEIVED].unmapped);
+			scene->plain_in = first_of(scene->plain_in, subflow->flow[RECEIVED].plain);
 			scene->plain_out = first_of(scene->plain_out, subflow->flow[SENT].plain);
 		} else if (subflow_is_up(scene, subflow, VIEW_NONE)) {
 			scene->join_up = first_of(scene->join_up, subflow->third);
@@ -174,8 +175,8 @@ static void cause_find(struct scene *scene)
 	if (scene->bad != VIEW_NONE)
 		cause = first_of(cause, scene->view.mappings[scene->bad].complete);
 	/* F10: nothing of the peer's data was DATA_ACKed yet when its options went missing. */
-	if (scene->unmapped_in < scene->acked_out)
-		cause = first_of(cause, scene->unmapped_in);
+	if (scene->plain_in < scene->acked_out)
+		cause = first_of(cause, scene->plain_in);
 	scene->cause = cause;
 }
 
@@ -188,7 +189,8 @@ void scene_init(struct scene *scene, const struct judge_input *input, enum end e
 	scene->facts = scene->view.facts;
 	scene->prompt = input->is_ours[end] ? 0 : SCENE_PROMPT;
 	scene->dss_in = scene->confirmed = scene->bare_ack = scene->acked_out = VIEW_NONE;
-	scene->unmapped_in = scene->plain_out = scene->join_up = VIEW_NONE;
+	scene->unmapped_in = scene->plain_in = scene->plain_out = VIEW_NONE;
+	scene->join_up = VIEW_NONE;
 	scene->bad = scene->cause = VIEW_NONE;
 	scene->connection = connection_main(&scene->view);
 	if (scene->connection == NULL)
@@ -338,13 +340,12 @@ bool scene_delivered_unmapped(const struct scene *scene)
 		scene->input->app[scene->end].received_length > connection->mapped[RECEIVED];
 }
 
-bool scene_signalled(const struct scene *scene)
+bool scene_signalled(const struct scene *scene, uint32_t index)
 {
 	const struct connection_view *connection = scene->connection;
 
-	return connection->fail[SENT] != VIEW_NONE || connection->fail[RECEIVED] != VIEW_NONE ||
-		connection->infinite[SENT] != VIEW_NONE ||
-		connection->infinite[RECEIVED] != VIEW_NONE;
+	return connection->fail[SENT] < index || connection->fail[RECEIVED] < index ||
+		connection->infinite[SENT] < index || connection->infinite[RECEIVED] < index;
 }
 
 void note_must_reset(struct note *note, const struct scene *scene,

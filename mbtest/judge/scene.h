@@ -45,7 +45,8 @@ struct scene {
 	uint32_t confirmed;                   /* first DATA_ACK received for data on it (F8) */
 	uint32_t bare_ack;                    /* F9: data acked there before, without DATA_ACK */
 	uint32_t acked_out;                   /* first DATA_ACK sent for data of the peer */
-	uint32_t unmapped_in;                 /* first data received that no mapping covers */
+	uint32_t unmapped_in;                 /* first data received that no mapping covers, ... */
+	uint32_t plain_in;                    /* ... or that at most an infinite one does */
 	uint32_t plain_out;                   /* first data sent under no ordinary mapping */
 	uint32_t join_up;                     /* a further subflow was established */
 	uint32_t bad;                         /* index of the mapping received that failed first */
@@ -92,8 +93,8 @@ uint32_t scene_overrun(const struct scene *scene);
 /* The application got more than what came mapped, with no infinite mapping to allow it. */
 bool scene_delivered_unmapped(const struct scene *scene);
 
-/* An MP_FAIL or an infinite mapping went either way. */
-bool scene_signalled(const struct scene *scene);
+/* An MP_FAIL or an infinite mapping went either way before fact index (VIEW_NONE: ever). */
+bool scene_signalled(const struct scene *scene, uint32_t index);
 
 static inline const struct subflow_view *scene_subflow(const struct scene *scene, uint32_t index)
 {
