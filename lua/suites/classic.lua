@@ -361,21 +361,23 @@ local function dss_mid(place)
 		if not mapped then
 			return { "infinite", intact = true }
 		end
-		return { "reset", acked and c.direction ~= "both" and "infinite" or "fallback",
-			intact = true }
+		-- An infinite mapping, the sender's or for F64 the receiver's, is seen where it can pass.
+		if c.direction == "both" then
+			return { "reset", "fallback", intact = true }
+		end
+		return { "reset", "infinite", "fallback", intact = true }
 	end
 end
 
 local function dss_mid_rules(place)
 	return function(c)
 		local mapped, acked = losses(c)
-		if place.subflows == 1 and c.version == 0 and acked and c.direction ~= "both" then
-			return { "F29" }
-		end
+		-- v0 may leave by F9 as soon as ACKs come bare, before mappings are missed for long.
+		local missed = mapped and (c.version == 1 or not acked)
 		if place.subflows == 1 then
-			return { mapped and "F16" or "F18" }
+			return { missed and "F16" or "F18" }
 		end
-		return { mapped and "F15" or "F17" }
+		return { missed and "F15" or "F17" }
 	end
 end
 

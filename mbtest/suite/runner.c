@@ -24,7 +24,8 @@
 
 enum {
 	TICKS_PER_SECOND = 4,
-	LIVE_JOBS        = 14,   /* side by side: they mostly wait */
+	LIVE_BUSY        = 12,   /* side by side, not counting those ... */
+	LONG_SECONDS     = 3,    /* ... that have been at one scenario for so long: they wait */
 	SLACK_SECONDS    = 60,   /* beyond a scenario's deadline before its worker is killed */
 };
 
@@ -117,6 +118,7 @@ static bool start_worker(struct runner *runner, unsigned int index)
 		return err_set_errno(runner->err, "cannot make a pipe");
 	memset(worker, 0, sizeof(*worker));
 	atomic_store(&runner->work.board->current[index], 0);
+	work_rest(&runner->work, index, WORKER_IDLE);
 	worker->pid = fork();
 	if (worker->pid < 0) {
 		worker->pid = 0;
@@ -175,6 +177,7 @@ static bool end_worker(struct runner *runner, unsigned int index)
 	waitpid(worker->pid, &status, 0);
 	worker->pid = 0;
 	runner->alive--;
+	work_rest(&runner->work, index, WORKER_IDLE);
 	if (WIFSIGNALED(status) && !worker->was_killed &&
 		(WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM))
 		runner->interrupted = true;
@@ -234,7 +237,9 @@ static void watch_worker(struct runner *runner, unsigned int index)
 	/* A virtual second costs no real one. */
 	if (run_is_live(run))
 		bound += scenario_deadline(work_scenario(&runner->work, current - 1), run);
-	if (++worker->ticks <= bound / NSEC_PER_SEC * TICKS_PER_SECOND)
+	if (++worker->ticks == LONG_SECONDS * TICKS_PER_SECOND && runner->config->jobs == 0)
+		work_rest(&runner->work, index, WORKER_WAITING);
+	if (worker->ticks <= bound / NSEC_PER_SEC * TICKS_PER_SECOND)
 		return;
 	worker->was_killed = true;
 	kill(worker->pid, SIGKILL);
@@ -320,17 +325,26 @@ static enum runner_end run_all(struct runner *runner)
 	return ok ? RUNNER_DONE : RUNNER_FAILED;
 }
 
-static unsigned int choose_jobs(const struct runner_config *config, size_t count)
+/*
+ * How many are busy at a time: as told, else what is good for the clock. Live, more workers stand
+ * by for those that wait for a deadline.
+ */
+static void choose_jobs(struct runner *runner)
 {
-	long jobs = config->jobs;
+	const struct runner_config *config = runner->config;
+	bool live = run_is_live(&config->run);
+	long busy = config->jobs;
 
-	if (jobs == 0)
-		jobs = run_is_live(&config->run) ? LIVE_JOBS : sysconf(_SC_NPROCESSORS_ONLN);
-	if (jobs < 1)
-		jobs = 1;
-	if (jobs > RUNNER_JOBS)
-		jobs = RUNNER_JOBS;
-	return (size_t)jobs > count ? (unsigned int)count : (unsigned int)jobs;
+	if (busy == 0)
+		busy = live ? LIVE_BUSY : sysconf(_SC_NPROCESSORS_ONLN);
+	if (busy < 1)
+		busy = 1;
+	if (busy > RUNNER_JOBS)
+		busy = RUNNER_JOBS;
+	runner->work.busy_at_most = (unsigned int)busy;
+	runner->jobs = live && config->jobs == 0 ? RUNNER_JOBS : (unsigned int)busy;
+	if (runner->jobs > runner->work.count)
+		runner->jobs = (unsigned int)runner->work.count;
 }
 
 enum runner_end runner_run(const struct scenario *const *scenarios, size_t count,
@@ -350,9 +364,9 @@ enum runner_end runner_run(const struct scenario *const *scenarios, size_t count
 	runner->config = config;
 	runner->err = err;
 	runner->signals = runner->timer = -1;
-	runner->work = (struct work){ scenarios, count * config->repeat, config, board };
+	runner->work = (struct work){ scenarios, count * config->repeat, config, board, 1 };
 	runner->results = xcalloc(runner->work.count + 1, sizeof(*runner->results));
-	runner->jobs = choose_jobs(config, runner->work.count);
+	choose_jobs(runner);
 	end = run_all(runner);
 	if (!runner->is_worker)
 		sigprocmask(SIG_SETMASK, &runner->old_mask, NULL);

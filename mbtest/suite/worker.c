@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 const struct scenario *work_scenario(const struct work *work, uint32_t job)
@@ -77,20 +78,51 @@ static bool send_message(int pipe, const struct work_message *message)
 	return true;
 }
 
+/* Wait until few enough others are busy, and be one of them. */
+static void begin_busy(const struct work *work, unsigned int worker)
+{
+	const struct timespec moment = { .tv_nsec = 2000000 };
+	unsigned int busy = atomic_load(&work->board->busy);
+
+	for (;;) {
+		if (busy < work->busy_at_most &&
+			atomic_compare_exchange_weak(&work->board->busy, &busy, busy + 1))
+			break;
+		if (busy < work->busy_at_most)
+			continue;
+		nanosleep(&moment, NULL);
+		busy = atomic_load(&work->board->busy);
+	}
+	atomic_store(&work->board->state[worker], WORKER_BUSY);
+}
+
+void work_rest(const struct work *work, unsigned int worker, enum worker_state state)
+{
+	unsigned int was = WORKER_BUSY;
+
+	if (atomic_compare_exchange_strong(&work->board->state[worker], &was, state))
+		atomic_fetch_sub(&work->board->busy, 1);
+	else if (state == WORKER_IDLE)
+		atomic_store(&work->board->state[worker], WORKER_IDLE);
+}
+
 void worker_loop(const struct work *work, unsigned int worker, int pipe)
 {
 	struct work_message message;
 
 	for (;;) {
-		uint32_t job = atomic_fetch_add(&work->board->next, 1);
+		uint32_t job;
 
-		if (job >= work->count)
-			return;
-		atomic_store(&work->board->current[worker], job + 1);
-		memset(&message, 0, sizeof(message));
-		message.job = job;
-		run_job(work, job, &message);
-		if (!send_message(pipe, &message))
+		begin_busy(work, worker);
+		job = atomic_fetch_add(&work->board->next, 1);
+		if (job < work->count) {
+			atomic_store(&work->board->current[worker], job + 1);
+			memset(&message, 0, sizeof(message));
+			message.job = job;
+			run_job(work, job, &message);
+		}
+		work_rest(work, worker, WORKER_IDLE);
+		if (job >= work->count || !send_message(pipe, &message))
 			return;
 		atomic_store(&work->board->current[worker], 0);
 	}

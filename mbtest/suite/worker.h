@@ -13,10 +13,18 @@
 
 enum { RUNNER_JOBS = 64 };   /* worker processes at most */
 
+enum worker_state {
+	WORKER_IDLE,
+	WORKER_BUSY,    /* at a job that has just begun: it counts against the bound */
+	WORKER_WAITING, /* at a job that takes so long that it must mostly wait */
+};
+
 /* In memory shared by all processes of a run. */
 struct work_board {
 	atomic_uint next;                   /* the next job to begin */
+	atomic_uint busy;                   /* workers that are WORKER_BUSY */
 	atomic_uint current[RUNNER_JOBS];   /* what each worker is at, plus one; 0: nothing */
+	atomic_uint state[RUNNER_JOBS];     /* enum worker_state */
 };
 
 /* What to run. */
@@ -25,6 +33,7 @@ struct work {
 	size_t count;               /* scenarios times repeat */
 	const struct runner_config *config;
 	struct work_board *board;
+	unsigned int busy_at_most;
 };
 
 /* How a job ended, through the worker's pipe. */
@@ -39,6 +48,12 @@ struct work_message {
 
 /* Take jobs until there are none; what a worker process does. */
 void worker_loop(const struct work *work, unsigned int worker, int pipe);
+
+/*
+ * This worker is no longer busy: it has ended its job, or has been at it for long (said by the
+ * parent), or has died.
+ */
+void work_rest(const struct work *work, unsigned int worker, enum worker_state state);
 
 /* The scenario of a job. */
 const struct scenario *work_scenario(const struct work *work, uint32_t job);
