@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tracebox on simulated paths whose truth is known, and its command line."""
+import itertools
+import json
+import xml.etree.ElementTree
+
+import pytest
+
+from conftest import BUILD, TOP, run_program
+
+PROBE = "IP/TCP/MSS/SACKP/TS/WSCALE/MPCAPABLE"
+SET_FIELD = """
+return {
+	help = "sets a field of every packet to the server",
+	params = { field = { default = "", help = "which" }, value = { default = 0, help = "to what",
+		min = 0, max = 4294967295 } },
+	packet = function(self, packet, dir)
+		packet[self.field] = self.value
+		return PASS
+	end,
+}
+"""
+SET_MSS = """
+return {
+	help = "sets the MSS of every SYN",
+	packet = function(self, packet, dir)
+		return packet:replace(2, nil, "\\2\\4\\5\\120") and PASS or UNCHANGED
+	end,
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory):
+    """Lua boxes of the tests: the name of the folder they stand in."""
+    folder = tmp_path_factory.mktemp("boxes")
+    (folder / "set_field.lua").write_text(SET_FIELD)
+    (folder / "set_mss.lua").write_text(SET_MSS)
+    return folder
+
+
+def tracebox(*arguments, **options):
+    return run_program(BUILD / "tracebox", *arguments, **options)
+
+
+class Path:
+    """A path in the words of path files: hops of given quotes, boxes in front of some."""
+
+    def __init__(self, folder, quotes, server="mptcp"):
+        self.folder = folder
+        self.quotes = quotes
+        self.server = server
+        self.boxes = {}
+
+    def box(self, before, text):
+        self.boxes.setdefault(before, []).append(text)
+        return self
+
+    def field(self, before, field, value):
+        return self.box(before, f'box_file("{self.folder}/set_field.lua") '
+                                f'{{ field = "{field}", value = {value} }}')
+
+    def mss(self, before):
+        return self.box(before, f'box_file("{self.folder}/set_mss.lua") {{ on = "syn" }}')
+
+    def trace(self, *arguments):
+        lines = []
+        for number, quote in enumerate(self.quotes, 1):
+            lines += self.boxes.get(number, [])
+            kind, _, count = quote.partition(":")
+            bytes_ = f", quote_bytes = {count}" if count else ""
+            lines.append(f'hop {{ quote = "{kind}"{bytes_} }}')
+        lines += self.boxes.get(len(self.quotes) + 1, [])
+        file = self.folder / "path.lua"
+        file.write_text("return path { " + ", ".join(lines) + f', server = "{self.server}" }}\n')
+        return tracebox("--sim", file, *arguments)
+
+
+def found(run):
+    """Findings as (field, change, how, after, before, certainty)."""
+    assert run.status == 0, run
+    return [(f["field"], f["change"], f["how"], f["after"]["ttl"], f["before"]["ttl"],
+             f["certainty"]) for f in run.json()["findings"]]
+
+
+# What a box does: how it is added in front of a hop, and what must be found.
+TRUTHS = {
+    "nop": (lambda p, at: p.box(at, "box.nop {}"),
+            [("tcp.option.mptcp.mp_capable", "removed", "nop")]),
+    "strip": (lambda p, at: p.box(at, "box.strip {}"),
+              [("tcp.option.mptcp.mp_capable", "removed", "gap")]),
+    "strip-ts": (lambda p, at: p.box(at, "box.strip { kind = 8 }"),
+                 [("tcp.option.timestamp", "removed", "gap")]),
+    "seq": (lambda p, at: p.box(at, "box.seq_rewrite {}"), [("tcp.seq", "modified", None)]),
+    "mss": (lambda p, at: p.mss(at), [("tcp.option.mss", "modified", None)]),
+    "window": (lambda p, at: p.field(at, "tcp.window", 77), [("tcp.window", "modified", None)]),
+    "id": (lambda p, at: p.field(at, "ip.id", 0), [("ip.id", "modified", None)]),
+    "dscp": (lambda p, at: p.field(at, "ip.dscp", 12), [("ip.dscp", "modified", None)]),
+    "ecn": (lambda p, at: p.field(at, "ip.ecn", 3), [("ip.ecn", "modified", None)]),
+    "flags": (lambda p, at: p.field(at, "ip.flags", 0), [("ip.flags", "modified", None)]),
+    "urgent": (lambda p, at: p.field(at, "tcp.urgent", 9), [("tcp.urgent", "modified", None)]),
+}
+TRUTHS6 = {
+    "dscp6": (lambda p, at: p.field(at, "ip6.dscp", 12), [("ip6.dscp", "modified", None)]),
+    "label": (lambda p, at: p.field(at, "ip6.flow-label", 5),
+              [("ip6.flow-label", "modified", None)]),
+}
+
+
+@pytest.mark.parametrize("name, at", itertools.product(TRUTHS, [1, 3, 5]))
+def test_a_box_is_found_between_two_hops(boxes, name, at):
+    add, truth = TRUTHS[name]
+    path = Path(boxes, ["full"] * 5)
+    add(path, at)
+    run = path.trace("-n", "--json", "-p", PROBE)
+    assert found(run) == [(*change, at - 1, at, "exact") for change in truth], run
+
+
+@pytest.mark.parametrize("name", ["nop", "strip", "seq", "mss", "window", "dscp6", "label"])
+def test_the_same_over_ipv6(boxes, name):
+    add, truth = (TRUTHS | TRUTHS6)[name]
+    path = Path(boxes, ["full"] * 4)
+    add(path, 3)
+    run = path.trace("-n", "--json", "-p", PROBE.replace("IP/", "IPv6/"))
+    assert found(run) == [(*change, 2, 3, "exact") for change in truth], run
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_a_silent_neighbour_bounds_the_place(boxes, name):
+    add, truth = TRUTHS[name]
+    path = Path(boxes, ["full", "silent", "full", "silent", "full"])
+    add(path, 3)
+    run = path.trace("-n", "--json", "-p", PROBE)
+    assert found(run) == [(*change, 1, 3, "bounded") for change in truth], run
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_a_clean_path_has_no_finding_whatever_is_quoted(boxes, name):
+    quotes = ["rfc792", "bytes:20", "rfc4884", "bytes:26", "full"]
+    assert found(Path(boxes, quotes).trace("-n", "--json", "-p", PROBE)) == []
+    # A box behind the last hop is seen by nobody but the server.
+    add, _ = TRUTHS[name]
+    path = Path(boxes, quotes)
+    add(path, 6)
+    assert found(path.trace("-n", "--json", "-p", PROBE)) == []
+
+
+def test_what_a_short_quote_does_not_show_is_looked_for_behind_it(boxes):
+    path = Path(boxes, ["full", "full", "rfc792", "rfc792", "full"]).box(3, "box.nop {}")
+    run = path.trace("-n", "--json", "-p", PROBE)
+    assert found(run) == [("tcp.option.mptcp.mp_capable", "removed", "nop", 2, 5, "bounded")], run
+
+
+def test_a_checksum_tells_of_a_change_that_no_quote_shows(boxes):
+    path = Path(boxes, ["bytes:20"] * 4).mss(3)
+    run = path.trace("-n", "--json", "-p", PROBE)
+    assert found(run) == [("tcp.checksum", "modified", None, 2, 3, "exact")], run
+
+
+@pytest.mark.parametrize("server, version, mptcp", [
+    ("mptcp", 1, {"supported": True, "mirrored": False, "version": 1}),
+    ("mptcp", 0, {"supported": True, "mirrored": False, "version": 0}),
+    ("tcp", 1, {"supported": False, "mirrored": False, "version": None}),
+])
+def test_the_destination_speaks_mptcp_or_not(boxes, server, version, mptcp):
+    run = Path(boxes, ["full"] * 2, server).trace("-n", "--json", "--mptcp", version)
+    destination = run.json()["destination"]
+    assert destination == {"reached": True, "ttl": 3, "reply": "syn-ack", "mptcp": mptcp}, run
+
+
+def test_mirrored_options_are_no_support(boxes):
+    path = Path(boxes, ["full"] * 3, "tcp").box(2, 'box.mirror { direction = "both" }')
+    for version in (0, 1):
+        mptcp = path.trace("-n", "--json", "--mptcp", version).json()["destination"]["mptcp"]
+        assert mptcp == {"supported": False, "mirrored": True, "version": None}
+
+
+def test_a_closed_port_and_a_silent_server(boxes):
+    run = Path(boxes, ["full"] * 2, "closed").trace("-n", "--json")
+    assert run.json()["destination"]["reply"] == "rst", run
+    assert run.json()["destination"]["ttl"] == 3
+    run = Path(boxes, ["full"] * 2, "silent").trace("-n", "--json")
+    assert run.json()["destination"] == {"reached": False, "ttl": None, "reply": "none", "mptcp":
+        {"supported": False, "mirrored": False, "version": None}}, run
+    assert [hop["reply"] for hop in run.json()["hops"]] == ["time-exceeded"] * 2 + ["none"] * 8
+
+
+def test_json_has_the_fields_of_the_contract(boxes):
+    run = Path(boxes, ["full", "silent"]).trace("-n", "--json", "-p", PROBE)
+    report = run.json()
+    assert list(report)[0] == "schema" and report["schema"] == "mbkit.trace/1"
+    assert report["target"] == {"name": "server", "addr": "198.18.100.2", "port": 80}
+    assert report["probe"] == PROBE
+    hop, silent, last = report["hops"]
+    assert {"ttl": 1, "addr": "198.18.201.1", "name": None, "reply": "time-exceeded",
+            "quote": {"kind": "full", "bytes": 68}, "changes": [],
+            "icmp_extensions": []}.items() <= hop.items()
+    assert 10 <= hop["rtt_ms"] < 11
+    assert (silent["addr"], silent["reply"], silent["quote"]) == (None, "none", None)
+    assert last["reply"] == "syn-ack" and report["sent"] >= 5 and report["elapsed_ms"] > 10
+    assert len(run.out.splitlines()) == 1
+
+
+def test_text_names_the_place_in_words(boxes):
+    path = Path(boxes, ["full"] * 4).box(3, "box.nop {}")
+    run = path.trace("-n", "--mptcp", "1", "server")
+    assert run.out.splitlines()[0] == "tracebox to 198.18.100.2 (server): 64 hops max"
+    assert run.out.splitlines()[3] == "3: 198.18.203.1 10ms -tcp.option.mptcp.mp_capable"
+    assert run.out.splitlines()[-1] == \
+        "MP_CAPABLE is removed from SYNs (overwritten with NOPs) between hop 2 (198.18.202.1) " \
+        "and hop 3 (198.18.203.1); the server then answers as plain TCP"
+    run = Path(boxes, ["full"] * 2).trace("-n", "--mptcp", "1")
+    assert run.out.splitlines()[-1] == "Nothing is changed as far as hop 2 (198.18.202.1); " \
+        "the server answers with Multipath TCP version 1"
+
+
+@pytest.mark.parametrize("fields, status", [
+    ("tcp.option.mptcp.mp_capable", 1), ("tcp.option.mptcp", 1), ("tcp.window", 0),
+    ("tcp.window,tcp.option.mptcp", 1), ("tcp.option.mss", 0),
+])
+def test_fail_on_change(boxes, fields, status):
+    path = Path(boxes, ["full"] * 3).box(2, "box.nop {}")
+    assert path.trace("-n", "--mptcp", "1", "--fail-on-change", fields).status == status
+
+
+def test_svg_is_a_picture_with_the_change_marked(boxes, tmp_path):
+    path = Path(boxes, ["full"] * 3).box(2, "box.nop {}").mss(3)
+    run = path.trace("-n", "--mptcp", "1", "--svg", tmp_path / "path.svg")
+    assert run.status == 0, run
+    root = xml.etree.ElementTree.parse(tmp_path / "path.svg").getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    assert root.tag == space + "svg"
+    assert len([line for line in root.iter(space + "line")
+                if line.get("class") == "finding"]) == 2
+    assert len(list(root.iter(space + "circle"))) == 5
+
+
+def test_a_capture_holds_what_was_sent_and_received(boxes, tmp_path):
+    run = Path(boxes, ["full"] * 3).trace("-n", "--json", "-f", tmp_path / "out.pcap")
+    data = (tmp_path / "out.pcap").read_bytes()
+    assert run.status == 0 and data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1"), run
+    assert data[20] == 101    # link type RAW
+
+
+# ---- the original's JSON ----
+
+def test_original_json(boxes):
+    path = Path(boxes, ["full", "full", "silent"]).box(2, "box.strip {}").field(2, "ip.id", 9)
+    report = path.trace("-n", "-j", "--mptcp", "0").json()
+    assert (report["addr"], report["name"], report["max_hops"]) == ("198.18.100.2", "server", 64)
+    first, second, third, last = report["Hops"]
+    assert first["hop"] == 1 and first["from"] == "198.18.201.1"
+    assert 10000 <= first["delay"] < 11000
+    assert (first["Modifications"], first["Additions"], first["Deletions"]) == ([], [], [])
+    assert second["Modifications"] == ["TCP::DataOffset", "TCP::CheckSum", "IP::TotalLength",
+                                       "IP::Identification", "IP::TTL", "IP::CheckSum"]
+    assert second["Deletions"] == ["TCPOptionMPTCPCapable"]
+    assert third == {"hop": 3, "from": "*"}
+    assert last["from"] == "198.18.100.2" and last["Modifications"] == []
+
+
+def test_original_json_verbose_and_from_a_later_hop(boxes):
+    path = Path(boxes, ["full", "full"]).mss(2)
+    report = path.trace("-n", "-j", "-v", "-M", "2", "-p", "IP/TCP/MSS").json()
+    assert list(report) == ["Hops"]
+    assert {"TCPOptionMaxSegSize::MaxSegSize": {"Expected": "1460", "Received": "1400"}} in \
+        report["Hops"][0]["Modifications"]
+
+
+# ---- bad input: one sentence, exit 2, nothing on standard output ----
+
+@pytest.mark.parametrize("arguments, said", [
+    ([], "a destination host is needed"),
+    (["-p", "IP/TCP", "-l", "x=1", "h"], "at the same time"),
+    (["-m", "0", "h"], "last TTL"),
+    (["-m", "256", "h"], "last TTL"),
+    (["-M", "9", "-m", "3", "h"], "first TTL (9) is behind the last (3)"),
+    (["-t", "soon", "h"], "number of seconds"),
+    (["-C", "h"], "not supported"),
+    (["-c", "http://x", "h"], "not supported"),
+    (["--no-such", "h"], "no option --no-such"),
+    (["--fail-on-change", "tcp.nothing", "h"], 'no field "tcp.nothing"'),
+    (["-j", "--json", "h"], "at the same time"),
+    (["--sim", "no/such/file.lua"], "no/such/file.lua"),
+])
+def test_wrong_use(arguments, said):
+    run = tracebox(*arguments)
+    assert run.status == 2 and run.out == "", run
+    assert said in run.err and len(run.err.splitlines()) == 1, run
+
+
+@pytest.mark.parametrize("probe, said", [
+    ("IP", "not a packet"),
+    ("IP/TCP/", "unexpected symbol"),
+    ("IP/nothing", "nil"),
+    ("7", "not a packet"),
+    ("tcp{}/raw('x')", "IPv4 or IPv6"),
+    ("IP/tcp{dst='x'}", "dst is not an integer"),
+    ("ip{dst='1.2.3'}/TCP", "destination address is not valid"),
+    ("IP/TCP/raw(string.rep('x', 70000))", "too long"),
+    ("IP/TCP/MSS/MSS/MSS/MSS/MSS/MSS/MSS/MSS/MSS/MSS/MSS", "room for 40"),
+    ("MSS/IP/TCP", "stands behind no header"),
+    ("error('own words')", "own words"),
+])
+def test_a_probe_that_is_none(boxes, probe, said):
+    run = Path(boxes, ["full"]).trace("-p", probe)
+    assert run.status == 2 and run.out == "", run
+    assert said in run.err and len(run.err.splitlines()) == 1, run
+
+
+@pytest.mark.parametrize("text, said", [
+    ("return 7", "returns path"),
+    ("return path { box.nothing {} }", "nothing"),
+    ("return path { hop { quote = 'half' } }", "quote"),
+    ("return path { hop {}, server = 'none' }", "server"),
+    ("return path {", "path.lua:1"),
+])
+def test_a_path_file_that_is_none(tmp_path, text, said):
+    (tmp_path / "path.lua").write_text(text)
+    run = tracebox("--sim", tmp_path / "path.lua")
+    assert run.status == 2 and run.out == "", run
+    assert said in run.err and len(run.err.splitlines()) == 1, run
+
+
+def test_files_that_cannot_be_written(boxes):
+    for option in ("-f", "--svg"):
+        run = Path(boxes, ["full"]).trace("-n", "--json", option, "/nowhere/file")
+        assert run.status == 2 and "/nowhere/file" in run.err, run
+
+
+def test_help_names_every_option_and_two_examples():
+    run = tracebox("--help")
+    assert run.status == 0
+    for option in ("-n", "-6", "-u", "-d PORT", "-p PROBE", "-s FILE", "--json", "--sim PATH.lua"):
+        assert option in run.out
+    assert run.out.count("  tracebox ") == 2
+    assert tracebox("--version").out.startswith("tracebox ")
+
+
+def test_the_shipped_path_is_traced():
+    run = tracebox("--sim", TOP / "scripts/paths/strip.lua", "--mptcp", "1", "--json")
+    assert json.loads(run.out)["findings"][0]["field"] == "tcp.option.mptcp.mp_capable"
