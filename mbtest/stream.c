@@ -126,7 +126,7 @@ bool stream_locate(const struct stream_plan *plan, const void *bytes, size_t len
 		if (index > plan->length / WORD || index * WORD < at)
 			continue;
 		*offset = index * WORD - at;
-		if (length <= plan->length - *offset && common(plan, *offset, in, length) == length)
+		if (common(plan, *offset, in, length) == length)
 			return true;
 	}
 	return false;

@@ -7,7 +7,6 @@
 
 struct delay {
 	nsec_t time, jitter;
-	nsec_t last[DIRS];
 	struct packet_queue queues[DIRS];
 };
 
@@ -26,9 +25,6 @@ static enum verdict delay_packet(struct box *box, struct packet *packet, enum di
 	packet->at = box_now(box) + self->time;
 	if (self->jitter > 0)
 		packet->at += rng_below(box_rng(box), self->jitter + 1);
-	if (packet->at < self->last[dir])
-		packet->at = self->last[dir];
-	self->last[dir] = packet->at;
 	packet_queue_push(&self->queues[dir], packet);
 	packet_queues_release(box, self->queues);
 	return BOX_TAKEN;

@@ -231,9 +231,45 @@ TEST(when_a_new_syn_begins_anew)
 	bench_handshake(bench);
 	bench_data(bench, TO_SERVER, 1020, "0");
 	CHECK_U64(bench->drops, 1);
+	bench_data(bench, TO_CLIENT, 5020, "0");
+	CHECK_U64(bench->drops, 2);
 	bench_send(bench, (struct segment){ TO_SERVER, TCP_SYN, 1010, 0, NULL, 0, NULL, 0 });
 	bench_data(bench, TO_SERVER, 1020, "0");
+	/* Where the other direction begins now is not known yet. */
+	bench_data(bench, TO_CLIENT, 5020, "0");
+	CHECK_U64(bench->drops, 2);
+	bench_free(bench);
+}
+
+/* 32 bits of sequence numbers are not all of a stream. */
+TEST(when_offsets_go_past_four_gigabytes)
+{
+	struct bench *bench = bench_new("loss", "from=5000000000B;until=5000000000B;on=data");
+	uint64_t offset;
+
+	bench_handshake(bench);
+	for (offset = 0; offset <= 6000000000u; offset += 1000000000u)
+		bench_data(bench, TO_SERVER, (uint32_t)(1000 + offset), "0");
 	CHECK_U64(bench->drops, 1);
+	CHECK_U64(bench->count, 9);
+	bench_free(bench);
+}
+
+/* A piece of a segment is not what a box takes for one. */
+TEST(fragments_pass)
+{
+	static const uint8_t options[] = { 30, 4, 0x20, 0 };
+	struct bench *bench = bench_new("strip", "");
+	struct segment segment = { TO_SERVER, TCP_ACK, 1, 1, options, 4, "data", 4 };
+	struct packet *packet = segment_packet(bench, &segment);
+
+	packet_write16(packet, 6, 0x2000);
+	packet_finish(packet);
+	packet_parse(packet);
+	CHECK(packet->is_fragment && packet->form == PACKET_TCP);
+	box_input(bench->box, packet, TO_SERVER, 0);
+	CHECK_U64(bench->count, 1);
+	CHECK_OPTIONS(bench->out[0], "1e042000");
 	bench_free(bench);
 }
 

@@ -104,6 +104,16 @@ TEST(eol_hides_what_follows)
 	bench_free(bench);
 }
 
+TEST(eol_is_the_end)
+{
+	static const uint8_t options[] = { DSS_ACK, DSS_ACK };
+	struct bench *bench = bench_new("eol", "");
+
+	CHECK_OPTIONS(through(bench, options, sizeof(options), ""),
+		"0000000000000000 1e082001aabbccdd");
+	bench_free(bench);
+}
+
 /* ---- split ---- */
 
 static void split_run(struct bench *bench, uint16_t flags)
@@ -405,6 +415,18 @@ TEST(seq_rewrite_random_is_one_per_direction)
 	CHECK(client != 0 && server != 0 && client != server);
 	CHECK_U64(tcp_seq(bench->out[3]), (uint32_t)(1000 + client));
 	CHECK_U64(tcp_ack(bench->out[3]), (uint32_t)(5000 - server));
+	bench_free(bench);
+}
+
+/* Without the flag, what stands in the field of the acknowledgement is none. */
+TEST(seq_rewrite_needs_the_flag_for_an_ack)
+{
+	struct bench *bench = bench_new("seq-rewrite", "offset=100");
+
+	bench_handshake(bench);
+	bench_send(bench, (struct segment){ TO_SERVER, TCP_RST, 1000, 0, NULL, 0, NULL, 0 });
+	CHECK_U64(tcp_seq(bench_last(bench)), 1100);
+	CHECK_U64(tcp_ack(bench_last(bench)), 0);
 	bench_free(bench);
 }
 

@@ -215,6 +215,20 @@ TEST(flip_at_a_stream_byte)
 	bench_free(bench);
 }
 
+/* A retransmission is no new segment, wherever it begins. */
+TEST(flip_each_segment_once)
+{
+	struct bench *bench = bench_new("flip", "mask=1");
+
+	bench_handshake(bench);
+	CHECK_PAYLOAD(data_through(bench, 1000, "aaaa"), "`aaa");
+	CHECK_PAYLOAD(data_through(bench, 1002, "aa"), "aa");
+	CHECK_PAYLOAD(data_through(bench, 1002, "aaaa"), "aaaa");
+	CHECK_PAYLOAD(data_through(bench, 1006, "aaaa"), "`aaa");
+	CHECK_U64(bench->edits, 2);
+	bench_free(bench);
+}
+
 TEST(flip_past_the_end_is_no_hit)
 {
 	struct bench *bench = bench_new("flip", "offset=4");
@@ -222,5 +236,6 @@ TEST(flip_past_the_end_is_no_hit)
 	bench_handshake(bench);
 	CHECK_PAYLOAD(data_through(bench, 1000, "aaaa"), "aaaa");
 	CHECK_U64(box_hits(bench->box), 0);
+	CHECK_U64(bench->edits, 0);
 	bench_free(bench);
 }
