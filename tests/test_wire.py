@@ -77,8 +77,10 @@ TSHARK = {
                   "dsn4": "rawdataseqno", "ssn": "subflowseqno", "len": "datalvllen",
                   "sum": "checksum"},
     "mptcp capable": {"key": "sendkey", "peer": "recvkey"},
-    "mptcp join": {"token": "recvtok", "nonce": "sendrand", "hmac": "sendtrunchmac", "id": "addrid"},
-    "mptcp add_addr": {"id": "addrid", "port": "port", "addr": "ipv4", "hmac": "addaddrtrunchmac"},
+    "mptcp join": {"token": "recvtok", "nonce": "sendrand", "hmac": "sendtrunchmac",
+                   "id": "addrid"},
+    "mptcp add_addr": {"id": "addrid", "port": "port", "addr": "ipv4",
+                       "hmac": "addaddrtrunchmac"},
 }
 HEX = {"ack8", "ack4", "dsn8", "dsn4", "key", "peer", "token", "nonce", "hmac", "sum"}
 

@@ -165,6 +165,11 @@ struct quote_plan {
 	uint32_t copied, field, extension;
 };
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Where ICMPv6 has a number of 32 bits there is no length field, and no extension (RFC 4884 4). */
 static bool has_length_field(const struct icmp_plan *plan, bool is_v4)
 {
@@ -186,10 +191,8 @@ static struct quote_plan plan_quote(const struct icmp_plan *plan, const struct l
 	if (plan->quote == ICMP_QUOTE_RFC792)
 		room = layers->l4 + 8;
 	if (plan->quote == ICMP_QUOTE_PARTIAL || (structured && plan->quote_bytes != 0))
-		room = plan->quote_bytes < room - layers->l4 ? layers->l4 + plan->quote_bytes
-							     : room;
-	if (result.copied > room)
-		result.copied = room;
+		room = smaller(room - layers->l4, plan->quote_bytes) + layers->l4;
+	result.copied = smaller(result.copied, room);
 	result.field = result.copied;
 	if (structured) {
 		result.field = (result.copied + unit - 1) / unit * unit;

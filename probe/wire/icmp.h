@@ -76,8 +76,7 @@ struct icmp_plan {
 	uint8_t code;        /* not used with ICMP_TOO_BIG */
 	uint32_t value;      /* MTU of ICMP_TOO_BIG, pointer of ICMP_PARAMETER_PROBLEM */
 	enum icmp_quote quote;
-	uint32_t quote_bytes; /* ICMP_QUOTE_PARTIAL: bytes behind the IP header; RFC4884: the
-			       * same when not 0 */
+	uint32_t quote_bytes; /* behind the IP header: ICMP_QUOTE_PARTIAL; when not 0 RFC4884 */
 	const struct icmp_objects *objects; /* ICMP_QUOTE_RFC4884; may be NULL: none */
 	uint8_t ttl;                        /* 0 means 64 */
 };

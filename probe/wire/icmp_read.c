@@ -29,6 +29,7 @@ static const struct error_type errors_v4[] = {
 	{ 5, ICMP_OTHER_ERROR, 0, 0 },
 	{ 11, ICMP_TIME_EXCEEDED, 5, 4 },
 	{ 12, ICMP_PARAMETER_PROBLEM, 5, 4 },
+	{ 0 },
 };
 
 static const struct error_type errors_v6[] = {
@@ -36,26 +37,23 @@ static const struct error_type errors_v6[] = {
 	{ 2, ICMP_TOO_BIG, 0, 0 },
 	{ 3, ICMP_TIME_EXCEEDED, 4, 8 },
 	{ 4, ICMP_PARAMETER_PROBLEM, 0, 0 },
+	{ 0 },
 };
 
 static bool error_type_of(const struct packet *packet, struct error_type *found)
 {
-	bool is_v4 = packet->version == 4;
-	const struct error_type *list = is_v4 ? errors_v4 : errors_v6;
-	size_t count = is_v4 ? sizeof(errors_v4) / sizeof(*errors_v4)
-			     : sizeof(errors_v6) / sizeof(*errors_v6),
-	       i;
+	const struct error_type *list = packet->version == 4 ? errors_v4 : errors_v6;
 	uint8_t type = packet_l4(packet)[0];
 
-	for (i = 0; i < count; i++) {
-		if (list[i].type == type) {
-			*found = list[i];
+	for (; list->type != 0; list++) {
+		if (list->type == type) {
+			*found = *list;
 			return true;
 		}
 	}
 	/* All ICMPv6 types below 128 are errors (RFC 4443 2.1). */
 	*found = (struct error_type){ type, ICMP_OTHER_ERROR, 0, 0 };
-	return !is_v4 && type < 128;
+	return packet->version == 6 && type < 128;
 }
 
 /* Version 2, and a checksum that is right or zero: not computed (RFC 4884 7). */

@@ -56,8 +56,10 @@ static void account_ip(struct packet *packet, const uint8_t *bytes, struct span 
 		packet->ip_delta = fold_plus(packet->ip_delta, sum, negative);
 	}
 	if (has_pseudo_header(packet)) {
-		sum = packet->version == 4 ? sum_within(bytes, span, 12, 20, 0)
-					   : sum_within(bytes, span, 8, 40, 0);
+		if (packet->version == 4)
+			sum = sum_within(bytes, span, 12, 20, 0);
+		else
+			sum = sum_within(bytes, span, 8, 40, 0);
 		packet->l4_delta = fold_plus(packet->l4_delta, sum, negative);
 	}
 }

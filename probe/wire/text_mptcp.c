@@ -352,8 +352,10 @@ static bool take_value(struct word *text, const struct item *item, struct word w
 	} else if (!word_take(text, "", &word)) {
 		return false;
 	}
-	ok = item->type == ITEM_HEX ? word_hex(&word, item_limit(item), &value)
-				    : word_decimal(&word, item_limit(item), &value);
+	if (item->type == ITEM_HEX)
+		ok = word_hex(&word, item_limit(item), &value);
+	else
+		ok = word_decimal(&word, item_limit(item), &value);
 	if (ok)
 		set_value(opt, item, value);
 	return ok;

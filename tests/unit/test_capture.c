@@ -8,8 +8,8 @@
 
 TEST(capture_gives_back_what_was_added)
 {
-	struct packet *p = hex_packet(UDP4), *out = packet_new(PACKET_SMALL),
-		      *tiny = packet_new(30);
+	struct packet *p = hex_packet(UDP4), *out = packet_new(PACKET_SMALL);
+	struct packet *tiny = packet_new(30);
 	struct capture capture;
 	unsigned int i;
 

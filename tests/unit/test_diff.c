@@ -95,7 +95,8 @@ TEST(diff_of_options)
 			"tcp.option.mptcp.mp_capable removed (nop)", 0 },
 		{ SYN "<mss 1460,mptcp capable v1 flags 81,wscale 7,nop>",
 			SYN "<mss 1460,raw 0000000003030701>",
-			"tcp.option.mptcp.mp_capable removed (eol); tcp.option.wscale removed (eol)",
+			"tcp.option.mptcp.mp_capable removed (eol); "
+			"tcp.option.wscale removed (eol)",
 			0 },
 		{ SYN "<mptcp dss ack4 00000001>", SYN "<mptcp dss ack4 00000002>",
 			"tcp.option.mptcp.dss ack4 00000001 -> ack4 00000002", 0 },
@@ -185,6 +186,7 @@ TEST(diff_counts_instances)
 	struct packet *seen = text_packet(SYN "<mss 1,mss 2,mss 4>");
 	struct changes changes;
 	char buf[CHANGE_TEXT];
+	const uint8_t *bytes;
 	size_t i;
 
 	packet_diff(&changes, sent, packet_data(seen), seen->length, 0);
@@ -194,10 +196,9 @@ TEST(diff_counts_instances)
 	CHECK_U64(changes.list[i].instance, 2);
 	CHECK_TEXT(change_name(&changes.list[i], buf), "tcp.option.mss");
 	CHECK_TEXT(change_before(&changes.list[i], sent, buf, sizeof(buf)), "3");
-	CHECK_TEXT(change_after(&changes.list[i], packet_data(seen), seen->length, buf,
-			   sizeof(buf)),
-		"4");
-	CHECK_TEXT(change_after(&changes.list[i], packet_data(seen), 49, buf, sizeof(buf)), "");
+	bytes = packet_data(seen);
+	CHECK_TEXT(change_after(&changes.list[i], bytes, seen->length, buf, sizeof(buf)), "4");
+	CHECK_TEXT(change_after(&changes.list[i], bytes, 49, buf, sizeof(buf)), "");
 	packet_free(sent);
 	packet_free(seen);
 }

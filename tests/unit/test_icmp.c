@@ -22,12 +22,13 @@ static bool build(const struct icmp_plan *plan, const char *about, struct packet
 {
 	struct packet *packet = text_packet(about);
 	bool built = icmp_build(out, plan, packet);
+	const uint8_t *quote;
 
 	if (built) {
 		CHECK(packet_ip_checksum_ok(out) && packet_l4_checksum_ok(out));
 		CHECK(icmp_parse(error, out));
-		CHECK(memcmp(packet_data(out) + error->quote_offset, packet_data(packet),
-			      error->quote_known) == 0);
+		quote = packet_data(out) + error->quote_offset;
+		CHECK(memcmp(quote, packet_data(packet), error->quote_known) == 0);
 	}
 	packet_free(packet);
 	return built;
@@ -157,15 +158,8 @@ TEST(icmp_is_silent_about_what_may_not_be_answered)
 TEST(icmp_extensions_hold_labels_and_interfaces)
 {
 	const struct icmp_mpls stack[2] = { { 16001, 2, false, 7 }, { 0xfffff, 0, true, 1 } };
-	struct icmp_interface in = { .role = ICMP_ROLE_OUTGOING,
-		.has_index = true,
-		.has_addr = true,
-		.has_name = true,
-		.has_mtu = true,
-		.index = 5,
-		.name = "eth0",
-		.mtu = 1500 },
-			      back;
+	struct icmp_interface in = { .role = ICMP_ROLE_OUTGOING, .index = 5, .mtu = 1500 };
+	struct icmp_interface back;
 	struct icmp_plan plan = plan_of("10.9.9.9", ICMP_QUOTE_RFC4884);
 	struct packet *out = packet_new(PACKET_SMALL);
 	struct icmp_objects objects = { 0 };
@@ -173,6 +167,8 @@ TEST(icmp_extensions_hold_labels_and_interfaces)
 	struct icmp_mpls labels[3];
 	struct icmp_error error;
 
+	in.has_index = in.has_addr = in.has_name = in.has_mtu = true;
+	snprintf(in.name, sizeof(in.name), "eth0");
 	addr_parse(&in.addr, "fd00::7");
 	CHECK(icmp_objects_add_mpls(&objects, stack, 2));
 	CHECK(icmp_objects_add_interface(&objects, &in));

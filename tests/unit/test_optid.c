@@ -5,6 +5,8 @@
 #include "tests/unit/hex.h"
 #include "tests/unit/wire_text.h"
 
+#define DSS_MSS_DSS "<mptcp dss ack4 00000001,mss 5,mptcp dss ack4 00000002>"
+
 struct name_case {
 	const char *hex, *name;
 };
@@ -76,8 +78,7 @@ TEST(optid_parse_refuses_what_is_no_name)
 
 TEST(optid_next_finds_each)
 {
-	struct packet *p = text_packet("10.0.0.1:1 > 10.0.0.2:2 S 0:0(0) win 0 "
-				       "<mptcp dss ack4 00000001,mss 5,mptcp dss ack4 00000002>");
+	struct packet *p = text_packet("10.0.0.1:1 > 10.0.0.2:2 S 0:0(0) win 0 " DSS_MSS_DSS);
 	struct tcpopt opt = { 0 };
 	struct optid dss;
 

@@ -77,6 +77,8 @@ TEST(tcpopt_next_walks_in_order)
 	packet_free(p);
 }
 
+#define ZEROS_16 "00000000000000000000000000000000"
+
 struct walk_case {
 	const char *options;
 	unsigned int count;
@@ -98,8 +100,7 @@ TEST(tcpopt_next_ends_where_the_list_ends)
 		{ "010202 02", 2, true, 0 },
 		{ "4d04aabb", 1, false, 36 },
 		{ "4d02 4d02", 2, false, 36 },
-		{ "4d28 000000000000 00000000000000000000000000000000 00000000000000000000000000000000",
-			1, false, 0 },
+		{ "4d28 000000000000" ZEROS_16 ZEROS_16, 1, false, 0 },
 	};
 	size_t i;
 
@@ -262,13 +263,13 @@ TEST(tcpopt_replace_and_insert_refuse_what_does_not_fit)
 	packet_free(p);
 }
 
+#define ALL       "020405b4 030307 080a00000001fffffffe 0512 0000000100000002 fffffff000000010 00"
+#define ALL_WRONG "020305 030204 0809000000000000 00 05 0b 000000000000000000"
+
 TEST(tcpopt_decodes_the_common_ones)
 {
-	struct packet *p =
-		with_options("020405b4 0303 07 080a 00000001 fffffffe 05 12 00000001 00000002"
-			     "fffffff0 00000010 00");
-	struct packet *bad =
-		with_options("020305 030204 0809000000000000 00 05 0b 000000000000000000");
+	struct packet *p = with_options(ALL);
+	struct packet *bad = with_options(ALL_WRONG);
 	struct sack_block blocks[4];
 	uint32_t value, echo;
 	uint16_t mss;

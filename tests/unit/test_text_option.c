@@ -7,6 +7,8 @@
 #include "probe/wire/text.h"
 #include "tests/unit/hex.h"
 
+#define BYTES_38 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425"
+
 struct option_case {
 	const char *hex, *text, *value;
 };
@@ -134,9 +136,7 @@ TEST(option_text_reads_lists)
 	CHECK_HEX(bytes, length, "0101 080a0000000100000002 4d05aa");
 	CHECK(tcpopt_from_text("", bytes, &length, &err));
 	CHECK_U64(length, 0);
-	CHECK(tcpopt_from_text("kind 77 000102030405060708090a0b0c0d0e0f1011121314151617"
-			       "18191a1b1c1d1e1f202122232425",
-		bytes, &length, &err));
+	CHECK(tcpopt_from_text("kind 77 " BYTES_38, bytes, &length, &err));
 	CHECK_U64(length, 40);
 }
 
@@ -177,7 +177,8 @@ TEST(option_text_refuses_with_a_sentence)
 		"mptcp remove_addr 256",
 		"mptcp join ack hmac 00",
 		"mptcp dss reserved 1000",
-		"kind 77 00,kind 78 000102030405060708090a0b0c0d0e0f1011121314151617181920212223242526272829",
+		"kind 77,"
+		"kind 78 " BYTES_38,
 	};
 	uint8_t bytes[TCPOPT_SPACE];
 	struct err err;

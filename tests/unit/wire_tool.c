@@ -142,15 +142,13 @@ static void remove_option(struct tool *tool, char *rest)
 {
 	unsigned long n = strtoul(take_word(&rest), NULL, 10);
 	unsigned long how = strtoul(take_word(&rest), NULL, 10);
+	static const enum tcpopt_remove_how hows[] = { REMOVE_GAP, REMOVE_NOP, REMOVE_EOL };
 	struct tcpopt opt = { 0 };
 
 	load(tool, tool->packet, take_word(&rest));
 	while (tcpopt_next(tool->packet, &opt) && n > 0)
 		n--;
-	tcpopt_remove(tool->packet, &opt,
-		how == 0           ? REMOVE_GAP
-			: how == 1 ? REMOVE_NOP
-				   : REMOVE_EOL);
+	tcpopt_remove(tool->packet, &opt, hows[how % 3]);
 	packet_finish(tool->packet);
 	put_packet(tool->packet);
 }
@@ -190,10 +188,11 @@ static void diff(struct tool *tool, char *rest)
 		const struct change *change = &changes.list[i];
 
 		how = change_how_text(change->how);
-		printf("%s{\"field\":\"%s\",\"change\":\"%s\",\"how\":\"%s\",\"follows\":%d,"
-		       "\"instance\":%u,\"text\":\"%s\"}",
-			comma, change_name(change, name), change_kind_text(change->kind),
-			how != NULL ? how : "", change->follows, change->instance,
+		printf("%s{\"field\":\"%s\",\"change\":\"%s\",\"how\":\"%s\",", comma,
+			change_name(change, name), change_kind_text(change->kind),
+			how != NULL ? how : "");
+		printf("\"follows\":%d,\"instance\":%u,\"text\":\"%s\"}", change->follows,
+			change->instance,
 			change_text(change, tool->packet, seen, (uint32_t)known, line));
 		comma = ",";
 	}
@@ -211,12 +210,13 @@ static void icmp(struct tool *tool, char *rest)
 		printf("null\n");
 		return;
 	}
-	printf("{\"kind\":\"%s\",\"type\":%u,\"code\":%u,\"value\":%u,\"quote\":\"%s\","
-	       "\"quote_offset\":%u,\"quote_length\":%u,\"known\":%u,\"extensions\":%d,\"ok\":%d,"
-	       "\"objects\":[",
-		icmp_kind_text(error.kind), error.type, error.code, error.value,
+	printf("{\"kind\":\"%s\",\"type\":%u,\"code\":%u,\"value\":%u,", icmp_kind_text(error.kind),
+		error.type, error.code, error.value);
+	printf("\"quote\":\"%s\",\"quote_offset\":%u,\"quote_length\":%u,\"known\":%u,",
 		icmp_quote_text(error.quote), error.quote_offset, error.quote_length,
-		error.quote_known, error.has_extensions, error.extensions_ok);
+		error.quote_known);
+	printf("\"extensions\":%d,\"ok\":%d,\"objects\":[", error.has_extensions,
+		error.extensions_ok);
 	while (icmp_object_next(tool->packet, &error, &object)) {
 		printf("%s{\"class\":%u,\"type\":%u,", comma, object.class_, object.type);
 		put_hex("body", packet_data(tool->packet) + object.offset, object.length);
