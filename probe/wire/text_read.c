@@ -187,26 +187,35 @@ static bool read_ip_item(struct draft *draft, const struct word *word, bool *kno
 	return ok;
 }
 
+/* The part of a text before a character, which is taken too; false when it has no such part. */
+static bool take_before(struct word *text, char stop, struct word *part)
+{
+	const char *at = memchr(text->at, stop, text->length);
+
+	if (at == NULL)
+		return false;
+	part->at = text->at;
+	part->length = (size_t)(at - text->at);
+	text->at += part->length + 1;
+	text->length -= part->length + 1;
+	return true;
+}
+
 /* "SEQ:END(LEN)" */
 static bool read_sequence(struct draft *draft, uint8_t *tcp)
 {
-	struct word word, whole;
+	struct word whole, rest, part;
 	uint64_t seq, end, length;
 
 	if (!word_take(&draft->text, "<[", &whole))
 		return refuse(draft, &whole, "sequence numbers are missing");
-	word.at = whole.at;
-	word.length = strcspn(whole.at, ":");
-	if (word.length >= whole.length || !word_decimal(&word, UINT32_MAX, &seq))
+	rest = whole;
+	if (!take_before(&rest, ':', &part) || !word_decimal(&part, UINT32_MAX, &seq))
 		return refuse(draft, &whole, "no sequence number");
-	word.at += word.length + 1;
-	word.length = strcspn(word.at, "(");
-	if (!word_decimal(&word, UINT32_MAX, &end))
+	if (!take_before(&rest, '(', &part) || !word_decimal(&part, UINT32_MAX, &end))
 		return refuse(draft, &whole, "no end of the sequence numbers");
-	word.at += word.length + 1;
-	word.length = strcspn(word.at, ")");
-	if (!word_decimal(&word, UINT16_MAX, &length) ||
-		word.at + word.length + 1 != whole.at + whole.length)
+	if (!take_before(&rest, ')', &part) || !word_decimal(&part, UINT16_MAX, &length) ||
+		rest.length != 0)
 		return refuse(draft, &whole, "no length");
 	if ((uint32_t)(seq + length) != end)
 		return refuse(draft, &whole, "sequence numbers and length disagree");
