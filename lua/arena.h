@@ -10,7 +10,7 @@
 struct arena_block;
 
 struct arena {
-	struct arena_block *blocks;   /* zeroed struct: an empty arena */
+	struct arena_block *blocks; /* zeroed struct: an empty arena */
 };
 
 /* Zeroed memory, aligned for any type. */

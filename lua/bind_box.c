@@ -267,8 +267,9 @@ static void fail(struct box *box, struct lua_box_state *state, const struct err 
 static enum verdict take_verdict(struct box *box, struct lua_box_state *state)
 {
 	lua_State *L = script_state(state->script);
-	lua_Integer word = lua_isnil(L, -1) ? WORD_PASS :
-		lua_isinteger(L, -1) ? lua_tointeger(L, -1) : -1;
+	lua_Integer word = lua_isnil(L, -1) ? WORD_PASS
+		: lua_isinteger(L, -1)      ? lua_tointeger(L, -1)
+						: -1;
 	struct err err;
 
 	lua_pop(L, 1);
@@ -282,7 +283,8 @@ static enum verdict take_verdict(struct box *box, struct lua_box_state *state)
 	case WORD_UNCHANGED:
 		return box_unchanged(box);
 	default:
-		err_set(&err, "box %s: packet returns PASS, DROP, TAKEN or UNCHANGED", box_name(box));
+		err_set(&err, "box %s: packet returns PASS, DROP, TAKEN or UNCHANGED",
+			box_name(box));
 		fail(box, state, &err);
 		return BOX_DROP;
 	}
@@ -314,7 +316,8 @@ static enum verdict lua_box_packet(struct box *box, struct packet *packet, enum 
 	lua_pop(L, 1);
 	if (taken == (verdict == BOX_TAKEN) || state->failed)
 		return taken ? BOX_TAKEN : verdict == BOX_TAKEN ? BOX_DROP : verdict;
-	err_set(&err, "box %s: TAKEN is returned for packets that self:take took, and for no others",
+	err_set(&err,
+		"box %s: TAKEN is returned for packets that self:take took, and for no others",
 		box_name(box));
 	fail(box, state, &err);
 	return taken ? BOX_TAKEN : BOX_DROP;

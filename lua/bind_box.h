@@ -27,9 +27,9 @@ union lua_value {
 /* A file with a box in it; type stands first, so that a type found leads to its file. */
 struct lua_box {
 	struct box_type type;
-	char *name, *path;         /* as asked for; as in messages */
+	char *name, *path; /* as asked for; as in messages */
 	const char *text;
-	char *owned_text;          /* NULL when the text is built in */
+	char *owned_text; /* NULL when the text is built in */
 	size_t length;
 	struct box_param params[LUA_BOX_PARAMS + 1];
 	struct lua_box *next;

@@ -55,8 +55,7 @@ static const char *param_name(struct suite_build *build, const struct box_type *
 }
 
 /* The arguments in the table on top of the stack, in the order of their names. */
-static void read_args(struct suite_build *build, const struct table *table,
-	struct element *element)
+static void read_args(struct suite_build *build, const struct table *table, struct element *element)
 {
 	lua_State *L = table->L;
 	struct box_arg *args = arena_alloc(build->arena, SCENARIO_ARGS * sizeof(*args));
@@ -96,8 +95,8 @@ static void read_box(struct suite_build *build, const struct table *table, struc
 
 	element->kind = ELEMENT_BOX;
 	element->box = arena_text(build->arena, name, strlen(name));
-	element->type = lua_boxes_find(build->boxes, element->box, table_text(table, "file", NULL),
-		&err);
+	element->type =
+		lua_boxes_find(build->boxes, element->box, table_text(table, "file", NULL), &err);
 	if (element->type == NULL)
 		table_error(table, "%s", err.text);
 	if (!table_enter(table, "args"))
@@ -165,17 +164,18 @@ static void read_hop(const struct table *table, struct element *element)
 {
 	static const char *const known[] = { "element", "where", "addr", "addr6", "quote",
 		"quote_bytes", NULL };
-	static const char *const quotes[] = { "full", "rfc792", "bytes", "rfc4884", "silent", NULL };
+	static const char *const quotes[] = { "full", "rfc792", "bytes", "rfc4884", "silent",
+		NULL };
 	const char *addr = table_text(table, "addr", NULL);
 	const char *addr6 = table_text(table, "addr6", NULL);
 
 	check_fields(table, known);
 	element->kind = ELEMENT_HOP;
-	if (addr != NULL && !(addr_parse(&element->hop.addr[0], addr) &&
-		element->hop.addr[0].version == 4))
+	if (addr != NULL &&
+		!(addr_parse(&element->hop.addr[0], addr) && element->hop.addr[0].version == 4))
 		table_error(table, "\"%s\" is no IPv4 address", addr);
-	if (addr6 != NULL && !(addr_parse(&element->hop.addr[1], addr6) &&
-		element->hop.addr[1].version == 6))
+	if (addr6 != NULL &&
+		!(addr_parse(&element->hop.addr[1], addr6) && element->hop.addr[1].version == 6))
 		table_error(table, "\"%s\" is no IPv6 address", addr6);
 	element->hop.quote = (enum quote_kind)table_choice(table, "quote", quotes, QUOTE_FULL);
 	element->hop.quote_bytes = (uint32_t)table_uint(table, "quote_bytes", 8, 1500);
@@ -261,7 +261,8 @@ static void read_rules(const struct table *table, struct scenario *scenario)
 
 static void read_expect(const struct table *table, struct scenario *scenario)
 {
-	const unsigned int cut = 1u << OUTCOME_RESET | 1u << OUTCOME_REFUSED | 1u << OUTCOME_CORRUPT;
+	const unsigned int cut =
+		1u << OUTCOME_RESET | 1u << OUTCOME_REFUSED | 1u << OUTCOME_CORRUPT;
 	lua_State *L = table->L;
 	struct table expect = { L, 0, table->where };
 	size_t i;
@@ -305,8 +306,8 @@ static void read_application(struct suite_build *build, const struct table *tabl
 	scenario->marker = keep_text(build, table, "marker", NULL);
 	scenario->marker_offset = table_uint(table, "marker_offset", 0, 1u << 30);
 	scenario->marker_every = table_uint(table, "marker_every", 0, 1u << 30);
-	if (scenario->marker_every > 0 && scenario->marker_every < strlen(scenario->marker == NULL ?
-		"" : scenario->marker))
+	if (scenario->marker_every > 0 &&
+		scenario->marker_every < strlen(scenario->marker == NULL ? "" : scenario->marker))
 		table_error(table, "marker_every is shorter than the marker");
 	scenario->pause_ns = table_time(table, "pause", 0);
 	scenario->first_chunk = table_uint(table, "first_chunk", 0, 1u << 30);

@@ -145,8 +145,8 @@ static int64_t read_bound(const struct table *table, const char *name, int64_t a
 /* One parameter: its name below, its table on top of the stack. */
 static void read_param(lua_State *L, struct lua_box *box, unsigned int index)
 {
-	static const char *const kinds[] = { "int", "bool", "choice", "ratio", "text", "addr", "time",
-		"point", NULL };
+	static const char *const kinds[] = { "int", "bool", "choice", "ratio", "text", "addr",
+		"time", "point", NULL };
 	struct box_param *param = &box->params[index];
 	struct table table = { L, lua_gettop(L), "" };
 	enum param_kind kind = PARAM_TEXT;
@@ -229,46 +229,69 @@ static struct lua_box *box_file_new(const char *name, const char *path)
 	return box;
 }
 
+/* The file of a built-in box: '-' in a name is '_' in a path. */
+static void builtin_path(const char *name, char *path, size_t size)
+{
+	char *at;
+
+	snprintf(path, size, "%s%s.lua", boxes_folder, name);
+	for (at = path + sizeof(boxes_folder) - 1; *at != '\0'; at++) {
+		if (*at == '-')
+			*at = '_';
+	}
+}
+
+/* Read and declare a box; text is the file's when it is built in, else it is read from path. */
+static struct lua_box *load_box(const char *name, const char *path, const char *text, size_t length,
+	struct err *err)
+{
+	struct lua_box *box = box_file_new(name, path);
+	bool ok = true;
+
+	box->text = text;
+	box->length = length;
+	if (text == NULL) {
+		ok = script_read(path, &box->owned_text, &box->length, err);
+		box->text = box->owned_text;
+	}
+	if (ok && declare_box(box, err)) {
+		lua_box_bind(box);
+		return box;
+	}
+	box_file_free(box);
+	return NULL;
+}
+
 const struct box_type *lua_boxes_find(struct lua_boxes *boxes, const char *name, const char *file,
 	struct err *err)
 {
 	const struct box_type *type = file == NULL ? box_type_find(name) : NULL;
 	struct lua_box *box;
-	char path[128], *at;
-	const char *builtin;
-	size_t length;
-	bool ok;
+	char path[128];
+	const char *text = NULL;
+	size_t length = 0;
 
+	if (file == NULL) {
+		builtin_path(name, path, sizeof(path));
+		text = script_builtin(path, &length);
+		file = path;
+		if (type != NULL && text == NULL)
+			return type;
+		if (type != NULL || text == NULL) {
+			err_set(err,
+				type != NULL ? "box %s is there in C and in Lua"
+						: "there is no box %s",
+				name);
+			return NULL;
+		}
+	}
 	for (box = boxes->first; box != NULL; box = box->next) {
-		if (strcmp(box->name, name) == 0)
+		if (strcmp(box->name, name) == 0 && strcmp(box->path, file) == 0)
 			return &box->type;
 	}
-	snprintf(path, sizeof(path), "%s%s.lua", boxes_folder, name);
-	for (at = path; *at != '\0'; at++) {
-		if (*at == '-')
-			*at = '_';
-	}
-	builtin = script_builtin(path, &length);
-	if (type != NULL && builtin != NULL)
-		err_set(err, "box %s is there in C and in Lua", name);
-	if (type != NULL)
-		return builtin == NULL ? type : NULL;
-	if (file == NULL && builtin == NULL) {
-		err_set(err, "there is no box %s", name);
+	box = load_box(name, file, text, length, err);
+	if (box == NULL)
 		return NULL;
-	}
-	box = box_file_new(name, file == NULL ? path : file);
-	ok = true;
-	if (file != NULL)
-		ok = script_read(file, &box->owned_text, &box->length, err);
-	box->text = file == NULL ? builtin : box->owned_text;
-	if (file == NULL)
-		box->length = length;
-	if (!ok || !declare_box(box, err)) {
-		box_file_free(box);
-		return NULL;
-	}
-	lua_box_bind(box);
 	box->next = boxes->first;
 	boxes->first = box;
 	return &box->type;
@@ -304,8 +327,10 @@ static void check_wake(void *self, nsec_t at)
 bool box_check(const char *name, const struct box_type *type, const struct box_arg *args,
 	size_t arg_count, struct err *err)
 {
-	static const struct box_host host = { .emit = check_emit, .drop = check_drop,
-		.spare = check_spare, .wake_at = check_wake };
+	static const struct box_host host = { .emit = check_emit,
+		.drop = check_drop,
+		.spare = check_spare,
+		.wake_at = check_wake };
 	struct rng rng;
 	struct box *box;
 

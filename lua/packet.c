@@ -17,7 +17,7 @@
 #define PACKET_META "packet"
 
 struct lua_packet {
-	struct packet *packet;   /* NULL: gone */
+	struct packet *packet; /* NULL: gone */
 	bool owned;
 };
 
@@ -40,7 +40,8 @@ struct packet *lua_packet_check(lua_State *L, int argument)
 	struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
 
 	if (object->packet == NULL)
-		luaL_error(L, "this packet is gone: it was sent on, dropped or seen in another call");
+		luaL_error(L,
+			"this packet is gone: it was sent on, dropped or seen in another call");
 	return object->packet;
 }
 
@@ -98,7 +99,7 @@ static struct packet *check_tcp(lua_State *L, int argument)
 /* Which options are meant: a kind, and for kind 30 perhaps a subtype (name or number). */
 struct selection {
 	uint8_t kind;
-	int subtype;   /* -1: any */
+	int subtype; /* -1: any */
 };
 
 static struct selection check_selection(lua_State *L, int argument)
@@ -228,8 +229,9 @@ static int packet_replace(lua_State *L)
 	uint32_t length;
 	const char *bytes = check_bytes(L, 4, &length);
 
-	lua_pushboolean(L, find_selected(packet, &selection, &opt) &&
-		tcpopt_replace(packet, &opt, bytes, length));
+	lua_pushboolean(L,
+		find_selected(packet, &selection, &opt) &&
+			tcpopt_replace(packet, &opt, bytes, length));
 	return 1;
 }
 
@@ -301,7 +303,8 @@ static int packet_index(lua_State *L)
 	if (strcmp(name, "payload") == 0) {
 		if (packet->form == PACKET_MALFORMED)
 			return 0;
-		lua_pushlstring(L, (const char *)packet_payload(packet), packet_payload_len(packet));
+		lua_pushlstring(L, (const char *)packet_payload(packet),
+			packet_payload_len(packet));
 		return 1;
 	}
 	if (strcmp(name, "length") == 0) {

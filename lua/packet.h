@@ -12,7 +12,7 @@
 
 /* Whose call is under way; a pointer to it stands in the extra space of the state. */
 struct lua_context {
-	struct box *box;   /* NULL: none */
+	struct box *box; /* NULL: none */
 	enum dir dir;
 };
 

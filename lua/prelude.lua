@@ -23,10 +23,10 @@ end
 
 local known = {}
 for _, name in ipairs {
-	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction", "paths", "rules",
-	"expect", "needs_box", "long_mapping", "bytes", "marker", "marker_offset", "marker_every", "pause",
-	"first_chunk", "deadline", "versions", "checksums",
-	"virtual_server", "server_port",
+	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction",
+	"paths", "rules", "expect", "needs_box", "long_mapping", "bytes", "marker",
+	"marker_offset", "marker_every", "pause", "first_chunk", "deadline", "versions",
+	"checksums", "virtual_server", "server_port",
 } do
 	known[name] = true
 end
@@ -62,10 +62,10 @@ box = setmetatable({}, {
 	end,
 })
 
--- A box in a Lua file of one's own: box_file("my_box.lua") { ... }.
-function box_file(file)
+-- A box in a Lua file of one's own: box_file("my_box.lua") { ... }; name is what logs call it.
+function box_file(file, name)
 	return function(args)
-		return element("box", { box = file, file = file, args = args or {} })
+		return element("box", { box = name or file, file = file, args = args or {} })
 	end
 end
 
@@ -80,6 +80,25 @@ end
 
 function path(elements)
 	return elements
+end
+
+-- Every combination of the elements of some lists, the last list's fastest: cross(a, b, f).
+function cross(...)
+	local lists = { ... }
+	local f = table.remove(lists)
+	local chosen = {}
+
+	local function step(number)
+		if number > #lists then
+			f(table.unpack(chosen))
+			return
+		end
+		for _, value in ipairs(lists[number]) do
+			chosen[number] = value
+			step(number + 1)
+		end
+	end
+	step(1)
 end
 
 -- Values for a case: functions are called, the rest stands.
@@ -106,21 +125,27 @@ local function holds(list, value)
 	return false
 end
 
+-- A scenario in one case, handed to emit.
+local function expand(spec, case, emit)
+	local c = {
+		version = case.version, checksum = case.checksum, family = case.family,
+		sender = spec.sender or "client", direction = spec.direction or "to-server",
+		path = spec.path or 1, subflows = spec.subflows or 1,
+	}
+	local out = settle(spec, c)
+	out.version, out.checksum, out.family = c.version, c.checksum, c.family
+	if out.expect ~= nil then
+		emit(out)
+	end
+end
+
 -- Called by the host program: every scenario in every case, handed to emit(settled).
 function expand_suite(cases, emit)
 	for _, spec in ipairs(scenarios) do
 		for _, case in ipairs(cases) do
-			if holds(spec.versions, case.version) and holds(spec.checksums, case.checksum) then
-				local c = {
-					version = case.version, checksum = case.checksum, family = case.family,
-					sender = spec.sender or "client", direction = spec.direction or "to-server",
-					path = spec.path or 1, subflows = spec.subflows or 1,
-				}
-				local out = settle(spec, c)
-				out.version, out.checksum, out.family = c.version, c.checksum, c.family
-				if out.expect ~= nil then
-					emit(out)
-				end
+			if holds(spec.versions, case.version) and
+				holds(spec.checksums, case.checksum) then
+				expand(spec, case, emit)
 			end
 		end
 	end

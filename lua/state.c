@@ -60,9 +60,11 @@ struct rng *script_rng(lua_State *L)
  */
 static void stop_program(lua_State *L, lua_Debug *activation)
 {
-	(void)activation;
 	lua_sethook(L, stop_program, LUA_MASKCOUNT, 1);
-	luaL_error(L, "more than %d instructions in one call", script_of(L)->step_bound);
+	lua_getinfo(L, "Sl", activation);
+	lua_pushfstring(L, "%s:%d: more than %d instructions in one call", activation->short_src,
+		activation->currentline, script_of(L)->step_bound);
+	lua_error(L);
 }
 
 struct script *script_new(const struct rng *rng, size_t memory_bound, int step_bound)

@@ -19,10 +19,10 @@
 struct script;
 
 enum {
-	SCRIPT_MEMORY_BOX   = 16 << 20,    /* bytes a box may use */
+	SCRIPT_MEMORY_BOX = 16 << 20, /* bytes a box may use */
 	SCRIPT_MEMORY_SUITE = 256 << 20,
-	SCRIPT_STEPS_BOX    = 1000000,     /* instructions a call of a box may take */
-	SCRIPT_STEPS_SUITE  = 200000000,
+	SCRIPT_STEPS_BOX = 1000000, /* instructions a call of a box may take */
+	SCRIPT_STEPS_SUITE = 200000000,
 };
 
 /* A state with the safe libraries; rng is copied. */

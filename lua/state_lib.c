@@ -226,8 +226,9 @@ static int seeded_random(lua_State *L)
 	if ((uint64_t)high - (uint64_t)low == UINT64_MAX)
 		lua_pushinteger(L, (lua_Integer)rng_next(rng));
 	else
-		lua_pushinteger(L, (lua_Integer)((uint64_t)low +
-			rng_below(rng, (uint64_t)high - (uint64_t)low + 1)));
+		lua_pushinteger(L,
+			(lua_Integer)((uint64_t)low +
+				rng_below(rng, (uint64_t)high - (uint64_t)low + 1)));
 	return 1;
 }
 

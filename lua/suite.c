@@ -56,8 +56,8 @@ static int emit_scenario(lua_State *L)
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	luaL_checkstack(L, 40, NULL);
-	suite->scenarios = xgrow(suite->scenarios, suite->count, &suite->capacity,
-		sizeof(*suite->scenarios));
+	suite->scenarios =
+		xgrow(suite->scenarios, suite->count, &suite->capacity, sizeof(*suite->scenarios));
 	suite_read_scenario(L, &build, &suite->scenarios[suite->count]);
 	suite->count++;
 	return 0;

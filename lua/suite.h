@@ -14,8 +14,8 @@ struct suite;
 
 /* Which cases are wanted, as sets. */
 enum {
-	CASE_OFF = 1,   /* bit of version 0, of checksum off */
-	CASE_ON  = 2,   /* bit of version 1, of checksum on */
+	CASE_OFF = 1, /* bit of version 0, of checksum off */
+	CASE_ON = 2,  /* bit of version 1, of checksum on */
 	CASE_IP4 = 1,
 	CASE_IP6 = 2,
 };

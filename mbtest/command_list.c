@@ -156,8 +156,7 @@ static enum runner_end collect_rules(struct collection *all, struct err *err)
 	return end;
 }
 
-static int collect_and_print(struct collection *all, unsigned int parts, bool json,
-	struct err *err)
+static int collect_and_print(struct collection *all, unsigned int parts, bool json, struct err *err)
 {
 	enum runner_end end = RUNNER_DONE;
 
@@ -204,7 +203,8 @@ static int list_parts(unsigned int parts, bool json, struct err *err)
 
 int command_list(int argc, char **argv, struct err *err)
 {
-	static const char *const words[] = { "boxes", "suites", "scenarios", "faults", "rules", NULL };
+	static const char *const words[] = { "boxes", "suites", "scenarios", "faults", "rules",
+		NULL };
 	struct list_options options = { .json = false };
 	unsigned int word;
 	int first;

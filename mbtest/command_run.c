@@ -126,8 +126,8 @@ static bool set_checksum(void *self, const char *text, struct err *err)
 {
 	static const char *const words[] = { "off", "on", "both", NULL };
 
-	return set_pair("--checksum", text, words,
-		&((struct run_options *)self)->cases.checksums, err);
+	return set_pair("--checksum", text, words, &((struct run_options *)self)->cases.checksums,
+		err);
 }
 
 static bool set_family(void *self, const char *text, struct err *err)
@@ -192,7 +192,8 @@ static const struct option_row rows[] = {
 	{ "checksum", "on|off|both", "DSS checksums (default both)", set_checksum },
 	{ "family", "4|6|both", "IP version (default 4)", set_family },
 	{ "bytes", "N", "bytes each sender sends (64 KiB, with a kernel 1 MiB)", set_bytes },
-	{ "deadline", "S", "seconds until a run is given up (120, with a kernel 20)", set_deadline },
+	{ "deadline", "S", "seconds until a run is given up (120, with a kernel 20)",
+		set_deadline },
 	{ "seed", "N", "seed of everything random (default 1)", set_seed },
 	{ "repeat", "N", "run each N times, seeds counting up; tell races", set_repeat },
 	{ "jobs", "N", "scenarios side by side", set_jobs },
@@ -222,7 +223,8 @@ static bool check_stacks(struct run_options *options, struct err *err)
 	if (run->stack[CLIENT].kind == STACK_SIM && run->stack[SERVER].kind == STACK_SIM)
 		return true;
 	if (geteuid() != 0)
-		return err_set(err, "a kernel stack needs root: network namespaces are made for it");
+		return err_set(err,
+			"a kernel stack needs root: network namespaces are made for it");
 	if ((options->cases.versions & CASE_OFF) != 0) {
 		fprintf(stderr, "mbtest: MPTCP v0 is left out: the kernel speaks v1 only\n");
 		options->cases.versions &= ~(unsigned int)CASE_OFF;
@@ -279,8 +281,10 @@ static bool run_logged(const struct suites *suites, struct run_options *options,
 	struct result result;
 
 	if (suites->scenario_count != 1 || options->config.repeat != 1)
-		return err_set(err, "--log is for one scenario, not %zu: choose it with --only, "
-			"--mptcp and --checksum", suites->scenario_count * options->config.repeat);
+		return err_set(err,
+			"--log is for one scenario, not %zu: choose it with --only, "
+			"--mptcp and --checksum",
+			suites->scenario_count * options->config.repeat);
 	options->config.run.log = print_log;
 	if (!run_scenario(suites->scenarios[0], &options->config.run, &result, NULL, err))
 		return false;

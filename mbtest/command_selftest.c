@@ -49,19 +49,18 @@ static const struct command_help help = {
 	"  mbtest selftest classic --json\n",
 };
 
-/* Run the suites with one fault at both ends. */
-static enum runner_end run_fault(const struct suites *suites, const struct fault *fault,
-	const struct selftest_options *options, struct run_config *run,
-	struct selftest_fault *outcome, struct err *err)
+/* Run the suites with a fault (0: none) at both ends. */
+static enum runner_end run_with(const struct suites *suites, uint64_t fault,
+	const struct selftest_options *options, struct run_config *run, struct report_run *report,
+	struct err *err)
 {
 	struct runner_config config = { .repeat = 1, .jobs = options->jobs };
 
 	config.run.seed = 1;
-	config.run.stack[CLIENT].faults = config.run.stack[SERVER].faults = fault->bit;
+	config.run.stack[CLIENT].faults = config.run.stack[SERVER].faults = fault;
 	*run = config.run;
-	outcome->name = fault->name;
-	outcome->run.run = run;
-	return suites_run(suites, &config, &outcome->run, err);
+	report->run = run;
+	return suites_run(suites, &config, report, err);
 }
 
 static int print_selftest(const struct selftest *selftest, bool json, struct err *err)
@@ -70,7 +69,7 @@ static int print_selftest(const struct selftest *selftest, bool json, struct err
 	size_t i;
 
 	for (i = 0; i < selftest->count; i++)
-		all = all && selftest_caught(&selftest->faults[i]);
+		all = all && selftest_caught(selftest, i);
 	if (json)
 		report_selftest_json(stdout, selftest);
 	else
@@ -84,19 +83,22 @@ static int run_faults(const struct suites *suites, const struct selftest_options
 	struct err *err)
 {
 	struct selftest_fault faults[FAULTS_AT_MOST] = { { NULL } };
-	struct run_config runs[FAULTS_AT_MOST];
-	struct selftest selftest = { faults, 0 };
-	enum runner_end end = RUNNER_DONE;
-	const struct fault *fault;
+	struct run_config runs[FAULTS_AT_MOST + 1];
+	struct selftest selftest = { .faults = faults };
+	const struct fault *fault = fault_list;
+	enum runner_end end;
 	int status = STATUS_WRONG;
 	size_t i;
 
-	for (fault = fault_list; fault->name != NULL && end == RUNNER_DONE; fault++) {
+	end = run_with(suites, 0, options, &runs[FAULTS_AT_MOST], &selftest.clean, err);
+	for (; fault->name != NULL && end == RUNNER_DONE; fault++) {
+		struct selftest_fault *outcome = &faults[selftest.count];
+
 		if (selftest.count == FAULTS_AT_MOST)
 			break;
-		end = run_fault(suites, fault, options, &runs[selftest.count],
-			&faults[selftest.count], err);
-		selftest.count++;
+		outcome->name = fault->name;
+		end = run_with(suites, fault->bit, options, &runs[selftest.count++], &outcome->run,
+			err);
 	}
 	if (end == RUNNER_WORKER)
 		status = STATUS_FINE;
@@ -106,6 +108,7 @@ static int run_faults(const struct suites *suites, const struct selftest_options
 		err_set(err, "interrupted");
 	for (i = 0; i < selftest.count; i++)
 		report_run_fini(&faults[i].run);
+	report_run_fini(&selftest.clean);
 	return status;
 }
 

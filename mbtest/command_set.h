@@ -9,9 +9,9 @@
 #include "probe/base/err.h"
 
 enum {
-	STATUS_FINE  = 0,
-	STATUS_FAIL  = 1,   /* a test failed */
-	STATUS_WRONG = 2,   /* usage, input or environment: err is set */
+	STATUS_FINE = 0,
+	STATUS_FAIL = 1,  /* a test failed */
+	STATUS_WRONG = 2, /* usage, input or environment: err is set */
 };
 
 int command_run(int argc, char **argv, struct err *err);

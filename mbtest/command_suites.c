@@ -51,8 +51,8 @@ bool suites_load(struct suites *suites, char *const *names, int count,
 		select_scenarios(suites, suite, only);
 	}
 	if (suites->scenario_count == 0)
-		return err_set(err, "no scenario is selected%s%s", only == NULL ? "" : " by --only ",
-			only == NULL ? "" : only);
+		return err_set(err, "no scenario is selected%s%s",
+			only == NULL ? "" : " by --only ", only == NULL ? "" : only);
 	return true;
 }
 

@@ -19,7 +19,7 @@ enum { SUITES_AT_MOST = 32 };
 struct suites {
 	struct suite *list[SUITES_AT_MOST];
 	unsigned int count;
-	const struct scenario **scenarios;   /* selected, in order */
+	const struct scenario **scenarios; /* selected, in order */
 	size_t scenario_count, capacity;
 };
 

@@ -46,7 +46,8 @@ int main(int argc, char **argv)
 	/* A reader that goes away is an error of the write, not the end of us. */
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
-		fprintf(stderr, "mbtest: a command is needed: run, list, selftest or pcap "
+		fprintf(stderr,
+			"mbtest: a command is needed: run, list, selftest or pcap "
 			"(see mbtest --help)\n");
 		return STATUS_WRONG;
 	}

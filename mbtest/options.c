@@ -39,8 +39,9 @@ static void fill_getopt(struct option *options, const struct option_row *table, 
 	int count = 0;
 
 	for (; table[count].name != NULL && count < OPTIONS_AT_MOST - 3; count++) {
-		options[count] = (struct option){ table[count].name, table[count].argument == NULL
-			? no_argument : required_argument, NULL, count + 1 };
+		options[count] = (struct option){ table[count].name,
+			table[count].argument == NULL ? no_argument : required_argument, NULL,
+			count + 1 };
 	}
 	*help = count + 1;
 	*version = count + 2;
@@ -67,8 +68,9 @@ enum options_end options_parse(int argc, char **argv, const struct option_row *t
 			return OPTIONS_DONE;
 		}
 		if (got == ':' || got == '?') {
-			err_set(err, got == ':' ? "option %s needs a value" :
-				"there is no option %s", argv[optind - 1]);
+			err_set(err,
+				got == ':' ? "option %s needs a value" : "there is no option %s",
+				argv[optind - 1]);
 			return OPTIONS_WRONG;
 		}
 		if (!table[got - 1].set(self, optarg, err))
@@ -92,8 +94,8 @@ bool parse_number(const char *name, const char *text, uint64_t low, uint64_t hig
 		(unsigned long long)low, (unsigned long long)high, text);
 }
 
-bool parse_choice(const char *name, const char *text, const char *const *words,
-	unsigned int *index, struct err *err)
+bool parse_choice(const char *name, const char *text, const char *const *words, unsigned int *index,
+	struct err *err)
 {
 	char list[128] = "";
 	size_t used = 0;

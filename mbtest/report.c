@@ -22,7 +22,19 @@ const char *report_case(const struct scenario *scenario, char text[static 32])
 	return text;
 }
 
-bool selftest_caught(const struct selftest_fault *fault)
+bool selftest_catches(const struct selftest *selftest, size_t fault, size_t row)
 {
-	return report_failures(&fault->run) > 0;
+	return selftest->clean.rows[row].result.pass &&
+		!selftest->faults[fault].run.rows[row].result.pass;
+}
+
+bool selftest_caught(const struct selftest *selftest, size_t fault)
+{
+	size_t row;
+
+	for (row = 0; row < selftest->clean.count; row++) {
+		if (selftest_catches(selftest, fault, row))
+			return true;
+	}
+	return false;
 }

@@ -23,7 +23,7 @@ struct report_run {
 	struct report_row *rows;
 	size_t count, capacity;
 	unsigned int repeat;
-	bool colour;         /* the table: for a terminal */
+	bool colour; /* the table: for a terminal */
 	bool interrupted;
 };
 
@@ -48,12 +48,12 @@ void report_junit(FILE *out, const struct report_run *report);
 /* ---- the catalogue ---- */
 
 enum catalogue_part {
-	CATALOGUE_BOXES     = 1,
-	CATALOGUE_SUITES    = 2,
+	CATALOGUE_BOXES = 1,
+	CATALOGUE_SUITES = 2,
 	CATALOGUE_SCENARIOS = 4,
-	CATALOGUE_FAULTS    = 8,
-	CATALOGUE_RULES     = 16,
-	CATALOGUE_ALL       = 31,
+	CATALOGUE_FAULTS = 8,
+	CATALOGUE_RULES = 16,
+	CATALOGUE_ALL = 31,
 };
 
 struct catalogue_box {
@@ -64,7 +64,7 @@ struct catalogue_box {
 
 struct catalogue_suite {
 	char name[64];
-	const struct scenario *const *scenarios;   /* one for each name */
+	const struct scenario *const *scenarios; /* one for each name */
 	size_t count;
 };
 
@@ -81,26 +81,29 @@ struct catalogue {
 	size_t suite_count;
 	const struct catalogue_fault *faults;
 	size_t fault_count;
-	const struct report_run *run;   /* for the rules; NULL unless wanted */
+	const struct report_run *run; /* for the rules; NULL unless wanted */
 };
 
-void report_catalogue(FILE *out, const struct catalogue *catalogue);        /* for people */
-void report_catalogue_json(FILE *out, const struct catalogue *catalogue);   /* mbkit.catalogue/1 */
+void report_catalogue(FILE *out, const struct catalogue *catalogue);      /* for people */
+void report_catalogue_json(FILE *out, const struct catalogue *catalogue); /* mbkit.catalogue/1 */
 
 /* ---- faults of our endpoint against suites ---- */
 
 struct selftest_fault {
 	const char *name;
-	struct report_run run;    /* with this fault in both ends */
+	struct report_run run; /* with this fault in both ends */
 };
 
 struct selftest {
+	struct report_run clean; /* without fault: what fails there catches nothing */
 	const struct selftest_fault *faults;
 	size_t count;
 };
 
-bool selftest_caught(const struct selftest_fault *fault);
+/* Whether a fault makes a result fail that passes without it. */
+bool selftest_catches(const struct selftest *selftest, size_t fault, size_t row);
+bool selftest_caught(const struct selftest *selftest, size_t fault);
 void report_selftest(FILE *out, const struct selftest *selftest);
-void report_selftest_json(FILE *out, const struct selftest *selftest);      /* mbkit.selftest/1 */
+void report_selftest_json(FILE *out, const struct selftest *selftest); /* mbkit.selftest/1 */
 
 #endif

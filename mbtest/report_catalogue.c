@@ -19,7 +19,8 @@ static size_t next_exercise(const struct report_run *run, unsigned int rule, siz
 
 		if (!(row->result.rules_exercised[rule / 64] >> rule % 64 & 1))
 			continue;
-		if (from > 0 && strcmp(run->rows[from - 1].scenario->name, row->scenario->name) == 0)
+		if (from > 0 &&
+			strcmp(run->rows[from - 1].scenario->name, row->scenario->name) == 0)
 			continue;
 		break;
 	}
@@ -56,8 +57,8 @@ static void print_params(FILE *out, const struct box_param *params)
 	size_t i;
 
 	for (; params != NULL && params->name != NULL; params++) {
-		size_t used = (size_t)snprintf(line, sizeof(line), "%s: %s", params->name,
-			params->help);
+		size_t used =
+			(size_t)snprintf(line, sizeof(line), "%s: %s", params->name, params->help);
 
 		for (i = 0; params->choices != NULL && params->choices[i] != NULL; i++)
 			used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s",
@@ -142,8 +143,8 @@ void report_catalogue(FILE *out, const struct catalogue *catalogue)
 
 static json_t *params_array(const struct box_param *params)
 {
-	static const char *const kinds[] = { "int", "bool", "choice", "ratio", "text", "addr", "time",
-		"point" };
+	static const char *const kinds[] = { "int", "bool", "choice", "ratio", "text", "addr",
+		"time", "point" };
 	json_t *array = json_array();
 	size_t i;
 
@@ -177,8 +178,9 @@ static json_t *rules_array(const struct catalogue *catalogue)
 				json_string(catalogue->run->rows[row].scenario->name));
 			row++;
 		}
-		json_array_append_new(array, json_pack("{s:s, s:s, s:o}", "rule", rule_info(i)->name,
-			"text", rule_info(i)->text, "scenarios", names));
+		json_array_append_new(array,
+			json_pack("{s:s, s:s, s:o}", "rule", rule_info(i)->name, "text",
+				rule_info(i)->text, "scenarios", names));
 	}
 	return array;
 }
@@ -191,9 +193,10 @@ static json_t *boxes_array(const struct catalogue *catalogue)
 	for (i = 0; i < catalogue->box_count; i++) {
 		const struct catalogue_box *box = &catalogue->boxes[i];
 
-		json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:s}", "box", box->name,
-			"text", box->type->help, "params", params_array(box->type->params),
-			"language", box->is_lua ? "lua" : "c"));
+		json_array_append_new(array,
+			json_pack("{s:s, s:s, s:o, s:s}", "box", box->name, "text", box->type->help,
+				"params", params_array(box->type->params), "language",
+				box->is_lua ? "lua" : "c"));
 	}
 	return array;
 }
@@ -204,8 +207,9 @@ static json_t *suites_array(const struct catalogue *catalogue)
 	size_t i;
 
 	for (i = 0; i < catalogue->suite_count; i++)
-		json_array_append_new(array, json_pack("{s:s, s:I}", "suite",
-			catalogue->suites[i].name, "scenarios", (json_int_t)catalogue->suites[i].count));
+		json_array_append_new(array,
+			json_pack("{s:s, s:I}", "suite", catalogue->suites[i].name, "scenarios",
+				(json_int_t)catalogue->suites[i].count));
 	return array;
 }
 
@@ -218,9 +222,10 @@ static json_t *scenarios_array(const struct catalogue *catalogue)
 		for (k = 0; k < catalogue->suites[i].count; k++) {
 			const struct scenario *scenario = catalogue->suites[i].scenarios[k];
 
-			json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s}", "suite",
-				catalogue->suites[i].name, "scenario", scenario->name, "text",
-				scenario->help, "group", scenario->group));
+			json_array_append_new(array,
+				json_pack("{s:s, s:s, s:s, s:s}", "suite",
+					catalogue->suites[i].name, "scenario", scenario->name,
+					"text", scenario->help, "group", scenario->group));
 		}
 	}
 	return array;
@@ -232,8 +237,9 @@ static json_t *faults_array(const struct catalogue *catalogue)
 	size_t i;
 
 	for (i = 0; i < catalogue->fault_count; i++)
-		json_array_append_new(array, json_pack("{s:s, s:s}", "fault",
-			catalogue->faults[i].name, "text", catalogue->faults[i].text));
+		json_array_append_new(array,
+			json_pack("{s:s, s:s}", "fault", catalogue->faults[i].name, "text",
+				catalogue->faults[i].text));
 	return array;
 }
 

@@ -49,10 +49,10 @@ static json_t *findings_array(const struct rule_report *reports, unsigned int co
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
-		json_array_append_new(array, json_pack("{s:s, s:s, s:i, s:s}",
-			"rule", rule_info(reports[i].rule)->name,
-			"end", reports[i].end == CLIENT ? "client" : "server",
-			"packet", (int)reports[i].packet, "why", reports[i].why));
+		json_array_append_new(array,
+			json_pack("{s:s, s:s, s:i, s:s}", "rule", rule_info(reports[i].rule)->name,
+				"end", reports[i].end == CLIENT ? "client" : "server", "packet",
+				(int)reports[i].packet, "why", reports[i].why));
 	}
 	return array;
 }
@@ -92,8 +92,8 @@ static void set_scenario(json_t *object, const struct scenario *scenario,
 }
 
 /* What came of it. */
-static void set_result(json_t *object, const struct scenario *scenario,
-	const struct result *result, bool is_live)
+static void set_result(json_t *object, const struct scenario *scenario, const struct result *result,
+	bool is_live)
 {
 	json_object_set_new(object, "outcome", json_string(outcome_text(result->outcome)));
 	json_object_set_new(object, "expected", expected_array(scenario));

@@ -8,38 +8,39 @@
 
 #include <string.h>
 
-/* Whether a row is the first failure of its scenario, whose copies stand together. */
-static bool catches(const struct report_run *run, size_t row)
+static const char *row_name(const struct selftest *selftest, size_t row)
+{
+	return selftest->clean.rows[row].scenario->name;
+}
+
+/* Whether a row is the first of its scenario's copies, which stand together, to catch the fault. */
+static bool is_first_catch(const struct selftest *selftest, size_t fault, size_t row)
 {
 	size_t i;
 
-	if (run->rows[row].result.pass)
+	if (!selftest_catches(selftest, fault, row))
 		return false;
 	for (i = row; i-- > 0;) {
-		if (strcmp(run->rows[i].scenario->name, run->rows[row].scenario->name) != 0)
+		if (strcmp(row_name(selftest, i), row_name(selftest, row)) != 0)
 			return true;
-		if (!run->rows[i].result.pass)
+		if (selftest_catches(selftest, fault, i))
 			return false;
 	}
 	return true;
 }
 
-/* Whether a row begins a scenario, and no fault makes any of its copies fail. */
+/* Whether a row begins a scenario of which no copy catches any fault. */
 static bool is_idle(const struct selftest *selftest, size_t row)
 {
-	const struct report_run *first = &selftest->faults[0].run;
-	const char *name = first->rows[row].scenario->name;
-	size_t i, k;
+	size_t i, fault;
 
-	if (row > 0 && strcmp(first->rows[row - 1].scenario->name, name) == 0)
+	if (row > 0 && strcmp(row_name(selftest, row - 1), row_name(selftest, row)) == 0)
 		return false;
-	for (i = 0; i < selftest->count; i++) {
-		const struct report_run *run = &selftest->faults[i].run;
-
-		for (k = row; k < run->count; k++) {
-			if (strcmp(run->rows[k].scenario->name, name) != 0)
-				break;
-			if (!run->rows[k].result.pass)
+	for (i = row; i < selftest->clean.count; i++) {
+		if (strcmp(row_name(selftest, i), row_name(selftest, row)) != 0)
+			break;
+		for (fault = 0; fault < selftest->count; fault++) {
+			if (selftest_catches(selftest, fault, i))
 				return false;
 		}
 	}
@@ -49,20 +50,19 @@ static bool is_idle(const struct selftest *selftest, size_t row)
 void report_selftest(FILE *out, const struct selftest *selftest)
 {
 	enum { SHOWN = 5 };
-	size_t i, row;
+	size_t fault, row;
 
-	for (i = 0; i < selftest->count; i++) {
-		const struct report_run *run = &selftest->faults[i].run;
+	for (fault = 0; fault < selftest->count; fault++) {
 		size_t count = 0;
 
-		for (row = 0; row < run->count; row++)
-			count += catches(run, row);
-		fprintf(out, "%-20s %s by %zu scenarios\n", selftest->faults[i].name,
+		for (row = 0; row < selftest->clean.count; row++)
+			count += is_first_catch(selftest, fault, row);
+		fprintf(out, "%-20s %s by %zu scenarios\n", selftest->faults[fault].name,
 			count > 0 ? "caught" : "NOT CAUGHT", count);
-		for (row = 0, count = 0; row < run->count && count < SHOWN; row++) {
-			if (!catches(run, row))
+		for (row = 0, count = 0; row < selftest->clean.count && count < SHOWN; row++) {
+			if (!is_first_catch(selftest, fault, row))
 				continue;
-			fprintf(out, "    %s\n", run->rows[row].scenario->name);
+			fprintf(out, "    %s\n", row_name(selftest, row));
 			count++;
 		}
 	}
@@ -72,24 +72,22 @@ void report_selftest_json(FILE *out, const struct selftest *selftest)
 {
 	json_t *object = json_pack("{s:s}", "schema", "mbkit.selftest/1");
 	json_t *faults = json_array(), *idle = json_array();
-	size_t i, row;
+	size_t fault, row;
 
-	for (i = 0; i < selftest->count; i++) {
-		const struct report_run *run = &selftest->faults[i].run;
+	for (fault = 0; fault < selftest->count; fault++) {
 		json_t *names = json_array();
 
-		for (row = 0; row < run->count; row++) {
-			if (catches(run, row))
-				json_array_append_new(names,
-					json_string(run->rows[row].scenario->name));
+		for (row = 0; row < selftest->clean.count; row++) {
+			if (is_first_catch(selftest, fault, row))
+				json_array_append_new(names, json_string(row_name(selftest, row)));
 		}
-		json_array_append_new(faults, json_pack("{s:s, s:o}", "fault",
-			selftest->faults[i].name, "caught_by", names));
+		json_array_append_new(faults,
+			json_pack("{s:s, s:o}", "fault", selftest->faults[fault].name, "caught_by",
+				names));
 	}
-	for (row = 0; selftest->count > 0 && row < selftest->faults[0].run.count; row++) {
+	for (row = 0; row < selftest->clean.count; row++) {
 		if (is_idle(selftest, row))
-			json_array_append_new(idle,
-				json_string(selftest->faults[0].run.rows[row].scenario->name));
+			json_array_append_new(idle, json_string(row_name(selftest, row)));
 	}
 	json_object_set_new(object, "faults", faults);
 	json_object_set_new(object, "idle_scenarios", idle);

@@ -10,10 +10,10 @@
 #include <string.h>
 
 enum {
-	CASES  = 8,    /* version, checksum, family */
+	CASES = 8, /* version, checksum, family */
 	GROUPS = 32,
-	NAME   = 36,
-	CELL   = 11,
+	NAME = 36,
+	CELL = 11,
 };
 
 static const char red[] = "\033[31m", green[] = "\033[32m", bold[] = "\033[1m", plain[] = "\033[0m";
@@ -74,10 +74,12 @@ static void print_scenario(FILE *out, const struct report_run *report, const boo
 
 		if (!present[i])
 			continue;
-		snprintf(text, sizeof(text), "%s%s", cells[i] == NULL ? "-" :
-			outcome_cell(cells[i]->outcome), cells[i] == NULL || cells[i]->pass ? "" : "!");
-		fprintf(out, " %s%-*s%s", cells[i] == NULL ? "" :
-			colour(report, cells[i]->pass ? green : red), i == last ? 1 : CELL - 1, text,
+		snprintf(text, sizeof(text), "%s%s",
+			cells[i] == NULL ? "-" : outcome_cell(cells[i]->outcome),
+			cells[i] == NULL || cells[i]->pass ? "" : "!");
+		fprintf(out, " %s%-*s%s",
+			cells[i] == NULL ? "" : colour(report, cells[i]->pass ? green : red),
+			i == last ? 1 : CELL - 1, text,
 			cells[i] == NULL ? "" : colour(report, plain));
 	}
 	fputc('\n', out);
@@ -98,7 +100,8 @@ static void print_scenarios(FILE *out, const struct report_run *report)
 	print_header(out, report, present);
 	for (first = 0; first < report->count; first = end) {
 		for (end = first + 1; end < report->count; end++) {
-			if (!same_scenario(report->rows[first].scenario, report->rows[end].scenario))
+			if (!same_scenario(report->rows[first].scenario,
+					report->rows[end].scenario))
 				break;
 		}
 		print_scenario(out, report, present, first, end);
@@ -194,8 +197,8 @@ static void print_group(FILE *out, const struct report_run *report, const struct
 	i = group->versions[version].outcomes[OUTCOME_STALLED] +
 		group->versions[version].outcomes[OUTCOME_REFUSED];
 	fprintf(out, i == 0 ? "     ." : " %5u", i);
-	fprintf(out, " %s%4u/%-4u%s\n", colour(report, passed == total ? green : red), passed, total,
-		colour(report, plain));
+	fprintf(out, " %s%4u/%-4u%s\n", colour(report, passed == total ? green : red), passed,
+		total, colour(report, plain));
 }
 
 static void print_groups(FILE *out, const struct report_run *report)
@@ -237,6 +240,5 @@ void report_table(FILE *out, const struct report_run *report)
 	print_groups(out, report);
 	fprintf(out, "\n%s%zu of %zu results as the rules have it%s%s\n",
 		colour(report, failures == 0 ? green : red), report->count - failures,
-		report->count, report->interrupted ? " (interrupted)" : "",
-		colour(report, plain));
+		report->count, report->interrupted ? " (interrupted)" : "", colour(report, plain));
 }

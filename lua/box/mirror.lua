@@ -4,7 +4,8 @@
 return {
 	help = "puts the SYN's own options of a kind into the SYN/ACK that answers it",
 	params = {
-		kind = { default = 30, min = 2, max = 255, help = "option kind to copy (30: MPTCP)" },
+		kind = { default = 30, min = 2, max = 255,
+			help = "option kind to copy (30: MPTCP)" },
 	},
 
 	init = function(self)

@@ -37,17 +37,18 @@ local operations = {
 	end,
 }
 
+local subtypes = { "any", "mp_capable", "mp_join", "dss", "add_addr", "remove_addr", "mp_prio",
+	"mp_fail", "mp_fastclose", "mp_tcprst" }
+
 return {
 	help = "corrupts, truncates, duplicates or adds an option, or sets a flag or version in it",
 	params = {
 		op = { default = "corrupt", help = "what is done to the option",
 			choices = { "corrupt", "truncate", "duplicate", "flag", "version", "add" } },
 		kind = { default = 30, min = 2, max = 255, help = "option kind (30: MPTCP)" },
-		subtype = { default = "any", help = "only this MPTCP subtype",
-			choices = { "any", "mp_capable", "mp_join", "dss", "add_addr", "remove_addr",
-				"mp_prio", "mp_fail", "mp_fastclose", "mp_tcprst" } },
+		subtype = { default = "any", help = "only this MPTCP subtype", choices = subtypes },
 		value = { default = 1, min = 0, max = 255,
-			help = "bits flipped, bytes cut, flags set, version, or value of the option added" },
+			help = "bits flipped, bytes cut, flags set, version, or value added" },
 	},
 
 	packet = function(self, packet)

@@ -2,14 +2,16 @@
 -- classic.lua: the interference of the experience draft (draft-ietf-mptcp-experience-02, section
 -- 3.1) in both directions, on the first and on an additional subflow, and that section's results.
 --
--- What must come of a scenario is written from the rules of doc/rules (F and O rows) and the RFCs,
--- as a function of the case; each expectation names its rule. Several outcomes stand where a named
+-- What must come of a scenario is written from the rules (mbtest list rules) and the RFCs, as a
+-- function of the case; each expectation names its rule. Several outcomes stand where a named
 -- MAY, SHOULD or O row leaves the choice. After a reset no stream can have come to its end, so
 -- "intact" is what the other outcomes must be.
 suite "classic"
 
 local senders = { "client", "server", "both" }
 local directions = { "to-server", "to-client" }
+local ways = { "to-server", "to-client", "both" }
+local points = { "first", "mid" }
 local removals = { "strip", "nop", "eol" }
 
 -- Subflows meant to exist, and the path that the box stands on.
@@ -35,8 +37,8 @@ end
 
 -- With two subflows the application waits after its first bytes until the join is done, so that
 -- the rest goes over both.
-local function add(place, spec)
-	spec.subflows, spec.path = place.subflows, place.path
+local function add(group, place, spec)
+	spec.group, spec.subflows, spec.path = group, place.subflows, place.path
 	if place.subflows > 1 then
 		spec.first_chunk, spec.pause = 8192, "150ms"
 	end
@@ -45,98 +47,117 @@ end
 
 -- Interference that Multipath TCP does not notice at all: sequence numbers of mappings are
 -- relative (RFC 8684 3.3.1), addresses have IDs (3.2), and tokens tell connections apart (3.2).
-local function unharmed(place, spec)
+local function unharmed(group, place, spec)
 	spec.expect = { "mptcp", intact = true }
 	spec.second_carries = place.subflows > 1
-	add(place, spec)
+	add(group, place, spec)
+end
+
+-- Directions and senders whose data flow that way.
+local flows = {
+	{ "to-server", "client" }, { "to-server", "both" },
+	{ "to-client", "server" }, { "to-client", "both" },
+}
+
+-- Where mid-stream is: past the first bytes and the pause, early enough for a share of 64 KiB.
+local mid = { ["1"] = "30000B", ["2.1"] = "16000B", ["2.2"] = "10000B" }
+
+-- The stream offset of a point.
+local function byte_of(place, point)
+	return point == "first" and "0B" or mid[place.name]
+end
+
+local function name_of(...)
+	return table.concat({ ... }, "-")
 end
 
 -- ---- addresses ----
 
-for _, place in ipairs(places) do
-	for _, sender in ipairs(senders) do
-		unharmed(place, {
-			name = "nat-source-" .. sender .. "-" .. place.name, group = "addresses",
-			help = "the client's address and port become others (RFC 8684 3.2: token and ID)",
-			sender = sender, direction = "to-server", rules = { "F8" },
-			paths = boxes_on(place, box.nat { kind = "source" }),
-		})
-		-- The client speaks to an address that only the NAT knows; joins go there too.
-		local dnat = {}
-		for number = 1, place.subflows do
-			dnat[number] = path { box.nat { kind = "destination", direction = "both",
-				address = "198.18.100.2", address6 = "fd00:100::2" } }
-		end
-		unharmed(place, {
-			name = "nat-destination-" .. sender .. "-" .. place.name, group = "addresses",
-			help = "the server's address becomes another (RFC 8684 3.2: token and ID)",
-			sender = sender, direction = "to-server", rules = { "F8" },
-			virtual_server = true, paths = dnat,
-		})
+cross(places, senders, function(place, sender)
+	unharmed("addresses", place, {
+		name = name_of("nat-source", sender, place.name),
+		help = "the client's address and port become others (RFC 8684 3.2: token and ID)",
+		sender = sender, direction = "to-server", rules = { "F8" },
+		paths = boxes_on(place, box.nat { kind = "source" }),
+	})
+	-- The client speaks to an address that only the NAT knows; joins go there too.
+	local paths = {}
+	for number = 1, place.subflows do
+		paths[number] = path { box.nat { kind = "destination", direction = "both",
+			address = "198.18.100.2", address6 = "fd00:100::2" } }
 	end
-end
+	unharmed("addresses", place, {
+		name = name_of("nat-destination", sender, place.name),
+		help = "the server's address becomes another (RFC 8684 3.2: token and ID)",
+		sender = sender, direction = "to-server", rules = { "F8" },
+		virtual_server = true, paths = paths,
+	})
+end)
 
 -- ---- ports ----
 
-for _, place in ipairs(places) do
-	for _, sender in ipairs(senders) do
-		unharmed(place, {
-			name = "nat-port-" .. sender .. "-" .. place.name, group = "ports",
-			help = "the client's port becomes another, its address stays on its path",
-			sender = sender, direction = "to-server", rules = { "F8" },
-			paths = boxes_on(place, box.nat { kind = "source", mapping = "symmetric",
-				first_port = 1024, last_port = 1034 }),
-		})
-		-- Joined at a port without listener: the token decides (F44). On the first path the
-		-- server listens where the map leads, and the join comes to a port without listener.
-		unharmed(place, {
-			name = "port-map-" .. sender .. "-" .. place.name, group = "ports",
-			help = "the server's port becomes another; a join needs no listener (F44)",
-			sender = sender, direction = "to-server",
-			rules = place.subflows > 1 and { "F8", "F44" } or { "F8" },
-			server_port = place.path == 1 and 8080 or 80,
-			paths = boxes_on(place, box.port_map { map = "80:8080" }),
-		})
-	end
-end
+cross(places, senders, function(place, sender)
+	unharmed("ports", place, {
+		name = name_of("nat-port", sender, place.name),
+		help = "the client's port becomes another, one for each remote end",
+		sender = sender, direction = "to-server", rules = { "F8" },
+		paths = boxes_on(place, box.nat { kind = "source", mapping = "symmetric",
+			first_port = 1024, last_port = 1034 }),
+	})
+	-- Joined at a port without listener: the token decides (F44). On the first path the server
+	-- listens where the map leads, and the join comes to a port without listener.
+	unharmed("ports", place, {
+		name = name_of("port-map", sender, place.name),
+		help = "the server's port becomes another; a join needs no listener (F44)",
+		sender = sender, direction = "to-server",
+		rules = place.subflows > 1 and { "F8", "F44" } or { "F8" },
+		server_port = place.path == 1 and 8080 or 80,
+		paths = boxes_on(place, box.port_map { map = "80:8080" }),
+	})
+end)
 
 -- ---- sequence numbers ----
 -- Mappings count from the SYN, whatever its number is (RFC 8684 3.3.1). SACK blocks that were not
 -- translated lie outside the window and are ignored (RFC 2018): slower, not broken.
 
-for _, place in ipairs(places) do
-	for _, direction in ipairs { "to-server", "to-client", "both" } do
-		for _, sack in ipairs { "translate", "ignore", "strip" } do
-			local paths = boxes_on(place, box.seq_rewrite { direction = direction,
-				offset = "random", sack = sack })
-			table.insert(paths[place.path], 1, link { loss = 0.01 })
-			unharmed(place, {
-				name = "seq-" .. sack .. "-" .. direction .. "-" .. place.name,
-				group = "sequence numbers",
-				help = "sequence numbers get an offset, SACK blocks: " .. sack ..
-					" (RFC 8684 3.3.1)",
-				sender = "both", direction = direction, rules = { "F8" },
-				paths = paths,
-			})
-		end
-	end
-	for _, sender in ipairs { "client", "server" } do
-		unharmed(place, {
-			name = "seq-offset-" .. sender .. "-" .. place.name, group = "sequence numbers",
-			help = "sequence numbers get an offset that wraps (RFC 8684 3.3.1)",
-			sender = sender, direction = "both", rules = { "F8" },
-			paths = boxes_on(place, box.seq_rewrite { direction = "both",
-				offset = "4000000000" }),
-		})
-	end
-end
+cross(places, ways, { "translate", "ignore", "strip" }, function(place, direction, sack)
+	local paths = boxes_on(place, box.seq_rewrite { direction = direction, offset = "random",
+		sack = sack })
+	table.insert(paths[place.path], 1, link { loss = 0.01 })
+	unharmed("sequence numbers", place, {
+		name = name_of("seq", sack, direction, place.name),
+		help = "sequence numbers get an offset, SACK: " .. sack .. " (RFC 8684 3.3.1)",
+		sender = "both", direction = direction, rules = { "F8" }, paths = paths,
+	})
+end)
+
+cross(places, { "client", "server" }, function(place, sender)
+	unharmed("sequence numbers", place, {
+		name = name_of("seq-offset", sender, place.name),
+		help = "sequence numbers get an offset that wraps (RFC 8684 3.3.1)",
+		sender = sender, direction = "both", rules = { "F8" },
+		paths = boxes_on(place, box.seq_rewrite { direction = "both",
+			offset = "4000000000" }),
+	})
+end)
 
 -- ---- split and coalesce ----
 
--- Split: a copy on every piece is a duplicate of the same mapping (F46); on the first piece it is
--- a mapping longer than its segment (F45, F47). On the last piece the first one has no mapping
--- when it arrives: it MAY be held (F48); if not, at the start that is F4 and the sender's F9, on
--- a joined subflow F15, later F16.
+-- A copy on every piece is a duplicate of the same mapping (F46); on the first piece it is a
+-- mapping longer than its segment (F45, F47).
+cross(places, flows, { "copy", "first" }, function(place, flow, options)
+	unharmed("split and coalesce", place, {
+		name = name_of("split", options, flow[1], flow[2], place.name),
+		help = "a segment becomes several, options: " .. options .. " (F46, F47)",
+		sender = flow[2], direction = flow[1],
+		rules = { options == "copy" and "F46" or "F47" },
+		paths = boxes_on(place, box.split { mss = 500, options = options,
+			direction = flow[1] }),
+	})
+end)
+
+-- On the last piece the first one has no mapping when it arrives: it MAY be held (F48); if not,
+-- at the start that is F4 and the sender's F9, on a joined subflow F15, later F16.
 local function split_last(place, point)
 	if place.path == 2 then
 		return { "mptcp", "subflow-closed", intact = true }
@@ -144,45 +165,23 @@ local function split_last(place, point)
 	if point == "first" then
 		return { "mptcp", "infinite", "fallback", intact = true }
 	end
-	return place.subflows == 1 and { "mptcp", "reset", intact = true } or
-		{ "mptcp", "subflow-closed", intact = true }
+	return { "mptcp", place.subflows == 1 and "reset" or "subflow-closed", intact = true }
 end
 
-for _, place in ipairs(places) do
-	for _, direction in ipairs(directions) do
-		for _, sender in ipairs(senders) do
-			if sends(sender, direction) then
-				local last = "-" .. direction .. "-" .. sender .. "-" .. place.name
-				for options, rule in pairs { copy = "F46", first = "F47" } do
-					unharmed(place, {
-						name = "split-" .. options .. last, group = "split and coalesce",
-						help = "a segment becomes several, options: " .. options ..
-							" (" .. rule .. ")",
-						sender = sender, direction = direction, rules = { rule },
-						paths = boxes_on(place, box.split { mss = 500, options = options,
-							direction = direction }),
-					})
-				end
-				for point, from in pairs { first = "", mid = place.path == 2 and "10000B" or
-					"16000B" } do
-					add(place, {
-						name = "split-last-" .. point .. last,
-						group = "split and coalesce",
-						help = "a segment becomes several, the last keeps its options (F48)",
-						sender = sender, direction = direction, rules = { "F48" },
-						expect = split_last(place, point),
-						paths = boxes_on(place, box.split { mss = 1000, options = "last",
-							direction = direction, from = from }),
-					})
-				end
-			end
-		end
-	end
-end
+cross(places, flows, points, function(place, flow, point)
+	add("split and coalesce", place, {
+		name = name_of("split-last", point, flow[1], flow[2], place.name),
+		help = "a segment becomes several, the last keeps its options (F48)",
+		sender = flow[2], direction = flow[1], rules = { "F48" },
+		expect = split_last(place, point),
+		paths = boxes_on(place, box.split { mss = 1000, options = "last",
+			direction = flow[1], from = byte_of(place, point) }),
+	})
+end)
 
--- Coalesce: of two mappings one is lost (F49): its bytes are unmapped and not DATA_ACKed. The
--- sender repeats them at the data level (RFC 8684 3.3.6): elsewhere, or on the same subflow, or
--- gives up (F15 and F16 SHOULD, O2); v0 may fall back (F9, O2).
+-- Of two mappings one is lost (F49): its bytes are unmapped and not DATA_ACKed. The sender repeats
+-- them at the data level (RFC 8684 3.3.6): elsewhere, or on the same subflow, or gives up (F15 and
+-- F16 SHOULD, O2); v0 may fall back (F9, O2).
 local function coalesced(place)
 	return function(c)
 		if place.subflows > 1 then
@@ -195,22 +194,16 @@ local function coalesced(place)
 	end
 end
 
-for _, place in ipairs(places) do
-	for _, direction in ipairs(directions) do
-		for _, options in ipairs { "first", "last" } do
-			local sender = direction == "to-server" and "client" or "server"
-			add(place, {
-				name = "coalesce-" .. options .. "-" .. direction .. "-" .. place.name,
-				group = "split and coalesce",
-				help = "two segments become one, options of the " .. options .. " kept (F49)",
-				sender = sender, direction = direction, rules = { "F49" },
-				expect = coalesced(place),
-				paths = boxes_on(place, box.coalesce { options = options, count = 2,
-					direction = direction, from = place.path == 2 and "4000B" or "16000B" }),
-			})
-		end
-	end
-end
+cross(places, directions, { "first", "last" }, function(place, direction, options)
+	add("split and coalesce", place, {
+		name = name_of("coalesce", options, direction, place.name),
+		help = "two segments become one, options of the " .. options .. " kept (F49)",
+		sender = direction == "to-server" and "client" or "server", direction = direction,
+		rules = { "F49" }, expect = coalesced(place),
+		paths = boxes_on(place, box.coalesce { options = options, count = 2,
+			direction = direction, from = place.path == 2 and "4000B" or "16000B" }),
+	})
+end)
 
 -- ---- remove options: MP_CAPABLE ----
 
@@ -222,62 +215,51 @@ local capable_points = {
 	{ on = "synack", direction = "to-client", rules = { "F2", "F3" } },
 	{ on = "ack3", direction = "to-server", rules = { "F3" } },
 }
+local first_places = { places[1], places[2] }
 
-for _, removal in ipairs(removals) do
-	for _, sender in ipairs(senders) do
-		for _, place in ipairs { places[1], places[2] } do
-			for _, point in ipairs(capable_points) do
-				add(place, {
-					name = "capable-" .. point.on .. "-" .. removal .. "-" .. sender .. "-" ..
-						place.name,
-					group = "remove options",
-					help = "MP_CAPABLE goes from the " .. point.on .. " (" ..
-						table.concat(point.rules, ", ") .. ")",
-					sender = sender, direction = point.direction, rules = point.rules,
-					expect = { "tcp", intact = true },
-					paths = boxes_on(place, box[removal] { subtype = "mp_capable",
-						on = point.on, direction = point.direction }),
-				})
-			end
-			-- v1: gone from the first data, which then have no mapping: F4. The server does not
-			-- DATA_ACK them, and by F9 the client sends its infinite mapping, which arrives.
-			if sender ~= "server" then
-				add(place, {
-					name = "capable-data-" .. removal .. "-" .. sender .. "-" .. place.name,
-					group = "remove options", versions = { 1 },
-					help = "MP_CAPABLE goes from the first data (F4)",
-					sender = sender, direction = "to-server", rules = { "F4" },
-					expect = { "infinite", intact = true },
-					paths = boxes_on(place, box[removal] { subtype = "mp_capable",
-						on = "data", direction = "to-server" }),
-				})
-			end
-		end
-	end
-end
+cross(removals, senders, first_places, capable_points, function(removal, sender, place, point)
+	add("remove options", place, {
+		name = name_of("capable", point.on, removal, sender, place.name),
+		help = "MP_CAPABLE goes from the " .. point.on .. " (F1, F2, F3)",
+		sender = sender, direction = point.direction, rules = point.rules,
+		expect = { "tcp", intact = true },
+		paths = boxes_on(place, box[removal] { subtype = "mp_capable", on = point.on,
+			direction = point.direction }),
+	})
+end)
+
+-- v1: gone from the first data, which then have no mapping: F4. The server falls back; that the
+-- client gets an infinite mapping or sends one (F9, F64) is seen, for the box takes no DSS.
+cross(removals, { "client", "both" }, first_places, function(removal, sender, place)
+	add("remove options", place, {
+		name = name_of("capable-data", removal, sender, place.name), versions = { 1 },
+		help = "MP_CAPABLE goes from the first data (F4)",
+		sender = sender, direction = "to-server", rules = { "F4" },
+		expect = { "infinite", intact = true },
+		paths = boxes_on(place, box[removal] { subtype = "mp_capable", on = "data",
+			direction = "to-server" }),
+	})
+end)
 
 -- ---- remove options: MP_JOIN ----
 
 -- Each is a reset of the new subflow; the connection is untouched (F35, F37, F38).
-for _, removal in ipairs(removals) do
-	for _, sender in ipairs(senders) do
-		for _, point in ipairs {
-			{ on = "syn", direction = "to-server", rules = { "F35" } },
-			{ on = "synack", direction = "to-client", rules = { "F37" } },
-			{ on = "ack3", direction = "to-server", rules = { "F38" } },
-		} do
-			add(places[3], {
-				name = "join-" .. point.on .. "-" .. removal .. "-" .. sender,
-				group = "remove options",
-				help = "MP_JOIN goes from the " .. point.on .. " (" .. point.rules[1] .. ")",
-				sender = sender, direction = point.direction, rules = point.rules,
-				expect = { "subflow-closed", intact = true },
-				paths = boxes_on(places[3], box[removal] { subtype = "mp_join", on = point.on,
-					direction = point.direction }),
-			})
-		end
-	end
-end
+local join_points = {
+	{ on = "syn", direction = "to-server", rules = { "F35" } },
+	{ on = "synack", direction = "to-client", rules = { "F37" } },
+	{ on = "ack3", direction = "to-server", rules = { "F38" } },
+}
+
+cross(removals, senders, join_points, function(removal, sender, point)
+	add("remove options", places[3], {
+		name = name_of("join", point.on, removal, sender),
+		help = "MP_JOIN goes from the " .. point.on .. " (" .. point.rules[1] .. ")",
+		sender = sender, direction = point.direction, rules = point.rules,
+		expect = { "subflow-closed", intact = true },
+		paths = boxes_on(places[3], box[removal] { subtype = "mp_join", on = point.on,
+			direction = point.direction }),
+	})
+end)
 
 -- ---- remove options: DSS ----
 
@@ -293,19 +275,20 @@ end
 -- From the first data on, on the first subflow, before there can be a second (F8a needs a DSS).
 -- The sender of data that are acked without DATA_ACK falls back by F9 with one infinite mapping,
 -- which the other side sees where the box leaves that direction alone: "infinite"; else "fallback".
--- A receiver of unmapped data that falls back (F4, F10) may say so by an infinite mapping too (F64).
+-- A receiver of unmapped data that falls back (F4, F10) may say so by an infinite mapping (F64).
 local function dss_first(place)
 	return function(c)
-		-- In v1 the client's first data are mapped by MP_CAPABLE and pass. So data in that
-		-- direction were DATA_ACKed when mappings stop: F16 SHOULD reset, no fallback. A second
-		-- subflow, which the server's DSS allows, may be up by then or not: F15 SHOULD reset this
-		-- one, F17 sends again there.
-		local capable = c.version == 1 and c.sender ~= "server" and c.direction ~= "to-client"
+		-- In v1 the client's first data are mapped by MP_CAPABLE and pass. So data in
+		-- that direction were DATA_ACKed when mappings stop: F16 SHOULD reset, no
+		-- fallback. A second subflow, which the server's DSS allows, may be up by then or
+		-- not: F15 SHOULD reset this one, F17 sends again there.
+		local capable = c.version == 1 and c.sender ~= "server" and
+			c.direction ~= "to-client"
 		if capable and c.sender == "client" and c.direction == "to-server" then
 			return place.subflows == 1 and { "reset" } or
 				{ "subflow-closed", "mptcp", "reset", intact = true }
 		end
-		-- Nothing is seen of an infinite mapping. The server that mapped MP_CAPABLE's data: F16.
+		-- No infinite mapping passes. The server that mapped MP_CAPABLE's data: F16.
 		if c.direction == "both" then
 			return capable and { "fallback", "reset", intact = true } or
 				{ "fallback", intact = true }
@@ -361,7 +344,7 @@ local function dss_mid(place)
 		if not mapped then
 			return { "infinite", intact = true }
 		end
-		-- An infinite mapping, the sender's or for F64 the receiver's, is seen where it can pass.
+		-- An infinite mapping, the sender's or for F64 the receiver's, where it can pass.
 		if c.direction == "both" then
 			return { "reset", "fallback", intact = true }
 		end
@@ -372,7 +355,7 @@ end
 local function dss_mid_rules(place)
 	return function(c)
 		local mapped, acked = losses(c)
-		-- v0 may leave by F9 as soon as ACKs come bare, before mappings are missed for long.
+		-- v0 may leave by F9 as soon as ACKs come bare, before mappings are missed.
 		local missed = mapped and (c.version == 1 or not acked)
 		if place.subflows == 1 then
 			return { missed and "F16" or "F18" }
@@ -381,74 +364,65 @@ local function dss_mid_rules(place)
 	end
 end
 
--- Where mid-stream is: past the first bytes and the pause, early enough for a share of 64 KiB.
-local mid = { ["1"] = "30000B", ["2.1"] = "16000B", ["2.2"] = "10000B" }
-
-for _, removal in ipairs(removals) do
-	for _, direction in ipairs { "to-server", "to-client", "both" } do
-		for _, sender in ipairs(senders) do
-			for _, place in ipairs(places) do
-				local last = "-" .. removal .. "-" .. direction .. "-" .. sender .. "-" ..
-					place.name
-				add(place, {
-					name = "dss-first" .. last, group = "remove options",
-					help = "DSS goes from the first data on (F9 to F12, F16)",
-					sender = sender, direction = direction,
-					rules = place.path == 2 and function(c)
-						local _, acked = losses(c)
-						return { acked and "F11" or "F12" }
-					end or dss_first_rules,
-					expect = place.path == 2 and dss_joined or dss_first(place),
-					second_carries = place.path == 2,
-					paths = boxes_on(place, box[removal] { subtype = "dss",
-						direction = direction }),
-				})
-				add(place, {
-					name = "dss-mid" .. last, group = "remove options",
-					help = "DSS goes in mid-stream, after DATA_ACKs were seen (F15 to F18, O2)",
-					sender = sender, direction = direction,
-					rules = dss_mid_rules(place), expect = dss_mid(place),
-					second_carries = place.subflows > 1,
-					paths = boxes_on(place, box[removal] { subtype = "dss",
-						direction = direction, from = mid[place.name] }),
-				})
-			end
-		end
-	end
+local function dss_joined_rules(c)
+	local _, acked = losses(c)
+	return { acked and "F11" or "F12" }
 end
+
+cross(removals, ways, senders, places, function(removal, direction, sender, place)
+	local joined = place.path == 2
+	add("remove options", place, {
+		name = name_of("dss-first", removal, direction, sender, place.name),
+		help = "DSS goes from the first data on (F9 to F12, F16)",
+		sender = sender, direction = direction,
+		rules = joined and dss_joined_rules or dss_first_rules,
+		expect = joined and dss_joined or dss_first(place),
+		second_carries = joined,
+		paths = boxes_on(place, box[removal] { subtype = "dss", direction = direction }),
+	})
+	add("remove options", place, {
+		name = name_of("dss-mid", removal, direction, sender, place.name),
+		help = "DSS goes in mid-stream, after DATA_ACKs were seen (F15 to F18, O2)",
+		sender = sender, direction = direction,
+		rules = dss_mid_rules(place), expect = dss_mid(place),
+		second_carries = place.subflows > 1,
+		paths = boxes_on(place, box[removal] { subtype = "dss", direction = direction,
+			from = mid[place.name] }),
+	})
+end)
 
 -- ---- change options ----
 
 -- MP_JOIN with a wrong HMAC: a reset of the new subflow (F39, F40). The last byte of the SYN/ACK's
 -- is the nonce, which the HMAC covers.
-for _, point in ipairs {
+local hmac_points = {
 	{ on = "synack", direction = "to-client", rules = { "F39" } },
 	{ on = "ack3", direction = "to-server", rules = { "F40" } },
-} do
-	for _, sender in ipairs(senders) do
-		add(places[3], {
-			name = "join-hmac-" .. point.on .. "-" .. sender, group = "change options",
-			help = "the HMAC of the " .. point.on .. " is wrong (" .. point.rules[1] .. ")",
-			sender = sender, direction = point.direction, rules = point.rules,
-			expect = { "subflow-closed", intact = true },
-			paths = boxes_on(places[3], box.option_edit { op = "corrupt", subtype = "mp_join",
-				on = point.on, direction = point.direction }),
-		})
-	end
-end
+}
+
+cross(hmac_points, senders, function(point, sender)
+	add("change options", places[3], {
+		name = name_of("join-hmac", point.on, sender),
+		help = "the HMAC of the " .. point.on .. " is wrong (" .. point.rules[1] .. ")",
+		sender = sender, direction = point.direction, rules = point.rules,
+		expect = { "subflow-closed", intact = true },
+		paths = boxes_on(places[3], box.option_edit { op = "corrupt", subtype = "mp_join",
+			on = point.on, direction = point.direction }),
+	})
+end)
 
 -- A server that does not speak MPTCP behind a box that copies what it does not know (F7f): v1's
 -- copy has the wrong length, v0's carries the client's own key. Plain TCP.
-for _, sender in ipairs(senders) do
-	add(places[1], {
-		name = "mirror-" .. sender, group = "change options",
+cross(senders, function(sender)
+	add("change options", places[1], {
+		name = name_of("mirror", sender),
 		help = "the SYN/ACK carries a copy of the SYN's MP_CAPABLE (F7f)",
 		sender = sender, direction = "both", rules = { "F7f" },
 		expect = { "tcp", intact = true },
 		paths = boxes_on(places[1], box.mirror { kind = 30, direction = "both" },
 			box.strip { subtype = "mp_capable", on = "syn", direction = "to-server" }),
 	})
-end
+end)
 
 -- ---- modify payload ----
 
@@ -468,8 +442,8 @@ local function flipped(place, point)
 			return { "subflow-closed", intact = true }
 		end
 		-- F26 accepts both sides' fallback beside MP_FAIL.
-		return point == "first" and { "infinite", "fallback", intact = false, damage = "box" } or
-			{ "infinite", intact = false, damage = "box" }
+		return { "infinite", point == "first" and "fallback" or nil, intact = false,
+			damage = "box" }
 	end
 end
 
@@ -485,31 +459,17 @@ local function flipped_rules(place, point)
 	end
 end
 
-local function byte_of(place, point)
-	return point == "first" and "0B" or mid[place.name]
-end
-
-for _, place in ipairs(places) do
-	for _, direction in ipairs(directions) do
-		for _, sender in ipairs(senders) do
-			for _, point in ipairs { "first", "mid" } do
-				if sends(sender, direction) then
-					add(place, {
-						name = "flip-" .. point .. "-" .. direction .. "-" .. sender .. "-" ..
-							place.name,
-						group = "modify payload",
-						help = "a byte becomes another (F21 to F27)",
-						sender = sender, direction = direction,
-						rules = flipped_rules(place, point), expect = flipped(place, point),
-						second_carries = place.subflows == 2 and point == "mid",
-						paths = boxes_on(place, box.flip { direction = direction, on = "data",
-							from = byte_of(place, point), ["until"] = byte_of(place, point) }),
-					})
-				end
-			end
-		end
-	end
-end
+cross(places, flows, points, function(place, flow, point)
+	add("modify payload", place, {
+		name = name_of("flip", point, flow[1], flow[2], place.name),
+		help = "a byte becomes another (F21 to F27)",
+		sender = flow[2], direction = flow[1],
+		rules = flipped_rules(place, point), expect = flipped(place, point),
+		second_carries = place.subflows == 2 and point == "mid",
+		paths = boxes_on(place, box.flip { direction = flow[1], on = "data",
+			from = byte_of(place, point), ["until"] = byte_of(place, point) }),
+	})
+end)
 
 -- Another length, as an FTP gateway on a NAT makes it. With checksums as above. Without, every
 -- later byte of the subflow stands under a mapping that is off by so many (F28): no rule lets a
@@ -517,8 +477,8 @@ end
 -- may fall back, O2).
 local port_command = "PORT 198,18,1,2,156,64\r\n"
 local edits = {
-	longer = "PORT 198,18,1,2,156,64;tick\r\n",
-	shorter = "PORT 198,18,1,2,1\r\n",
+	{ "longer", "PORT 198,18,1,2,156,64;tick\r\n" },
+	{ "shorter", "PORT 198,18,1,2,1\r\n" },
 }
 
 local function resized(place, point)
@@ -540,76 +500,60 @@ local function resized_rules(place, point)
 end
 
 -- The command stands in every segment; the box changes the first it meets past a point.
-for _, place in ipairs(places) do
-	for _, direction in ipairs(directions) do
-		for _, sender in ipairs(senders) do
-			for _, point in ipairs { "first", "mid" } do
-				for edit, text in pairs(edits) do
-					if sends(sender, direction) then
-						add(place, {
-							name = edit .. "-" .. point .. "-" .. direction .. "-" .. sender ..
-								"-" .. place.name,
-							group = "modify payload",
-							help = "an FTP gateway makes a command " .. edit ..
-								" (F21 to F26, F28)",
-							sender = sender, direction = direction,
-							rules = resized_rules(place, point),
-							expect = resized(place, point),
-							second_carries = place.subflows == 2 and point == "mid",
-							marker = port_command, marker_offset = 40, marker_every = 600,
-							paths = boxes_on(place, box.rewrite { direction = direction,
-								pattern = port_command, replacement = text, count = 1,
-								from = byte_of(place, point) }),
-						})
-					end
-				end
-			end
-		end
-	end
-end
+cross(places, flows, points, edits, function(place, flow, point, edit)
+	add("modify payload", place, {
+		name = name_of(edit[1], point, flow[1], flow[2], place.name),
+		help = "an FTP gateway makes a command " .. edit[1] .. " (F21 to F26, F28)",
+		sender = flow[2], direction = flow[1],
+		rules = resized_rules(place, point), expect = resized(place, point),
+		second_carries = place.subflows == 2 and point == "mid",
+		marker = port_command, marker_offset = 40, marker_every = 600,
+		paths = boxes_on(place, box.rewrite { direction = flow[1], pattern = port_command,
+			replacement = edit[2], count = 1, from = byte_of(place, point) }),
+	})
+end)
 
 -- ---- the five results of section 3.1 ----
 
-for _, sender in ipairs(senders) do
-	for _, place in ipairs { places[1], places[2] } do
-		local last = "-" .. sender .. "-" .. place.name
-		unharmed(place, {
-			name = "result-1-nat-and-seq" .. last, group = "results of section 3.1",
-			help = "1: not affected by NAT and changed sequence numbers",
-			sender = sender, direction = "both", rules = { "F8" },
-			paths = boxes_on(place, box.nat { kind = "source" },
-				box.seq_rewrite { direction = "both" }),
-		})
-		add(place, {
-			name = "result-2-no-capable" .. last, group = "results of section 3.1",
-			help = "2: MP_CAPABLE removed from the SYN on every path: regular TCP (F1, F2)",
-			sender = sender, direction = "to-server", rules = { "F1", "F2" },
-			expect = { "tcp", intact = true },
-			paths = boxes_on(place, box.strip { kind = 30, on = "syn",
-				direction = "to-server" }),
-		})
-		-- No data segment has a mapping, so none is DATA_ACKed: F4 or F10, F9. The infinite
-		-- mapping of F9 stands on data too; a receiver's (F64) may pass on its ACK.
-		add(place, {
-			name = "result-3-no-dss" .. last, group = "results of section 3.1",
-			help = "3: DSS removed from all data segments: regular TCP (F4, F10)",
-			sender = sender, direction = "both", rules = { "F10" },
-			expect = { "fallback", "infinite", intact = true },
-			paths = boxes_on(place, box.strip { kind = 30, on = "data", direction = "both" }),
-		})
-		add(place, {
-			name = "result-4-coalesce" .. last, group = "results of section 3.1",
-			help = "4: coalesced: the data of the mapping that is left are extracted (F49)",
-			sender = sender, direction = "both", rules = { "F49" },
-			expect = coalesced(place),
-			paths = boxes_on(place, box.coalesce { options = "first", count = 2,
-				direction = "both", from = "16000B" }),
-		})
-		unharmed(place, {
-			name = "result-5-split" .. last, group = "results of section 3.1",
-			help = "5: split: the data of the mapping are put together again (F46)",
-			sender = sender, direction = "both", rules = { "F46" },
-			paths = boxes_on(place, box.split { mss = 700, direction = "both" }),
-		})
-	end
-end
+local results = "results of section 3.1"
+
+cross(senders, first_places, function(sender, place)
+	unharmed(results, place, {
+		name = name_of("result-1-nat-and-seq", sender, place.name),
+		help = "1: not affected by NAT and changed sequence numbers",
+		sender = sender, direction = "both", rules = { "F8" },
+		paths = boxes_on(place, box.nat { kind = "source" },
+			box.seq_rewrite { direction = "both" }),
+	})
+	add(results, place, {
+		name = name_of("result-2-no-capable", sender, place.name),
+		help = "2: MP_CAPABLE removed from the SYN: regular TCP (F1, F2)",
+		sender = sender, direction = "to-server", rules = { "F1", "F2" },
+		expect = { "tcp", intact = true },
+		paths = boxes_on(place, box.strip { kind = 30, on = "syn",
+			direction = "to-server" }),
+	})
+	-- No data segment has a mapping, so none is DATA_ACKed: F4 or F10, F9. The infinite mapping
+	-- of F9 stands on data too; a receiver's (F64) may pass on its ACK.
+	add(results, place, {
+		name = name_of("result-3-no-dss", sender, place.name),
+		help = "3: DSS removed from all data segments: regular TCP (F4, F10)",
+		sender = sender, direction = "both", rules = { "F10" },
+		expect = { "fallback", "infinite", intact = true },
+		paths = boxes_on(place, box.strip { kind = 30, on = "data", direction = "both" }),
+	})
+	add(results, place, {
+		name = name_of("result-4-coalesce", sender, place.name),
+		help = "4: coalesced: the data of the mapping that is left are extracted (F49)",
+		sender = sender, direction = "both", rules = { "F49" },
+		expect = coalesced(place),
+		paths = boxes_on(place, box.coalesce { options = "first", count = 2,
+			direction = "both", from = "16000B" }),
+	})
+	unharmed(results, place, {
+		name = name_of("result-5-split", sender, place.name),
+		help = "5: split: the data of the mapping are put together again (F46)",
+		sender = sender, direction = "both", rules = { "F46" },
+		paths = boxes_on(place, box.split { mss = 700, direction = "both" }),
+	})
+end)

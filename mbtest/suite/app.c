@@ -11,22 +11,22 @@
 #include <string.h>
 
 enum {
-	APP_STEP  = 16384,   /* bytes written or read at a time */
-	APP_SLACK = 65536,   /* bytes kept beyond what the peer is to send, for the judge */
+	APP_STEP = 16384,  /* bytes written or read at a time */
+	APP_SLACK = 65536, /* bytes kept beyond what the peer is to send, for the judge */
 };
 
 struct app {
 	struct app_plan plan;
 	struct endpoint *endpoint;
-	struct conn *conn;        /* NULL: a server that has accepted nothing yet */
+	struct conn *conn; /* NULL: a server that has accepted nothing yet */
 	bool opened, ended, shut;
-	nsec_t resume_at;         /* when writing goes on after the first chunk */
+	nsec_t resume_at; /* when writing goes on after the first chunk */
 	uint64_t written;
 	uint8_t *received;
 	uint64_t received_length; /* kept; what exceeds the bound is read and forgotten */
 	uint64_t room;
 	nsec_t last_progress;
-	struct conn_info info;    /* filled once the connection is closed */
+	struct conn_info info; /* filled once the connection is closed */
 	bool closed;
 };
 
@@ -82,8 +82,8 @@ static void write_stream(struct app *app, nsec_t now)
 
 	while (app->written < limit) {
 		size_t room = conn_writable(app->conn);
-		size_t length = limit - app->written < APP_STEP
-			? (size_t)(limit - app->written) : APP_STEP;
+		size_t length =
+			limit - app->written < APP_STEP ? (size_t)(limit - app->written) : APP_STEP;
 		size_t taken;
 
 		if (length > room)

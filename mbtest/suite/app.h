@@ -25,11 +25,11 @@
 #include <stdint.h>
 
 struct app_plan {
-	enum end end;               /* the client connects, the server listens */
-	struct sockname local;      /* port 0: any */
-	struct sockname remote;     /* client only */
-	struct stream_plan sends;   /* length 0: sends nothing */
-	uint64_t receives;          /* bytes the peer is to send (bounds the buffer) */
+	enum end end;             /* the client connects, the server listens */
+	struct sockname local;    /* port 0: any */
+	struct sockname remote;   /* client only */
+	struct stream_plan sends; /* length 0: sends nothing */
+	uint64_t receives;        /* bytes the peer is to send (bounds the buffer) */
 	uint64_t first_chunk;
 	nsec_t pause_ns;
 };

@@ -12,7 +12,7 @@
 
 enum {
 	BYTES_VIRTUAL = 64 * 1024,
-	BYTES_REAL    = 1024 * 1024,
+	BYTES_REAL = 1024 * 1024,
 };
 
 #define DEADLINE_VIRTUAL (120 * NSEC_PER_SEC)
@@ -105,8 +105,8 @@ bool scenario_build(struct net *net, const struct scenario *scenario, struct err
 	return true;
 }
 
-static void plan_stream(const struct scenario *scenario, const struct run_config *run,
-	enum end end, struct stream_plan *plan)
+static void plan_stream(const struct scenario *scenario, const struct run_config *run, enum end end,
+	struct stream_plan *plan)
 {
 	bool sends = scenario->sender == SENDER_BOTH ||
 		scenario->sender == (end == CLIENT ? SENDER_CLIENT : SENDER_SERVER);
@@ -118,8 +118,8 @@ static void plan_stream(const struct scenario *scenario, const struct run_config
 	plan->marker_every = scenario->marker_every;
 }
 
-static void plan_config(const struct scenario *scenario, const struct run_config *run,
-	enum end end, struct endpoint_config *config)
+static void plan_config(const struct scenario *scenario, const struct run_config *run, enum end end,
+	struct endpoint_config *config)
 {
 	endpoint_config_default(config);
 	config->speaks = scenario->version == 0 ? SPEAKS_V0 : SPEAKS_V1;
@@ -129,8 +129,8 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 	if (end == SERVER)
 		return;
 	while (config->join_count + 1 < scenario->subflows && config->join_count < ENDPOINT_JOINS) {
-		config->join[config->join_count] = net_client_addr(
-			(uint16_t)(config->join_count + 1), scenario->family);
+		config->join[config->join_count] =
+			net_client_addr((uint16_t)(config->join_count + 1), scenario->family);
 		config->join_count++;
 	}
 }

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 enum {
-	STAGES        = SCENARIO_ELEMENTS * NET_PATHS,
-	WAKES_AT_MOST = 1000000,   /* after the last packet: a box that never rests */
+	STAGES = SCENARIO_ELEMENTS * NET_PATHS,
+	WAKES_AT_MOST = 1000000, /* after the last packet: a box that never rests */
 };
 
 struct pipeline;
@@ -34,7 +34,7 @@ struct delivery {
 struct pipeline {
 	struct stage stages[STAGES];
 	int stage_count;
-	struct delivery *queue;      /* first in, first out */
+	struct delivery *queue; /* first in, first out */
 	size_t first, end, capacity;
 	struct capture *out;
 	nsec_t now;
@@ -91,8 +91,12 @@ static bool add_stage(struct pipeline *pipeline, const struct element *element,
 	const struct rng *rng, struct err *err)
 {
 	struct stage *stage = &pipeline->stages[pipeline->stage_count];
-	struct box_host host = { .emit = host_emit, .drop = host_drop, .spare = host_spare,
-		.wake_at = host_wake_at, .fail = host_fail, .self = stage };
+	struct box_host host = { .emit = host_emit,
+		.drop = host_drop,
+		.spare = host_spare,
+		.wake_at = host_wake_at,
+		.fail = host_fail,
+		.self = stage };
 	struct rng own;
 	char name[32];
 
@@ -109,8 +113,7 @@ static bool add_stage(struct pipeline *pipeline, const struct element *element,
 	return true;
 }
 
-static bool add_stages(struct pipeline *pipeline, const struct pipeline_plan *plan,
-	struct err *err)
+static bool add_stages(struct pipeline *pipeline, const struct pipeline_plan *plan, struct err *err)
 {
 	const struct scenario *scenario = plan->pipeline;
 	unsigned int i, k;
@@ -121,7 +124,8 @@ static bool add_stages(struct pipeline *pipeline, const struct pipeline_plan *pl
 		for (k = 0; k < scenario->paths[i].element_count; k++) {
 			const struct element *element = &scenario->paths[i].elements[k];
 
-			if (element->kind == ELEMENT_BOX && !add_stage(pipeline, element, &rng, err))
+			if (element->kind == ELEMENT_BOX &&
+				!add_stage(pipeline, element, &rng, err))
 				return false;
 		}
 	}
@@ -182,7 +186,8 @@ static struct addr find_server(const struct pipeline_plan *plan, const struct ca
 		if (!capture_get(in, i, packet) || packet->form == PACKET_MALFORMED)
 			continue;
 		packet_addrs(packet, &src, &dst);
-		if (packet->form == PACKET_TCP && (tcp_flags(packet) & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		if (packet->form == PACKET_TCP &&
+			(tcp_flags(packet) & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 			return dst;
 		if (first.version == 0)
 			first = dst;
@@ -210,8 +215,8 @@ static bool pass_capture(struct pipeline *pipeline, const struct pipeline_plan *
 			packet_addrs(packet, &src, &dst);
 			dir = addr_equal(&dst, &server) ? TO_SERVER : TO_CLIENT;
 		}
-		enqueue(pipeline, packet_clone(packet), dir == TO_SERVER ? 0 :
-			pipeline->stage_count - 1, dir);
+		enqueue(pipeline, packet_clone(packet),
+			dir == TO_SERVER ? 0 : pipeline->stage_count - 1, dir);
 		drain(pipeline);
 	}
 	while (wakes++ < WAKES_AT_MOST && wake_one(pipeline, NSEC_NEVER - 1))

@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 struct pipeline_plan {
-	const struct scenario *pipeline;   /* its boxes, path after path; links and hops do nothing */
-	struct addr server;                /* packets for it go to the server; version 0: told from
-	                                    * the first SYN, or the first packet */
+	const struct scenario *pipeline; /* its boxes, path after path; links and hops do nothing */
+	struct addr server;              /* packets for it go to the server; version 0: told from
+					  * the first SYN, or the first packet */
 	uint64_t seed;
 };
 

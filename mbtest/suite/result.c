@@ -71,8 +71,9 @@ static bool was_exercised(const struct result *result, const struct scenario *sc
 		return false;
 	}
 	if (scenario->second_carries && !(result->subflows_opened > 1 && result->second_carried)) {
-		snprintf(text, size, "not exercised: %s", result->subflows_opened > 1
-			? "the second subflow carried no data" : "no second subflow opened");
+		snprintf(text, size, "not exercised: %s",
+			result->subflows_opened > 1 ? "the second subflow carried no data"
+							: "no second subflow opened");
 		return false;
 	}
 	return true;
@@ -87,7 +88,8 @@ static bool damage_allowed(const struct result *result, const struct scenario *s
 {
 	if (result->damage == DAMAGE_NONE || result->damage == DAMAGE_BOX)
 		return true;
-	/* F28: no rule lets a receiver see it, so what it does to the bytes is not held against it. */
+	/* F28: no rule lets a receiver see it, so what it does to the bytes is not held against it.
+	 */
 	return result->outcome == OUTCOME_CORRUPT && is_expected(result, scenario);
 }
 
@@ -124,8 +126,9 @@ static void explain_failure(struct result *result, const struct scenario *scenar
 	} else if (!damage_allowed(result, scenario)) {
 		snprintf(why, size, "bytes %s: %s", damage_text(result->damage), judgement->why);
 	} else if (result->intact != result->expect_intact) {
-		snprintf(why, size, "streams %s: %s", result->intact
-			? "intact, against expectation" : "not intact", judgement->why);
+		snprintf(why, size, "streams %s: %s",
+			result->intact ? "intact, against expectation" : "not intact",
+			judgement->why);
 	}
 }
 

@@ -20,32 +20,32 @@ enum stack_kind {
 
 struct stack {
 	enum stack_kind kind;
-	char name[32];        /* as typed: "sim", "kernel" */
-	uint64_t faults;      /* of our endpoint */
+	char name[32];   /* as typed: "sim", "kernel" */
+	uint64_t faults; /* of our endpoint */
 };
 
 struct run_config {
 	struct stack stack[ENDS];
 	uint64_t seed;
-	uint64_t bytes;             /* 0: 64 KiB virtual, 1 MiB real */
-	nsec_t deadline;            /* 0: 120 s virtual, 20 s real */
+	uint64_t bytes;  /* 0: 64 KiB virtual, 1 MiB real */
+	nsec_t deadline; /* 0: 120 s virtual, 20 s real */
 	bool hash;
-	void (*log)(void *self, const char *line);   /* NULL: no text log */
+	void (*log)(void *self, const char *line); /* NULL: no text log */
 	void *log_self;
 };
 
 enum { RESULT_RULES = 8 };
 
 struct rule_report {
-	uint8_t rule;               /* index in the rule table */
-	uint8_t end;                /* whose */
-	uint32_t packet;            /* number in that end's tap, 1 first */
+	uint8_t rule;    /* index in the rule table */
+	uint8_t end;     /* whose */
+	uint32_t packet; /* number in that end's tap, 1 first */
 	char why[120];
 };
 
 /* Plain data, so that a worker can send it through a pipe. */
 struct result {
-	uint32_t index;             /* of the scenario in its run */
+	uint32_t index; /* of the scenario in its run */
 	enum outcome outcome;
 	bool intact, expect_intact, pass, exercised;
 	enum damage damage;
@@ -53,13 +53,13 @@ struct result {
 	bool second_carried;
 	struct rule_report broken[RESULT_RULES], differs[RESULT_RULES];
 	unsigned int broken_count, differs_count;
-	uint64_t rules_exercised[2];   /* bit set over rule indices */
+	uint64_t rules_exercised[2]; /* bit set over rule indices */
 	uint64_t box_hits;
-	bool box_idle;                 /* a box of the scenario never acted: idle names it */
+	bool box_idle; /* a box of the scenario never acted: idle names it */
 	char idle[64];
 	uint64_t bytes;
 	nsec_t elapsed;
-	uint64_t hash;              /* 0 on the real clock */
+	uint64_t hash; /* 0 on the real clock */
 	uint64_t seed;
 	char why[240];
 };

@@ -31,7 +31,8 @@ static bool pair_new(struct pair *pair, struct net *net, const struct run_config
 		if (app == NULL)
 			return false;
 		pair->app[end] = app;
-		net_set_machine(net, (enum end)end, app_machine(app), app_settle, app_deadline, app);
+		net_set_machine(net, (enum end)end, app_machine(app), app_settle, app_deadline,
+			app);
 	}
 	return true;
 }

@@ -24,18 +24,18 @@
 
 enum {
 	TICKS_PER_SECOND = 4,
-	LIVE_BUSY        = 12,   /* side by side, not counting those ... */
-	LONG_SECONDS     = 3,    /* ... that have been at one scenario for so long: they wait */
-	SLACK_SECONDS    = 60,   /* beyond a scenario's deadline before its worker is killed */
+	LIVE_BUSY = 12,     /* side by side, not counting those ... */
+	LONG_SECONDS = 3,   /* ... that have been at one scenario for so long: they wait */
+	SLACK_SECONDS = 60, /* beyond a scenario's deadline before its worker is killed */
 };
 
 struct worker {
-	pid_t pid;               /* 0: none */
+	pid_t pid; /* 0: none */
 	int pipe;
-	bool was_killed;         /* by us: it took too long */
-	size_t have;             /* bytes of message read */
+	bool was_killed; /* by us: it took too long */
+	size_t have;     /* bytes of message read */
 	struct work_message message;
-	uint32_t current;        /* as seen at the last tick, and for how many ticks */
+	uint32_t current; /* as seen at the last tick, and for how many ticks */
 	unsigned int ticks;
 };
 
@@ -44,13 +44,13 @@ struct runner {
 	struct work work;
 	struct worker workers[RUNNER_JOBS];
 	unsigned int jobs, alive;
-	struct result **results;   /* those that wait for one before them */
+	struct result **results; /* those that wait for one before them */
 	size_t reported, finished, failed;
 	int signals, timer;
 	unsigned int ticks;
 	sigset_t old_mask;
 	bool is_worker, interrupted, drew;
-	struct err *err;         /* set when stopped by the environment */
+	struct err *err; /* set when stopped by the environment */
 	bool stopped;
 };
 
@@ -64,12 +64,11 @@ static bool has_result(const struct runner *runner, uint32_t job)
 /* Hand over what is there without a gap. */
 static void report_ready(struct runner *runner)
 {
-	while (runner->reported < runner->work.count &&
-		runner->results[runner->reported] != NULL) {
+	while (runner->reported < runner->work.count && runner->results[runner->reported] != NULL) {
 		size_t job = runner->reported++;
 
-		runner->config->done(runner->config->self, work_scenario(&runner->work, (uint32_t)job),
-			runner->results[job]);
+		runner->config->done(runner->config->self,
+			work_scenario(&runner->work, (uint32_t)job), runner->results[job]);
 		free(runner->results[job]);
 		runner->results[job] = NULL;
 	}
@@ -85,7 +84,8 @@ static void store_result(struct runner *runner, uint32_t job, const struct resul
 }
 
 /* The worker died in the middle of a job: a failed result says how. */
-static void store_crash(struct runner *runner, const struct worker *worker, uint32_t job, int status)
+static void store_crash(struct runner *runner, const struct worker *worker, uint32_t job,
+	int status)
 {
 	struct result result;
 
@@ -100,7 +100,8 @@ static void store_crash(struct runner *runner, const struct worker *worker, uint
 		snprintf(result.why, sizeof(result.why), "the run of %s crashed: %s",
 			work_scenario(&runner->work, job)->name, strsignal(WTERMSIG(status)));
 	else
-		snprintf(result.why, sizeof(result.why), "the run of %s ended its process: status %d",
+		snprintf(result.why, sizeof(result.why),
+			"the run of %s ended its process: status %d",
 			work_scenario(&runner->work, job)->name, WEXITSTATUS(status));
 	store_result(runner, job, &result);
 }

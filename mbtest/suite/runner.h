@@ -16,10 +16,10 @@
 
 struct runner_config {
 	struct run_config run;
-	unsigned int jobs;         /* worker processes; 0: as many as are good for the clock */
-	unsigned int repeat;       /* runs of each scenario, with seeds counting up; at least 1 */
-	const char *keep;          /* folder for captures of failures, or NULL */
-	bool progress;             /* a line on stderr while it takes long */
+	unsigned int jobs;   /* worker processes; 0: as many as are good for the clock */
+	unsigned int repeat; /* runs of each scenario, with seeds counting up; at least 1 */
+	const char *keep;    /* folder for captures of failures, or NULL */
+	bool progress;       /* a line on stderr while it takes long */
 	/* A result is there; in order, called in the parent only. */
 	void (*done)(void *self, const struct scenario *scenario, const struct result *result);
 	void *self;
@@ -27,9 +27,9 @@ struct runner_config {
 
 enum runner_end {
 	RUNNER_DONE,
-	RUNNER_INTERRUPTED,   /* SIGINT or SIGTERM: what was not begun was left out */
-	RUNNER_FAILED,        /* the environment did not let it: err says */
-	RUNNER_WORKER,        /* this process was a worker and has done its part: end it quietly */
+	RUNNER_INTERRUPTED, /* SIGINT or SIGTERM: what was not begun was left out */
+	RUNNER_FAILED,      /* the environment did not let it: err says */
+	RUNNER_WORKER,      /* this process was a worker and has done its part: end it quietly */
 };
 
 /*

@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 enum {
-	SCENARIO_ELEMENTS = 16,   /* on one path */
-	SCENARIO_ARGS     = 16,   /* of one box */
-	SCENARIO_RULES    = 8,
+	SCENARIO_ELEMENTS = 16, /* on one path */
+	SCENARIO_ARGS = 16,     /* of one box */
+	SCENARIO_RULES = 8,
 };
 
 enum element_kind {
@@ -28,11 +28,11 @@ enum element_kind {
 
 struct element {
 	enum element_kind kind;
-	struct link_plan link[DIRS];         /* ELEMENT_LINK */
-	struct hop_plan hop;                 /* ELEMENT_HOP */
-	const char *box;                     /* ELEMENT_BOX: name, ... */
-	const struct box_type *type;         /* ... C or Lua type, ... */
-	const struct box_arg *args;          /* ... and arguments */
+	struct link_plan link[DIRS]; /* ELEMENT_LINK */
+	struct hop_plan hop;         /* ELEMENT_HOP */
+	const char *box;             /* ELEMENT_BOX: name, ... */
+	const struct box_type *type; /* ... C or Lua type, ... */
+	const struct box_arg *args;  /* ... and arguments */
 	unsigned int arg_count;
 };
 
@@ -50,38 +50,38 @@ enum sender {
 
 struct scenario {
 	const char *suite;
-	const char *name;           /* without version, checksum and family */
-	const char *group;          /* kind of interference, for the table: "remove options" */
-	const char *help;           /* one sentence, with the source of the expectation */
-	uint8_t version;            /* MPTCP version offered: 0 or 1 */
+	const char *name;  /* without version, checksum and family */
+	const char *group; /* kind of interference, for the table: "remove options" */
+	const char *help;  /* one sentence, with the source of the expectation */
+	uint8_t version;   /* MPTCP version offered: 0 or 1 */
 	bool checksum;
-	uint8_t family;             /* 4 or 6 */
-	unsigned int subflows;      /* meant to exist: 1 or 2 */
-	bool second_carries;        /* the second subflow must carry data */
+	uint8_t family;        /* 4 or 6 */
+	unsigned int subflows; /* meant to exist: 1 or 2 */
+	bool second_carries;   /* the second subflow must carry data */
 	enum sender sender;
 	struct path_plan paths[NET_PATHS];
 	unsigned int path_count;
 	/* where the interference is, for the report */
-	unsigned int path;          /* 1 first */
-	const char *direction;      /* "to-server", "to-client", "both" */
+	unsigned int path;     /* 1 first */
+	const char *direction; /* "to-server", "to-client", "both" */
 	/* what must come of it */
-	unsigned int expected;      /* set of 1 << enum outcome */
+	unsigned int expected; /* set of 1 << enum outcome */
 	bool expect_intact;
 	bool expect_damage_box;
-	unsigned int rules[SCENARIO_RULES];   /* indices that it must exercise */
+	unsigned int rules[SCENARIO_RULES]; /* indices that it must exercise */
 	unsigned int rule_count;
-	bool needs_box;             /* every box must have acted */
-	bool long_mapping;          /* live: keep the kernel's default gso_max_segs */
+	bool needs_box;    /* every box must have acted */
+	bool long_mapping; /* live: keep the kernel's default gso_max_segs */
 	/* the application */
-	uint16_t server_port;       /* it listens there; 0: where the client connects to */
-	bool virtual_server;        /* the client connects to an address that only a NAT knows */
-	uint64_t bytes;             /* 0: the run's default */
-	const char *marker;         /* text overlaying the stream, or NULL */
-	uint64_t marker_offset, marker_every;   /* again after so many bytes; 0: once */
-	nsec_t pause_ns;            /* between the first chunk and the rest; 0: no pause */
-	uint64_t first_chunk;       /* bytes written before the pause */
-	nsec_t deadline;            /* 0: the run's default */
-	void *lua;                  /* Lua boxes of this scenario, opaque here */
+	uint16_t server_port; /* it listens there; 0: where the client connects to */
+	bool virtual_server;  /* the client connects to an address that only a NAT knows */
+	uint64_t bytes;       /* 0: the run's default */
+	const char *marker;   /* text overlaying the stream, or NULL */
+	uint64_t marker_offset, marker_every; /* again after so many bytes; 0: once */
+	nsec_t pause_ns;      /* between the first chunk and the rest; 0: no pause */
+	uint64_t first_chunk; /* bytes written before the pause */
+	nsec_t deadline;      /* 0: the run's default */
+	void *lua;            /* Lua boxes of this scenario, opaque here */
 };
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-enum { RUNNER_JOBS = 64 };   /* worker processes at most */
+enum { RUNNER_JOBS = 64 }; /* worker processes at most */
 
 enum worker_state {
 	WORKER_IDLE,
@@ -21,16 +21,16 @@ enum worker_state {
 
 /* In memory shared by all processes of a run. */
 struct work_board {
-	atomic_uint next;                   /* the next job to begin */
-	atomic_uint busy;                   /* workers that are WORKER_BUSY */
-	atomic_uint current[RUNNER_JOBS];   /* what each worker is at, plus one; 0: nothing */
-	atomic_uint state[RUNNER_JOBS];     /* enum worker_state */
+	atomic_uint next;                 /* the next job to begin */
+	atomic_uint busy;                 /* workers that are WORKER_BUSY */
+	atomic_uint current[RUNNER_JOBS]; /* what each worker is at, plus one; 0: nothing */
+	atomic_uint state[RUNNER_JOBS];   /* enum worker_state */
 };
 
 /* What to run. */
 struct work {
 	const struct scenario *const *scenarios;
-	size_t count;               /* scenarios times repeat */
+	size_t count; /* scenarios times repeat */
 	const struct runner_config *config;
 	struct work_board *board;
 	unsigned int busy_at_most;
@@ -39,7 +39,7 @@ struct work {
 /* How a job ended, through the worker's pipe. */
 struct work_message {
 	uint32_t job;
-	bool ran;                   /* false: it could not be run, err says why */
+	bool ran; /* false: it could not be run, err says why */
 	union {
 		struct result result;
 		struct err err;
