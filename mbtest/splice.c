@@ -136,10 +136,12 @@ static int64_t shift_behind(const struct splice *splice, size_t index)
 static uint64_t image_of(const struct splice *splice, uint64_t offset)
 {
 	size_t index = edit_after(splice, offset);
-	const struct splice_edit *edit = &splice->edits[index];
+	const struct splice_edit *edit;
 
-	if (index < splice->count && !dsn_before(offset, edit->offset))
+	if (index < splice->count && !dsn_before(offset, splice->edits[index].offset)) {
+		edit = &splice->edits[index];
 		return edit->offset + (uint64_t)edit->shift + image_within(edit, offset - edit->offset);
+	}
 	return offset + (index > 0 ? (uint64_t)shift_behind(splice, index - 1) : 0);
 }
 

@@ -259,9 +259,10 @@ struct stream_verdict stream_judge(const struct stream_plan *plan, const uint8_t
 	size_t edit_count)
 {
 	struct stream_verdict verdict = { .first_bad = 0 };
+	static const uint8_t nothing[1] = { 0 };
 	struct alignment a = {
 		.plan = plan,
-		.received = received,
+		.received = received_length > 0 ? received : nothing,
 		.received_length = received_length,
 		.edits = edits,
 		.edit_count = edit_count,
