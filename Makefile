@@ -4,7 +4,7 @@
 #   make            the programs, release             make run     install, build, show
 #   make check      install, build, all tests         make bench   measure, bench.json
 #   make fuzz       FUZZ_SECONDS=30 a target          make lint    clang-format, clang-tidy
-#   make format     clang-format in place             make doc      doc/catalogue.md anew
+#   make format     clang-format in place             make doc      catalogue and examples anew
 #   make install    DESTDIR= PREFIX=/usr/local        make clean
 #
 # Variables: V=1 shows the commands; B is the build directory of one variant, with its own OPT,
@@ -22,7 +22,7 @@ WERROR   ?=
 OPT      ?= -O2 -g
 PREFIX   ?= /usr/local
 PYTHON   ?= /usr/bin/python3
-PKGS     := libpcap lua5.4 libcrypto jansson
+PKGS     := libpcap lua5.4 libcrypto jansson libcap-ng
 FUZZ_SECONDS ?= 30
 PYTEST_ARGS  ?=
 
@@ -40,7 +40,7 @@ CFLAGS_STD := -std=c11 -D_GNU_SOURCE -I. -DMBKIT_VERSION='"$(VERSION)"' \
 CFLAGS_GCC := $(if $(filter clang%,$(CC)),,-Wno-format-truncation)
 CFLAGS_ALL = $(CFLAGS_STD) $(CFLAGS_GCC) $(OPT) $(SANITIZE) $(PKG_CFLAGS) $(CFLAGS)
 LINK       = $(CC) $(OPT) $(SANITIZE)
-LIBS       = $(B)/libmbkit.a $(PKG_LIBS) -lm $(LDLIBS)
+LIBS       = $(B)/libmbkit.a $(PKG_LIBS) -lnet -lm $(LDLIBS)
 
 ROOMS    := probe probe/base probe/wire probe/io probe/endpoint probe/analyze tracebox \
 	mbtest mbtest/net mbtest/box mbtest/judge mbtest/suite lua
@@ -103,7 +103,9 @@ format:
 	$(Q)clang-format -i $(C_FILES)
 
 doc: all
-	$(Q)sh scripts/catalogue.sh build/mbtest > doc/catalogue.md
+	$(Q)sh scripts/catalogue.sh build/mbtest > doc/catalogue.md.new
+	$(Q)mv doc/catalogue.md.new doc/catalogue.md
+	$(Q)$(PYTHON) scripts/examples.py README.md doc/*.md
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1

@@ -5,13 +5,13 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libpcap-dev libnet1-dev liblua5.4-dev libssl-dev
-	libjansson-dev'
+	libjansson-dev libcap-ng-dev nftables'
 check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark iproute2
 	nftables binutils groff-base git'
 fuzz='clang'
 lint='clang-format clang-tidy'
 # What pkg-config calls the libraries among them.
-libraries='libpcap lua5.4 libcrypto jansson'
+libraries='libpcap lua5.4 libcrypto jansson libcap-ng'
 
 wanted=
 for group; do

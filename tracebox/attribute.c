@@ -190,6 +190,40 @@ static void follow_checksum(struct result *result)
 	}
 }
 
+/*
+ * A hop that answers from the destination's address is not the destination: behind a NAT that
+ * rewrites the destination, every hop seems to have that address, and quotes are translated back.
+ */
+static void follow_destination(struct result *result)
+{
+	const struct hop_view *last = NULL;
+
+	for (size_t i = 0; i < result->hop_count; i++) {
+		const struct hop_view *view = &result->hops[i];
+		const struct answer *answer = &view->hop->answer;
+		struct finding finding = { .after = last,
+			.previous = last,
+			.before = view,
+			.is_hidden = true,
+			.is_masked = true,
+			.is_translated = true,
+			.is_exact = is_adjacent(last, view) };
+
+		if (answer->kind == ANSWER_NONE)
+			continue;
+		if (answer->kind != ANSWER_TIME_EXCEEDED || !answer->from_destination) {
+			last = view;
+			continue;
+		}
+		finding.change = (struct change){ .kind = CHANGE_MODIFIED,
+			.before_length = view->sent->version == 4 ? 4 : 16,
+			.before_offset = view->sent->version == 4 ? 16 : 24,
+			.field = field_find(view->sent->version == 4 ? "ip.dst" : "ip6.dst") };
+		add_finding(result, &finding);
+		return;
+	}
+}
+
 /* ---- the destination's answer ---- */
 
 /* Mirrored: our own key comes back, or the four bytes of version 1, which hold none. */
@@ -256,6 +290,7 @@ void result_init(struct result *result, const struct trace *trace)
 			if (!result->hops[i].changes.list[j].follows && !is_followed(result, i, j))
 				follow(result, &result->hops[i].changes.list[j]);
 	follow_checksum(result);
+	follow_destination(result);
 	if (result->finding_count > 0)
 		qsort(result->findings, result->finding_count, sizeof(*result->findings),
 			finding_order);

@@ -33,9 +33,9 @@ struct finding {
 	const struct hop_view *before;   /* the first that got it changed */
 	const struct hop_view *previous; /* whose quote shows the value before; NULL: the sender */
 	bool is_exact;                   /* adjacent TTLs */
-	bool is_hidden;                  /* only the checksum tells: tcp.checksum, udp.checksum */
-	bool is_translated;              /* hidden although all of the packet is quoted: a NAT that
-					  * translates quotes back */
+	bool is_hidden;                  /* no quote shows it: the checksum alone tells, or ... */
+	bool is_masked;                  /* ... hops that answer by the destination's address */
+	bool is_translated; /* a NAT that translates quotes back, by all that is seen */
 };
 
 /* What the destination's answer says. */

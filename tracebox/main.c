@@ -4,6 +4,7 @@
  */
 #include "lua/bind_trace.h"
 #include "probe/io/pcap_file.h"
+#include "tracebox/channel_live.h"
 #include "tracebox/command_sim.h"
 #include "tracebox/options.h"
 #include "tracebox/report.h"
@@ -158,7 +159,7 @@ static bool open_channel(struct program *program, struct err *err)
 
 	if (o->sim != NULL)
 		return channel_sim_open(&program->channel, o->sim, o->port, err);
-	return err_set(err, "tracing a live network is not part of this version: use --sim");
+	return channel_live_open(&program->channel, o->device, !o->udp, err);
 }
 
 static void seed(const struct options *options, struct rng *rng)

@@ -19,10 +19,12 @@ void report_text_begin(FILE *out, const struct report_about *about)
 		about->name, about->last_ttl);
 }
 
-/* Milliseconds: with a decimal where that says something. */
+/* Milliseconds: with decimals where they say something. */
 static void print_rtt(FILE *out, nsec_t rtt)
 {
-	if (rtt > 0 && rtt < 10 * NSEC_PER_MS)
+	if (rtt > 0 && rtt < NSEC_PER_MS)
+		fprintf(out, "0.%02" PRIu64 "ms", rtt / (NSEC_PER_MS / 100));
+	else if (rtt > 0 && rtt < 10 * NSEC_PER_MS)
 		fprintf(out, "%" PRIu64 ".%" PRIu64 "ms", rtt / NSEC_PER_MS,
 			rtt / (NSEC_PER_MS / 10) % 10);
 	else

@@ -293,10 +293,14 @@ nsec_t trace_deadline(const struct trace *trace)
 	return trace_todo(trace).at;
 }
 
-/* Behind such an answer the path does not go on. */
+/*
+ * Behind such an answer the path does not go on. A destination that says "time exceeded" is none: a
+ * NAT has put its address in the place of a hop's behind it.
+ */
 static bool ends_path(const struct answer *answer)
 {
-	return answer->from_destination || answer->kind == ANSWER_UNREACHABLE;
+	return answer->kind == ANSWER_UNREACHABLE ||
+	       (answer->from_destination && answer->kind != ANSWER_TIME_EXCEEDED);
 }
 
 static void note_accepted(struct trace *trace, const struct packet *packet)
@@ -379,7 +383,7 @@ const struct trace_hop *trace_destination(const struct trace *trace)
 {
 	const struct trace_hop *hop = &trace->hops[trace->last];
 
-	return hop->answer.from_destination ? hop : NULL;
+	return hop->answer.from_destination && ends_path(&hop->answer) ? hop : NULL;
 }
 
 bool trace_accepted_seq(const struct trace *trace, uint32_t *seq)

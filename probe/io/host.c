@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/io/host.h"
+
+#include <cap-ng.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ANY_PORT = 666 }; /* connecting a UDP socket sends nothing */
+
+union socket_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static socklen_t fill_address(union socket_address *to, const struct addr *addr)
+{
+	memset(to, 0, sizeof(*to));
+	if (addr->version == 4) {
+		to->v4.sin_family = AF_INET;
+		to->v4.sin_port = htons(ANY_PORT);
+		memcpy(&to->v4.sin_addr, addr->bytes, 4);
+		return sizeof(to->v4);
+	}
+	to->v6.sin6_family = AF_INET6;
+	to->v6.sin6_port = htons(ANY_PORT);
+	memcpy(&to->v6.sin6_addr, addr->bytes, 16);
+	return sizeof(to->v6);
+}
+
+static struct addr read_address(const struct sockaddr *from)
+{
+	if (from->sa_family == AF_INET)
+		return addr_from_bytes(4,
+			(const uint8_t *)&((const struct sockaddr_in *)(const void *)from)
+				->sin_addr);
+	return addr_from_bytes(6,
+		(const uint8_t *)&((const struct sockaddr_in6 *)(const void *)from)->sin6_addr);
+}
+
+bool host_source(const struct addr *destination, const char *device, struct addr *source,
+	struct err *err)
+{
+	union socket_address address;
+	socklen_t length = fill_address(&address, destination);
+	char text[ADDR_TEXT];
+	bool ok;
+	int fd = socket(address.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return err_set_errno(err, "cannot look for a way to %s",
+			addr_text(destination, text));
+	ok = (device == NULL ||
+		     setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
+			     (socklen_t)strlen(device)) == 0) &&
+		connect(fd, &address.any, length) == 0;
+	length = sizeof(address);
+	if (ok && getsockname(fd, &address.any, &length) == 0)
+		*source = read_address(&address.any);
+	else if (errno == ENODEV)
+		err_set(err, "there is no interface %s", device);
+	else
+		ok = err_set_errno(err, "there is no route to %s", addr_text(destination, text));
+	close(fd);
+	return ok;
+}
+
+bool host_resolve(const char *name, uint8_t version, struct addr *addr, struct err *err)
+{
+	struct addrinfo hints = { .ai_family = version == 4 ? AF_INET : AF_INET6,
+		.ai_socktype = SOCK_DGRAM };
+	struct addrinfo *list;
+	int status;
+
+	if (addr_parse(addr, name) && addr->version == version)
+		return true;
+	status = getaddrinfo(name, NULL, &hints, &list);
+	if (status != 0)
+		return err_set(err, "%s has no IPv%u address: %s", name, version,
+			gai_strerror(status));
+	*addr = read_address(list->ai_addr);
+	freeaddrinfo(list);
+	return true;
+}
+
+bool host_name(const struct addr *addr, char *name, size_t size)
+{
+	union socket_address address;
+	socklen_t length = fill_address(&address, addr);
+
+	return getnameinfo(&address.any, length, name, (socklen_t)size, NULL, 0, NI_NAMEREQD) == 0;
+}
+
+bool host_drop_privileges(struct err *err)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_apply(CAPNG_SELECT_BOTH) != 0)
+		return err_set(err, "cannot give up capabilities");
+	return true;
+}
