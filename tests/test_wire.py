@@ -370,3 +370,16 @@ def test_scapy_reads_the_errors_we_build(built, quote, words):
             assert read["quote"] == "rfc4884" and read["ok"]
             assert read["objects"] == [{"class": 1, "type": 1, "body": "03e81507"}]
             assert read["quote_length"] >= 128
+
+
+# ---- the document ----
+
+def test_every_example_of_the_document_is_read():
+    text = (pathlib.Path(__file__).resolve().parent.parent / "doc" / "notation.md").read_text()
+    examples = [line for block in text.split("```")[1::2] for line in block.strip().split("\n")]
+    assert len(examples) > 4
+    for line, answer in zip(examples, tool([f"read {line}" for line in examples])):
+        assert "hex" in answer, (line, answer)
+        short, full = tool([f"short {answer['hex']}", f"text {answer['hex']}"])
+        # An ICMP error's payload is not in its short text, so that the comment cannot come back.
+        assert line in (short["text"], full["text"]) or "[time-exceeded" in line, (short, full)
