@@ -312,6 +312,21 @@ void outcome_judge(const struct scene scenes[ENDS], struct judgement *judgement)
 			judgement->subflows_opened, judgement->subflows_opened == 1 ? "" : "s");
 }
 
+/* Data arrived on a join, at either end; its path is the same at both. */
+static bool join_carried(const struct scene scenes[ENDS], const struct subflow_view *subflow)
+{
+	const struct view *server = &scenes[SERVER].view;
+	size_t i;
+
+	if (subflow->flow[RECEIVED].bytes > 0)
+		return true;
+	for (i = 0; i < server->subflow_count; i++)
+		if (server->subflows[i].is_join && server->subflows[i].path == subflow->path &&
+				server->subflows[i].flow[RECEIVED].bytes > 0)
+			return true;
+	return false;
+}
+
 void subflows_judge(const struct scene scenes[ENDS], struct judgement *judgement)
 {
 	const struct scene *scene = &scenes[CLIENT];
@@ -323,9 +338,6 @@ void subflows_judge(const struct scene scenes[ENDS], struct judgement *judgement
 		return;
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
-		const struct flow *flow = subflow->flow;
-		bool carried = flow[RECEIVED].bytes > 0 ||
-			(flow[SENT].bytes > 0 && flow[SENT].acked > 1);
 
 		/* A join is open once the peer has answered the third packet by other than RST. */
 		if (!subflow_is_up(scene, subflow, VIEW_NONE) ||
@@ -333,7 +345,7 @@ void subflows_judge(const struct scene scenes[ENDS], struct judgement *judgement
 			continue;
 		judgement->subflows_opened++;
 		if (judgement->subflows_opened > 1)
-			judgement->second_carried = carried && (judgement->subflows_opened == 2 ||
-				judgement->second_carried);
+			judgement->second_carried = join_carried(scenes, subflow) &&
+				(judgement->subflows_opened == 2 || judgement->second_carried);
 	}
 }

@@ -54,9 +54,24 @@ void rule_f8a(const struct scene *scene, struct note *note)
 	}
 }
 
+/* The peer still spoke MPTCP after this host's data was acked bare: it had to be told. */
+static bool peer_needs_telling(const struct scene *scene)
+{
+	const struct scene *peer = scene->other;
+	size_t i;
+
+	for (i = peer->view.fact_count; i > 0; i--) {
+		const struct fact *fact = &peer->facts[i - 1];
+
+		if (fact->way == SENT && (fact->has & HAS_DSS))
+			return fact->at > scene->facts[scene->bare_ack].at;
+	}
+	return false;
+}
+
 /*
- * RFC 8684 3.7: fall back, tell it by one infinite mapping, then no options any more.
- * Retransmissions of what was sent before may still carry their mapping.
+ * RFC 8684 3.7: fall back, tell it by one infinite mapping ("to inform the other end"), then no
+ * options any more. Retransmissions of what was sent before may still carry their mapping.
  */
 static void note_fell_back(struct note *note, const struct scene *scene)
 {
@@ -81,7 +96,7 @@ static void note_fell_back(struct note *note, const struct scene *scene)
 		else if (fact->payload == 0 && (fact->has & HAS_DATA_ACK) && !(fact->has & HAS_FAIL))
 			note_broken(note, i, "goes on with DATA_ACKs after its data was acked "
 				"without DATA_ACK");
-		else if (is_new && !infinite)
+		else if (is_new && !infinite && peer_needs_telling(scene))
 			note_broken(note, i, "fell back without the final infinite mapping");
 	}
 }
@@ -183,12 +198,27 @@ uint32_t bare_acks_later(const struct scene *scene, const struct subflow_view *s
 	return first;
 }
 
+/*
+ * The first data without mapping. One that comes late counts (F48), unless the host left MPTCP
+ * over its absence.
+ */
+static uint32_t first_unmapped(const struct scene *scene, const struct subflow_view *subflow)
+{
+	const struct flow *flow = subflow->flow;
+	bool left = scene_delivered_unmapped(scene) || (flow[SENT].plain != VIEW_NONE &&
+		flow[SENT].plain > flow[RECEIVED].early);
+
+	return left ? first_of(flow[RECEIVED].unmapped, flow[RECEIVED].early) :
+		flow[RECEIVED].unmapped;
+}
+
 /* The subflow is broken: not reset, its bare bytes taken for the stream's, or MPTCP left. */
 static void note_broken_path(struct note *note, const struct scene *scene,
 	const struct subflow_view *subflow)
 {
 	const struct flow *flow = &subflow->flow[RECEIVED];
-	uint32_t first = flow->unmapped, overrun = scene_overrun(scene), window = 0, i;
+	uint32_t first = first_unmapped(scene, subflow), overrun = scene_overrun(scene);
+	uint32_t window = 0, i;
 	uint32_t left = first_of(subflow->flow[SENT].plain, subflow->flow[SENT].infinite);
 
 	note_held(note);
@@ -210,13 +240,17 @@ static void note_broken_path(struct note *note, const struct scene *scene,
 }
 
 /* Mid-connection means: data that way had been DATA_ACKed, and no fallback is under way. */
+static bool is_mid(const struct scene *scene, const struct subflow_view *subflow, uint32_t index)
+{
+	return scene->mptcp && index != VIEW_NONE && scene->acked_out < index &&
+		subflow_is_up(scene, subflow, index) && !(scene->cause < index) &&
+		!scene_signalled(scene, index);
+}
+
+/* What makes up for it later: the peer's infinite mapping, or either side's MP_FAIL. */
 static bool lost_its_mappings(const struct scene *scene, const struct subflow_view *subflow)
 {
-	uint32_t unmapped = subflow->flow[RECEIVED].unmapped;
-
-	return scene->mptcp && unmapped != VIEW_NONE && scene->acked_out < unmapped &&
-		subflow_is_up(scene, subflow, unmapped) && !(scene->cause < unmapped) &&
-		!scene_signalled(scene, unmapped) &&
+	return is_mid(scene, subflow, first_unmapped(scene, subflow)) &&
 		scene->connection->infinite[RECEIVED] == VIEW_NONE &&
 		scene->connection->fail[RECEIVED] == VIEW_NONE &&
 		scene->connection->fail[SENT] == VIEW_NONE;
@@ -234,33 +268,32 @@ static bool may_leave(const struct scene *scene, const struct subflow_view *subf
 	return scene->bare_ack != VIEW_NONE || (scene->version == 0 && bare > 0);
 }
 
-void rule_f15(const struct scene *scene, struct note *note)
+static void note_lost(struct note *note, const struct scene *scene, bool single)
 {
 	uint32_t i;
 
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
+		uint32_t plain = subflow->flow[RECEIVED].plain;
 
-		if (lost_its_mappings(scene, subflow) &&
-				others_alive(scene, subflow, subflow->flow[RECEIVED].unmapped) > 0)
+		plain = first_of(plain, first_unmapped(scene, subflow));
+		if (!is_mid(scene, subflow, plain) ||
+				(others_alive(scene, subflow, plain) == 0) != single)
+			continue;
+		if (lost_its_mappings(scene, subflow) && !(single && may_leave(scene, subflow)))
 			note_broken_path(note, scene, subflow);
+		note_held(note);
 	}
+}
+
+void rule_f15(const struct scene *scene, struct note *note)
+{
+	note_lost(note, scene, false);
 }
 
 void rule_f16(const struct scene *scene, struct note *note)
 {
-	uint32_t i;
-
-	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
-		const struct subflow_view *subflow = scene_subflow(scene, i);
-
-		if (lost_its_mappings(scene, subflow) &&
-				others_alive(scene, subflow, subflow->flow[RECEIVED].unmapped) == 0) {
-			if (!may_leave(scene, subflow))
-				note_broken_path(note, scene, subflow);
-			note_held(note);
-		}
-	}
+	note_lost(note, scene, true);
 }
 
 /* Highest DATA_ACK received reaches the end of all that this host mapped. */
@@ -347,7 +380,7 @@ uint32_t covered_without_option(const struct scene *scene, const struct subflow_
 
 		if (fact->way == RECEIVED && fact->payload > 0 && !(fact->has & HAS_MAPPING) &&
 				!(fact->flags & TCP_SYN) && fact->seq < INT32_MAX &&
-				view_is_mapped(&scene->view, flow, fact->seq, fact->payload))
+				i < flow->early && view_is_mapped(&scene->view, flow, fact->seq, fact->payload))
 			return i;
 	}
 	return VIEW_NONE;

@@ -56,22 +56,41 @@ static bool is_still_mptcp(const struct scene *scene)
 		scene->facts[scene->initial->last].at;
 }
 
+/* Bytes that boxes declared to have put into what this host received. */
+static uint64_t bytes_inserted(const struct scene *scene)
+{
+	enum dir dir = scene->end == SERVER ? TO_SERVER : TO_CLIENT;
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < scene->input->edit_count; i++) {
+		const struct stream_edit *edit = &scene->input->edits[i];
+
+		if (edit->dir == dir && edit->new_length > edit->old_length)
+			sum += edit->new_length - edit->old_length;
+	}
+	return sum;
+}
+
 void rule_f64(const struct scene *scene, struct note *note)
 {
 	const struct scene *peer = scene->other;
 	enum end far = scene->end == CLIENT ? SERVER : CLIENT;
 	const struct app_view *own = &scene->input->app[scene->end];
 	uint64_t length = scene->input->stream[far].length;
-	uint32_t where = first_of(scene->plain_out, scene->initial->flow[RECEIVED].unmapped);
+	const struct flow *flow = &scene->initial->flow[RECEIVED];
+	uint32_t where = first_of(scene->plain_out, first_of(flow->unmapped, flow->early));
 	bool left = scene->plain_out != VIEW_NONE || scene_delivered_unmapped(scene);
 
+	if (scene->bad != VIEW_NONE)
+		where = first_of(where, scene->view.mappings[scene->bad].complete);
 	if (!scene->mptcp || peer->connection == NULL || !peer->mptcp || !left ||
 			where == VIEW_NONE || scene->connection->infinite[RECEIVED] < where)
 		return;
 	note_held(note);
 	if (has_told(scene) || peer->connection->infinite[SENT] != VIEW_NONE)
 		return;
-	if (own->received_length > length)
+	if (own->received_length > length + bytes_inserted(scene))
 		note_broken(note, where, "left MPTCP alone: the peer's re-sent data came as new bytes");
 	else if (is_still_mptcp(peer) && scene->input->timed_out)
 		note_broken(note, where, "left MPTCP alone, and the peer still waits for DATA_ACKs");

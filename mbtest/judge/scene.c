@@ -376,6 +376,7 @@ void note_no_blame(struct note *note, const struct scene *scene,
 	note_held(note);
 	if (reset == VIEW_NONE || !scene_knew(scene, reset, cause) ||
 			subflow->flow[RECEIVED].unmapped != VIEW_NONE ||
+			subflow->flow[RECEIVED].early < reset ||
 			subflow->flow[RECEIVED].rst < reset || scene->bare_ack < reset ||
 			(scene->bad != VIEW_NONE &&
 				scene->view.mappings[scene->bad].subflow == scene->facts[reset].subflow))

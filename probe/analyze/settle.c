@@ -165,14 +165,14 @@ static uint32_t piece_after(const struct view *view, const struct flow *flow, ui
 /* What the bytes of one mapping add up to, and whether they are all there. */
 struct gathered {
 	uint64_t sum;
-	uint32_t have, complete;
-	bool doubted, late;
+	uint32_t have, complete, early;
+	bool doubted;
 };
 
 static struct gathered mapping_gather(const struct view *view, const struct flow *flow,
 	uint32_t at, const struct mapping *mapping, uint64_t *looks)
 {
-	struct gathered gathered = { .complete = mapping->fact };
+	struct gathered gathered = { .complete = mapping->fact, .early = VIEW_NONE };
 	uint32_t end = mapping->ssn + mapping->length, seq = mapping->ssn;
 
 	for (; at < flow->piece_count && *looks > 0 && seq < end; at++) {
@@ -190,7 +190,8 @@ static struct gathered mapping_gather(const struct view *view, const struct flow
 			gathered.sum += (first - mapping->ssn) % 2 ? checksum_swap(sum) : sum;
 		}
 		gathered.doubted = gathered.doubted || piece->doubted;
-		gathered.late = gathered.late || piece->fact < mapping->fact;
+		if (piece->fact < mapping->fact && piece->fact < gathered.early)
+			gathered.early = piece->fact;
 		if (piece->fact > gathered.complete)
 			gathered.complete = piece->fact;
 		seq = stop;
@@ -203,7 +204,7 @@ static void mapping_check(struct mapping *mapping, const struct gathered *gather
 {
 	uint64_t sum = gathered->sum;
 
-	mapping->late = gathered->late;
+	mapping->late = gathered->early != VIEW_NONE;
 	if (gathered->have < mapping->length)
 		return;
 	mapping->complete = gathered->complete;
@@ -261,15 +262,15 @@ static uint64_t spans_reach(struct span *spans, size_t count)
 }
 
 /* Verify the mappings of one flow, in the order of their subflow sequence numbers. */
-static void flow_verify(struct view *view, const struct subflow_view *subflow, enum way way,
+static void flow_verify(struct view *view, struct subflow_view *subflow, enum way way,
 	struct span *spans, size_t *span_count, uint64_t *looks)
 {
-	const struct flow *flow = &subflow->flow[way];
+	struct flow *flow = &subflow->flow[way];
 	uint32_t at = 0, i;
 
 	for (i = 0; i < flow->order_count; i++) {
 		struct mapping *mapping = &view->mappings[view->order[flow->order + i]];
-		struct gathered gathered = { .complete = mapping->fact };
+		struct gathered gathered = { .complete = mapping->fact, .early = VIEW_NONE };
 
 		if (mapping->length > 0) {
 			at = piece_after(view, flow, at, mapping->ssn);
@@ -277,6 +278,8 @@ static void flow_verify(struct view *view, const struct subflow_view *subflow, e
 			span_add(spans, span_count, &view->connections[subflow->connection], mapping,
 				gathered.have);
 		}
+		if (gathered.early < flow->early)
+			flow->early = gathered.early;
 		mapping_check(mapping, &gathered);
 	}
 }

@@ -77,7 +77,7 @@ static void flow_clear(struct flow *flow)
 	memset(flow, 0, sizeof(*flow));
 	flow->end = 1;
 	flow->fin = flow->rst = flow->unmapped = flow->plain = VIEW_NONE;
-	flow->infinite = flow->data_ack = flow->last_mapping = VIEW_NONE;
+	flow->infinite = flow->data_ack = flow->last_mapping = flow->early = VIEW_NONE;
 }
 
 static uint32_t subflow_add(struct view *view, const struct sockname *initiator,

@@ -132,6 +132,7 @@ struct flow {
 	uint64_t bytes;              /* distinct payload bytes */
 	uint64_t unmapped_bytes;     /* of these, in no mapping, infinite ones included */
 	uint32_t unmapped;           /* first fact with such bytes */
+	uint32_t early;              /* first data that came before its mapping (F48) */
 	uint64_t plain_bytes;        /* in no mapping but perhaps an infinite one */
 	uint32_t plain;              /* first fact with such bytes */
 	uint32_t infinite;           /* first fact with an infinite mapping */
