@@ -36,8 +36,14 @@ static const struct {
 	const char *name;
 	unsigned int bit;
 } on_names[] = {
-	{ "syn", ON_SYN }, { "synack", ON_SYNACK }, { "ack3", ON_ACK3 }, { "data", ON_DATA },
-	{ "ack", ON_ACK }, { "fin", ON_FIN }, { "rst", ON_RST }, { "any", ON_ANY },
+	{ "syn", ON_SYN },
+	{ "synack", ON_SYNACK },
+	{ "ack3", ON_ACK3 },
+	{ "data", ON_DATA },
+	{ "ack", ON_ACK },
+	{ "fin", ON_FIN },
+	{ "rst", ON_RST },
+	{ "any", ON_ANY },
 };
 
 struct when {
@@ -46,7 +52,7 @@ struct when {
 	struct when_point from, until;
 	int64_t every;
 	struct ratio chance;
-	int checksum;   /* 1: leave */
+	int checksum; /* 1: leave */
 };
 
 static const char *const directions[] = { "to-server", "to-client", "both", NULL };
@@ -56,7 +62,7 @@ const struct box_param box_when_params[] = {
 	{ "direction", PARAM_CHOICE, offsetof(struct when, direction), "both", 0, 0, directions,
 		"packets going this way" },
 	{ "on", PARAM_TEXT, offsetof(struct when, on), "any", 0, 0, NULL,
-		"packets of these kinds: syn, synack, ack3, data, ack, fin, rst, any, joined by +" },
+		"packets of these kinds, joined by +: syn synack ack3 data ack fin rst any" },
 	{ "from", PARAM_POINT, offsetof(struct when, from), "", 0, 0, NULL,
 		"the first packet that is meant: its number (\"3\"), a stream byte it holds"
 		" (\"20000B\"), or a time (\"50ms\")" },
@@ -75,7 +81,7 @@ const struct box_param box_when_params[] = {
 struct connection {
 	bool has_isn[DIRS];
 	uint32_t isn[DIRS];
-	uint64_t top[DIRS];   /* highest stream offset met: tells how often 32 bits have wrapped */
+	uint64_t top[DIRS]; /* highest stream offset met: tells how often 32 bits have wrapped */
 	enum dir opener;
 };
 
@@ -92,7 +98,7 @@ struct box {
 	uint16_t path;
 	struct when when;
 	unsigned int on;
-	uint64_t met, within;   /* packets with the right direction and kind; those past from */
+	uint64_t met, within; /* packets with the right direction and kind; those past from */
 	uint64_t hits;
 	struct flow_table connections;
 	nsec_t now;
@@ -120,7 +126,8 @@ static unsigned int on_find(const uint8_t *name, size_t length)
 	size_t i;
 
 	for (i = 0; i < sizeof(on_names) / sizeof(on_names[0]); i++) {
-		if (strlen(on_names[i].name) == length && memcmp(on_names[i].name, name, length) == 0)
+		if (strlen(on_names[i].name) == length &&
+			memcmp(on_names[i].name, name, length) == 0)
 			return on_names[i].bit;
 	}
 	return 0;
@@ -139,9 +146,10 @@ static bool on_parse(struct box *box, struct err *err)
 		}
 		bit = on_find(on->bytes + first, end - first);
 		if (bit == 0)
-			return err_set(err, "box %s: parameter on: \"%.*s\" is none of syn, synack, ack3, "
-				"data, ack, fin, rst, any", box->name, (int)(end - first),
-				(const char *)on->bytes + first);
+			return err_set(err,
+				"box %s: parameter on: \"%.*s\" is none of syn, synack, ack3, "
+				"data, ack, fin, rst, any",
+				box->name, (int)(end - first), (const char *)on->bytes + first);
 		box->on |= bit;
 	}
 	return true;
@@ -159,7 +167,8 @@ static bool params_fill(struct box *box, const struct box_arg *args, size_t arg_
 		return false;
 	for (i = 0; i < arg_count; i++) {
 		if ((used >> i & 1) == 0)
-			return err_set(err, "box %s: unknown parameter %s", box->name, args[i].name);
+			return err_set(err, "box %s: unknown parameter %s", box->name,
+				args[i].name);
 	}
 	return on_parse(box, err);
 }
@@ -177,7 +186,8 @@ struct box *box_new(const char *name, const struct box_type *type, const struct 
 	box->rng = *rng;
 	box->path = path;
 	flow_table_init(&box->connections, sizeof(struct connection));
-	if (!params_fill(box, args, arg_count, err) || (type->init != NULL && !type->init(box, err))) {
+	if (!params_fill(box, args, arg_count, err) ||
+		(type->init != NULL && !type->init(box, err))) {
 		free(box);
 		return NULL;
 	}
@@ -363,7 +373,8 @@ static bool is_meant(struct box *box, struct connection *connection, const struc
 	box->within++;
 	if (box->within % (uint64_t)box->when.every != 0)
 		return false;
-	return box->when.chance.ppm == 1000000 || rng_chance(&box->rng, box->when.chance.ppm, 1000000);
+	return box->when.chance.ppm == 1000000 ||
+		rng_chance(&box->rng, box->when.chance.ppm, 1000000);
 }
 
 /* ---- the three ways in ---- */

@@ -28,22 +28,22 @@
 struct box;
 
 enum verdict {
-	BOX_PASS,    /* send it on */
-	BOX_DROP,    /* gone; box_reason says why */
-	BOX_TAKEN,   /* the box keeps it (or has emitted it already) */
+	BOX_PASS,  /* send it on */
+	BOX_DROP,  /* gone; box_reason says why */
+	BOX_TAKEN, /* the box keeps it (or has emitted it already) */
 };
 
 /* ---- parameters: one table a box, checked in one place ---- */
 
 enum param_kind {
-	PARAM_INT,      /* int64_t, within min..max */
-	PARAM_BOOL,     /* bool */
-	PARAM_CHOICE,   /* int: index into choices, a NULL-ended list of names */
-	PARAM_RATIO,    /* struct ratio: a number 0..1, kept as parts of a million ("0.25", "1e-3") */
-	PARAM_TEXT,     /* struct param_text: bytes, may hold NUL */
-	PARAM_ADDR,     /* struct addr */
-	PARAM_TIME,     /* nsec_t: "15ms", "2s", or a number of milliseconds */
-	PARAM_POINT,    /* struct when_point: "3" or 3 (n-th matching packet), "20000B", "50ms" */
+	PARAM_INT,    /* int64_t, within min..max */
+	PARAM_BOOL,   /* bool */
+	PARAM_CHOICE, /* int: index into choices, a NULL-ended list of names */
+	PARAM_RATIO,  /* struct ratio: a number 0..1, kept as parts of a million ("0.25", "1e-3") */
+	PARAM_TEXT,   /* struct param_text: bytes, may hold NUL */
+	PARAM_ADDR,   /* struct addr */
+	PARAM_TIME,   /* nsec_t: "15ms", "2s", or a number of milliseconds */
+	PARAM_POINT,  /* struct when_point: "3" or 3 (n-th matching packet), "20000B", "50ms" */
 };
 
 struct param_text {
@@ -57,16 +57,16 @@ struct ratio {
 
 struct when_point {
 	enum { POINT_NONE, POINT_PACKET, POINT_BYTE, POINT_TIME } unit;
-	uint64_t value;   /* packet number, 1 first; stream offset, 0 first; or nanoseconds */
+	uint64_t value; /* packet number, 1 first; stream offset, 0 first; or nanoseconds */
 };
 
 struct box_param {
-	const char *name;              /* the table ends with NULL */
+	const char *name; /* the table ends with NULL */
 	enum param_kind kind;
-	size_t offset;                 /* into the box's state */
-	const char *default_text;      /* as typed; NULL: must be given; "" is no text, address, point */
-	int64_t min, max;              /* PARAM_INT; PARAM_TIME in ns when max > 0 */
-	const char *const *choices;    /* PARAM_CHOICE */
+	size_t offset;            /* into the box's state */
+	const char *default_text; /* as typed; NULL: must be given; "" is no text, address, point */
+	int64_t min, max;         /* PARAM_INT; PARAM_TIME in ns when max > 0 */
+	const char *const *choices; /* PARAM_CHOICE */
 	const char *help;
 };
 
@@ -80,25 +80,26 @@ struct box_arg {
 /* ---- a type ---- */
 
 struct box_type {
-	const char *help;                    /* one sentence: what it does to which packets */
-	const struct box_param *params;      /* NULL: only the common ones */
-	size_t state_size;                   /* zeroed, then filled from the parameters */
-	bool alters_payload;                 /* what it does to payload is declared by box_edited */
-	bool any_form;                       /* packet() gets more than whole TCP packets: UDP, ICMP,
-	                                      * fragments, and what cannot be parsed */
-	bool sees_all;                       /* packet() gets every packet, matching or not
-	                                      * (box_matched): a box that also undoes what it did */
+	const char *help;               /* one sentence: what it does to which packets */
+	const struct box_param *params; /* NULL: only the common ones */
+	size_t state_size;              /* zeroed, then filled from the parameters */
+	bool alters_payload;            /* what it does to payload is declared by box_edited */
+	/* packet() gets more than whole TCP packets: UDP, ICMP, fragments, what cannot be parsed.
+	 */
+	bool any_form;
+	/* packet() gets every packet, matching or not (box_matched): it also undoes what it did. */
+	bool sees_all;
 	/* All optional but packet. */
 	bool (*init)(struct box *box, struct err *err);
 	enum verdict (*packet)(struct box *box, struct packet *packet, enum dir dir);
-	void (*wake)(struct box *box);       /* the time asked for by box_wake_at has come */
+	void (*wake)(struct box *box); /* the time asked for by box_wake_at has come */
 	void (*fini)(struct box *box);
 };
 
 #define BOX_TYPE(name) const struct box_type box_type_##name
 
 struct box_entry {
-	const char *name;   /* "mss-clamp"; the table ends with NULL */
+	const char *name; /* "mss-clamp"; the table ends with NULL */
 	const struct box_type *type;
 };
 
@@ -136,7 +137,8 @@ struct box_host {
 	void (*emit)(void *self, struct packet *packet, enum dir dir);
 	/* A packet was dropped (taken, freed by the host): why. */
 	void (*drop)(void *self, struct packet *packet, enum dir dir, const char *reason);
-	/* An empty packet of at least capacity bytes, owned by the caller until emitted or dropped. */
+	/* An empty packet of at least capacity bytes, owned by the caller until emitted or dropped.
+	 */
 	struct packet *(*spare)(void *self, uint32_t capacity);
 	/* Wake the box at this time (replaces an earlier request; NSEC_NEVER cancels). */
 	void (*wake_at)(void *self, nsec_t at);

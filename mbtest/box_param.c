@@ -16,11 +16,15 @@ struct cursor {
 
 struct suffix {
 	const char *text;
-	int scale;   /* power of ten in nanoseconds */
+	int scale; /* power of ten in nanoseconds */
 };
 
 static const struct suffix time_suffixes[] = {
-	{ "", 6 }, { "ms", 6 }, { "s", 9 }, { "us", 3 }, { "ns", 0 },
+	{ "", 6 },
+	{ "ms", 6 },
+	{ "s", 9 },
+	{ "us", 3 },
+	{ "ns", 0 },
 };
 
 static bool take_digits(struct cursor *in, uint64_t *value, int *count)
@@ -150,7 +154,10 @@ static bool parse_point(struct cursor in, struct when_point *point)
 		return true;
 	if (!take_digits(&rest, &point->value, &count))
 		return false;
-	point->unit = rest_is(&rest, "B") ? POINT_BYTE : rest_is(&rest, "") ? POINT_PACKET : POINT_TIME;
+	if (rest_is(&rest, "B"))
+		point->unit = POINT_BYTE;
+	else
+		point->unit = rest_is(&rest, "") ? POINT_PACKET : POINT_TIME;
 	if (point->unit == POINT_TIME)
 		return parse_time(in, &point->value);
 	return count > 0 && (point->unit != POINT_PACKET || point->value > 0);
@@ -202,7 +209,8 @@ static void expected(const struct box_param *param, char *buf, size_t size)
 
 	switch (param->kind) {
 	case PARAM_INT:
-		snprintf(buf, size, "a whole number within %" PRId64 "..%" PRId64, param->min, param->max);
+		snprintf(buf, size, "a whole number within %" PRId64 "..%" PRId64, param->min,
+			param->max);
 		break;
 	case PARAM_BOOL:
 		snprintf(buf, size, "true or false");
@@ -226,10 +234,12 @@ static void expected(const struct box_param *param, char *buf, size_t size)
 		snprintf(buf, size, "a time such as \"15ms\" or \"2s\"");
 		if (param->max > 0)
 			snprintf(buf, size, "a time within %" PRId64 "ms..%" PRId64 "ms",
-				param->min / (int64_t)NSEC_PER_MS, param->max / (int64_t)NSEC_PER_MS);
+				param->min / (int64_t)NSEC_PER_MS,
+				param->max / (int64_t)NSEC_PER_MS);
 		break;
 	case PARAM_POINT:
-		snprintf(buf, size, "a packet number from 1 (\"3\"), a byte (\"20000B\") or a time (\"50ms\")");
+		snprintf(buf, size,
+			"a packet number from 1 (\"3\"), a byte (\"20000B\") or a time (\"50ms\")");
 		break;
 	}
 }
@@ -253,8 +263,9 @@ static bool parse_value(const struct box_param *param, struct cursor in, void *v
 	case PARAM_ADDR:
 		return parse_address(in, value);
 	case PARAM_TIME:
-		return parse_time(in, time) && (param->max == 0 ||
-			(*time >= (nsec_t)param->min && *time <= (nsec_t)param->max));
+		return parse_time(in, time) &&
+			(param->max == 0 ||
+				(*time >= (nsec_t)param->min && *time <= (nsec_t)param->max));
 	case PARAM_POINT:
 		return parse_point(in, value);
 	}
@@ -281,7 +292,8 @@ static bool fill_one(const char *box, const struct box_param *param, void *state
 		if (!arg_is(&args[i], param))
 			continue;
 		if (given)
-			return err_set(err, "box %s: parameter %s is given twice", box, param->name);
+			return err_set(err, "box %s: parameter %s is given twice", box,
+				param->name);
 		given = true;
 		value = args[i];
 		*used |= (uint64_t)1 << i;

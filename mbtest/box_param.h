@@ -7,7 +7,7 @@
 
 #include "mbtest/box.h"
 
-enum { BOX_ARGS = 64 };   /* arguments that one box can be given */
+enum { BOX_ARGS = 64 }; /* arguments that one box can be given */
 
 /*
  * Fill state by a table: its defaults, then the arguments it knows, whose bit is set in *used.

@@ -15,7 +15,7 @@ enum { FIRST_CAPACITY = 8 };
 
 struct entry {
 	struct flow_key key;
-	uint32_t next;   /* in the chain of its bucket; index plus one */
+	uint32_t next; /* in the chain of its bucket; index plus one */
 	uint32_t bucket;
 	_Alignas(16) uint8_t record[];
 };
@@ -112,7 +112,8 @@ static void *find(struct flow_table *table, const struct flow_key *key)
 		return NULL;
 	if (key_equal(&entry_at(table, table->last)->key, key))
 		return entry_at(table, table->last)->record;
-	for (at = table->buckets[bucket_of(table, key)]; at != 0; at = entry_at(table, at - 1)->next) {
+	for (at = table->buckets[bucket_of(table, key)]; at != 0;
+		at = entry_at(table, at - 1)->next) {
 		if (key_equal(&entry_at(table, at - 1)->key, key)) {
 			table->last = at - 1;
 			return entry_at(table, at - 1)->record;

@@ -16,17 +16,17 @@
 enum { FLOW_MAX = 4096 };
 
 struct flow_key {
-	uint64_t words[5];   /* addresses of client and server side, ports */
+	uint64_t words[5]; /* addresses of client and server side, ports */
 };
 
 struct flow_table {
-	size_t size;         /* bytes of one entry */
+	size_t size; /* bytes of one entry */
 	uint8_t *entries;
-	uint32_t *buckets;   /* index of the first entry plus one; 0: none */
+	uint32_t *buckets; /* index of the first entry plus one; 0: none */
 	uint32_t count, capacity;
-	uint32_t oldest;     /* next to give way */
-	uint32_t last;       /* found last */
-	void (*record_fini)(void *record);   /* may be NULL: what a record holds is let go */
+	uint32_t oldest;                   /* next to give way */
+	uint32_t last;                     /* found last */
+	void (*record_fini)(void *record); /* may be NULL: what a record holds is let go */
 };
 
 /* A table of records of record_size bytes each. */

@@ -2,8 +2,17 @@
 #include "mbtest/option.h"
 
 const char *const option_subtypes[] = {
-	"any", "mp_capable", "mp_join", "dss", "add_addr", "remove_addr", "mp_prio", "mp_fail",
-	"mp_fastclose", "mp_tcprst", NULL,
+	"any",
+	"mp_capable",
+	"mp_join",
+	"dss",
+	"add_addr",
+	"remove_addr",
+	"mp_prio",
+	"mp_fail",
+	"mp_fastclose",
+	"mp_tcprst",
+	NULL,
 };
 
 bool option_chosen(const struct option_choice *choice, const struct packet *packet,

@@ -12,18 +12,20 @@
 
 struct option_choice {
 	int64_t kind;
-	int subtype;   /* index into option_subtypes; 0: any */
+	int subtype; /* index into option_subtypes; 0: any */
 };
 
 /* "any", "mp_capable", "mp_join", "dss", ...; ends with NULL. */
 extern const char *const option_subtypes[];
 
 /* The two parameters, as entries of a table; choice is a member of the box's state. */
-#define OPTION_PARAMS(state, choice)                                                               \
-	{ "kind", PARAM_INT, offsetof(struct state, choice.kind), "30", 2, 255, NULL,              \
-		"option kind (30: MPTCP)" },                                                       \
-	{ "subtype", PARAM_CHOICE, offsetof(struct state, choice.subtype), "any", 0, 0,            \
-		option_subtypes, "only this MPTCP subtype" }
+#define OPTION_PARAMS(state, choice)                                                          \
+	{ "kind", PARAM_INT, offsetof(struct state, choice.kind), "30", 2, 255, NULL,         \
+		"option kind (30: MPTCP)" },                                                  \
+	{                                                                                     \
+		"subtype", PARAM_CHOICE, offsetof(struct state, choice.subtype), "any", 0, 0, \
+			option_subtypes, "only this MPTCP subtype"                            \
+	}
 
 bool option_chosen(const struct option_choice *choice, const struct packet *packet,
 	const struct tcpopt *opt);

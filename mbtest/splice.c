@@ -86,8 +86,10 @@ void splice_add(struct box *box, struct splice *splice, enum dir dir, uint64_t o
 
 	splice->edits = xgrow(splice->edits, splice->count, &splice->capacity, sizeof(*edit));
 	edit = &splice->edits[splice->count];
-	*edit = (struct splice_edit){ .offset = offset, .old_length = old_length,
-		.new_length = new_length, .bytes = new_bytes };
+	*edit = (struct splice_edit){ .offset = offset,
+		.old_length = old_length,
+		.new_length = new_length,
+		.bytes = new_bytes };
 	if (new_length == 1) {
 		edit->byte = new_bytes[0];
 		edit->bytes = NULL;
@@ -102,6 +104,11 @@ void splice_add(struct box *box, struct splice *splice, enum dir dir, uint64_t o
 
 /* ---- the map ---- */
 
+static uint64_t edit_end(const struct splice_edit *edit)
+{
+	return edit->offset + edit->old_length;
+}
+
 /* Index of the first edit that ends behind an offset. */
 static size_t edit_after(const struct splice *splice, uint64_t offset)
 {
@@ -109,7 +116,7 @@ static size_t edit_after(const struct splice *splice, uint64_t offset)
 
 	while (low < high) {
 		middle = (low + high) / 2;
-		if (dsn_after(splice->edits[middle].offset + splice->edits[middle].old_length, offset))
+		if (dsn_after(edit_end(&splice->edits[middle]), offset))
 			high = middle;
 		else
 			low = middle + 1;
@@ -140,7 +147,8 @@ static uint64_t image_of(const struct splice *splice, uint64_t offset)
 
 	if (index < splice->count && !dsn_before(offset, splice->edits[index].offset)) {
 		edit = &splice->edits[index];
-		return edit->offset + (uint64_t)edit->shift + image_within(edit, offset - edit->offset);
+		return edit->offset + (uint64_t)edit->shift +
+			image_within(edit, offset - edit->offset);
 	}
 	return offset + (index > 0 ? (uint64_t)shift_behind(splice, index - 1) : 0);
 }
@@ -244,7 +252,8 @@ static bool write_changed(struct packet *packet, uint32_t offset, uint32_t value
 
 static bool acks_back(const struct splice *splice, struct packet *packet)
 {
-	bool changed = write_changed(packet, packet->l4 + 8, ack_back(splice, tcp_ack(packet), false));
+	bool changed =
+		write_changed(packet, packet->l4 + 8, ack_back(splice, tcp_ack(packet), false));
 	struct tcpopt opt;
 	uint32_t at;
 

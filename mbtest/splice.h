@@ -18,8 +18,8 @@ enum { SPLICE_BYTES = 256, SPLICE_GROWTH = 256 };
 struct splice_edit {
 	uint64_t offset;
 	uint32_t old_length, new_length;
-	int64_t shift;             /* sum of new less old lengths of the edits before */
-	const uint8_t *bytes;      /* the new ones; NULL: they are in byte */
+	int64_t shift;        /* sum of new less old lengths of the edits before */
+	const uint8_t *bytes; /* the new ones; NULL: they are in byte */
 	uint8_t byte;
 };
 

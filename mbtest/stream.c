@@ -13,11 +13,11 @@
 
 enum {
 	WORD = 8,
-	CHUNK = 4096,      /* bytes compared at a time */
-	LOCATE_MIN = 16,   /* bytes that name their place beyond doubt */
-	LOCATE_MAX = 256,  /* bytes looked at before giving up */
-	LOOK_BACK = 32,    /* an edit may begin like what it replaces */
-	LOOK_AHEAD = 16,   /* bytes that must fit again behind an edit */
+	CHUNK = 4096,     /* bytes compared at a time */
+	LOCATE_MIN = 16,  /* bytes that name their place beyond doubt */
+	LOCATE_MAX = 256, /* bytes looked at before giving up */
+	LOOK_BACK = 32,   /* an edit may begin like what it replaces */
+	LOOK_AHEAD = 16,  /* bytes that must fit again behind an edit */
 };
 
 static uint64_t salt(enum end sender)
@@ -151,8 +151,8 @@ struct alignment {
 	const struct stream_plan *plan;
 	const uint8_t *received;
 	uint64_t received_length;
-	uint64_t offset;       /* in the stream, and ... */
-	uint64_t at;           /* ... in what was received: the same until bytes are missing or more */
+	uint64_t offset; /* in the stream, and ... */
+	uint64_t at;     /* ... in what was received: the same until bytes are missing or more */
 	const struct stream_edit *edits;
 	bool *used;
 	size_t edit_count;
@@ -194,7 +194,8 @@ static bool edit_fits(const struct alignment *a, const struct stream_edit *edit,
 		memcmp(a->received + at, edit->new_bytes, edit->new_length) != 0 ||
 		!stream_is(a->plan, offset, edit->old_bytes, edit->old_length))
 		return false;
-	return continues(a, at + edit->new_length, offset + edit->old_length, moves ? LOOK_AHEAD : 0);
+	return continues(a, at + edit->new_length, offset + edit->old_length,
+		moves ? LOOK_AHEAD : 0);
 }
 
 /* Step over a declared edit at the place where the two differ. */
@@ -206,7 +207,8 @@ static bool step_over_edit(struct alignment *a)
 
 	for (back = 0; back <= LOOK_BACK; back++) {
 		for (i = 0; i < a->edit_count; i++) {
-			if (a->used[i] || a->edits[i].dir != dir || !edit_fits(a, &a->edits[i], back))
+			if (a->used[i] || a->edits[i].dir != dir ||
+				!edit_fits(a, &a->edits[i], back))
 				continue;
 			a->used[i] = true;
 			a->at += a->edits[i].new_length - back;
@@ -224,11 +226,13 @@ static enum damage name_damage(const struct alignment *a)
 	uint64_t left = a->received_length - a->at, found;
 
 	if (left >= LOCATE_MIN)
-		return stream_locate(a->plan, bytes, LOCATE_MIN, &found) && found < a->offset ?
-			DAMAGE_DUPLICATED : DAMAGE_SHIFTED;
+		return stream_locate(a->plan, bytes, LOCATE_MIN, &found) && found < a->offset
+			? DAMAGE_DUPLICATED
+			: DAMAGE_SHIFTED;
 	/* Too few to be located: the last ones once more? */
-	return left <= a->offset && stream_is(a->plan, a->offset - left, bytes, left) ?
-		DAMAGE_DUPLICATED : DAMAGE_SHIFTED;
+	return left <= a->offset && stream_is(a->plan, a->offset - left, bytes, left)
+		? DAMAGE_DUPLICATED
+		: DAMAGE_SHIFTED;
 }
 
 static enum damage align_all(struct alignment *a, bool clean_end, uint64_t *first_bad)

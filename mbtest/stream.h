@@ -17,10 +17,10 @@
 
 struct stream_plan {
 	enum end sender;
-	uint64_t length;         /* bytes in all; 0: this end sends nothing */
+	uint64_t length; /* bytes in all; 0: this end sends nothing */
 	uint64_t marker_offset;
-	uint64_t marker_every;   /* it stands again so many bytes later, and so on; 0: once */
-	const char *marker;      /* NULL: none; borrowed */
+	uint64_t marker_every; /* it stands again so many bytes later, and so on; 0: once */
+	const char *marker;    /* NULL: none; borrowed */
 };
 
 /* Write bytes [offset, offset + length) of a stream. */
@@ -39,18 +39,18 @@ struct stream_edit {
 
 enum damage {
 	DAMAGE_NONE,
-	DAMAGE_BOX,         /* only what a box declared to edit */
-	DAMAGE_DUPLICATED,  /* bytes delivered twice */
-	DAMAGE_SHIFTED,     /* bytes of another offset, or none of the stream's, in their place */
-	DAMAGE_TRUNCATED,   /* a clean end of stream with bytes missing */
+	DAMAGE_BOX,        /* only what a box declared to edit */
+	DAMAGE_DUPLICATED, /* bytes delivered twice */
+	DAMAGE_SHIFTED,    /* bytes of another offset, or none of the stream's, in their place */
+	DAMAGE_TRUNCATED,  /* a clean end of stream with bytes missing */
 };
 
-const char *damage_text(enum damage damage);   /* as in mbkit.result/1; NULL for none */
+const char *damage_text(enum damage damage); /* as in mbkit.result/1; NULL for none */
 
 struct stream_verdict {
-	bool intact;             /* byte-identical to its end */
+	bool intact; /* byte-identical to its end */
 	enum damage damage;
-	uint64_t first_bad;      /* offset of the first byte that differs */
+	uint64_t first_bad; /* offset of the first byte that differs */
 };
 
 /*

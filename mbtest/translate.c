@@ -98,7 +98,8 @@ void quote_translate(struct packet *packet, const struct quote *quote, enum side
 	put_be16(new_port, name->port);
 	if (quote->protocol == PROTOCOL_UDP && get_be16(packet_data(packet) + checksum_at) == 0)
 		has_checksum = false;
-	packet_write(packet, quote->ip + addr_offset(packet->version, side), name->addr.bytes, length);
+	packet_write(packet, quote->ip + addr_offset(packet->version, side), name->addr.bytes,
+		length);
 	packet_write(packet, port_at, new_port, sizeof(new_port));
 	if (packet->version == 4)
 		follow(packet, quote->ip + 10, was->addr.bytes, name->addr.bytes, length);

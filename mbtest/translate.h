@@ -26,7 +26,7 @@ void translate_addr(struct packet *packet, enum side side, const struct addr *ad
 struct quote {
 	struct sockname src, dst;
 	uint8_t protocol;
-	uint32_t ip, l4;   /* offsets of its headers in the packet */
+	uint32_t ip, l4; /* offsets of its headers in the packet */
 };
 
 /* False when the packet is no ICMP error or its quote has no ports. */

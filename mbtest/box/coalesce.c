@@ -42,8 +42,8 @@ static const struct box_param params[] = {
 	{ "hold", PARAM_TIME, offsetof(struct coalesce, hold), "2ms", 0, 10 * (int64_t)NSEC_PER_SEC,
 		NULL, "how long a segment waits for the next" },
 	{ "options", PARAM_CHOICE, offsetof(struct coalesce, options), "first", 0, 0, options_names,
-		"whose options of this kind the result has; both: only if they fit; same: only segments"
-		" whose options are the same are made one" },
+		"whose options of this kind the result has; both: only if they fit;"
+		" same: only segments with the same ones are made one" },
 	OPTION_PARAMS(coalesce, choice),
 	{ 0 },
 };
@@ -86,8 +86,9 @@ static bool options_fit(const struct coalesce *self, const struct packet *into,
 			memcmp(ours.bytes, theirs.bytes, ours.length) == 0;
 	case OPTIONS_LAST:
 		*growth = theirs.length > 0 ? theirs.length + 3 : 0;
-		return theirs.length == 0 || (!tcpopt_malformed(into) &&
-			theirs.length <= tcpopt_room(into) + ours.length);
+		return theirs.length == 0 ||
+			(!tcpopt_malformed(into) &&
+				theirs.length <= tcpopt_room(into) + ours.length);
 	case OPTIONS_BOTH:
 		*growth = theirs.length > 0 ? theirs.length + 3 : 0;
 		return theirs.length <= tcpopt_room(into);
@@ -110,8 +111,8 @@ static void merge_options(const struct coalesce *self, struct packet *into,
 static bool same_flow(const struct packet *a, const struct packet *b)
 {
 	const uint8_t *x = packet_data(a), *y = packet_data(b);
-	bool same_addrs = a->version == 4 ? memcmp(x + 12, y + 12, 8) == 0 :
-		memcmp(x + 8, y + 8, 32) == 0;
+	bool same_addrs =
+		a->version == 4 ? memcmp(x + 12, y + 12, 8) == 0 : memcmp(x + 8, y + 8, 32) == 0;
 
 	return a->version == b->version && same_addrs && memcmp(packet_l4(a), packet_l4(b), 4) == 0;
 }
@@ -183,8 +184,8 @@ static bool merge(struct box *box, struct held *held, const struct packet *packe
 	memcpy(packet_append_payload(into, length), packet_payload(packet), length);
 	packet_write32(into, into->l4 + 8, tcp_ack(packet));
 	packet_write16(into, into->l4 + 14, tcp_window(packet));
-	packet_write16(into, into->l4 + 12, (uint16_t)(get_be16(packet_l4(into) + 12) |
-		(tcp_flags(packet) & TCP_PSH)));
+	packet_write16(into, into->l4 + 12,
+		(uint16_t)(get_be16(packet_l4(into) + 12) | (tcp_flags(packet) & TCP_PSH)));
 	held->count++;
 	return true;
 }

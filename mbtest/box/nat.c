@@ -25,9 +25,9 @@ enum policy { ENDPOINT_INDEPENDENT, SYMMETRIC };
 struct mapping {
 	uint8_t protocol;
 	struct sockname inside, outside;
-	struct sockname remote;   /* the other end, where it counts */
+	struct sockname remote; /* the other end, where it counts */
 	nsec_t used;
-	uint32_t next[2];         /* chains by inside and by outside */
+	uint32_t next[2]; /* chains by inside and by outside */
 };
 
 struct nat {
@@ -38,7 +38,7 @@ struct nat {
 	nsec_t idle;
 	struct mapping *mappings;
 	size_t count, capacity;
-	uint32_t buckets[2][BUCKETS];   /* index plus one */
+	uint32_t buckets[2][BUCKETS]; /* index plus one */
 	uint32_t next_port;
 };
 
@@ -73,18 +73,21 @@ static bool nat_init(struct box *box, struct err *err)
 {
 	struct nat *self = box_state(box);
 	uint8_t number = (uint8_t)(box_path(box) + 1);
-	const struct addr fallback = { 6, { 0xfd, 0, 0, number, [14] = 2 } };   /* fd00:n::200 */
+	const struct addr fallback = { 6, { 0xfd, 0, 0, number, [14] = 2 } }; /* fd00:n::200 */
 
 	if (self->address.version == 0)
 		self->address = addr_v4(198, 18, number, 200);
 	if (self->address6.version == 0)
 		self->address6 = fallback;
 	if (self->address.version != 4)
-		return err_set(err, "box %s: parameter address is not an IPv4 address", box_name(box));
+		return err_set(err, "box %s: parameter address is not an IPv4 address",
+			box_name(box));
 	if (self->address6.version != 6)
-		return err_set(err, "box %s: parameter address6 is not an IPv6 address", box_name(box));
+		return err_set(err, "box %s: parameter address6 is not an IPv6 address",
+			box_name(box));
 	if (self->first_port > self->last_port)
-		return err_set(err, "box %s: parameter first_port is past last_port", box_name(box));
+		return err_set(err, "box %s: parameter first_port is past last_port",
+			box_name(box));
 	self->next_port = (uint32_t)self->first_port;
 	return true;
 }
@@ -153,7 +156,8 @@ static uint32_t mapping_place(const struct box *box, struct nat *self)
 			return i;
 		}
 	}
-	self->mappings = xgrow(self->mappings, self->count, &self->capacity, sizeof(struct mapping));
+	self->mappings =
+		xgrow(self->mappings, self->count, &self->capacity, sizeof(struct mapping));
 	return (uint32_t)self->count++;
 }
 
@@ -202,8 +206,9 @@ static bool choose_outside(const struct box *box, struct nat *self, struct mappi
 		return true;
 	for (tries = 0; tries < ports; tries++) {
 		fresh->outside.port = (uint16_t)self->next_port;
-		self->next_port = self->next_port == (uint32_t)self->last_port ?
-			(uint32_t)self->first_port : self->next_port + 1;
+		self->next_port = self->next_port == (uint32_t)self->last_port
+			? (uint32_t)self->first_port
+			: self->next_port + 1;
 		if (port_is_free(box, self, fresh->protocol, &fresh->outside))
 			return true;
 	}
@@ -262,7 +267,8 @@ static enum verdict to_client(struct box *box, struct packet *packet, uint8_t pr
 		remote_counts(self) ? remote : NULL);
 	if (mapping == NULL) {
 		/* What is for the box itself and for none behind it ends here. */
-		if (self->kind == KIND_SOURCE && addr_equal(&dst.addr, own_addr(self, packet->version)))
+		if (self->kind == KIND_SOURCE &&
+			addr_equal(&dst.addr, own_addr(self, packet->version)))
 			return box_reason(box, "no mapping");
 		return box_unchanged(box);
 	}
@@ -303,8 +309,8 @@ static enum verdict nat_packet(struct box *box, struct packet *packet, enum dir 
 	struct quote quote;
 
 	if (translate_fits(packet)) {
-		return dir == TO_SERVER ? to_server(box, packet, packet->protocol) :
-			to_client(box, packet, packet->protocol);
+		return dir == TO_SERVER ? to_server(box, packet, packet->protocol)
+					: to_client(box, packet, packet->protocol);
 	}
 	if (quote_read(packet, &quote))
 		return icmp_error(box, packet, &quote, dir);

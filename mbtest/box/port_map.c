@@ -20,7 +20,7 @@ struct port_map {
 	struct param_text text;
 	struct port_pair pairs[PAIRS_MAX];
 	unsigned int pair_count;
-	struct flow_table flows;   /* as seen on the server's side */
+	struct flow_table flows; /* as seen on the server's side */
 };
 
 /* What a flow's destination port was. */
@@ -77,9 +77,10 @@ static bool port_map_init(struct box *box, struct err *err)
 	flow_table_init(&self->flows, sizeof(struct mapped));
 	if (pairs_parse(self))
 		return true;
-	return err_set(err, "box %s: parameter map: \"%.*s\" is no list of at most %d pairs of ports "
-		"such as 8080:80,8443:443", box_name(box), (int)self->text.length,
-		(const char *)self->text.bytes, PAIRS_MAX);
+	return err_set(err,
+		"box %s: parameter map: \"%.*s\" is no list of at most %d pairs of ports "
+		"such as 8080:80,8443:443",
+		box_name(box), (int)self->text.length, (const char *)self->text.bytes, PAIRS_MAX);
 }
 
 static void port_map_fini(struct box *box)
@@ -100,8 +101,9 @@ static enum verdict map_forward(struct box *box, struct packet *packet)
 		return box_unchanged(box);
 	/* The record is that of the flow behind the box. */
 	packet_write16(packet, packet->l4 + 2, self->pairs[i].to);
-	mapped = box_matched(box) ? flow_add(&self->flows, packet, TO_SERVER) :
-		flow_find(&self->flows, packet, TO_SERVER);
+	mapped = flow_find(&self->flows, packet, TO_SERVER);
+	if (mapped == NULL && box_matched(box))
+		mapped = flow_add(&self->flows, packet, TO_SERVER);
 	if (mapped == NULL || (mapped->is_mapped && mapped->port != port)) {
 		packet_write16(packet, packet->l4 + 2, port);
 		packet_finish(packet);

@@ -9,7 +9,7 @@ enum { KEPT_MAX = 64 };
 struct kept {
 	struct packet *packet;
 	enum dir dir;
-	int64_t left;   /* packets that must still pass */
+	int64_t left; /* packets that must still pass */
 	nsec_t due;
 };
 
@@ -24,7 +24,8 @@ static const struct box_param params[] = {
 	{ "after", PARAM_INT, offsetof(struct reorder, after), "1", 1, 1000, NULL,
 		"how many packets pass it" },
 	{ "time", PARAM_TIME, offsetof(struct reorder, time), "50ms", 0,
-		3600 * (int64_t)NSEC_PER_SEC, NULL, "it goes after this time even if they do not come" },
+		3600 * (int64_t)NSEC_PER_SEC, NULL,
+		"it goes after this time even if they do not come" },
 	{ 0 },
 };
 

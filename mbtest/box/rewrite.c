@@ -19,7 +19,7 @@ static const struct box_param params[] = {
 	{ "pattern", PARAM_TEXT, offsetof(struct rewrite, pattern), NULL, 0, 0, NULL,
 		"the text looked for" },
 	{ "replacement", PARAM_TEXT, offsetof(struct rewrite, replacement), NULL, 0, 0, NULL,
-		"the text put in its place; may be empty" },
+		"the text put there; may be empty" },
 	{ "count", PARAM_INT, offsetof(struct rewrite, count), "0", 0, INT32_MAX, NULL,
 		"how often at most; 0: always" },
 	{ 0 },

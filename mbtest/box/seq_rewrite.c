@@ -23,7 +23,7 @@ struct seq_rewrite {
 };
 
 struct shift {
-	bool known[DIRS];      /* decided, by the SYN with this number */
+	bool known[DIRS]; /* decided, by the SYN with this number */
 	uint32_t isn[DIRS];
 	uint32_t offset[DIRS];
 };
@@ -32,7 +32,7 @@ static const char *const sack_names[] = { "translate", "ignore", "strip", NULL }
 
 static const struct box_param params[] = {
 	{ "offset", PARAM_TEXT, offsetof(struct seq_rewrite, offset_text), "random", 0, 0, NULL,
-		"added to sequence numbers: 1..4294967295, or random for each connection and direction" },
+		"added to sequence numbers: 1..4294967295, or random for each direction" },
 	{ "sack", PARAM_CHOICE, offsetof(struct seq_rewrite, sack), "translate", 0, 0, sack_names,
 		"SACK blocks are moved back too, left as they are, or removed" },
 	{ 0 },
@@ -55,8 +55,10 @@ static bool seq_rewrite_init(struct box *box, struct err *err)
 		value = value * 10 + text->bytes[i] - '0';
 	}
 	if (i < text->length || value == 0 || value > UINT32_MAX)
-		return err_set(err, "box %s: parameter offset: \"%.*s\" is neither random nor within "
-			"1..4294967295", box_name(box), (int)text->length, (const char *)text->bytes);
+		return err_set(err,
+			"box %s: parameter offset: \"%.*s\" is neither random nor within "
+			"1..4294967295",
+			box_name(box), (int)text->length, (const char *)text->bytes);
 	self->offset = (uint32_t)value;
 	return true;
 }
@@ -84,8 +86,9 @@ static void shift_decide(struct box *box, const struct packet *packet, enum dir 
 	shift->isn[dir] = isn;
 	shift->offset[dir] = 0;
 	if (box_matched(box))
-		shift->offset[dir] = self->is_random ?
-			1 + (uint32_t)rng_below(box_rng(box), UINT32_MAX) : self->offset;
+		shift->offset[dir] = self->is_random
+			? 1 + (uint32_t)rng_below(box_rng(box), UINT32_MAX)
+			: self->offset;
 }
 
 /* Move all blocks of a SACK option back. */

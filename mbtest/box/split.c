@@ -49,7 +49,7 @@ static void make_piece(const struct split *self, struct packet *piece, uint32_t 
 	if (!is_first)
 		word &= (uint16_t)~TCP_CWR;
 	if (!is_last)
-		word &= (uint16_t)~(TCP_FIN | (self->psh == PSH_LAST ? TCP_PSH : 0));
+		word &= (uint16_t) ~(TCP_FIN | (self->psh == PSH_LAST ? TCP_PSH : 0));
 	packet_write16(piece, flags_at, word);
 	if (piece->version == 4 && index > 0)
 		packet_write16(piece, 4, (uint16_t)(get_be16(packet_data(piece) + 4) + index));

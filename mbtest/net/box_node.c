@@ -108,8 +108,7 @@ uint64_t box_node_hits(const struct node *node)
 }
 
 struct node *box_node_new(struct net *net, uint16_t path, const char *name,
-	const struct box_type *type, const struct box_arg *args, size_t arg_count,
-	struct err *err)
+	const struct box_type *type, const struct box_arg *args, size_t arg_count, struct err *err)
 {
 	struct node *node = node_new(net, sizeof(struct box_node), &box_node_type, name);
 	struct box_host host = {
@@ -125,7 +124,8 @@ struct node *box_node_new(struct net *net, uint16_t path, const char *name,
 
 	node_append(node, path, name);
 	rng = rng_fork(&net->rng, node->name);
-	((struct box_node *)node)->box = box_new(name, type, args, arg_count, &host, &rng, path, err);
+	((struct box_node *)node)->box =
+		box_new(name, type, args, arg_count, &host, &rng, path, err);
 	if (((struct box_node *)node)->box != NULL)
 		return node;
 	net->paths[path].count--;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	OUTPUTS_MAX = 100000,   /* packets a machine may send at one moment */
+	OUTPUTS_MAX = 100000, /* packets a machine may send at one moment */
 	READ_BATCH = 64,
 };
 
@@ -118,8 +118,10 @@ static void edge_ask_deadline(struct edge *edge)
 		net_wake_at(&edge->node, at);
 		return;
 	}
-	snprintf(sentence, sizeof(sentence), "the %s's machine broke its contract: nothing to send, but"
-		" its deadline is not in the future", edge->node.name);
+	snprintf(sentence, sizeof(sentence),
+		"the %s's machine broke its contract: nothing to send, but"
+		" its deadline is not in the future",
+		edge->node.name);
 	net_fail(net, sentence);
 }
 
@@ -153,7 +155,8 @@ static void edge_write(struct edge *edge, struct packet *packet, uint16_t path)
 		written = write(edge->fds[index], packet_data(packet), packet->length);
 	while (written < 0 && errno == EINTR);
 	if (written < 0)
-		net_drop(&edge->node, packet, errno == EAGAIN ? "device is full" : "device refused it");
+		net_drop(&edge->node, packet,
+			errno == EAGAIN ? "device is full" : "device refused it");
 	else
 		pool_give(&edge->node.net->pool, packet);
 }
@@ -271,8 +274,8 @@ static void edge_wake(struct node *node)
 struct node *edge_new(struct net *net, enum end end)
 {
 	static const struct node_type type = { .receive = edge_receive, .wake = edge_wake };
-	struct node *node = node_new(net, sizeof(struct edge), &type,
-		end == CLIENT ? "client" : "server");
+	struct node *node =
+		node_new(net, sizeof(struct edge), &type, end == CLIENT ? "client" : "server");
 
 	((struct edge *)node)->end = end;
 	return node;

@@ -89,8 +89,9 @@ uint64_t event_post(struct event_queue *queue, struct event event, nsec_t now)
 
 static bool ring_is_next(const struct event_queue *queue)
 {
-	return queue->ring_count > 0 && (queue->heap_count == 0 ||
-		is_before(&queue->ring[queue->ring_first], &queue->heap[0]));
+	return queue->ring_count > 0 &&
+		(queue->heap_count == 0 ||
+			is_before(&queue->ring[queue->ring_first], &queue->heap[0]));
 }
 
 const struct event *event_peek(const struct event_queue *queue)

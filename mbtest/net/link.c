@@ -10,8 +10,8 @@ enum { MILLION = 1000000, DEFAULT_QUEUE_MS = 150 };
 struct line {
 	struct link_plan plan;
 	struct rng rng;
-	uint64_t count;       /* packets that came */
-	nsec_t busy_until;    /* when the last bit of those accepted has been sent */
+	uint64_t count;    /* packets that came */
+	nsec_t busy_until; /* when the last bit of those accepted has been sent */
 };
 
 struct link_node {
@@ -30,7 +30,8 @@ void link_plan_default(struct link_plan *plan)
 /* Time on the wire; a rate below 1 byte in 2^33 s is as good as none. */
 static nsec_t sending_time(const struct line *line, uint32_t length)
 {
-	return line->plan.rate_bps == 0 ? 0 : (nsec_t)length * 8 * NSEC_PER_SEC / line->plan.rate_bps;
+	return line->plan.rate_bps == 0 ? 0
+					: (nsec_t)length * 8 * NSEC_PER_SEC / line->plan.rate_bps;
 }
 
 /* Bytes accepted and not yet sent. */
@@ -81,7 +82,8 @@ static void link_receive(struct node *node, struct packet *packet, uint16_t path
 		net_drop(node, packet, "lost");
 		return;
 	}
-	if (line->plan.duplicate_ppm > 0 && rng_chance(&line->rng, line->plan.duplicate_ppm, MILLION)) {
+	if (line->plan.duplicate_ppm > 0 &&
+		rng_chance(&line->rng, line->plan.duplicate_ppm, MILLION)) {
 		copy = net_packet(node->net, packet->capacity);
 		packet_copy(copy, packet);
 	}

@@ -50,13 +50,13 @@ static void write_line(const struct node *node, enum verb verb, const struct pac
 
 	packet_text(packet, TEXT_SHORT, text, sizeof(text));
 	snprintf(line, sizeof(line), "%" PRIu64 ".%09" PRIu64 " %s %s %s%s%s%s",
-		net->now / NSEC_PER_SEC, net->now % NSEC_PER_SEC, node->name, verb_names[verb], text,
-		reason != NULL ? " [" : "", reason != NULL ? reason : "", reason != NULL ? "]" : "");
+		net->now / NSEC_PER_SEC, net->now % NSEC_PER_SEC, node->name, verb_names[verb],
+		text, reason != NULL ? " [" : "", reason != NULL ? reason : "",
+		reason != NULL ? "]" : "");
 	net->config.log(net->config.log_self, line);
 }
 
-void net_record(struct node *node, enum verb verb, const struct packet *packet,
-	const char *reason)
+void net_record(struct node *node, enum verb verb, const struct packet *packet, const char *reason)
 {
 	struct net *net = node->net;
 

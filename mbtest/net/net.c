@@ -11,22 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static nsec_t clock_read(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (nsec_t)now.tv_sec * NSEC_PER_SEC + (nsec_t)now.tv_nsec;
-}
 
 static void net_start(struct net *net, const struct net_config *config)
 {
 	net->config = *config;
 	rng_init(&net->rng, config->seed);
 	net->now = 0;
-	net->origin = config->clock == CLOCK_REAL ? clock_read() : 0;
+	net->origin = config->clock == CLOCK_REAL ? net_clock() : 0;
 	net->path_count = net->node_count = 0;
 	net->hash = net->events = 0;
 	net->failed = false;

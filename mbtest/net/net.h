@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 enum {
-	NET_PATHS       = 8,
+	NET_PATHS = 8,
 	NET_SERVER_PORT = 80,
 	NET_CLIENT_PORT = 40000,
 };
@@ -41,28 +41,28 @@ enum net_clock {
 /* Both directions alike unless given twice. Defaults: 5 ms, 30 Mbit/s, 150 ms of queue. */
 struct link_plan {
 	nsec_t delay_ns;
-	uint64_t rate_bps;         /* 0: infinitely fast */
-	uint32_t queue_bytes;      /* a packet that finds more than this waiting is dropped;
-	                            * 0: what the rate sends in 150 ms */
-	uint64_t loss_mask;        /* bit n set: the n-th packet of each 64 is lost */
-	uint32_t loss_ppm;         /* chances in parts of a million */
+	uint64_t rate_bps; /* 0: infinitely fast */
+	/* A packet that finds more than this waiting is dropped; 0: what is sent in 150 ms. */
+	uint32_t queue_bytes;
+	uint64_t loss_mask; /* bit n set: the n-th packet of each 64 is lost */
+	uint32_t loss_ppm;  /* chances in parts of a million */
 	uint32_t duplicate_ppm;
-	uint32_t reorder_ppm;      /* delayed by jitter_ns, so that others pass */
+	uint32_t reorder_ppm; /* delayed by jitter_ns, so that others pass */
 	nsec_t jitter_ns;
 };
 
 void link_plan_default(struct link_plan *plan);
 
 enum quote_kind {
-	QUOTE_FULL,      /* as much as fits (RFC 1812, RFC 4443) */
-	QUOTE_RFC792,    /* IP header and eight bytes */
-	QUOTE_BYTES,     /* quote_bytes after the IP header */
-	QUOTE_RFC4884,   /* length field, padding, extensions */
-	QUOTE_SILENT,    /* no answer at all */
+	QUOTE_FULL,    /* as much as fits (RFC 1812, RFC 4443) */
+	QUOTE_RFC792,  /* IP header and eight bytes */
+	QUOTE_BYTES,   /* quote_bytes after the IP header */
+	QUOTE_RFC4884, /* length field, padding, extensions */
+	QUOTE_SILENT,  /* no answer at all */
 };
 
 struct hop_plan {
-	struct addr addr[2];       /* IPv4 and IPv6 address it answers from */
+	struct addr addr[2]; /* IPv4 and IPv6 address it answers from */
 	enum quote_kind quote;
 	uint32_t quote_bytes;
 };
@@ -70,9 +70,9 @@ struct hop_plan {
 struct net_config {
 	enum net_clock clock;
 	uint64_t seed;
-	bool hash;                 /* keep the running hash of events */
-	bool taps;                 /* record both taps */
-	bool text_log;             /* one line an event to log */
+	bool hash;     /* keep the running hash of events */
+	bool taps;     /* record both taps */
+	bool text_log; /* one line an event to log */
 	void (*log)(void *self, const char *line);
 	void *log_self;
 };
@@ -114,11 +114,11 @@ struct addr net_server_addr(uint8_t family);
 /* ---- running ---- */
 
 enum net_stop {
-	NET_IDLE,      /* nothing left to happen (virtual clock) */
-	NET_DEADLINE,  /* time is up */
-	NET_STOPPED,   /* done() said so */
-	NET_EVENTS,    /* more than the bound on events: a loop */
-	NET_FAILED,    /* a box (Lua) failed; net_error says how */
+	NET_IDLE,     /* nothing left to happen (virtual clock) */
+	NET_DEADLINE, /* time is up */
+	NET_STOPPED,  /* done() said so */
+	NET_EVENTS,   /* more than the bound on events: a loop */
+	NET_FAILED,   /* a box (Lua) failed; net_error says how */
 };
 
 /*
@@ -133,8 +133,8 @@ const char *net_error(const struct net *net);
 /* ---- looking ---- */
 
 const struct capture *net_tap(const struct net *net, enum end end);
-uint64_t net_hash(const struct net *net);          /* time, node, verb, bytes, reason of events */
-uint64_t net_box_hits(const struct net *net);      /* sum over all boxes */
+uint64_t net_hash(const struct net *net);     /* time, node, verb, bytes, reason of events */
+uint64_t net_box_hits(const struct net *net); /* sum over all boxes */
 uint64_t net_box_hits_at(const struct net *net, uint16_t path, unsigned int box);
 uint64_t net_events(const struct net *net);
 

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct node *node_new(struct net *net, size_t size, const struct node_type *type,
-	const char *name)
+struct node *node_new(struct net *net, size_t size, const struct node_type *type, const char *name)
 {
 	struct node *node = xcalloc(1, size);
 
@@ -43,12 +42,13 @@ void node_append(struct node *node, uint16_t path, const char *kind)
 	char prefix[NODE_NAME];
 	int used;
 
-	used = snprintf(prefix, sizeof(prefix), "path%u/%.*s", path + 1u, (int)(length < 40 ? length : 40),
-		kind);
+	used = snprintf(prefix, sizeof(prefix), "path%u/%.*s", path + 1u,
+		(int)(length < 40 ? length : 40), kind);
 	for (i = 0; i < line->count; i++) {
 		const char *name = line->nodes[i]->name;
 
-		if (strncmp(name, prefix, (size_t)used) == 0 && (name[used] == '\0' || name[used] == '#'))
+		if (strncmp(name, prefix, (size_t)used) == 0 &&
+			(name[used] == '\0' || name[used] == '#'))
 			ordinal++;
 	}
 	if (ordinal == 1)
@@ -78,7 +78,10 @@ static struct node *next_node(const struct net *net, uint16_t path, size_t posit
 static void post_arrival(struct node *to, struct packet *packet, uint16_t path, enum dir dir,
 	nsec_t at)
 {
-	struct event event = { .at = at, .node = to, .packet = packet, .path = path,
+	struct event event = { .at = at,
+		.node = to,
+		.packet = packet,
+		.path = path,
 		.dir = (uint8_t)dir };
 
 	event_post(&to->net->queue, event, to->net->now);

@@ -11,7 +11,7 @@
 
 enum {
 	NODE_NAME = 64,
-	NET_EVENTS_MAX = 20000000,   /* on the virtual clock, in one network */
+	NET_EVENTS_MAX = 20000000, /* on the virtual clock, in one network */
 };
 
 struct node;
@@ -28,12 +28,12 @@ struct node {
 	const struct node_type *type;
 	struct net *net;
 	char name[NODE_NAME];
-	uint16_t index;         /* in the network: 0 client, 1 server */
-	uint16_t path;          /* which path, and ... */
-	uint16_t position;      /* ... where on it, counted from the client */
-	nsec_t wake_at;         /* asked for; NSEC_NEVER: not at all */
-	nsec_t wake_posted;     /* when the event that stands for it comes: no later than wake_at */
-	uint64_t wake_serial;   /* of that event; others of this node are void */
+	uint16_t index;       /* in the network: 0 client, 1 server */
+	uint16_t path;        /* which path, and ... */
+	uint16_t position;    /* ... where on it, counted from the client */
+	nsec_t wake_at;       /* asked for; NSEC_NEVER: not at all */
+	nsec_t wake_posted;   /* when the event that stands for it comes: no later than wake_at */
+	uint64_t wake_serial; /* of that event; others of this node are void */
 };
 
 /* A packet's arrival at a node, or (packet NULL) a node's waking. */
@@ -53,7 +53,7 @@ struct event {
 struct event_queue {
 	struct event *heap, *ring;
 	size_t heap_count, heap_capacity;
-	size_t ring_first, ring_count, ring_capacity;   /* ring_capacity: a power of two */
+	size_t ring_first, ring_count, ring_capacity; /* ring_capacity: a power of two */
 	uint64_t serial;
 };
 
@@ -91,7 +91,7 @@ struct net {
 	struct net_config config;
 	struct rng rng;
 	nsec_t now;
-	nsec_t origin;             /* real clock: its reading at time 0 */
+	nsec_t origin; /* real clock: its reading at time 0 */
 	struct event_queue queue;
 	struct packet_pool pool;
 	struct node *edges[ENDS];
@@ -107,7 +107,7 @@ struct net {
 	size_t edit_count, edit_capacity;
 	uint8_t *edit_bytes;
 	size_t edit_used, edit_room;
-	struct stream_edit *edit_list;   /* as handed out by net_edits */
+	struct stream_edit *edit_list; /* as handed out by net_edits */
 };
 
 /* ---- what nodes may do ---- */
@@ -130,8 +130,7 @@ struct packet *net_packet(struct net *net, uint32_t capacity);
 /* ---- making nodes: node.c, and one file a kind ---- */
 
 /* A node of size bytes (struct node first), zeroed, named name; not yet on a path. */
-struct node *node_new(struct net *net, size_t size, const struct node_type *type,
-	const char *name);
+struct node *node_new(struct net *net, size_t size, const struct node_type *type, const char *name);
 void node_free(struct node *node);
 
 /* Put it at the server's end of a path; completes its name. */
@@ -141,9 +140,8 @@ struct node *link_node_new(struct net *net, uint16_t path, const struct link_pla
 	const struct link_plan *to_client);
 struct node *hop_node_new(struct net *net, uint16_t path, const struct hop_plan *plan);
 struct node *box_node_new(struct net *net, uint16_t path, const char *name,
-	const struct box_type *type, const struct box_arg *args, size_t arg_count,
-	struct err *err);
-uint64_t box_node_hits(const struct node *node);   /* 0 for other nodes */
+	const struct box_type *type, const struct box_arg *args, size_t arg_count, struct err *err);
+uint64_t box_node_hits(const struct node *node); /* 0 for other nodes */
 bool node_is_box(const struct node *node);
 
 struct node *edge_new(struct net *net, enum end end);
@@ -161,15 +159,17 @@ unsigned int edge_read(struct node *node, uint16_t index);
 /* ---- what is written about it all: log.c ---- */
 
 enum verb {
-	VERB_SEND,      /* a node sends a packet on */
-	VERB_RECEIVE,   /* an edge's host gets one */
+	VERB_SEND,    /* a node sends a packet on */
+	VERB_RECEIVE, /* an edge's host gets one */
 	VERB_DROP,
 };
 
-void net_record(struct node *node, enum verb verb, const struct packet *packet,
-	const char *reason);
+void net_record(struct node *node, enum verb verb, const struct packet *packet, const char *reason);
 
 /* ---- the real clock: real.c ---- */
+
+/* What the machine's own clock says; it never goes back. */
+nsec_t net_clock(void);
 
 enum net_stop net_run_real(struct net *net, nsec_t until, bool (*done)(void *self), void *self);
 

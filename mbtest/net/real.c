@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <time.h>
 
-enum { ASK_DONE_MS = 5 };   /* what done looks at may change without a packet */
+enum { ASK_DONE_MS = 5 }; /* what done looks at may change without a packet */
 
 struct sources {
 	struct pollfd polls[ENDS * NET_PATHS];
@@ -17,12 +17,17 @@ struct sources {
 	nfds_t count;
 };
 
-static nsec_t real_now(const struct net *net)
+nsec_t net_clock(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (nsec_t)now.tv_sec * NSEC_PER_SEC + (nsec_t)now.tv_nsec - net->origin;
+	return (nsec_t)now.tv_sec * NSEC_PER_SEC + (nsec_t)now.tv_nsec;
+}
+
+static nsec_t real_now(const struct net *net)
+{
+	return net_clock() - net->origin;
 }
 
 static void sources_collect(struct net *net, struct sources *sources)
@@ -102,7 +107,8 @@ enum net_stop net_run_real(struct net *net, nsec_t until, bool (*done)(void *sel
 		if (now >= until)
 			return NET_DEADLINE;
 		next = event_peek(&net->queue);
-		sleep_until(net, &sources, next != NULL ? nsec_min(next->at, until) : until, done != NULL);
+		sleep_until(net, &sources, next != NULL ? nsec_min(next->at, until) : until,
+			done != NULL);
 		/* Packets bear the time they were found at, not that of the last event. */
 		now = nsec_min(real_now(net), until);
 		if (run_due(net, now, done, self))

@@ -55,7 +55,7 @@ struct stage {
 	struct box *box;
 	nsec_t wake_at;
 	bool leaves_checksum;
-	bool all_right;      /* every packet so far was whole and had right checksums */
+	bool all_right; /* every packet so far was whole and had right checksums */
 };
 
 static void expect(bool ok)
@@ -111,7 +111,10 @@ static struct packet *segment_from(const uint8_t *bytes, size_t length, enum dir
 	uint8_t family = length > 0 && bytes[0] % 4 == 0 ? 6 : 4;
 	struct sockname client = { net_client_addr(0, family), 40000 };
 	struct sockname server = { net_server_addr(family), 80 };
-	struct tcp_header header = { .src = client, .dst = server, .seq = 100, .ack = 100,
+	struct tcp_header header = { .src = client,
+		.dst = server,
+		.seq = 100,
+		.ack = 100,
 		.flags = TCP_ACK };
 	uint32_t options;
 
@@ -153,8 +156,11 @@ static void send_packet(struct stage *stage, struct packet *packet, enum dir dir
 
 static void stage_init(struct stage *stage, const struct plan *plan)
 {
-	struct box_host host = { .emit = stage_emit, .drop = stage_drop, .spare = stage_spare,
-		.wake_at = stage_wake_at, .self = stage };
+	struct box_host host = { .emit = stage_emit,
+		.drop = stage_drop,
+		.spare = stage_spare,
+		.wake_at = stage_wake_at,
+		.self = stage };
 	struct box_arg args[5];
 	struct rng rng = { 1 };
 	struct err err;
@@ -166,7 +172,8 @@ static void stage_init(struct stage *stage, const struct plan *plan)
 			strlen(plan->args[count][1]) };
 		stage->leaves_checksum |= strcmp(plan->args[count][1], "leave") == 0;
 	}
-	stage->box = box_new(plan->box, box_type_find(plan->box), args, count, &host, &rng, 0, &err);
+	stage->box =
+		box_new(plan->box, box_type_find(plan->box), args, count, &host, &rng, 0, &err);
 	expect(stage->box != NULL);
 }
 

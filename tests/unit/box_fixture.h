@@ -22,11 +22,11 @@ struct bench {
 	struct err err;
 	uint8_t family;
 	nsec_t now, wake_at;
-	struct packet *out[OUT_MAX];   /* as they left */
+	struct packet *out[OUT_MAX]; /* as they left */
 	enum dir out_dir[OUT_MAX];
 	unsigned int count;
 	unsigned int drops;
-	const char *reason;            /* of the last drop */
+	const char *reason; /* of the last drop */
 	unsigned int edits;
 	uint8_t old_bytes[64], new_bytes[64];
 	uint32_t old_length, new_length;
@@ -78,8 +78,12 @@ static inline void bench_edited(void *self, enum dir dir, const uint8_t *old_byt
 static inline struct bench *bench_new(const char *name, const char *text)
 {
 	struct bench *bench = calloc(1, sizeof(*bench));
-	struct box_host host = { .emit = bench_emit, .drop = bench_drop, .spare = bench_spare,
-		.wake_at = bench_wake_at, .edited = bench_edited, .self = bench };
+	struct box_host host = { .emit = bench_emit,
+		.drop = bench_drop,
+		.spare = bench_spare,
+		.wake_at = bench_wake_at,
+		.edited = bench_edited,
+		.self = bench };
 	struct box_arg args[16];
 	char copy[512], *at = copy, *pair, *value;
 	struct rng rng;
@@ -119,14 +123,19 @@ struct segment {
 	uint32_t length;
 };
 
-static inline struct packet *segment_packet(const struct bench *bench, const struct segment *segment)
+static inline struct packet *segment_packet(const struct bench *bench,
+	const struct segment *segment)
 {
 	bool forward = segment->dir == TO_SERVER;
 	struct sockname client = { net_client_addr(0, bench->family), NET_CLIENT_PORT };
 	struct sockname server = { net_server_addr(bench->family), NET_SERVER_PORT };
 	struct tcp_header header = { .src = forward ? client : server,
-		.dst = forward ? server : client, .seq = segment->seq, .ack = segment->ack,
-		.flags = segment->flags, .window = 1000, .ip_id = 7 };
+		.dst = forward ? server : client,
+		.seq = segment->seq,
+		.ack = segment->ack,
+		.flags = segment->flags,
+		.window = 1000,
+		.ip_id = 7 };
 	struct packet *packet = packet_new(PACKET_SMALL);
 
 	packet_init_tcp(packet, &header);
@@ -155,14 +164,16 @@ static inline void bench_handshake(struct bench *bench)
 
 static inline void bench_data(struct bench *bench, enum dir dir, uint32_t seq, const char *payload)
 {
-	bench_send(bench, (struct segment){ dir, TCP_ACK | TCP_PSH, seq,
-		dir == TO_SERVER ? 5000 : 1000, NULL, 0, payload, (uint32_t)strlen(payload) });
+	bench_send(bench,
+		(struct segment){ dir, TCP_ACK | TCP_PSH, seq, dir == TO_SERVER ? 5000 : 1000, NULL,
+			0, payload, (uint32_t)strlen(payload) });
 }
 
 static inline void bench_ack(struct bench *bench, enum dir dir, uint32_t ack)
 {
-	bench_send(bench, (struct segment){ dir, TCP_ACK, dir == TO_SERVER ? 1000 : 5000, ack,
-		NULL, 0, NULL, 0 });
+	bench_send(bench,
+		(struct segment){ dir, TCP_ACK, dir == TO_SERVER ? 1000 : 5000, ack, NULL, 0, NULL,
+			0 });
 }
 
 /* The last packet out. */

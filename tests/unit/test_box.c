@@ -19,34 +19,47 @@ static void refused(const char *name, const char *args, const char *sentence)
 TEST(bad_parameters_are_one_sentence)
 {
 	refused("strip", "kinds=3", "box strip: unknown parameter kinds");
-	refused("strip", "kind=300", "box strip: parameter kind: \"300\" is not a whole number within "
+	refused("strip", "kind=300",
+		"box strip: parameter kind: \"300\" is not a whole number within "
 		"2..255");
-	refused("strip", "kind=3x", "box strip: parameter kind: \"3x\" is not a whole number within "
+	refused("strip", "kind=3x",
+		"box strip: parameter kind: \"3x\" is not a whole number within "
 		"2..255");
 	refused("strip", "kind=30;kind=31", "box strip: parameter kind is given twice");
-	refused("strip", "direction=up", "box strip: parameter direction: \"up\" is not one of "
+	refused("strip", "direction=up",
+		"box strip: parameter direction: \"up\" is not one of "
 		"to-server, to-client, both");
-	refused("strip", "on=syn+sin", "box strip: parameter on: \"sin\" is none of syn, synack, ack3, "
+	refused("strip", "on=syn+sin",
+		"box strip: parameter on: \"sin\" is none of syn, synack, ack3, "
 		"data, ack, fin, rst, any");
-	refused("strip", "on=", "box strip: parameter on: \"\" is none of syn, synack, ack3, data, ack, "
+	refused("strip", "on=",
+		"box strip: parameter on: \"\" is none of syn, synack, ack3, data, ack, "
 		"fin, rst, any");
-	refused("strip", "from=0", "box strip: parameter from: \"0\" is not a packet number from 1 "
+	refused("strip", "from=0",
+		"box strip: parameter from: \"0\" is not a packet number from 1 "
 		"(\"3\"), a byte (\"20000B\") or a time (\"50ms\")");
-	refused("strip", "chance=1.5", "box strip: parameter chance: \"1.5\" is not a number within "
+	refused("strip", "chance=1.5",
+		"box strip: parameter chance: \"1.5\" is not a number within "
 		"0..1");
-	refused("strip", "every=0", "box strip: parameter every: \"0\" is not a whole number within "
+	refused("strip", "every=0",
+		"box strip: parameter every: \"0\" is not a whole number within "
 		"1..2147483647");
 	refused("rewrite", "pattern=x",
-		"box rewrite: parameter replacement must be given (the text put in its place; may be empty)");
+		"box rewrite: parameter replacement must be given "
+		"(the text put there; may be empty)");
 	refused("rewrite", "pattern=;replacement=x", "box rewrite: parameter pattern is empty");
-	refused("delay", "time=2h", "box delay: parameter time: \"2h\" is not a time within "
+	refused("delay", "time=2h",
+		"box delay: parameter time: \"2h\" is not a time within "
 		"0ms..3600000ms");
-	refused("seq-rewrite", "offset=4294967296", "box seq-rewrite: parameter offset: "
+	refused("seq-rewrite", "offset=4294967296",
+		"box seq-rewrite: parameter offset: "
 		"\"4294967296\" is neither random nor within 1..4294967295");
-	refused("port-map", "map=80", "box port-map: parameter map: \"80\" is no list of at most 16 pairs "
+	refused("port-map", "map=80",
+		"box port-map: parameter map: \"80\" is no list of at most 16 pairs "
 		"of ports such as 8080:80,8443:443");
 	refused("nat", "address=fd00::1", "box nat: parameter address is not an IPv4 address");
-	refused("nat", "address=x", "box nat: parameter address: \"x\" is not an IPv4 or IPv6 address");
+	refused("nat", "address=x",
+		"box nat: parameter address: \"x\" is not an IPv4 or IPv6 address");
 }
 
 /* The handshake, then four data segments of 10 bytes from the client, each acknowledged. */
@@ -61,8 +74,7 @@ static void conversation(struct bench *bench)
 	}
 	bench_send(bench,
 		(struct segment){ TO_SERVER, TCP_FIN | TCP_ACK, 1040, 5000, NULL, 0, NULL, 0 });
-	bench_send(bench,
-		(struct segment){ TO_CLIENT, TCP_RST, 5000, 0, NULL, 0, NULL, 0 });
+	bench_send(bench, (struct segment){ TO_CLIENT, TCP_RST, 5000, 0, NULL, 0, NULL, 0 });
 }
 
 /*
@@ -71,8 +83,8 @@ static void conversation(struct bench *bench)
  */
 static void selects(const char *args, const char *want)
 {
-	static const char *const names[] = { "S", "Y", "3", "d1", "a1", "d2", "a2", "d3", "a3", "d4",
-		"a4", "F", "R" };
+	static const char *const names[] = { "S", "Y", "3", "d1", "a1", "d2", "a2", "d3", "a3",
+		"d4", "a4", "F", "R" };
 	struct bench *bench = bench_new("loss", args);
 	char got[128] = "";
 	unsigned int i, dropped = 0;
@@ -91,7 +103,8 @@ static void selects(const char *args, const char *want)
 			{ 1010, TCP_ACK | TCP_PSH }, { 1020, TCP_ACK }, { 1020, TCP_ACK | TCP_PSH },
 			{ 1030, TCP_ACK }, { 1030, TCP_ACK | TCP_PSH }, { 1040, TCP_ACK },
 			{ 1040, TCP_FIN | TCP_ACK }, { 5000, TCP_RST } };
-		const struct packet *packet = i - dropped < bench->count ? bench->out[i - dropped] : NULL;
+		const struct packet *packet =
+			i - dropped < bench->count ? bench->out[i - dropped] : NULL;
 		bool is_ack = i >= 4 && i <= 10 && i % 2 == 0;
 		bool here = packet != NULL && tcp_flags(packet) == keys[i][1] &&
 			(is_ack ? tcp_ack(packet) : tcp_seq(packet)) == keys[i][0];

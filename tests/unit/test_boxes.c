@@ -8,14 +8,15 @@
 
 /* NOP NOP TS (12), MP_CAPABLE v1 third packet (20), DSS with a 4-byte ACK (8). */
 #define TIMESTAMP 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2
-#define CAPABLE 30, 20, 0x01, 0x81, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
-#define DSS_ACK 30, 8, 0x20, 0x01, 0xaa, 0xbb, 0xcc, 0xdd
+#define CAPABLE   30, 20, 0x01, 0x81, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+#define DSS_ACK   30, 8, 0x20, 0x01, 0xaa, 0xbb, 0xcc, 0xdd
 
 static struct packet *through(struct bench *bench, const uint8_t *options, uint32_t length,
 	const char *payload)
 {
-	bench_send(bench, (struct segment){ TO_SERVER, TCP_ACK, 1000, 5000, options, length, payload,
-		(uint32_t)strlen(payload) });
+	bench_send(bench,
+		(struct segment){ TO_SERVER, TCP_ACK, 1000, 5000, options, length, payload,
+			(uint32_t)strlen(payload) });
 	bench_check_out(bench);
 	CHECK(bench->count > 0);
 	return bench_last(bench);
@@ -120,8 +121,9 @@ static void split_run(struct bench *bench, uint16_t flags)
 {
 	static const uint8_t options[] = { DSS_ACK, TIMESTAMP };
 
-	bench_send(bench, (struct segment){ TO_SERVER, flags, 0xfffffffe, 5000, options,
-		sizeof(options), "0123456789", 10 });
+	bench_send(bench,
+		(struct segment){ TO_SERVER, flags, 0xfffffffe, 5000, options, sizeof(options),
+			"0123456789", 10 });
 	bench_check_out(bench);
 }
 
@@ -194,11 +196,12 @@ TEST(split_options_none)
 
 /* ---- coalesce ---- */
 
-static void segment_send(struct bench *bench, uint32_t seq, const uint8_t *options,
-	uint32_t length, const char *payload)
+static void segment_send(struct bench *bench, uint32_t seq, const uint8_t *options, uint32_t length,
+	const char *payload)
 {
-	bench_send(bench, (struct segment){ TO_SERVER, TCP_ACK, seq, 5000 + seq, options, length,
-		payload, (uint32_t)strlen(payload) });
+	bench_send(bench,
+		(struct segment){ TO_SERVER, TCP_ACK, seq, 5000 + seq, options, length, payload,
+			(uint32_t)strlen(payload) });
 }
 
 TEST(coalesce_joins_neighbours)
@@ -299,9 +302,9 @@ TEST(coalesce_keeps_order)
 	struct bench *bench = bench_new("coalesce", "");
 
 	segment_send(bench, 1000, NULL, 0, "one");
-	segment_send(bench, 2000, NULL, 0, "far");   /* a hole: the first goes, this waits */
+	segment_send(bench, 2000, NULL, 0, "far"); /* a hole: the first goes, this waits */
 	CHECK_U64(bench->count, 1);
-	segment_send(bench, 2003, NULL, 0, "");      /* an acknowledgement passes nothing */
+	segment_send(bench, 2003, NULL, 0, ""); /* an acknowledgement passes nothing */
 	CHECK_U64(bench->count, 3);
 	CHECK_PAYLOAD(bench->out[0], "one");
 	CHECK_PAYLOAD(bench->out[1], "far");
@@ -312,7 +315,7 @@ TEST(coalesce_keeps_order)
 
 TEST(coalesce_size_is_a_bound)
 {
-	struct bench *bench = bench_new("coalesce", "size=48");   /* 40 of headers */
+	struct bench *bench = bench_new("coalesce", "size=48"); /* 40 of headers */
 
 	segment_send(bench, 1000, NULL, 0, "0123");
 	segment_send(bench, 1004, NULL, 0, "4567");
@@ -348,8 +351,9 @@ static struct packet *sack_through(struct bench *bench)
 {
 	bench_handshake(bench);
 	bench_data(bench, TO_SERVER, 1000, "data");
-	bench_send(bench, (struct segment){ TO_CLIENT, TCP_ACK, 5000, 1004 + 100, sack, sizeof(sack),
-		NULL, 0 });
+	bench_send(bench,
+		(struct segment){ TO_CLIENT, TCP_ACK, 5000, 1004 + 100, sack, sizeof(sack), NULL,
+			0 });
 	bench_check_out(bench);
 	return bench_last(bench);
 }

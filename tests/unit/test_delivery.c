@@ -19,7 +19,8 @@ static void left(const struct bench *bench, const char *want)
 static void send_letters(struct bench *bench, enum dir dir, const char *letters)
 {
 	for (; *letters != '\0'; letters++)
-		bench_send(bench, (struct segment){ dir, TCP_ACK, (uint32_t)*letters, 1, NULL, 0, "x", 1 });
+		bench_send(bench,
+			(struct segment){ dir, TCP_ACK, (uint32_t)*letters, 1, NULL, 0, "x", 1 });
 }
 
 /* Let time pass, waking the box whenever it asked for it. */
@@ -91,7 +92,7 @@ TEST(delay_lets_go_at_the_end)
 	struct bench *bench = bench_new("delay", "time=10ms");
 
 	send_letters(bench, TO_SERVER, "a");
-	bench_free(bench);   /* the sanitizer says whether the packet was freed */
+	bench_free(bench); /* the sanitizer says whether the packet was freed */
 }
 
 TEST(reorder_waits_for_others)
@@ -182,8 +183,8 @@ TEST(blackhole_ends_at_until)
 /* Corner case 12: only SYNs that carry MP_CAPABLE die. */
 TEST(blackhole_dislikes_an_option)
 {
-	static const uint8_t capable[] = { 30, 4, 0x01, 0x81 }, join[] = { 30, 12, 0x10, 0 ,
-		0, 0, 0, 0, 0, 0, 0, 0 };
+	static const uint8_t capable[] = { 30, 4, 0x01, 0x81 };
+	static const uint8_t join[12] = { 30, 12, 0x10 };
 	struct bench *bench = bench_new("blackhole", "on=syn;kind=30;subtype=mp_capable");
 
 	bench_send(bench, (struct segment){ TO_SERVER, TCP_SYN, 'a', 0, capable, 4, NULL, 0 });

@@ -130,8 +130,10 @@ TEST(nat_runs_out_of_ports)
 {
 	struct bench *bench = bench_new("nat", "first_port=30000;last_port=30001");
 
-	translates(bench, TO_SERVER, "198.18.1.2:1", SERVER_NAME, "198.18.1.200:30000 > " SERVER_NAME);
-	translates(bench, TO_SERVER, "198.18.1.2:2", SERVER_NAME, "198.18.1.200:30001 > " SERVER_NAME);
+	translates(bench, TO_SERVER, "198.18.1.2:1", SERVER_NAME,
+		"198.18.1.200:30000 > " SERVER_NAME);
+	translates(bench, TO_SERVER, "198.18.1.2:2", SERVER_NAME,
+		"198.18.1.200:30001 > " SERVER_NAME);
 	translates(bench, TO_SERVER, "198.18.1.2:3", SERVER_NAME, "no port left");
 	bench_free(bench);
 }
@@ -192,8 +194,9 @@ static void icmp_comes_back(uint8_t family, enum icmp_quote quote)
 	src.addr = net_client_addr(0, family);
 	CHECK(addr_equal(&dst.addr, &src.addr));
 	CHECK(icmp_parse(&error, got));
-	CHECK(error.quote_known > 0 && memcmp(packet_data(got) + error.quote_offset,
-		packet_data(sent), error.quote_known) == 0);
+	CHECK(error.quote_known > 0 &&
+		memcmp(packet_data(got) + error.quote_offset, packet_data(sent),
+			error.quote_known) == 0);
 	CHECK_U64(box_hits(bench->box), 2);
 	packet_free(sent);
 	bench_free(bench);
@@ -211,7 +214,9 @@ TEST(nat_translates_quotes)
 TEST(nat_translates_quotes_outwards)
 {
 	struct bench *bench = bench_new("nat", "");
-	struct icmp_plan plan = { .from = net_client_addr(0, 4), .kind = ICMP_UNREACHABLE, .code = 3 };
+	struct icmp_plan plan = { .from = net_client_addr(0, 4),
+		.kind = ICMP_UNREACHABLE,
+		.code = 3 };
 	struct packet *answer = packet_new(PACKET_SMALL), *got;
 	struct icmp_error error;
 	struct addr src, dst;

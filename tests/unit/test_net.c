@@ -23,7 +23,7 @@ struct talker {
 	struct sockname local, remote;
 	uint32_t to_send, sent, length, seq_step;
 	nsec_t interval, next;
-	bool lies;                       /* about its deadline */
+	bool lies; /* about its deadline */
 	uint32_t arrived;
 	nsec_t at[ARRIVALS];
 	uint32_t seq[ARRIVALS];
@@ -45,8 +45,11 @@ static void talker_input(void *self, const struct packet *packet, nsec_t now)
 static bool talker_output(void *self, struct packet *packet, nsec_t now)
 {
 	struct talker *talker = self;
-	struct tcp_header header = { .src = talker->local, .dst = talker->remote,
-		.seq = talker->sent * (talker->seq_step > 0 ? talker->seq_step : 1), .flags = TCP_ACK, .ttl = talker->sent_ttl };
+	struct tcp_header header = { .src = talker->local,
+		.dst = talker->remote,
+		.seq = talker->sent * (talker->seq_step > 0 ? talker->seq_step : 1),
+		.flags = TCP_ACK,
+		.ttl = talker->sent_ttl };
 
 	if (talker->sent == talker->to_send || now < talker->next)
 		return false;
@@ -78,7 +81,7 @@ static struct talker *talker_new(enum end end, uint8_t family, uint32_t to_send)
 	talker->local.port = end == CLIENT ? NET_CLIENT_PORT : NET_SERVER_PORT;
 	talker->remote.port = end == CLIENT ? NET_SERVER_PORT : NET_CLIENT_PORT;
 	talker->to_send = to_send;
-	talker->length = 960;   /* 1000 bytes with IPv4 and TCP headers */
+	talker->length = 960; /* 1000 bytes with IPv4 and TCP headers */
 	return talker;
 }
 
@@ -178,7 +181,7 @@ TEST(loss_mask_is_to_the_letter)
 {
 	struct fixture fixture = fixture_new(66);
 
-	fixture.link.loss_mask = 0x5;   /* the first and the third of each 64 */
+	fixture.link.loss_mask = 0x5; /* the first and the third of each 64 */
 	fixture_run(&fixture);
 	CHECK_U64(fixture.server->arrived, 66 - 3);
 	CHECK_U64(fixture.server->seq[0], 1);
@@ -404,7 +407,9 @@ TEST(done_stops_a_run)
 static uint64_t hash_of(struct net *net, uint64_t seed)
 {
 	struct net_config config = { .seed = seed, .hash = true };
-	struct link_plan plan = { .loss_ppm = 200000, .reorder_ppm = 200000, .jitter_ns = 50,
+	struct link_plan plan = { .loss_ppm = 200000,
+		.reorder_ppm = 200000,
+		.jitter_ns = 50,
 		.duplicate_ppm = 100000 };
 	struct talker *client = talker_new(CLIENT, 6, 500);
 
@@ -432,10 +437,13 @@ TEST(same_seed_same_hash)
 /* ---- with boxes ---- */
 
 /* A run with much that depends on chance; boxes says which stand on the path. */
-static uint64_t boxed_hash(uint64_t seed, const char *const *boxes, void (*log)(void *, const char *),
-	void *log_self)
+static uint64_t boxed_hash(uint64_t seed, const char *const *boxes,
+	void (*log)(void *, const char *), void *log_self)
 {
-	struct net_config config = { .seed = seed, .hash = true, .text_log = log != NULL, .log = log,
+	struct net_config config = { .seed = seed,
+		.hash = true,
+		.text_log = log != NULL,
+		.log = log,
 		.log_self = log_self };
 	struct net *net = net_new(&config);
 	struct link_plan plan;
@@ -459,7 +467,8 @@ static uint64_t boxed_hash(uint64_t seed, const char *const *boxes, void (*log)(
 	return hash;
 }
 
-static const char *const some_boxes[] = { "loss", "duplicate", "reorder", "coalesce", "loss", NULL };
+static const char *const some_boxes[] = { "loss", "duplicate", "reorder", "coalesce", "loss",
+	NULL };
 
 TEST(boxes_same_seed_same_hash)
 {

@@ -17,16 +17,16 @@
 #include <unistd.h>
 
 struct device {
-	int net, kernel;   /* our end, and that of the host behind it */
+	int net, kernel; /* our end, and that of the host behind it */
 };
 
 struct live {
 	struct net *net;
 	struct device client, server;
-	unsigned int want;   /* packets at the server's host that end the run */
+	unsigned int want; /* packets at the server's host that end the run */
 	unsigned int got;
 	uint8_t bytes[70000];
-	ssize_t length;      /* of the last */
+	ssize_t length; /* of the last */
 };
 
 static struct device device_new(void)
@@ -84,7 +84,8 @@ static nsec_t now_real(void)
 static struct packet *a_packet(uint8_t family, uint32_t length)
 {
 	struct tcp_header header = { .src = { net_client_addr(0, family), 1 },
-		.dst = { net_server_addr(family), 80 }, .flags = TCP_ACK };
+		.dst = { net_server_addr(family), 80 },
+		.flags = TCP_ACK };
 	struct packet *packet = packet_new(PACKET_LARGE);
 
 	packet_init_tcp(packet, &header);
@@ -95,7 +96,8 @@ static struct packet *a_packet(uint8_t family, uint32_t length)
 
 static void host_sends(const struct device *device, struct packet *packet)
 {
-	CHECK(write(device->kernel, packet_data(packet), packet->length) == (ssize_t)packet->length);
+	CHECK(write(device->kernel, packet_data(packet), packet->length) ==
+		(ssize_t)packet->length);
 	packet_free(packet);
 }
 
@@ -142,8 +144,8 @@ TEST(many_and_large_packets)
 TEST(foreign_packets_are_dropped)
 {
 	/* A router solicitation from a link-local address to all routers. */
-	static const uint8_t solicitation[] = { 0x60, 0, 0, 0, 0, 8, 58, 255, 0xfe, 0x80, [23] = 2, 0xff,
-		2, [39] = 2, 133, 0, 0, 0, 0, 0, 0, 0 };
+	static const uint8_t solicitation[] = { 0x60, 0, 0, 0, 0, 8, 58, 255, 0xfe, 0x80, [23] = 2,
+		0xff, 2, [39] = 2, 133, 0, 0, 0, 0, 0, 0, 0 };
 	struct live *live = live_new();
 
 	CHECK(write(live->client.kernel, solicitation, sizeof(solicitation)) > 0);

@@ -124,8 +124,8 @@ TEST(rewrite_translates_sack)
 	bench_handshake(bench);
 	data_through(bench, 1000, "a PORT b");
 	data_through(bench, 1008, "next");
-	bench_send(bench, (struct segment){ TO_CLIENT, TCP_ACK, 5000, 1000, sack, sizeof(sack), NULL,
-		0 });
+	bench_send(bench,
+		(struct segment){ TO_CLIENT, TCP_ACK, 5000, 1000, sack, sizeof(sack), NULL, 0 });
 	CHECK_OPTIONS(bench_last(bench), "0101050a 000003f0 000003f4");
 	bench_check_out(bench);
 	bench_free(bench);

@@ -105,8 +105,8 @@ static void put_in(struct received *received, size_t at, const void *bytes, size
 static void judged(const struct received *received, bool clean_end, const struct stream_edit *edits,
 	size_t count, bool intact, enum damage damage, uint64_t first_bad)
 {
-	struct stream_verdict verdict = stream_judge(&plan, received->bytes, received->length,
-		clean_end, edits, count);
+	struct stream_verdict verdict =
+		stream_judge(&plan, received->bytes, received->length, clean_end, edits, count);
 
 	CHECK_U64(verdict.intact, intact);
 	CHECK_U64(verdict.damage, damage);
@@ -181,7 +181,8 @@ TEST(judge_declared_flip)
 	uint8_t old[2] = { received.bytes[3000], received.bytes[9000] };
 	uint8_t new_[2] = { (uint8_t)~old[0], (uint8_t)~old[1] };
 	struct stream_edit edits[2] = {
-		{ TO_SERVER, old, new_, 1, 1 }, { TO_SERVER, old + 1, new_ + 1, 1, 1 },
+		{ TO_SERVER, old, new_, 1, 1 },
+		{ TO_SERVER, old + 1, new_ + 1, 1, 1 },
 	};
 
 	received.bytes[3000] = new_[0];
@@ -199,7 +200,8 @@ TEST(judge_declared_insertion_and_removal)
 	struct received received = whole();
 	uint8_t gone[4];
 	struct stream_edit edits[2] = {
-		{ TO_SERVER, gone, (const uint8_t *)"hello", 0, 5 }, { TO_SERVER, gone, gone, 4, 0 },
+		{ TO_SERVER, gone, (const uint8_t *)"hello", 0, 5 },
+		{ TO_SERVER, gone, gone, 4, 0 },
 	};
 
 	memcpy(gone, received.bytes + 9000, 4);
@@ -214,7 +216,8 @@ TEST(judge_declared_at_both_ends)
 	struct received received = whole();
 	uint8_t first[3], last[3];
 	struct stream_edit edits[2] = {
-		{ TO_SERVER, first, (const uint8_t *)"start", 3, 5 }, { TO_SERVER, last, last, 3, 0 },
+		{ TO_SERVER, first, (const uint8_t *)"start", 3, 5 },
+		{ TO_SERVER, last, last, 3, 0 },
 	};
 
 	memcpy(first, received.bytes, 3);
