@@ -4,55 +4,52 @@ is current, the man page knows every option."""
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 
-from conftest import ENVIRONMENT
+from conftest import ENVIRONMENT, run_program
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+PYTHON = sys.executable
 DOCUMENTS = [TOP / "README.md"] + sorted((TOP / "doc").glob("*.md"))
 
 
-def examples():
-    """(document, command, expected output) of each `$ command` in the console blocks."""
+def examples(*arguments):
+    return run_program(PYTHON, TOP / "scripts" / "examples.py", *arguments, timeout=120)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_examples_print_what_they_show(document):
+    run = examples("--check", document)
+    assert run.status == 0, f"{run.out}\nmake doc writes it anew"
+
+
+def test_examples_are_run_and_rewritten(tmp_path):
+    document = tmp_path / "a.md"
+    text = "a\n```console\n$ echo one; echo two >&2\none\ntwo\n$ true\n```\nb\n"
+    document.write_text(text.replace("two\n$", "three\n$"))
+    run = examples("--check", document)
+    assert run.status == 1 and "-three\n+two\n" in run.out
+    assert examples(document).status == 0
+    assert document.read_text() == text
+    assert examples("--check", document).status == 0
+
+
+def lua_examples():
+    """Suites in the documents, and those that lie beside the scripts."""
     for document in DOCUMENTS:
-        for block in re.findall(r"^```console\n(.*?)^```", document.read_text(), re.M | re.S):
-            for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
-                command, _, output = part.partition("\n")
-                yield document.name, command, output
+        for block in re.findall(r"^```lua\n(suite .*?)^```", document.read_text(), re.M | re.S):
+            yield pytest.param(block, id=document.name)
+    for path in sorted((TOP / "scripts" / "suites").glob("*.lua")):
+        yield pytest.param(path.read_text(), id=path.name)
 
 
-def agrees(expected, got):
-    """Whether got reads as expected, where a line … stands for any number of lines."""
-    pattern = "".join(".*" if line.strip() == "…" else re.escape(line)
-                      for line in expected.splitlines(keepends=True))
-    return re.fullmatch(pattern, got, re.S) is not None
-
-
-EXAMPLES = list(examples())
-
-
-@pytest.mark.parametrize("document, command, output", EXAMPLES,
-                         ids=[f"{document}:{command[:40]}" for document, command, _ in EXAMPLES])
-def test_example_prints_what_it_shows(release_dir, tmp_path, document, command, output):
-    (tmp_path / "build").symlink_to(release_dir)
-    for room in ("doc", "lua", "scripts", "tests"):
-        (tmp_path / room).symlink_to(TOP / room)
-    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, text=True, timeout=60, check=False,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, env=ENVIRONMENT)
-    assert agrees(output, done.stdout), f"{document} shows\n{output}\nbut it is\n{done.stdout}"
-
-
-@pytest.mark.parametrize("expected, got, same", [
-    ("a\nb\n", "a\nb\n", True),
-    ("a\nb\n", "a\nc\n", False),
-    ("a\n…\nb\n", "a\nx\ny\nb\n", True),
-    ("a\n…\nb\n", "a\nx\ny\n", False),
-    ("a\n", "a\nb\n", False),
-])
-def test_comparing_examples(expected, got, same):
-    assert agrees(expected, got) == same
+@pytest.mark.parametrize("text", lua_examples())
+def test_example_suites_go_as_they_say(mbtest, tmp_path, text):
+    (tmp_path / "example.lua").write_text(text)
+    run = mbtest("run", tmp_path / "example.lua")
+    assert run.status == 0, run
 
 
 def test_readme_shows_the_two_commands():

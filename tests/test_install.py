@@ -3,6 +3,7 @@
 generators make, and what make install puts where."""
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -42,8 +43,8 @@ def setup(tmp_path):
     return run
 
 
-BUILD = ("gcc make pkg-config libc6-dev libpcap-dev libnet1-dev liblua5.4-dev libssl-dev "
-         "libjansson-dev")
+BUILD = " ".join(re.search(r"^build='([^']*)'", (SCRIPTS / "install.sh").read_text(),
+                           re.M).group(1).split())
 
 
 def test_nothing_missing_installs_nothing(setup):
