@@ -41,7 +41,8 @@ static bool open_version(struct inject *inject, int index, const char *device, s
 	inject->raw[index] = libnet_init(index == 0 ? LIBNET_RAW4 : LIBNET_RAW6,
 		device != NULL ? name : NULL, text);
 	if (inject->raw[index] == NULL) {
-		if (errno == EPERM || errno == EACCES)
+		/* libnet keeps errno only as a text. */
+		if (strstr(text, strerror(EPERM)) != NULL || strstr(text, strerror(EACCES)) != NULL)
 			return err_set(err,
 				"sending probes needs the capability CAP_NET_RAW (or root)");
 		text[strcspn(text, "\n")] = '\0';

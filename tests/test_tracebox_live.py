@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tracebox through real kernel routers in namespaces, with nftables doing the damage."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from conftest import RELEASE, run_program
+
+pytestmark = [pytest.mark.live,
+              pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
+
+ROUTERS = 4
+PROBE = "TCP/MSS/SACKP/TS/WSCALE/MPCAPABLE"
+SETTINGS = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratemask=0",
+            "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
+            "net.ipv6.icmp.ratelimit=0", "net.ipv6.conf.all.accept_dad=0",
+            "net.ipv6.conf.default.accept_dad=0"]
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, check=True, **options)
+
+
+class Lab:
+    """Client 0, routers 1..4, server 5; link i+1 between i and i+1 is 198.18.<i+1>.0/24."""
+
+    def __init__(self):
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        self.prefix = f"mbk{os.getpid() % 100000}{worker}"
+        self.count = ROUTERS + 2
+        self.children = []
+
+    def name(self, number):
+        return f"{self.prefix}.{number}"
+
+    def inside(self, number, *command, **options):
+        return run("ip", "netns", "exec", self.name(number), *command, **options)
+
+    def up(self):
+        for i in range(self.count):
+            run("ip", "netns", "add", self.name(i))
+            subprocess.run(["ip", "netns", "exec", self.name(i), "sysctl", "-qw", *SETTINGS],
+                           check=False, capture_output=True)
+            self.inside(i, "ip", "link", "set", "lo", "up")
+        for i in range(self.count - 1):
+            run("ip", "link", "add", "right", "netns", self.name(i), "type", "veth", "peer",
+                "name", "left", "netns", self.name(i + 1))
+            for who, device, last in ((i, "right", 1), (i + 1, "left", 2)):
+                self.inside(who, "ip", "addr", "add", f"198.18.{i + 1}.{last}/24", "dev", device)
+                self.inside(who, "ip", "addr", "add", f"fd00:{i + 1}::{last}/64", "dev", device,
+                            "nodad")
+                self.inside(who, "ip", "link", "set", device, "up")
+        for i in range(self.count):
+            if i < self.count - 1:
+                self.inside(i, "ip", "route", "add", "default", "via", f"198.18.{i + 1}.2")
+                self.inside(i, "ip", "-6", "route", "add", "default", "via", f"fd00:{i + 1}::2")
+            for j in range(1, i):
+                self.inside(i, "ip", "route", "add", f"198.18.{j}.0/24", "via", f"198.18.{i}.1")
+                self.inside(i, "ip", "-6", "route", "add", f"fd00:{j}::/64", "via", f"fd00:{i}::1")
+
+    def down(self):
+        for child in self.children:
+            child.kill()
+            child.wait()
+        for i in range(self.count):
+            subprocess.run(["ip", "netns", "del", self.name(i)], check=False, capture_output=True)
+
+    def listen(self, port, protocol):
+        """A server that accepts connections over both families."""
+        text = ("import socket\n"
+                f"s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, {protocol})\n"
+                "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+                f"s.bind(('::', {port})); s.listen(); print('up', flush=True)\n"
+                "while True: s.accept()\n")
+        child = subprocess.Popen(["ip", "netns", "exec", self.name(self.count - 1),
+                                  "/usr/bin/python3", "-c", text], stdout=subprocess.PIPE)
+        self.children.append(child)
+        return child.stdout.readline() == b"up\n"
+
+    def rules(self, number, text):
+        """Replace the rules of a router; skips the test when this kernel does not know them."""
+        self.inside(number, "nft", "flush", "ruleset")
+        done = subprocess.run(["ip", "netns", "exec", self.name(number), "nft", "-f", "-"],
+                              input=text, text=True, capture_output=True, check=False)
+        if done.returncode != 0:
+            pytest.skip("no such rule here: " + done.stderr.splitlines()[0])
+
+    def forward(self, number, rule):
+        self.rules(number, "table inet t { chain f { type filter hook forward priority 0; "
+                           f"{rule}; }}; }}")
+
+    def trace(self, *arguments):
+        return run_program("/usr/sbin/ip" if os.path.exists("/usr/sbin/ip") else "ip", "netns",
+                           "exec", self.name(0), RELEASE / "tracebox", "-n", *arguments)
+
+
+@pytest.fixture(scope="module")
+def lab():
+    made = Lab()
+    try:
+        made.up()
+        assert made.listen(80, 0)
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture(autouse=True)
+def clean(lab):
+    yield
+    for i in range(lab.count):
+        lab.inside(i, "nft", "flush", "ruleset")
+
+
+def found(report):
+    return [(f["field"], f["change"], f["how"], f["after"]["ttl"], f["before"]["ttl"],
+             f["certainty"]) for f in report["findings"]]
+
+
+TARGET = {"IP": "198.18.5.2", "IPv6": "fd00:5::2"}
+DAMAGE = {
+    "optstrip": ("reset tcp option mptcp", ("tcp.option.mptcp.mp_capable", "removed", "nop")),
+    "mss": ("tcp option maxseg size set 1300", ("tcp.option.mss", "modified", None)),
+    "seq": ("tcp sequence set 77777", ("tcp.seq", "modified", None)),
+    "window": ("tcp window set 77", ("tcp.window", "modified", None)),
+}
+DAMAGE4 = {"dscp": ("ip dscp set 10", ("ip.dscp", "modified", None)),
+           "ecn": ("ip ecn set ce", ("ip.ecn", "modified", None))}
+DAMAGE6 = {"dscp": ("ip6 dscp set 10", ("ip6.dscp", "modified", None)),
+           "label": ("ip6 flowlabel set 9", ("ip6.flow-label", "modified", None))}
+
+
+@pytest.mark.parametrize("version", TARGET)
+def test_a_clean_path(lab, version):
+    report = lab.trace("--json", "-p", f"{version}/{PROBE}", TARGET[version]).json()
+    assert found(report) == []
+    assert [hop["reply"] for hop in report["hops"]] == ["time-exceeded"] * 4 + ["syn-ack"]
+    assert report["destination"]["mptcp"]["supported"] is False
+
+
+@pytest.mark.parametrize("version, rule, change", [
+    *[("IP", *each) for each in (DAMAGE | DAMAGE4).values()],
+    *[("IPv6", *each) for each in (DAMAGE | DAMAGE6).values()]])
+@pytest.mark.parametrize("router", [1, 3])
+def test_damage_is_found_at_its_hop(lab, router, version, rule, change):
+    lab.forward(router, rule)
+    report = lab.trace("--json", "-p", f"{version}/{PROBE}", TARGET[version]).json()
+    assert found(report) == [(*change, router, router + 1, "exact")], report
+
+
+def test_a_destination_nat(lab):
+    lab.rules(2, "table ip n { chain p { type nat hook prerouting priority -100; "
+                 "tcp dport 8080 dnat to 198.18.5.2:80; }; }")
+    report = lab.trace("--json", "-d", "8080", "198.18.4.2").json()
+    assert found(report) == [("ip.dst", "modified", None, 1, 2, "exact")], report
+    assert report["destination"]["ttl"] == 5 and report["destination"]["reply"] == "syn-ack"
+
+
+def test_a_port_that_is_closed_and_udp(lab):
+    report = lab.trace("--json", "-d", "81", "198.18.5.2").json()
+    assert report["destination"]["reply"] == "rst" and report["destination"]["ttl"] == 5
+    report = lab.trace("--json", "-u", "-d", "81", "198.18.5.2").json()
+    assert report["destination"]["reply"] == "unreachable" and report["destination"]["ttl"] == 5
+
+
+def test_a_silent_destination_is_given_up(lab):
+    lab.rules(5, "table inet q { chain i { type filter hook input priority 0; policy drop; }; }")
+    report = lab.trace("--json", "198.18.5.2").json()
+    assert report["destination"]["reached"] is False and len(report["hops"]) == 4 + 8
+
+
+@pytest.mark.parametrize("version", TARGET)
+def test_nothing_is_left_half_open(lab, version):
+    def half_open():
+        return set(lab.inside(5, "ss", "-Htan", "state", "syn-recv").stdout.splitlines())
+
+    before = half_open()
+    report = lab.trace("--json", "-p", f"{version}/{PROBE}", TARGET[version]).json()
+    assert report["destination"]["reply"] == "syn-ack"
+    assert half_open() <= before
+
+
+@pytest.mark.kernel_mptcp
+def test_a_kernel_that_speaks_mptcp(lab):
+    if not lab.listen(8000, getattr(socket, "IPPROTO_MPTCP", 262)):
+        pytest.skip("no MPTCP socket")
+    for version in ("IP", "IPv6"):
+        report = lab.trace("--json", "-p", f"{version}/tcp{{dst=8000}}/MSS/SACKP/TS/MPCAPABLE",
+                           TARGET[version]).json()
+        assert report["destination"]["mptcp"] == \
+            {"supported": True, "mirrored": False, "version": 1}, report
+
+
+def test_the_guard_goes_with_the_program_that_is_killed(lab):
+    lab.rules(5, "table inet q { chain i { type filter hook input priority 0; policy drop; }; }")
+    child = subprocess.Popen(["ip", "netns", "exec", lab.name(0), RELEASE / "tracebox", "-n", "-t",
+                              "5", "-m", "200", "198.18.5.2"], stdout=subprocess.PIPE)
+    child.stdout.readline()
+    assert "mbkit" in lab.inside(0, "nft", "list", "ruleset").stdout
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    end = time.monotonic() + 5
+    while lab.inside(0, "nft", "list", "ruleset").stdout and time.monotonic() < end:
+        time.sleep(0.02)
+    assert lab.inside(0, "nft", "list", "ruleset").stdout == ""
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["203.0.113.1"], ""),
+    (["-i", "nosuch", "198.18.5.2"], "there is no interface nosuch"),
+    (["-6", "198.18.5.2"], "198.18.5.2 has no IPv6 address"),
+    (["no.such.name.invalid"], "no.such.name.invalid has no IPv4 address"),
+    (["-p", "IP/TCP/raw(string.rep('x', 3000))", "198.18.5.2"], "larger than the MTU"),
+])
+def test_what_cannot_be_traced(lab, arguments, said):
+    result = lab.trace("-m", "1", *arguments)
+    assert (result.status, result.out) == (2, "") if said else result.status == 0, result
+    assert said in result.err and len(result.err.splitlines()) == (1 if said else 0), result
+
+
+def test_no_route_and_no_privilege(lab):
+    lab.inside(0, "ip", "route", "del", "default")
+    try:
+        result = lab.trace("198.18.5.2")
+        assert result.status == 2 and "there is no route to 198.18.5.2" in result.err, result
+    finally:
+        lab.inside(0, "ip", "route", "add", "default", "via", "198.18.1.2")
+    result = run_program("setpriv", "--reuid=65534", "--clear-groups", RELEASE / "tracebox",
+                         "198.18.5.2")
+    assert result.status == 2 and "CAP_NET_RAW" in result.err, result
+    assert len(result.err.splitlines()) == 1
