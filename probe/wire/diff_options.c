@@ -112,6 +112,20 @@ static bool all_are(const uint8_t *bytes, uint32_t length, uint8_t value)
 	return i == length;
 }
 
+/* Behind an EOL: whether an option's own bytes, or EOLs, are in its room as far as it is known. */
+static bool is_hidden(const struct list *sent, const struct list *seen, const struct entry *gone,
+	uint32_t at)
+{
+	uint32_t length = gone->length;
+
+	if (at == seen->eol || at >= seen->stop)
+		return true;
+	if (length > seen->stop - at)
+		length = seen->stop - at;
+	return memcmp(seen->bytes + at, sent->bytes + gone->offset, length) == 0 ||
+		all_are(seen->bytes + at, length, TCPOPT_EOL);
+}
+
 /*
  * What became of the room an option had. Its room is still there when what stood before and what
  * stood behind it moved alike; then the filling tells.
@@ -131,16 +145,13 @@ static enum change_how how_removed(const struct list *sent, const struct list *s
 	if (i < sent->count)
 		behind = displacement(sent, seen, i);
 	at = (int64_t)seen->first + (gone->offset - sent->first) + before;
-	if (before != behind || at < seen->first || at + gone->length > seen->stop)
+	if (before != behind || at < seen->first)
 		return HOW_GAP;
-	if (all_are(seen->bytes + at, gone->length, TCPOPT_NOP))
-		return HOW_NOP;
-	if (all_are(seen->bytes + at, gone->length, TCPOPT_EOL))
-		return HOW_EOL;
-	if (seen->eol != 0 && at > seen->eol &&
-		memcmp(seen->bytes + at, sent->bytes + gone->offset, gone->length) == 0)
-		return HOW_EOL;
-	return HOW_GAP;
+	if (seen->eol != 0 && at >= seen->eol)
+		return is_hidden(sent, seen, gone, (uint32_t)at) ? HOW_EOL : HOW_GAP;
+	if (at + gone->length > seen->stop)
+		return HOW_GAP;
+	return all_are(seen->bytes + at, gone->length, TCPOPT_NOP) ? HOW_NOP : HOW_GAP;
 }
 
 /* Whether an option that was not found cannot lie in what is not known. */

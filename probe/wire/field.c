@@ -3,7 +3,6 @@
 
 #include "probe/wire/text.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,7 +323,6 @@ bool field_set_text(const struct field *field, struct packet *packet, const char
 		return field_set(field, packet, flags);
 	if (text[0] < '0' || text[0] > '9')
 		return false;
-	errno = 0;
 	value = strtoull(text, &end, 0);
-	return errno == 0 && *end == '\0' && field_set(field, packet, value);
+	return *end == '\0' && field_set(field, packet, value);
 }

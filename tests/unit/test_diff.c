@@ -104,6 +104,9 @@ TEST(diff_of_options)
 			"tcp.option.mptcp.mp_prio removed (gap); "
 			"tcp.option.mptcp.mp_capable added v1 flags 81",
 			0 },
+		{ SYN "<sackok,nop,nop,mss 5,wscale 7,nop>",
+			SYN "<nop,nop,mss 5,wscale 7,nop,eol,eol>",
+			"tcp.option.sackok removed (gap)", 0 },
 		/* Every instance counts: the equal ones are paired first. */
 		{ SYN "<mss 1460>", SYN "<mss 1400,mss 1460>", "tcp.option.mss added 1400", 0 },
 		{ SYN "<mss 1,mss 2,mss 3>", SYN "<mss 1,mss 3>", "tcp.option.mss removed (gap)",
@@ -147,6 +150,10 @@ TEST(diff_of_cut_quotes)
 		{ sent, gone, "", 46 },
 		{ sent, gone, "", 53 },
 		{ sent, gone, "tcp.option.sackok removed (gap)", 54 },
+		{ sent, SYN "<mss 1460,eol,eol,timestamp 1 0,nop,wscale 7>",
+			"tcp.option.sackok removed (eol); tcp.option.timestamp removed (eol); "
+			"tcp.option.wscale removed (eol)",
+			45 },
 		{ sent, SYN "<mss 1400,sackok,timestamp 1 0,nop,wscale 7>",
 			"tcp.option.mss 1460 -> 1400", 44 },
 		{ data, data, "", 42 },
@@ -180,6 +187,26 @@ TEST(diff_follows_are_marked)
 	packet_free(seen);
 }
 
+/* NOPs that stand where an option was, or hide behind an EOL, are not counted as well. */
+TEST(diff_of_replaced_options_is_one_change)
+{
+	static const char *const after[] = { SYN "<mss 5,nop,nop,nop,nop,nop,wscale 7>",
+		SYN "<mss 5,raw 0000000001030307>" };
+	struct packet *sent = text_packet(SYN "<mss 5,mptcp capable v1 flags 81,nop,wscale 7>");
+	struct changes changes;
+	size_t i, k;
+
+	for (i = 0; i < 2; i++) {
+		struct packet *seen = text_packet(after[i]);
+
+		packet_diff(&changes, sent, packet_data(seen), seen->length, 0);
+		for (k = 0; k < changes.count; k++)
+			CHECK(changes.list[k].field != NULL || changes.list[k].how != HOW_NONE);
+		packet_free(seen);
+	}
+	packet_free(sent);
+}
+
 TEST(diff_counts_instances)
 {
 	struct packet *sent = text_packet(SYN "<mss 1,mss 2,mss 3>");
@@ -198,6 +225,7 @@ TEST(diff_counts_instances)
 	CHECK_TEXT(change_before(&changes.list[i], sent, buf, sizeof(buf)), "3");
 	bytes = packet_data(seen);
 	CHECK_TEXT(change_after(&changes.list[i], bytes, seen->length, buf, sizeof(buf)), "4");
+	CHECK_TEXT(change_after(&changes.list[i], bytes, 47, buf, sizeof(buf)), "");
 	CHECK_TEXT(change_after(&changes.list[i], bytes, 49, buf, sizeof(buf)), "");
 	packet_free(sent);
 	packet_free(seen);

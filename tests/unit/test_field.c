@@ -118,6 +118,8 @@ TEST(field_covered_ends_where_the_bytes_end)
 	CHECK(field_covered(field_find("ip.options"), &layers));
 	CHECK(field_read(field_find("tcp.seq"), &layers, packet_data(p), &value));
 	CHECK_U64(value, 7);
+	layers_read(&layers, packet_data(p), 40);
+	CHECK(!field_covered(field_find("payload"), &layers));
 	layers_read(&layers, packet_data(p), 27);
 	CHECK(!field_covered(field_find("tcp.seq"), &layers));
 	CHECK(!field_read(field_find("tcp.seq"), &layers, packet_data(p), &value));
@@ -202,6 +204,21 @@ TEST(field_table_marks_what_routers_change)
 	CHECK(!field_find("tcp.seq")->follows && !field_find("ip.ttl")->follows);
 }
 
+/* Of a header's extensions, what follows is only known when all of them are. */
+TEST(layers_of_cut_extensions)
+{
+	struct packet *p = text_packet(TCP6);
+	struct layers layers;
+
+	layers_read(&layers, packet_data(p), 43);
+	CHECK_U64(layers.l4, 0);
+	CHECK_U64(layers.protocol, 0);
+	layers_read(&layers, packet_data(p), 44);
+	CHECK_U64(layers.l4, 48);
+	CHECK_U64(layers.protocol, PROTOCOL_TCP);
+	packet_free(p);
+}
+
 TEST(layers_of_damaged_bytes_are_as_much_as_can_be_told)
 {
 	static const uint8_t no_ip[] = { 0x00, 0x01, 0x08, 0x00 };
@@ -223,6 +240,9 @@ TEST(layers_of_damaged_bytes_are_as_much_as_can_be_told)
 	CHECK_U64(src.port, 5000);
 	layers_read(&layers, packet_data(p), 33);
 	CHECK_U64(layers.payload, 44);
+	packet_bytes(p)[32] = 0x40;
+	layers_read(&layers, packet_data(p), 40);
+	CHECK_U64(layers.payload, 0);
 	/* A length that is too small to be true (RFC 791 3.1) is not believed. */
 	put_be16(packet_bytes(p) + 2, 19);
 	layers_read(&layers, packet_data(p), 40);

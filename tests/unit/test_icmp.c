@@ -249,11 +249,23 @@ TEST(icmp_extensions_of_all_sorts)
 	packet_bytes(out)[error.extensions_offset] ^= 1;
 	CHECK(icmp_parse(&error, out) && !error.has_extensions);
 
+	CHECK(build(&plan, SYN4, out, &error));
+	packet_bytes(out)[25] = 0;
+	packet_bytes(out)[error.extensions_offset - 4] = 0x10;
+	packet_bytes(out)[error.extensions_offset - 2] += 0x10;
+	CHECK(icmp_parse(&error, out) && !error.has_extensions);
+
 	/* A length field that says more than there is. */
 	CHECK(build(&plan, SYN4, out, &error));
 	packet_bytes(out)[25] = 255;
 	CHECK(icmp_parse(&error, out) && !error.has_extensions);
 	CHECK_U64(error.quote_length, 140);
+	/* Beside the MTU stands the length field. */
+	plan.kind = ICMP_TOO_BIG;
+	plan.value = 1400;
+	CHECK(build(&plan, SYN4, out, &error));
+	CHECK_U64(error.value, 1400);
+	CHECK(error.extensions_ok);
 	packet_free(out);
 }
 

@@ -58,6 +58,7 @@ TEST(optid_patterns_match_what_they_say)
 	CHECK(optid_matches(&mptcp, &dss) && optid_matches(&mptcp, &capable));
 	CHECK(!optid_matches(&dss, &mptcp) && !optid_matches(&dss, &capable));
 	CHECK(!optid_equal(&dss, &capable) && !optid_equal(&dss, &mptcp));
+	CHECK(!optid_equal(&capable, &mptcp));
 	CHECK(optid_parse(&exp, "exp") && optid_parse(&smc, "exp.e2d4c3d9"));
 	CHECK(optid_parse(&kind_254, "254"));
 	CHECK(optid_matches(&exp, &kind_254) && !optid_matches(&smc, &kind_254));

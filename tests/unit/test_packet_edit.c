@@ -48,6 +48,41 @@ TEST(packet_gaps_settle_udp)
 	packet_free(p);
 }
 
+/* Bytes behind the UDP length are the packet's, but neither counted nor summed. */
+TEST(packet_gaps_behind_the_udp_length_leave_it_alone)
+{
+	struct packet *p = hex_packet("4500002000030000401166c80a0000010a0000020035041d000bf509"
+				      "78797a ee");
+
+	packet_close_gap(p, 31, 1);
+	packet_finish(p);
+	CHECK_HEX(packet_data(p), p->length, UDP4);
+	CHECK(packet_open_gap(p, 31, 3, false));
+	CHECK_U64(get_be16(packet_data(p) + 24), 14);
+	packet_finish(p);
+	CHECK(packet_l4_checksum_ok(p));
+	CHECK(packet_open_gap(p, 34, 2, false));
+	packet_close_gap(p, 31, 5);
+	packet_finish(p);
+	CHECK_HEX(packet_data(p), p->length, UDP4);
+	packet_free(p);
+}
+
+/* ffff and 0 say the same of a sum; an edit that changes nothing keeps which it was. */
+TEST(packet_edit_of_nothing_keeps_the_checksum_as_it_is)
+{
+	struct packet *p = hex_packet(DATA);
+
+	packet_write16(p, 36, 0xffff);
+	packet_write16(p, 10, 0xffff);
+	packet_write16(p, 30, 0x07d0);
+	packet_set_ttl(p, 64);
+	packet_finish(p);
+	CHECK_U64(get_be16(packet_data(p) + 36), 0xffff);
+	CHECK_U64(get_be16(packet_data(p) + 10), 0xffff);
+	packet_free(p);
+}
+
 TEST(packet_udp_without_checksum_stays_without)
 {
 	struct packet *p = hex_packet(UDP4);

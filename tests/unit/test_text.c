@@ -66,6 +66,9 @@ TEST(text_prints_what_it_reads)
 		"10.0.0.1 > 10.0.0.2 ttl 64 nodf frag 185 proto 6 len 0",
 		"fd00::1 > fd00::2 ttl 64 ext 44 00001800000009 proto 6 len 1 payload 00",
 		"10.0.0.1:1 > 10.0.0.2:2 ttl 64 mf S 0:0(0) win 0 sum 1234",
+		"10.0.0.1:1 > 10.0.0.2:2 ttl 64 S 0:0(0) win 0 <nop,raw 4d07aa>",
+		"10.0.0.1:1 > 10.0.0.2:2 ttl 64 S 0:0(0) win 0 <raw 4d050000>",
+		"10.0.0.1:1 > 10.0.0.2:2 ttl 64 S 0:0(0) win 0 <nop,eol,raw 1e03>",
 		"raw",
 		"raw 4500",
 	};
@@ -73,8 +76,14 @@ TEST(text_prints_what_it_reads)
 	size_t i;
 
 	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		again("10.0.0.1:1 > 10.0.0.2:2 S 1:11(10) win 5 <mss 1460,kind 77>", TEXT_SHORT,
-			buf);
+		CHECK_TEXT(again(texts[i], TEXT_FULL, buf), texts[i]);
+}
+
+TEST(text_leaves_out_what_is_usual)
+{
+	char buf[TEXT_LINE];
+
+	again("10.0.0.1:1 > 10.0.0.2:2 S 1:11(10) win 5 <mss 1460,kind 77>", TEXT_SHORT, buf);
 	CHECK_TEXT(buf, NAMES "ttl 64 S 1:11(10) win 5 <mss 1460,kind 77,eol,eol>");
 	again(NAMES "id 7 nodf S 1:1(0) win 5 [a comment] sum 0007", TEXT_SHORT, buf);
 	CHECK_TEXT(buf, NAMES "ttl 64 S 1:1(0) win 5 sum 0007");
@@ -120,6 +129,9 @@ TEST(text_refuses_with_a_sentence)
 		"10.0.0.1:1 > 10.0.0.2:2 S 1:1(0) win 5 nonsense",
 		"10.0.0.1:1 > 10.0.0.2:2 S 1:1(0) win 5 pad 00 win 6",
 		"10.0.0.1:1 > 10.0.0.2:2 ipopt 0101 S 1:1(0) win 5",
+		"10.0.0.1:1 > 10.0.0.2:2 ipopt 010101 S 1:1(0) win 5",
+		"10.0.0.1:1 > 10.0.0.2 udp len 0",
+		"10.0.0.1 > 10.0.0.2:1 udp len 0",
 		"10.0.0.1:1 > 10.0.0.2:2 udp len 3 ulen 7",
 		"10.0.0.1 > 10.0.0.2 icmp 8 rest 00000000 len 0",
 		"10.0.0.1 > 10.0.0.2 proto 6 len 0",
@@ -145,6 +157,7 @@ TEST(text_is_cut_to_the_room_there_is)
 	char whole[TEXT_LINE], buf[TEXT_LINE];
 	size_t length = packet_text(packet, TEXT_FULL, whole, sizeof(whole)), size;
 
+	CHECK_U64(strlen(whole), length);
 	for (size = 1; size <= length + 1; size++) {
 		memset(buf, 'x', sizeof(buf));
 		CHECK_U64(packet_text(packet, TEXT_FULL, buf, size), length);
