@@ -174,7 +174,7 @@ static void enter_recovery(struct subflow *subflow)
 	subflow->cc.ops->lost(&subflow->cc, subflow->snd_nxt - subflow->snd_una);
 }
 
-/* RFC 5681 3.2: duplicate ACKs; with SACK the scoreboard tells more, without it the first is lost. */
+/* RFC 5681 3.2: with SACK the scoreboard tells more, without it the first segment is lost. */
 static void duplicate_ack(struct subflow *subflow)
 {
 	struct segment_queue *queue = &subflow->queue;
@@ -211,7 +211,7 @@ static void advance(struct subflow *subflow, const struct arrival *in, uint32_t 
 		return;
 	}
 	if (subflow->cc.cwnd < subflow->cc.ssthresh)
-		subflow->cc.ops->acked(&subflow->cc, bytes, now);   /* slow start after a time-out */
+		subflow->cc.ops->acked(&subflow->cc, bytes, now);   /* after a time-out */
 	/* RFC 6582 3.2: a partial ACK shows that the next one is lost too. */
 	if (queue->una != queue->tail && !(segment_at(queue, queue->una)->flags &
 		(SEG_RETRANSMITTED | SEG_SACKED)))
@@ -225,7 +225,8 @@ static bool take_window(struct subflow *subflow, const struct arrival *in)
 	bool changed = window != subflow->snd_window;
 
 	if (seq_before(in->seq, subflow->snd_window_seq) ||
-		(in->seq == subflow->snd_window_seq && seq_before(in->ack, subflow->snd_window_ack)))
+		(in->seq == subflow->snd_window_seq &&
+			seq_before(in->ack, subflow->snd_window_ack)))
 		return false;
 	subflow->snd_window = window;
 	subflow->snd_window_seq = in->seq;

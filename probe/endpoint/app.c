@@ -99,7 +99,7 @@ bool conn_join(struct conn *conn, const struct sockname *local, const struct soc
 {
 	(void)now;
 	if (!conn_is_mptcp(conn))
-		return err_set(err, "no further subflow: the connection is not Multipath TCP (F33)");
+		return err_set(err, "no further subflow: this is not Multipath TCP (F33)");
 	if (!conn->peer_confirmed)
 		return err_set(err, "no further subflow before a DSS of the peer's (F8a)");
 	if (!handshake_may_join(conn))

@@ -44,7 +44,7 @@ struct endpoint_config {
 	uint32_t send_buffer, receive_buffer;   /* bytes, connection level */
 	uint32_t initial_window;       /* segments (RFC 6928) */
 	nsec_t rto_initial, rto_min, rto_max;
-	nsec_t connection_timeout;     /* no progress for so long ends the connection with an error */
+	nsec_t connection_timeout;     /* no progress for so long ends it with an error */
 	nsec_t time_wait;              /* 2 MSL */
 	unsigned int capable_syns;     /* SYNs with MP_CAPABLE before one without (F5) */
 	struct addr join[ENDPOINT_JOINS];   /* the client joins from these once F8a allows */

@@ -54,8 +54,8 @@ static uint64_t receive_shift(const struct subflow *subflow)
 
 /*
  * The send stream is contiguous on the subflow when its segments, from the first unacknowledged
- * byte on, follow each other (RFC 8684 3.7). What no segment carries yet goes back to unsent, and so
- * F63 holds: the subflow will carry every byte in order.
+ * byte on, follow each other (RFC 8684 3.7). What no segment carries yet goes back to unsent, so
+ * that the subflow will carry every byte in order (F63).
  */
 static bool send_contiguous(const struct subflow *subflow, uint64_t *next)
 {
@@ -120,6 +120,9 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	conn->linear_shift = shift;
 	conn->fail_sent = false;
 	conn->fail_at = NSEC_NEVER;
+	/* A DATA_FIN not reached yet counts no more: FIN ends the stream, where a box shifted it to. */
+	if (!fin_is_consumed(&conn->rx))
+		conn->rx.fin_known = false;
 	conn->tx.next = next;
 	conn->tx.again_count = 0;
 	conn->tx.fin_sent = conn->tx.fin_now = false;   /* FIN will say it */

@@ -119,9 +119,10 @@ static bool ack_is_acceptable(struct subflow *subflow, const struct arrival *in,
 
 /* ---- MPTCP signals (after the checks above: F58) ---- */
 
-static void take_data_ack(struct conn *conn, const struct mp_dss *dss, const struct subflow *subflow,
+static void take_data_ack(const struct subflow *subflow, const struct mp_dss *dss,
 	const struct arrival *in, nsec_t now)
 {
+	struct conn *conn = subflow->conn;
 	uint64_t wide, offset, edge;
 
 	wide = dss->ack_wide ? dss->ack :
@@ -129,7 +130,7 @@ static void take_data_ack(struct conn *conn, const struct mp_dss *dss, const str
 	offset = wide - conn->dsn_local;
 	if (offset > conn->tx.end + 1)
 		return;   /* O18 */
-	/* RFC 8684 3.3.4: the window counts from the DATA_ACK of the same segment, never shrinking. */
+	/* RFC 8684 3.3.4: the window counts from the DATA_ACK beside it and never shrinks. */
 	edge = offset + ((uint64_t)in->window << subflow->scale_remote);
 	if (edge > conn->tx.limit)
 		conn->tx.limit = edge;
@@ -138,7 +139,7 @@ static void take_data_ack(struct conn *conn, const struct mp_dss *dss, const str
 
 /*
  * F9, F9a, F9b, F11: data acknowledged at the subflow but without DATA_ACK. Before anything of ours
- * was DATA_ACKed the only, initial subflow falls back; a joined subflow, or one of several, is reset.
+ * was DATA_ACKed the only, initial subflow falls back; a joined one, or one of several, is reset.
  * Later its absence proves nothing and timers decide (O2). ACKs of no data are harmless (O1).
  */
 static void judge_bare_ack(struct subflow *subflow, nsec_t now)
@@ -189,7 +190,7 @@ static void take_signals(struct subflow *subflow, const struct arrival *in, bool
 		if (!option->dss.has_ack)
 			continue;
 		has_data_ack = true;
-		take_data_ack(conn, &option->dss, subflow, in, now);
+		take_data_ack(subflow, &option->dss, in, now);
 	}
 	take_ends(subflow, in, now);
 	if (!conn_is_mptcp(conn) || !acked_payload || subflow->reset_wanted)

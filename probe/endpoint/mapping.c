@@ -178,8 +178,8 @@ static bool announce(struct subflow *subflow, const struct mp_dss *dss, const st
 }
 
 /*
- * After a fallback the peer's options mean nothing, except that a mapping which puts bytes elsewhere
- * than the linear one shows a peer that still sends by mappings, perhaps bytes sent before: taking
+ * After a fallback the peer's options mean nothing, but a mapping that puts bytes elsewhere than
+ * the linear one shows a peer that still sends by mappings, perhaps bytes sent before: taking
  * them for new ones would corrupt the stream, so the subflow is reset (F64).
  */
 static bool announce_linear(struct subflow *subflow, const struct mp_dss *dss)

@@ -184,7 +184,7 @@ static bool send_fastclose(struct subflow *subflow, struct packet *packet, nsec_
 	return true;
 }
 
-/* RFC 9293 3.8.1 with the back-off of RFC 6298: 1, 2, 4 s; F5, F43: then without the option, or not. */
+/* After 1, 2, 4 s (RFC 6298); later without MP_CAPABLE (F5), a join not at all (F43). */
 static bool send_syn(struct subflow *subflow, struct packet *packet, nsec_t now)
 {
 	struct conn *conn = subflow->conn;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ranges.h - a sorted set of disjoint, non-touching ranges of stream positions. Its size is bounded:
- * adding beyond RANGES_MOST is refused, so that a peer cannot grow it for ever.
+ * ranges.h - a sorted set of disjoint, non-touching ranges of stream positions. Its size is
+ * bounded: adding beyond RANGES_MOST is refused, so that a peer cannot grow it for ever.
  */
 #ifndef PROBE_ENDPOINT_RANGES_H
 #define PROBE_ENDPOINT_RANGES_H

@@ -83,7 +83,7 @@ struct subflow {
 	/* negotiated */
 	bool timestamps, sack, window_scale;
 	uint8_t scale_local, scale_remote;
-	uint16_t mss;              /* payload and options: what the peer takes, bounded by our MTU */
+	uint16_t mss;              /* payload and options: the peer's, bounded by our MTU */
 	uint16_t mss_clamped;      /* IP header family and MTU: what we announce */
 
 	/* sending */

@@ -180,7 +180,7 @@ struct piece stream_piece(const struct conn *conn, const struct subflow *subflow
 	piece.length = end - piece.offset < most ? (uint32_t)(end - piece.offset) : most;
 	if (piece.length <= room)
 		return piece;
-	/* Less than a full segment only when nothing will come to open the window (RFC 9293 3.8.6). */
+	/* Less than a full segment only when no ACK will open the window (RFC 9293 3.8.6). */
 	piece.length = subflow->in_flight == 0 ? room : 0;
 	return piece;
 }

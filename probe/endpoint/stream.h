@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stream.h - the connection's send stream: what the peer acknowledged at the data level, what has to
- * be sent again on another subflow, and the connection-level retransmission timer (RFC 8684 3.3.2,
- * 3.3.5, 3.3.6).
+ * stream.h - the connection's send stream: what the peer acknowledged at the data level, what has
+ * to be sent again on another subflow, and the connection-level retransmission timer
+ * (RFC 8684 3.3.2, 3.3.5, 3.3.6).
  */
 #ifndef PROBE_ENDPOINT_STREAM_H
 #define PROBE_ENDPOINT_STREAM_H
 
 #include "probe/endpoint/state.h"
 
-/* A DATA_ACK (or, after fallback, the subflow's ACK) up to an offset; implausible ones do nothing. */
+/* A DATA_ACK (after fallback, the subflow's ACK) up to an offset; implausible ones do nothing. */
 void stream_acked(struct conn *conn, uint64_t offset, nsec_t now);
 
 /* Plain TCP and after fallback: only the subflow's ACKs free data (F30). */
@@ -34,7 +34,7 @@ struct piece stream_piece(const struct conn *conn, const struct subflow *subflow
 /* Note that a piece was sent, now. */
 void stream_sent(struct conn *conn, const struct piece *piece, nsec_t now);
 
-/* The connection-level timer: start it when something is unacknowledged, stop it when nothing is. */
+/* The connection-level timer: started while something is unacknowledged, else stopped. */
 void stream_arm(struct conn *conn, nsec_t now);
 
 /* It expired (O2, F17, F18). */

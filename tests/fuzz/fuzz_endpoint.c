@@ -49,9 +49,9 @@ static void drain(struct world *world)
 	unsigned int side, outputs;
 
 	for (side = 0; side < 2; side++) {
-		for (outputs = 0; endpoint_output(world->endpoint[side], world->scratch, world->now);
-			outputs++) {
-			assert(outputs < OUTPUTS_MOST);
+		outputs = 0;
+		while (endpoint_output(world->endpoint[side], world->scratch, world->now)) {
+			assert(outputs++ < OUTPUTS_MOST);
 			assert(packet_parse(world->scratch) == PACKET_TCP);
 			assert(packet_l4_checksum_ok(world->scratch));
 			if (world->count == QUEUE_MOST)

@@ -40,8 +40,8 @@ static enum pipe_verdict apply(struct pipe *pipe, struct packet *packet, enum pi
 	return PIPE_PASS;
 }
 
-static struct pipe run(unsigned int speaks, bool checksum, bool join, struct rule *rule, uint64_t up,
-	uint64_t down)
+static struct pipe run(unsigned int speaks, bool checksum, bool join, struct rule *rule,
+	uint64_t up, uint64_t down)
 {
 	struct endpoint_config client = pipe_config(speaks, checksum), server = client;
 	struct pipe pipe;
@@ -384,7 +384,7 @@ TEST(F23_checksum_fails_while_both_send)
 	}
 }
 
-/* O5: MP_FAIL never arrives: repeated at most once a time-out, then the receiver falls back alone. */
+/* O5: MP_FAIL never arrives: repeated once a time-out, then the receiver falls back alone. */
 struct fail_lost {
 	unsigned int seen;
 	bool flipped;

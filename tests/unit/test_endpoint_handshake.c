@@ -313,23 +313,19 @@ TEST(F7e_bad_key_echo)
 	expect(&pipe, MODE_TCP, FALLBACK_NO_FIRST_MAPPING, FALLBACK_COMPROMISED);
 }
 
-static struct mptcp_opt seen_in_syn;
-
-static void as_in_syn(struct mptcp_opt *option)
-{
-	*option = seen_in_syn;
-}
-
 static enum pipe_verdict mirror(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {
+	struct mptcp_opt *in_syn = pipe->hook_state;
 	uint8_t bytes[TCPOPT_SPACE];
 
 	(void)from, (void)path;
+	if (in_syn == NULL)
+		in_syn = pipe->hook_state = xcalloc(1, sizeof(*in_syn));
 	if (is_syn(packet)) {
-		mptcp_find(packet, MP_CAPABLE, &seen_in_syn, NULL);
-	} else if (is_synack(packet) && !edit_mptcp(packet, MP_CAPABLE, as_in_syn)) {
-		CHECK(tcpopt_append(packet, bytes, mptcp_emit(&seen_in_syn, bytes)));
+		mptcp_find(packet, MP_CAPABLE, in_syn, NULL);
+	} else if (is_synack(packet)) {
+		CHECK(tcpopt_append(packet, bytes, mptcp_emit(in_syn, bytes)));
 		packet_finish(packet);
 		pipe->hits++;
 	}
@@ -345,6 +341,7 @@ TEST(F7f_mirrored_capable)
 		struct pipe pipe = run(pipe_config(speaks, false), pipe_config(SPEAKS_TCP, false),
 			mirror, 5000, 5000);
 
+		free(pipe.hook_state);
 		expect(&pipe, MODE_TCP, FALLBACK_MIRRORED, FALLBACK_NOT_ASKED);
 	}
 }
@@ -359,7 +356,7 @@ static enum pipe_verdict lose_third_and_first_data(struct pipe *pipe, struct pac
 	return PIPE_DROP;
 }
 
-/* O12: the first packet the server sees carries a DSS but no keys; nothing is wrong with the path. */
+/* O12: the first packet to arrive has a DSS but no keys; nothing is wrong with the path. */
 TEST(O12_third_ack_and_first_data_lost)
 {
 	each(lose_third_and_first_data, MODE_MPTCP, FALLBACK_NONE, FALLBACK_NONE);

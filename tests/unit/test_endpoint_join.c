@@ -277,7 +277,7 @@ static enum pipe_verdict blackhole(struct pipe *pipe, struct packet *packet, enu
 	return PIPE_DROP;
 }
 
-/* A path that dies silently: its data is re-sent on the other (RFC 8684 3.3.6), all ends cleanly. */
+/* A path that dies silently: its data is re-sent on the other (RFC 8684 3.3.6). */
 TEST(one_of_two_paths_dies)
 {
 	unsigned int speaks, dead;

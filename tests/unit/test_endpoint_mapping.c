@@ -412,7 +412,7 @@ static enum pipe_verdict alg(struct pipe *pipe, struct packet *packet, enum pipe
 
 /*
  * With checksums: one subflow falls back and delivers what the box made of it; of two, the bad one
- * is reset and the stream is whole. Nothing hangs; without checksums corruption cannot be seen (F28).
+ * is reset and the stream is whole. Nothing hangs; without checksums it cannot be seen (F28).
  */
 TEST(E14_length_changed_with_checksums)
 {
@@ -438,6 +438,32 @@ TEST(E14_length_changed_with_checksums)
 				}
 				pipe_fini(&pipe);
 			}
+}
+
+/* The same when all was sent, DATA_FIN included, before the failure was seen: FIN ends the stream. */
+TEST(E14_length_changed_in_the_last_flight)
+{
+	unsigned int speaks, i;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
+		for (i = 0; i < 2; i++) {
+			struct endpoint_config config = pipe_config(speaks, true);
+			struct alg state = { .grow = i ? 5 : -5, .at = 25 };
+			struct pipe pipe;
+
+			pipe_init(&pipe, &config, &config, 11);
+			pipe.hook = alg;
+			pipe.hook_state = &state;
+			pipe.app[CLIENT].to_write = 40000;
+			pipe_run(&pipe, 60 * NSEC_PER_SEC);
+			CHECK(pipe.hits > 0);
+			CHECK_U64(pipe_info(&pipe, SERVER).end, END_CLEAN);
+			CHECK_U64(pipe_info(&pipe, CLIENT).end, END_CLEAN);
+			CHECK_U64(pipe_info(&pipe, SERVER).mode, MODE_INFINITE);
+			CHECK_U64(pipe.app[SERVER].read,
+				40000 + (uint64_t)(int64_t)state.grow);
+			pipe_fini(&pipe);
+		}
 }
 
 TEST(E14_length_changed_without_checksums)
