@@ -107,7 +107,7 @@ static void line_init(struct line *line, const struct link_plan *plan, const str
 struct node *link_node_new(struct net *net, uint16_t path, const struct link_plan *to_server,
 	const struct link_plan *to_client)
 {
-	static const struct node_type type = { .receive = link_receive };
+	static const struct node_type type = { .receive = link_receive, .alters_nothing = true };
 	struct node *node = node_new(net, sizeof(struct link_node), &type, "link");
 	struct link_node *link = (struct link_node *)node;
 

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { HEADERS = 64 }; /* bytes; addresses, ports and numbers of either family are in them */
+
 static const char *const verb_names[] = {
 	[VERB_SEND] = "send",
 	[VERB_RECEIVE] = "receive",
@@ -42,6 +44,17 @@ static uint64_t hash_packet(uint64_t hash, const uint8_t *bytes, size_t length)
 		length);
 }
 
+/*
+ * All bytes of a packet count where they may be new: when an edge, a hop or a box sends it. After
+ * that its headers tell which one it is.
+ */
+static size_t hashed_length(const struct node *node, enum verb verb, const struct packet *packet)
+{
+	bool is_new = verb == VERB_SEND && !node->type->alters_nothing;
+
+	return is_new || packet->length < HEADERS ? packet->length : HEADERS;
+}
+
 static void write_line(const struct node *node, enum verb verb, const struct packet *packet,
 	const char *reason)
 {
@@ -63,7 +76,8 @@ void net_record(struct node *node, enum verb verb, const struct packet *packet, 
 	if (net->config.hash) {
 		net->hash = hash_u64(net->hash, net->now);
 		net->hash = hash_u64(net->hash, (uint64_t)node->index << 32 | (uint64_t)verb);
-		net->hash = hash_packet(net->hash, packet_data(packet), packet->length);
+		net->hash = hash_packet(net->hash, packet_data(packet),
+			hashed_length(node, verb, packet));
 		if (reason != NULL)
 			net->hash = hash_bytes(net->hash, reason, strlen(reason));
 	}

@@ -22,6 +22,7 @@ struct node_type {
 	void (*wake)(struct node *node);
 	/* What the node holds; the node itself is freed by the network. */
 	void (*fini)(struct node *node);
+	bool alters_nothing; /* what it sends has come to it with the same bytes */
 };
 
 struct node {
