@@ -236,10 +236,13 @@ def columns(path, text):
 def whitespace(path, text):
     """Tabs indent C and shell, spaces Python; no blanks at the ends of lines."""
     tabbed = path.endswith((".c", ".h", ".sh"))
+    if path.endswith(".py"):   # Lua in a string is Lua
+        text = re.sub(r'""".*?"""', lambda quoted: '""' + "\n" * quoted.group().count("\n"), text,
+                      flags=re.S)
     for number, line in enumerate(text.split("\n"), 1):
         if line != line.rstrip():
             yield f"{path}:{number}: ends in white space"
-        if tabbed and re.match(r"\t* {2,}", line):
+        if tabbed and re.match(r" {2,}[^\s\\]", line):
             yield f"{path}:{number}: indented by spaces"
         if path.endswith(".py") and "\t" in line:
             yield f"{path}:{number}: holds a tab"
@@ -249,7 +252,7 @@ def whitespace(path, text):
 
 # Written in pieces, so that this file passes its own rule.
 UNFIT = [
-    (r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b", "unfinished"),
+    (r"\b(TO" r"DO|FIX" r"ME|HA" r"CK)\b|\bXX" r"X\b[: ]", "unfinished"),
     (r"/wo" r"rk/|/ho" r"me/\w|/ro" r"ot/", "a path of one machine"),
     (r"(?i)\b(this|coding|each) se" r"ssion\b|\bcoding ag" r"ent\b|\bcolleag" r"ue",
      "not about mbkit"),

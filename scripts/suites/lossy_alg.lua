@@ -27,6 +27,8 @@ scenario {
 	help = "without checksums nobody can tell, and the byte arrives as the gateway made it",
 	sender = "client",
 	checksums = { false },
-	paths = { path { box.flip { direction = "to-server", from = "20000B", ["until"] = "20000B" } } },
+	paths = {
+		path { box.flip { direction = "to-server", from = "20000B", ["until"] = "20000B" } },
+	},
 	expect = { "mptcp", intact = false },
 }
