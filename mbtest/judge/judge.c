@@ -52,8 +52,9 @@ static void rule_judge(unsigned int index, const struct scene scenes[ENDS],
 		finding->end = end;
 		if (note.state != RULE_BROKEN)
 			continue;
-		finding->packet = note.fact < scenes[end].view.fact_count ?
-			scenes[end].facts[note.fact].record + 1 : 0;
+		finding->packet = note.fact < scenes[end].view.fact_count
+			? scenes[end].facts[note.fact].record + 1
+			: 0;
 		snprintf(finding->why, sizeof(finding->why), "%s", note.why);
 	}
 }

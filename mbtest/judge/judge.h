@@ -38,47 +38,47 @@ bool outcome_find(const char *name, enum outcome *outcome);
 
 /* What the application at one end saw. received is borrowed. */
 struct app_view {
-	bool opened;              /* connect or accept succeeded */
-	bool failed;              /* an error after opening, or the refusal before */
-	bool ended;               /* read the end of the peer's stream */
-	bool finished;            /* everything done and closed without error */
-	const char *error;        /* NULL, or what the error was ("connection reset") */
+	bool opened;       /* connect or accept succeeded */
+	bool failed;       /* an error after opening, or the refusal before */
+	bool ended;        /* read the end of the peer's stream */
+	bool finished;     /* everything done and closed without error */
+	const char *error; /* NULL, or what the error was ("connection reset") */
 	const uint8_t *received;
 	uint64_t received_length;
-	nsec_t last_progress;     /* time of the last byte read or written */
+	nsec_t last_progress; /* time of the last byte read or written */
 };
 
 struct judge_input {
-	const struct capture *tap[ENDS];   /* records carry path and outgoing, times share a clock */
+	const struct capture *tap[ENDS]; /* records carry path and outgoing, times share a clock */
 	struct app_view app[ENDS];
-	struct stream_plan stream[ENDS];   /* by sender */
+	struct stream_plan stream[ENDS]; /* by sender */
 	const struct stream_edit *edits;
 	size_t edit_count;
-	bool speaks_mptcp[ENDS];           /* what the stacks were configured for */
-	uint8_t version;                   /* offered by the client */
-	bool checksum;                     /* either end wants checksums */
-	unsigned int subflows;             /* meant to exist, the first included */
-	bool is_ours[ENDS];                /* our endpoint: O rows bind it */
-	nsec_t now;                        /* end of the run */
-	bool timed_out;                    /* the deadline came */
+	bool speaks_mptcp[ENDS]; /* what the stacks were configured for */
+	uint8_t version;         /* offered by the client */
+	bool checksum;           /* either end wants checksums */
+	unsigned int subflows;   /* meant to exist, the first included */
+	bool is_ours[ENDS];      /* our endpoint: O rows bind it */
+	nsec_t now;              /* end of the run */
+	bool timed_out;          /* the deadline came */
 };
 
 struct rule_finding {
 	enum rule_state state;    /* of both ends together: broken over held over not exercised */
 	enum rule_state of[ENDS]; /* of each end alone */
-	enum end end;             /* whose behaviour (for broken and held; of two broken the client's) */
-	uint32_t packet;          /* broken: record number, 1 first, in that end's tap */
-	char why[120];            /* broken: what was done instead */
+	enum end end;    /* whose behaviour (for broken and held; of two broken the client's) */
+	uint32_t packet; /* broken: record number, 1 first, in that end's tap */
+	char why[120];   /* broken: what was done instead */
 };
 
 struct judgement {
 	enum outcome outcome;
 	bool intact;
 	enum damage damage;
-	bool second_carried;      /* every subflow beyond the first that opened carried data */
+	bool second_carried; /* every subflow beyond the first that opened carried data */
 	unsigned int subflows_opened;
 	struct rule_finding rules[RULE_COUNT];
-	char why[240];            /* one sentence: the evidence for the outcome */
+	char why[240]; /* one sentence: the evidence for the outcome */
 };
 
 void judge(const struct judge_input *input, struct judgement *judgement);

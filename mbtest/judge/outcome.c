@@ -10,9 +10,14 @@
 #include <string.h>
 
 static const char *const outcome_texts[] = {
-	[OUTCOME_CORRUPT] = "corrupt", [OUTCOME_STALLED] = "stalled", [OUTCOME_RESET] = "reset",
-	[OUTCOME_REFUSED] = "refused", [OUTCOME_INFINITE] = "infinite", [OUTCOME_TCP] = "tcp",
-	[OUTCOME_FALLBACK] = "fallback", [OUTCOME_SUBFLOW_CLOSED] = "subflow-closed",
+	[OUTCOME_CORRUPT] = "corrupt",
+	[OUTCOME_STALLED] = "stalled",
+	[OUTCOME_RESET] = "reset",
+	[OUTCOME_REFUSED] = "refused",
+	[OUTCOME_INFINITE] = "infinite",
+	[OUTCOME_TCP] = "tcp",
+	[OUTCOME_FALLBACK] = "fallback",
+	[OUTCOME_SUBFLOW_CLOSED] = "subflow-closed",
 	[OUTCOME_MPTCP] = "mptcp",
 };
 
@@ -58,7 +63,9 @@ static uint32_t number(const struct scene *scene, uint32_t index)
 static bool is_corrupt(const struct judge_input *input, struct judgement *judgement)
 {
 	static const char *const whats[] = {
-		[DAMAGE_NONE] = "", [DAMAGE_BOX] = "", [DAMAGE_DUPLICATED] = "bytes delivered twice",
+		[DAMAGE_NONE] = "",
+		[DAMAGE_BOX] = "",
+		[DAMAGE_DUPLICATED] = "bytes delivered twice",
 		[DAMAGE_SHIFTED] = "bytes delivered in the wrong place",
 		[DAMAGE_TRUNCATED] = "a clean end of stream with bytes missing",
 	};
@@ -73,7 +80,8 @@ static bool is_corrupt(const struct judge_input *input, struct judgement *judgem
 			app->received_length, app->ended, input->edits, input->edit_count);
 
 		if (verdict.damage == judgement->damage)
-			return decide(judgement, OUTCOME_CORRUPT, "%s: the %s's stream from offset "
+			return decide(judgement, OUTCOME_CORRUPT,
+				"%s: the %s's stream from offset "
 				"%" PRIu64 " on, %" PRIu64 " of %" PRIu64 " bytes at the %s",
 				whats[verdict.damage], end_texts[from], verdict.first_bad,
 				app->received_length, input->stream[from].length, end_texts[end]);
@@ -111,11 +119,15 @@ static bool is_reset(const struct scene scenes[ENDS], struct judgement *judgemen
 			received = scene->initial->flow[RECEIVED].rst;
 		}
 		if (sent == VIEW_NONE && received == VIEW_NONE)
-			return decide(judgement, OUTCOME_RESET, "the %s's application saw \"%s\" after "
-				"opening", end_texts[end], app->error != NULL ? app->error : "an error");
-		return decide(judgement, OUTCOME_RESET, "the %s's application saw \"%s\"; %s packet "
-			"%u is an RST it %s", end_texts[end], app->error != NULL ? app->error :
-			"an error", end_texts[end], number(scene, first_of(sent, received)),
+			return decide(judgement, OUTCOME_RESET,
+				"the %s's application saw \"%s\" after "
+				"opening",
+				end_texts[end], app->error != NULL ? app->error : "an error");
+		return decide(judgement, OUTCOME_RESET,
+			"the %s's application saw \"%s\"; %s packet "
+			"%u is an RST it %s",
+			end_texts[end], app->error != NULL ? app->error : "an error",
+			end_texts[end], number(scene, first_of(sent, received)),
 			sent < received ? "sent" : "received");
 	}
 	return false;
@@ -132,8 +144,10 @@ static bool is_refused(const struct scene scenes[ENDS], struct judgement *judgem
 	if (scene->connection != NULL)
 		rst = scene->initial->flow[RECEIVED].rst;
 	if (rst != VIEW_NONE)
-		return decide(judgement, OUTCOME_REFUSED, "the SYN was answered by an RST (client "
-			"packet %u)", number(scene, rst));
+		return decide(judgement, OUTCOME_REFUSED,
+			"the SYN was answered by an RST (client "
+			"packet %u)",
+			number(scene, rst));
 	return decide(judgement, OUTCOME_REFUSED, "the connection never opened: %s",
 		input->app[CLIENT].error != NULL ? input->app[CLIENT].error : "no answer");
 }
@@ -155,7 +169,8 @@ static bool direction_is_mptcp(const struct scene *from, const struct scene *to)
 		return false;
 	if (input->app[to->end].received_length > receiver->mapped[RECEIVED])
 		return false;
-	if (!sender->has_dsn[SENT] || (sender->has_data_ack[RECEIVED] &&
+	if (!sender->has_dsn[SENT] ||
+		(sender->has_data_ack[RECEIVED] &&
 			(int64_t)(sender->data_ack[RECEIVED] - sender->dsn_end[SENT]) >= 0))
 		return true;
 	/* Not all was DATA_ACKed: did the acknowledgements that came last go without? */
@@ -190,8 +205,10 @@ static bool is_infinite(const struct scene scenes[ENDS], struct judgement *judge
 
 		if (!scene->mptcp || (fail == VIEW_NONE && infinite == VIEW_NONE))
 			continue;
-		return decide(judgement, OUTCOME_INFINITE, "%s packet %u brought %s; the rest went "
-			"as TCP", end_texts[end], number(scene, first_of(fail, infinite)),
+		return decide(judgement, OUTCOME_INFINITE,
+			"%s packet %u brought %s; the rest went "
+			"as TCP",
+			end_texts[end], number(scene, first_of(fail, infinite)),
 			fail < infinite ? "MP_FAIL" : "an infinite mapping");
 	}
 	return false;
@@ -205,16 +222,21 @@ static bool is_tcp(const struct scene scenes[ENDS], struct judgement *judgement)
 	if (!client->syn_capable && !server->syn_capable)
 		return decide(judgement, OUTCOME_TCP, "no MP_CAPABLE in the SYN the client sent");
 	if (!server->syn_capable)
-		return decide(judgement, OUTCOME_TCP, "no MP_CAPABLE in the SYN the server saw; it "
-			"answered with%s", server->synack_capable ? " one all the same" : "out");
+		return decide(judgement, OUTCOME_TCP,
+			"no MP_CAPABLE in the SYN the server saw; it "
+			"answered with%s",
+			server->synack_capable ? " one all the same" : "out");
 	if (!server->synack_capable)
-		return decide(judgement, OUTCOME_TCP, "the server saw MP_CAPABLE in the SYN and "
+		return decide(judgement, OUTCOME_TCP,
+			"the server saw MP_CAPABLE in the SYN and "
 			"answered without");
 	if (!client->synack_capable)
-		return decide(judgement, OUTCOME_TCP, "no valid MP_CAPABLE in the SYN/ACK the client "
+		return decide(judgement, OUTCOME_TCP,
+			"no valid MP_CAPABLE in the SYN/ACK the client "
 			"saw");
 	if (!server->mptcp)
-		return decide(judgement, OUTCOME_TCP, "no MP_CAPABLE in the third packet the server "
+		return decide(judgement, OUTCOME_TCP,
+			"no MP_CAPABLE in the third packet the server "
 			"saw");
 	if (!client->mptcp)
 		return decide(judgement, OUTCOME_TCP, "the client answered MP_CAPABLE without");
@@ -229,15 +251,18 @@ static bool has_fallen_back(const struct scene scenes[ENDS], struct judgement *j
 		const struct scene *scene = &scenes[end];
 
 		if (scene->unmapped_in != VIEW_NONE)
-			return decide(judgement, OUTCOME_FALLBACK, "MP_CAPABLE had passed; from %s "
-				"packet %u on data came without mapping", end_texts[end],
-				number(scene, scene->unmapped_in));
+			return decide(judgement, OUTCOME_FALLBACK,
+				"MP_CAPABLE had passed; from %s "
+				"packet %u on data came without mapping",
+				end_texts[end], number(scene, scene->unmapped_in));
 		if (scene->bare_ack != VIEW_NONE)
-			return decide(judgement, OUTCOME_FALLBACK, "MP_CAPABLE had passed; %s packet %u "
-				"acknowledged data without DATA_ACK", end_texts[end],
-				number(scene, scene->bare_ack));
+			return decide(judgement, OUTCOME_FALLBACK,
+				"MP_CAPABLE had passed; %s packet %u "
+				"acknowledged data without DATA_ACK",
+				end_texts[end], number(scene, scene->bare_ack));
 	}
-	return decide(judgement, OUTCOME_FALLBACK, "MP_CAPABLE had passed, later packets carry no "
+	return decide(judgement, OUTCOME_FALLBACK,
+		"MP_CAPABLE had passed, later packets carry no "
 		"MPTCP any more");
 }
 
@@ -250,12 +275,12 @@ static const char *subflow_failure(const struct scene *scene, uint32_t index, ns
 	const struct mptcp_opt *opt;
 
 	if (subflow->opened_by_us && subflow->synack == VIEW_NONE)
-		return reset != VIEW_NONE ? "was refused" : "was never answered";
+		return reset != VIEW_NONE ? "was refused at" : "was never answered at";
 	if (reset == VIEW_NONE)
 		return NULL;
 	opt = view_option(&scene->view, &scene->facts[reset], MP_TCPRST);
 	if (scene->facts[reset].at <= last || (scene->facts[reset].has & HAS_FAIL) ||
-			(opt != NULL && opt->tcprst.reason != RESET_UNSPECIFIED))
+		(opt != NULL && opt->tcprst.reason != RESET_UNSPECIFIED))
 		return flow[SENT].rst < flow[RECEIVED].rst ? "was reset by" : "was reset at";
 	return NULL;
 }
@@ -273,16 +298,19 @@ static bool is_subflow_closed(const struct scene scenes[ENDS], struct judgement 
 		const struct scene *scene = &scenes[end];
 
 		for (i = scene->connection->subflow; i != VIEW_NONE;
-				i = scene_subflow(scene, i)->sibling) {
+			i = scene_subflow(scene, i)->sibling) {
+			const struct subflow_view *subflow = scene_subflow(scene, i);
 			const char *what = subflow_failure(scene, i, last);
+			uint32_t at =
+				first_of(subflow->flow[SENT].rst, subflow->flow[RECEIVED].rst);
 
-			if (what != NULL)
-				return decide(judgement, OUTCOME_SUBFLOW_CLOSED, "the subflow on path %u "
-					"%s the %s (its packet %u); the connection went on as MPTCP",
-					scene_subflow(scene, i)->path + 1u, what, end_texts[end],
-					number(scene, first_of(first_of(scene_subflow(scene, i)->
-					flow[SENT].rst, scene_subflow(scene, i)->flow[RECEIVED].rst),
-					scene_subflow(scene, i)->last)));
+			if (what == NULL)
+				continue;
+			return decide(judgement, OUTCOME_SUBFLOW_CLOSED,
+				"the subflow on path %u %s the %s (its packet %u); the connection "
+				"went on as MPTCP",
+				subflow->path + 1u, what, end_texts[end],
+				number(scene, first_of(at, subflow->last)));
 		}
 	}
 	if (judgement->subflows_opened >= input->subflows)
@@ -296,7 +324,7 @@ void outcome_judge(const struct scene scenes[ENDS], struct judgement *judgement)
 	const struct judge_input *input = scenes[CLIENT].input;
 
 	if (is_corrupt(input, judgement) || is_stalled(input, judgement) ||
-			is_reset(scenes, judgement) || is_refused(scenes, judgement))
+		is_reset(scenes, judgement) || is_refused(scenes, judgement))
 		return;
 	if (scenes[CLIENT].connection == NULL || scenes[SERVER].connection == NULL) {
 		decide(judgement, OUTCOME_TCP, "the capture holds no connection");
@@ -322,7 +350,7 @@ static bool join_carried(const struct scene scenes[ENDS], const struct subflow_v
 		return true;
 	for (i = 0; i < server->subflow_count; i++)
 		if (server->subflows[i].is_join && server->subflows[i].path == subflow->path &&
-				server->subflows[i].flow[RECEIVED].bytes > 0)
+			server->subflows[i].flow[RECEIVED].bytes > 0)
 			return true;
 	return false;
 }
@@ -341,7 +369,7 @@ void subflows_judge(const struct scene scenes[ENDS], struct judgement *judgement
 
 		/* A join is open once the peer has answered the third packet by other than RST. */
 		if (!subflow_is_up(scene, subflow, VIEW_NONE) ||
-				(subflow->is_join && subflow->fourth == VIEW_NONE))
+			(subflow->is_join && subflow->fourth == VIEW_NONE))
 			continue;
 		judgement->subflows_opened++;
 		if (judgement->subflows_opened > 1)

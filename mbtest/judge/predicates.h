@@ -9,8 +9,8 @@
 #include "mbtest/judge/scene.h"
 
 /* rules_handshake.c */
-rule_predicate rule_f1, rule_f2, rule_f3, rule_f4, rule_f5, rule_f6, rule_f7, rule_f7a,
-	rule_f7b, rule_f7c, rule_f7d, rule_f7e, rule_f7f;
+rule_predicate rule_f1, rule_f2, rule_f3, rule_f4, rule_f5, rule_f6, rule_f7, rule_f7a, rule_f7b,
+	rule_f7c, rule_f7d, rule_f7e, rule_f7f;
 
 /* rules_data.c */
 rule_predicate rule_f8, rule_f8a, rule_f9, rule_f9a, rule_f9b, rule_f10, rule_f11, rule_f12,
@@ -35,8 +35,8 @@ rule_predicate rule_f45, rule_f46, rule_f47, rule_f48, rule_f49, rule_f50, rule_
 rule_predicate rule_f63, rule_f64;
 
 /* rules_open.c */
-rule_predicate rule_o1, rule_o2, rule_o3, rule_o4, rule_o5, rule_o6, rule_o8, rule_o9,
-	rule_o12, rule_o13, rule_o14, rule_o15, rule_o16, rule_o17, rule_o18;
+rule_predicate rule_o1, rule_o2, rule_o3, rule_o4, rule_o5, rule_o6, rule_o8, rule_o9, rule_o12,
+	rule_o13, rule_o14, rule_o15, rule_o16, rule_o17, rule_o18;
 
 /* The predicate of a row of the table; NULL when it has none yet. */
 rule_predicate *rule_predicate_at(unsigned int index);

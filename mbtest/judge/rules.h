@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-enum { RULE_COUNT = 128 };   /* upper bound of rows in the table; see rule_count() */
+enum { RULE_COUNT = 128 }; /* upper bound of rows in the table; see rule_count() */
 
 enum rule_state {
 	RULE_NOT_EXERCISED,
@@ -20,13 +20,13 @@ enum rule_strength {
 	RULE_MUST,
 	RULE_SHOULD,
 	RULE_MAY,
-	RULE_OPEN,   /* O rows: bind our endpoint only; another stack's choice goes into "differs" */
+	RULE_OPEN, /* O rows: bind our endpoint only; another stack's choice goes into "differs" */
 };
 
 struct rule_info {
-	const char *name;   /* "F7a" */
+	const char *name; /* "F7a" */
 	enum rule_strength strength;
-	const char *text;   /* one sentence in own words, with the RFC section */
+	const char *text; /* one sentence in own words, with the RFC section */
 };
 
 unsigned int rule_count(void);

@@ -29,7 +29,7 @@ void rule_f13(const struct scene *scene, struct note *note)
 		uint32_t reset;
 
 		if (!is_ordinary_in(scene, mapping) || !mapping->has_checksum ||
-				scene->cause < mapping->fact)
+			scene->cause < mapping->fact)
 			continue;
 		if (scene->version == 1) {
 			struct note here = { RULE_NOT_EXERCISED, 0, NULL };
@@ -46,9 +46,10 @@ void rule_f13(const struct scene *scene, struct note *note)
 		note_held(note);
 		reset = subflow_reset_after(scene, subflow, SENT, mapping->fact);
 		if (reset != VIEW_NONE && scene->bare_ack > reset &&
-				subflow->flow[RECEIVED].unmapped == VIEW_NONE &&
-				scene->facts[reset].at < scene->facts[mapping->fact].at + SCENE_DUE / 4)
-			note_broken(note, reset, "reset a v0 subflow over a checksum to be ignored");
+			subflow->flow[RECEIVED].unmapped == VIEW_NONE &&
+			scene->facts[reset].at < scene->facts[mapping->fact].at + SCENE_DUE / 4)
+			note_broken(note, reset,
+				"reset a v0 subflow over a checksum to be ignored");
 		return;
 	}
 }
@@ -63,7 +64,7 @@ void rule_f14(const struct scene *scene, struct note *note)
 		const struct mapping *mapping = &scene->view.mappings[i];
 
 		if (!is_ordinary_in(scene, mapping) || mapping->has_checksum ||
-				scene->cause < mapping->fact)
+			scene->cause < mapping->fact)
 			continue;
 		note_must_reset(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact,
 			"takes a DSS without the checksum that was negotiated");
@@ -79,8 +80,11 @@ static const struct mapping *failed(const struct scene *scene)
 	if (!scene->mptcp || scene->bad == VIEW_NONE)
 		return NULL;
 	mapping = &scene->view.mappings[scene->bad];
-	return scene->cause < mapping->complete || !subflow_is_up(scene,
-		scene_subflow(scene, mapping->subflow), mapping->complete) ? NULL : mapping;
+	return scene->cause < mapping->complete ||
+			!subflow_is_up(scene, scene_subflow(scene, mapping->subflow),
+				mapping->complete)
+		? NULL
+		: mapping;
 }
 
 /* The first of the failed mapping's bytes came by another mapping, too, one that is not bad. */
@@ -92,7 +96,7 @@ static bool came_elsewhere(const struct scene *scene, const struct mapping *bad)
 		const struct mapping *mapping = &scene->view.mappings[i];
 
 		if (mapping != bad && mapping->way == RECEIVED && mapping->state != MAPPING_BAD &&
-				!mapping->infinite && bad->dsn - mapping->dsn < mapping->wire_length)
+			!mapping->infinite && bad->dsn - mapping->dsn < mapping->wire_length)
 			return true;
 	}
 	return false;
@@ -101,14 +105,15 @@ static bool came_elsewhere(const struct scene *scene, const struct mapping *bad)
 /* A DATA_ACK for the failed mapping's data, sent before any MP_FAIL. */
 static uint32_t acked_failed(const struct scene *scene, const struct mapping *bad)
 {
-	uint32_t i, stop = first_of(scene->connection->fail[SENT],
-		scene->connection->infinite[RECEIVED]);
+	uint32_t i,
+		stop = first_of(scene->connection->fail[SENT],
+			scene->connection->infinite[RECEIVED]);
 
 	for (i = bad->complete; i < scene->view.fact_count && i < stop; i++) {
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->way == SENT && (fact->has & HAS_DATA_ACK) &&
-				dsn_after(fact->data_ack, bad->dsn) && !came_elsewhere(scene, bad))
+			dsn_after(fact->data_ack, bad->dsn) && !came_elsewhere(scene, bad))
 			return i;
 	}
 	return VIEW_NONE;
@@ -140,8 +145,8 @@ void rule_f21(const struct scene *scene, struct note *note)
 {
 	const struct mapping *bad = failed(scene);
 
-	if (bad != NULL && others_alive(scene, scene_subflow(scene, bad->subflow),
-			bad->complete) > 0)
+	if (bad != NULL &&
+		others_alive(scene, scene_subflow(scene, bad->subflow), bad->complete) > 0)
 		note_failed_reset(note, scene, bad);
 }
 
@@ -156,17 +161,17 @@ void rule_f22(const struct scene *scene, struct note *note)
 		uint32_t reset = subflow->flow[RECEIVED].rst;
 
 		if (reset == VIEW_NONE || !(scene->facts[reset].has & HAS_FAIL) ||
-				!subflow_is_up(scene, subflow, reset) ||
-				others_alive(scene, subflow, reset) == 0)
+			!subflow_is_up(scene, subflow, reset) ||
+			others_alive(scene, subflow, reset) == 0)
 			continue;
 		note_held(note);
 		if (!connection->has_data_ack[RECEIVED] ||
-				!dsn_before(connection->data_ack[RECEIVED], connection->dsn_end[SENT]) ||
-				scene->input->now < scene->facts[reset].at + SCENE_PATIENCE)
+			!dsn_before(connection->data_ack[RECEIVED], connection->dsn_end[SENT]) ||
+			scene->input->now < scene->facts[reset].at + SCENE_PATIENCE)
 			continue;
 		for (j = reset + 1; j < scene->view.fact_count; j++)
 			if (scene->facts[j].way == SENT && scene->facts[j].payload > 0 &&
-					(scene->facts[j].has & HAS_MAPPING))
+				(scene->facts[j].has & HAS_MAPPING))
 				break;
 		if (j == scene->view.fact_count)
 			note_broken(note, reset, "never re-sent what a failed checksum had cost");
@@ -186,13 +191,14 @@ static void note_failed_single(struct note *note, const struct scene *scene,
 		note_broken(note, acked, "DATA_ACKs a mapping whose checksum failed, no MP_FAIL");
 	/* With a join just coming up F21 may be what the host went by. */
 	if (reset != VIEW_NONE && reset < fail && subflow->flow[RECEIVED].rst > reset &&
-			others_ever(scene, subflow, reset) == 0)
+		others_ever(scene, subflow, reset) == 0)
 		note_broken(note, reset, "reset its only subflow for a failed checksum");
 	if (fail != VIEW_NONE) {
 		note_held(note);
 		option = view_option(&scene->view, &scene->facts[fail], MP_FAIL);
 		if (option->fail_dsn != bad->dsn)
-			note_broken(note, fail, "MP_FAIL does not name the start of the failed mapping");
+			note_broken(note, fail,
+				"MP_FAIL does not name the start of the failed mapping");
 		return;
 	}
 	later = scene_sent(scene, subflow, bad->complete, HAS_MAPPING);
@@ -212,8 +218,8 @@ void rule_f23(const struct scene *scene, struct note *note)
 {
 	const struct mapping *bad = failed(scene);
 
-	if (bad != NULL && !is_first_mapping(scene, bad) && others_ever(scene,
-			scene_subflow(scene, bad->subflow), bad->complete) == 0)
+	if (bad != NULL && !is_first_mapping(scene, bad) &&
+		others_ever(scene, scene_subflow(scene, bad->subflow), bad->complete) == 0)
 		note_failed_single(note, scene, bad);
 }
 
@@ -227,7 +233,7 @@ void rule_f24(const struct scene *scene, struct note *note)
 		return;
 	subflow = fact_subflow(scene, fail);
 	if (others_ever(scene, subflow, VIEW_NONE) > 0 || connection->infinite[SENT] < fail ||
-			scene->cause < fail)
+		scene->cause < fail)
 		return;
 	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
@@ -236,9 +242,10 @@ void rule_f24(const struct scene *scene, struct note *note)
 			continue;
 		/* New data under an ordinary mapping may have waited in the queue for a while. */
 		if (fact->seq >= sent_end && i > fail && scene_knew(scene, i, fail) &&
-				connection->infinite[SENT] > i &&
-				(connection->infinite[SENT] == VIEW_NONE || !(fact->has & HAS_MAPPING)))
-			note_broken(note, i, "sent new data after MP_FAIL without an infinite mapping");
+			connection->infinite[SENT] > i &&
+			(connection->infinite[SENT] == VIEW_NONE || !(fact->has & HAS_MAPPING)))
+			note_broken(note, i,
+				"sent new data after MP_FAIL without an infinite mapping");
 		if (fact->seq + fact->payload > sent_end)
 			sent_end = fact->seq + fact->payload;
 	}
@@ -264,11 +271,12 @@ void rule_f25(const struct scene *scene, struct note *note)
 		return;
 	subflow = scene_subflow(scene, bad->subflow);
 	if (others_alive(scene, subflow, bad->complete) > 0 ||
-			others_ever(scene, subflow, bad->complete) == 0)
+		others_ever(scene, subflow, bad->complete) == 0)
 		return;
 	/* With a hole before the mapping the data is surely not contiguous. */
-	if (scene->connection->has_key[RECEIVED] && bad->dsn - (scene->connection->idsn[RECEIVED] +
-			1) > scene->connection->mapped[RECEIVED])
+	if (scene->connection->has_key[RECEIVED] &&
+		bad->dsn - (scene->connection->idsn[RECEIVED] + 1) >
+			scene->connection->mapped[RECEIVED])
 		note_failed_reset(note, scene, bad);
 	else if (acked_failed(scene, bad) != VIEW_NONE)
 		note_broken(note, acked_failed(scene, bad),
@@ -282,8 +290,8 @@ void rule_f26(const struct scene *scene, struct note *note)
 	const struct mapping *bad = failed(scene);
 	uint32_t acked, later;
 
-	if (bad == NULL || !is_first_mapping(scene, bad) || others_ever(scene,
-			scene_subflow(scene, bad->subflow), bad->complete) > 0)
+	if (bad == NULL || !is_first_mapping(scene, bad) ||
+		others_ever(scene, scene_subflow(scene, bad->subflow), bad->complete) > 0)
 		return;
 	acked = acked_failed(scene, bad);
 	if (acked != VIEW_NONE)
@@ -291,8 +299,8 @@ void rule_f26(const struct scene *scene, struct note *note)
 	note_held(note);
 	/* Either MP_FAIL, or both sides revert: no more mappings of its own. */
 	if (scene->connection->fail[SENT] != VIEW_NONE ||
-			subflow_reset_after(scene, scene_subflow(scene, bad->subflow), SENT,
-				bad->complete) != VIEW_NONE)
+		subflow_reset_after(scene, scene_subflow(scene, bad->subflow), SENT,
+			bad->complete) != VIEW_NONE)
 		return;
 	later = scene_sent(scene, scene_subflow(scene, bad->subflow), bad->complete, HAS_MAPPING);
 	if (later != VIEW_NONE)

@@ -91,10 +91,13 @@ static void note_fell_back(struct note *note, const struct scene *scene)
 		if (i < cause || !scene_knew(scene, i, cause) || (fact->has & HAS_INFINITE))
 			continue;
 		if (is_new && (fact->has & HAS_MAPPING))
-			note_broken(note, i, "goes on with mappings after its data was acked "
+			note_broken(note, i,
+				"goes on with mappings after its data was acked "
 				"without DATA_ACK");
-		else if (fact->payload == 0 && (fact->has & HAS_DATA_ACK) && !(fact->has & HAS_FAIL))
-			note_broken(note, i, "goes on with DATA_ACKs after its data was acked "
+		else if (fact->payload == 0 && (fact->has & HAS_DATA_ACK) &&
+			!(fact->has & HAS_FAIL))
+			note_broken(note, i,
+				"goes on with DATA_ACKs after its data was acked "
 				"without DATA_ACK");
 		else if (is_new && !infinite && peer_needs_telling(scene))
 			note_broken(note, i, "fell back without the final infinite mapping");
@@ -124,7 +127,7 @@ void rule_f10(const struct scene *scene, struct note *note)
 	uint32_t overrun;
 
 	if (!scene->mptcp || scene->plain_in == VIEW_NONE || scene->plain_in > scene->acked_out ||
-			scene_signalled(scene, scene->plain_in))
+		scene_signalled(scene, scene->plain_in))
 		return;
 	note_held(note);
 	overrun = scene_overrun(scene);
@@ -147,7 +150,8 @@ void rule_f11(const struct scene *scene, struct note *note)
 			if (fact->way == RECEIVED && (fact->has & HAS_DATA_ACK) && fact->ack > 1)
 				break;
 			if (is_bare_ack(scene, subflow, j, 1)) {
-				note_must_reset(note, scene, subflow, j, "goes on with a joined "
+				note_must_reset(note, scene, subflow, j,
+					"goes on with a joined "
 					"subflow whose data was acked without DATA_ACK");
 				break;
 			}
@@ -171,7 +175,8 @@ void rule_f12(const struct scene *scene, struct note *note)
 			note_broken(note, overrun,
 				"DATA_ACKs data that came unmapped on a joined subflow");
 		else if (scene_delivered_unmapped(scene) && !scene_signalled(scene, VIEW_NONE))
-			note_broken(note, unmapped, "delivered data that came unmapped on a joined "
+			note_broken(note, unmapped,
+				"delivered data that came unmapped on a joined "
 				"subflow");
 	}
 }
@@ -205,11 +210,12 @@ uint32_t bare_acks_later(const struct scene *scene, const struct subflow_view *s
 static uint32_t first_unmapped(const struct scene *scene, const struct subflow_view *subflow)
 {
 	const struct flow *flow = subflow->flow;
-	bool left = scene_delivered_unmapped(scene) || (flow[SENT].plain != VIEW_NONE &&
-		flow[SENT].plain > flow[RECEIVED].early);
+	bool left = scene_delivered_unmapped(scene) ||
+		(flow[SENT].plain != VIEW_NONE && flow[SENT].plain > flow[RECEIVED].early);
 
-	return left ? first_of(flow[RECEIVED].unmapped, flow[RECEIVED].early) :
-		flow[RECEIVED].unmapped;
+	if (!left)
+		return flow[RECEIVED].unmapped;
+	return first_of(flow[RECEIVED].unmapped, flow[RECEIVED].early);
 }
 
 /* The subflow is broken: not reset, its bare bytes taken for the stream's, or MPTCP left. */
@@ -223,12 +229,14 @@ static void note_broken_path(struct note *note, const struct scene *scene,
 
 	note_held(note);
 	if (scene_delivered_unmapped(scene))
-		note_broken(note, first, "delivered data without mapping after DATA_ACKs had been "
+		note_broken(note, first,
+			"delivered data without mapping after DATA_ACKs had been "
 			"sent, instead of resetting the subflow");
 	else if (overrun != VIEW_NONE)
 		note_broken(note, overrun, "DATA_ACKs data that came without a mapping");
 	else if (left != VIEW_NONE && left > first)
-		note_broken(note, left, "fell back after DATA_ACKs had been sent, instead of "
+		note_broken(note, left,
+			"fell back after DATA_ACKs had been sent, instead of "
 			"resetting the subflow");
 	if (flow->unmapped_bytes <= UINT16_MAX || subflow->flow[SENT].rst != VIEW_NONE)
 		return;
@@ -278,7 +286,7 @@ static void note_lost(struct note *note, const struct scene *scene, bool single)
 
 		plain = first_of(plain, first_unmapped(scene, subflow));
 		if (!is_mid(scene, subflow, plain) ||
-				(others_alive(scene, subflow, plain) == 0) != single)
+			(others_alive(scene, subflow, plain) == 0) != single)
 			continue;
 		if (lost_its_mappings(scene, subflow) && !(single && may_leave(scene, subflow)))
 			note_broken_path(note, scene, subflow);
@@ -301,8 +309,9 @@ static bool all_acked(const struct scene *scene)
 {
 	const struct connection_view *connection = scene->connection;
 
-	return !connection->has_dsn[SENT] || (connection->has_data_ack[RECEIVED] &&
-		!dsn_before(connection->data_ack[RECEIVED], connection->dsn_end[SENT]));
+	return !connection->has_dsn[SENT] ||
+		(connection->has_data_ack[RECEIVED] &&
+			!dsn_before(connection->data_ack[RECEIVED], connection->dsn_end[SENT]));
 }
 
 /* The last time data were sent on a subflow. */
@@ -328,15 +337,17 @@ void rule_f17(const struct scene *scene, struct note *note)
 		bool idle = true;
 
 		if (count < 2 || !scene->mptcp || scene_signalled(scene, first) ||
-				others_alive(scene, subflow, first) == 0)
+			others_alive(scene, subflow, first) == 0)
 			continue;
 		note_held(note);
 		for (j = scene->connection->subflow; j != VIEW_NONE;
-				j = scene_subflow(scene, j)->sibling)
-			idle = idle && (j == i || last_sent(scene, scene_subflow(scene, j)) +
-				SCENE_PATIENCE < scene->input->now);
+			j = scene_subflow(scene, j)->sibling)
+			idle = idle &&
+				(j == i ||
+					last_sent(scene, scene_subflow(scene, j)) + SCENE_PATIENCE <
+						scene->input->now);
 		if (!all_acked(scene) && idle && scene->input->timed_out &&
-				others_alive(scene, subflow, (uint32_t)scene->view.fact_count - 1) > 0)
+			others_alive(scene, subflow, (uint32_t)scene->view.fact_count - 1) > 0)
 			note_broken(note, first, "never re-sent elsewhere what was not DATA_ACKed");
 	}
 }
@@ -348,7 +359,7 @@ void rule_f18(const struct scene *scene, struct note *note)
 	uint32_t first = bare_acks_later(scene, scene->initial, &count);
 
 	if (count >= 2 && scene->mptcp && !scene_signalled(scene, first) &&
-			others_alive(scene, scene->initial, first) == 0)
+		others_alive(scene, scene->initial, first) == 0)
 		note_held(note);
 }
 
@@ -379,8 +390,8 @@ uint32_t covered_without_option(const struct scene *scene, const struct subflow_
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->way == RECEIVED && fact->payload > 0 && !(fact->has & HAS_MAPPING) &&
-				!(fact->flags & TCP_SYN) && fact->seq < INT32_MAX &&
-				i < flow->early && view_is_mapped(&scene->view, flow, fact->seq, fact->payload))
+			!(fact->flags & TCP_SYN) && fact->seq < INT32_MAX && i < flow->early &&
+			view_is_mapped(&scene->view, flow, fact->seq, fact->payload))
 			return i;
 	}
 	return VIEW_NONE;
@@ -397,7 +408,7 @@ void rule_f19(const struct scene *scene, struct note *note)
 			continue;
 		covered = covered_without_option(scene, subflow);
 		if (covered != VIEW_NONE && subflow->flow[RECEIVED].unmapped == VIEW_NONE &&
-				peer_mapped_every_packet(scene))
+			peer_mapped_every_packet(scene))
 			note_no_blame(note, scene, subflow, covered);
 	}
 }
@@ -415,11 +426,11 @@ void rule_f20(const struct scene *scene, struct note *note)
 		first = bare_acks_later(scene, subflow, &count);
 		/* Some were lost, not all from there on. */
 		if (count == 0 || first > scene->view.fact_count ||
-				scene->connection->data_ack[RECEIVED] == 0)
+			scene->connection->data_ack[RECEIVED] == 0)
 			continue;
 		for (; first != VIEW_NONE; first = scene->facts[first].next) {
 			if (scene->facts[first].way == RECEIVED &&
-					(scene->facts[first].has & HAS_DATA_ACK)) {
+				(scene->facts[first].has & HAS_DATA_ACK)) {
 				note_no_blame(note, scene, subflow, first);
 				break;
 			}

@@ -16,7 +16,7 @@ static void note_plain_after(struct note *note, const struct scene *scene, uint3
 		const struct fact *fact = &scene->facts[i];
 
 		if (i > from && fact->way == SENT && (fact->has & HAS_OPTION) &&
-				!(fact->flags & (TCP_SYN | TCP_RST)) && scene_knew(scene, i, from)) {
+			!(fact->flags & (TCP_SYN | TCP_RST)) && scene_knew(scene, i, from)) {
 			note_broken(note, i, why);
 			return;
 		}
@@ -30,7 +30,7 @@ static uint32_t capable_answer(const struct scene *scene)
 
 	for (i = scene->initial->synack; i != VIEW_NONE; i = scene->facts[i].next)
 		if (scene->facts[i].way == SENT && (scene->facts[i].flags & TCP_SYN) &&
-				(scene->facts[i].has & HAS_CAPABLE))
+			(scene->facts[i].has & HAS_CAPABLE))
 			return i;
 	return VIEW_NONE;
 }
@@ -64,9 +64,9 @@ static bool any_syn_has(const struct scene *scene, uint32_t wanted)
 	uint32_t i;
 
 	for (i = scene->initial->syn; i != VIEW_NONE && i <= scene->initial->synack;
-			i = scene->facts[i].next)
+		i = scene->facts[i].next)
 		if ((scene->facts[i].flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
-				(scene->facts[i].has & wanted))
+			(scene->facts[i].has & wanted))
 			return true;
 	return false;
 }
@@ -74,14 +74,13 @@ static bool any_syn_has(const struct scene *scene, uint32_t wanted)
 void rule_f1(const struct scene *scene, struct note *note)
 {
 	if (is_passive(scene) && !any_syn_has(scene, HAS_OPTION))
-		note_answered_plain(note, scene,
-			"answered a SYN without MP_CAPABLE with one");
+		note_answered_plain(note, scene, "answered a SYN without MP_CAPABLE with one");
 }
 
 void rule_f2(const struct scene *scene, struct note *note)
 {
 	if (is_active(scene) && scene->syn_capable && !scene->synack_capable &&
-			!(scene->facts[scene->initial->synack].has & HAS_UNDECODABLE))
+		!(scene->facts[scene->initial->synack].has & HAS_UNDECODABLE))
 		note_plain_after(note, scene, scene->initial->synack,
 			"sent an MPTCP option after a SYN/ACK without MP_CAPABLE");
 }
@@ -89,8 +88,7 @@ void rule_f2(const struct scene *scene, struct note *note)
 void rule_f3(const struct scene *scene, struct note *note)
 {
 	if (is_passive(scene) && scene->syn_capable && scene->synack_capable &&
-			scene->initial->third != VIEW_NONE && !scene->third_capable &&
-			!scene->late_third)
+		scene->initial->third != VIEW_NONE && !scene->third_capable && !scene->late_third)
 		note_plain_after(note, scene, scene->initial->third,
 			"sent an MPTCP option after a third packet without MP_CAPABLE");
 }
@@ -105,15 +103,16 @@ void rule_f4(const struct scene *scene, struct note *note)
 	uint32_t first = flow[RECEIVED].plain, i;
 
 	if (scene->active || !scene->mptcp || first == VIEW_NONE || first > scene->acked_out ||
-			scene->facts[first].seq != 1)
+		scene->facts[first].seq != 1)
 		return;
 	note_held(note);
 	for (i = first; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->way == SENT && (fact->has & HAS_MAPPING) &&
-				fact->at > scene->facts[first].at + 2 * SCENE_DUE)
-			note_broken(note, i, "still sends mappings though the peer's first data had none");
+			fact->at > scene->facts[first].at + 2 * SCENE_DUE)
+			note_broken(note, i,
+				"still sends mappings though the peer's first data had none");
 	}
 }
 
@@ -166,7 +165,7 @@ void rule_f6(const struct scene *scene, struct note *note)
 				"answered MP_CAPABLE without a common algorithm with MP_CAPABLE");
 	}
 	if (is_active(scene) && scene->syn_capable && synack != NULL && scene->synack_capable &&
-			crypto_missing(synack, &none))
+		crypto_missing(synack, &none))
 		note_plain_after(note, scene, scene->initial->synack,
 			"went on with MPTCP though the SYN/ACK names no algorithm");
 }
@@ -187,8 +186,8 @@ void rule_f7(const struct scene *scene, struct note *note)
 			note_broken(note, scene->initial->synack,
 				"answered MP_CAPABLE of a version that cannot be with MP_CAPABLE");
 	}
-	if (is_active(scene) && synack != NULL && (synack->version > syn->version ||
-			synack->version > 1))
+	if (is_active(scene) && synack != NULL &&
+		(synack->version > syn->version || synack->version > 1))
 		note_plain_after(note, scene, scene->initial->synack,
 			"went on with MPTCP though the SYN/ACK's version is above the offer");
 }
@@ -199,18 +198,18 @@ void rule_f7a(const struct scene *scene, struct note *note)
 	const struct mp_capable *synack = scene_capable(scene, scene->initial->synack);
 
 	if (!scene->active && syn != NULL && (syn->flags & MPC_EXTENSION) && syn->version == 1 &&
-			is_passive(scene))
+		is_passive(scene))
 		note_answered_plain(note, scene, "took MP_CAPABLE with flag B for an offer");
 	if (!scene->active && syn != NULL && (syn->flags & MPC_EXTENSION) && syn->version == 0) {
 		note_held(note);
 		/* v0: the SYN itself is to be ignored. */
 		if (scene->initial->synack != VIEW_NONE &&
-				scene->facts[scene->initial->synack].way == SENT)
+			scene->facts[scene->initial->synack].way == SENT)
 			note_broken(note, scene->initial->synack,
 				"answered a v0 SYN with flag B instead of ignoring it");
 	}
 	if (is_active(scene) && scene->synack_capable && synack != NULL &&
-			(synack->flags & MPC_EXTENSION) && synack->version == 1)
+		(synack->flags & MPC_EXTENSION) && synack->version == 1)
 		note_plain_after(note, scene, scene->initial->synack,
 			"went on with MPTCP after a SYN/ACK with flag B");
 }
@@ -225,7 +224,7 @@ void rule_f7b(const struct scene *scene, struct note *note)
 	uint32_t i;
 
 	if (received == NULL || !(received->flags & MPC_CHECKSUM) || !scene->syn_capable ||
-			(sent != NULL && (sent->flags & MPC_CHECKSUM)))
+		(sent != NULL && (sent->flags & MPC_CHECKSUM)))
 		return;
 	note_held(note);
 	for (i = 0; i < scene->view.mapping_count; i++) {
@@ -267,12 +266,12 @@ void rule_f7d(const struct scene *scene, struct note *note)
 {
 	const struct mp_capable *received = scene_capable(scene,
 		scene->active ? scene->initial->synack : scene->initial->syn_last);
-	const struct sockname *peer = scene->active ? &scene->initial->responder :
-		&scene->initial->initiator;
+	const struct sockname *peer =
+		scene->active ? &scene->initial->responder : &scene->initial->initiator;
 	uint32_t i;
 
 	if (received == NULL || received->version != 1 || !(received->flags & MPC_NO_JOIN) ||
-			!scene->mptcp)
+		!scene->mptcp)
 		return;
 	note_held(note);
 	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
@@ -295,7 +294,7 @@ void rule_f7e(const struct scene *scene, struct note *note)
 		note_plain_after(note, scene, initial->third,
 			"went on with MPTCP though the third packet echoes other keys");
 	if (is_active(scene) && scene->syn_capable && !scene->synack_capable &&
-			(scene->facts[initial->synack].has & HAS_UNDECODABLE))
+		(scene->facts[initial->synack].has & HAS_UNDECODABLE))
 		note_plain_after(note, scene, initial->synack,
 			"went on with MPTCP after a SYN/ACK with a broken MP_CAPABLE");
 }
@@ -305,7 +304,7 @@ void rule_f7f(const struct scene *scene, struct note *note)
 	const struct mp_capable *synack = scene_capable(scene, scene->initial->synack);
 
 	if (is_active(scene) && scene->syn_capable && synack != NULL && !scene->synack_capable &&
-			(!synack->has_sender_key || synack->version == 0))
+		(!synack->has_sender_key || synack->version == 0))
 		note_plain_after(note, scene, scene->initial->synack,
 			"took its own mirrored MP_CAPABLE for the peer's");
 }

@@ -47,7 +47,7 @@ void rule_f29(const struct scene *scene, struct note *note)
 		const struct mapping *mapping = &scene->view.mappings[i];
 
 		if (mapping->way != SENT || mapping->infinite ||
-				mapping->subflow != infinite->subflow || mapping->length == 0)
+			mapping->subflow != infinite->subflow || mapping->length == 0)
 			continue;
 		if (mapping->fact > first && mapping->ssn >= infinite->ssn)
 			note_broken(note, mapping->fact, "another mapping after the infinite one");
@@ -64,7 +64,7 @@ uint32_t sent_and_forgotten(const struct scene *scene, const struct subflow_view
 	uint32_t i, last = VIEW_NONE;
 
 	if (flow->acked >= flow->end || flow->end <= 1 || flow->rst != VIEW_NONE ||
-			subflow->flow[RECEIVED].rst != VIEW_NONE)
+		subflow->flow[RECEIVED].rst != VIEW_NONE)
 		return VIEW_NONE;
 	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
@@ -105,17 +105,18 @@ void rule_f31(const struct scene *scene, struct note *note)
 
 		/* Its own last mapping, infinite or retransmitted, may carry one along. */
 		if (fact->way == SENT && (fact->has & HAS_DATA_ACK) &&
-				!(fact->has & (HAS_INFINITE | HAS_FAIL | HAS_MAPPING)) &&
-				fact->subflow == scene->facts[first].subflow &&
-				scene_knew(scene, i, first))
-			note_broken(note, i, "still sends DATA_ACKs after the infinite mapping came");
+			!(fact->has & (HAS_INFINITE | HAS_FAIL | HAS_MAPPING)) &&
+			fact->subflow == scene->facts[first].subflow && scene_knew(scene, i, first))
+			note_broken(note, i,
+				"still sends DATA_ACKs after the infinite mapping came");
 	}
 }
 
 void rule_f32(const struct scene *scene, struct note *note)
 {
 	uint32_t sent = scene->connection->infinite[SENT];
-	uint32_t received = scene->connection->infinite[RECEIVED], first = first_of(sent, received), i;
+	uint32_t received = scene->connection->infinite[RECEIVED], first = first_of(sent, received),
+		 i;
 
 	if (first == VIEW_NONE || others_ever(scene, fact_subflow(scene, first), first) == 0)
 		return;
@@ -124,19 +125,20 @@ void rule_f32(const struct scene *scene, struct note *note)
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->way == SENT && fact->payload > 0 &&
-				fact->subflow != scene->facts[first].subflow &&
-				scene_subflow(scene, fact->subflow)->connection ==
-					fact_subflow(scene, first)->connection &&
-				(sent == first || scene_knew(scene, i, first)))
-			note_broken(note, i, "sent data on another subflow after the infinite mapping");
+			fact->subflow != scene->facts[first].subflow &&
+			scene_subflow(scene, fact->subflow)->connection ==
+				fact_subflow(scene, first)->connection &&
+			(sent == first || scene_knew(scene, i, first)))
+			note_broken(note, i,
+				"sent data on another subflow after the infinite mapping");
 	}
 }
 
 /* The moment from which this host has no business with MPTCP any more. */
 static uint32_t left_for_good(const struct scene *scene)
 {
-	uint32_t left = first_of(scene->connection->infinite[SENT],
-		scene->connection->infinite[RECEIVED]);
+	uint32_t left =
+		first_of(scene->connection->infinite[SENT], scene->connection->infinite[RECEIVED]);
 
 	/* Bytes of its own without mapping: it left, with or without a right to. */
 	return first_of(left, scene->mptcp ? scene->plain_out : scene->initial->synack);
@@ -158,12 +160,12 @@ void rule_f33(const struct scene *scene, struct note *note)
 		if (fact->way != SENT || (received && !scene_knew(scene, i, left)))
 			continue;
 		if ((fact->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && (fact->has & HAS_JOIN) &&
-				i == subflow->first)
+			i == subflow->first)
 			note_broken(note, i, "started a new subflow after leaving MPTCP");
 		if (fact->payload > 0 && (fact->has & HAS_MAPPING) && !received &&
-				subflow == fact_subflow(scene, left) &&
-				fact->seq > scene->facts[left].seq &&
-				scene->view.mappings[fact->mapping].fact > left)
+			subflow == fact_subflow(scene, left) &&
+			fact->seq > scene->facts[left].seq &&
+			scene->view.mappings[fact->mapping].fact > left)
 			note_broken(note, i, "went back to MPTCP after it had left it");
 	}
 }
@@ -185,7 +187,7 @@ void rule_f34(const struct scene *scene, struct note *note)
 
 		gone = first_of(gone, first_of(other->flow[SENT].fin, other->flow[RECEIVED].fin));
 		if (other != subflow && gone != VIEW_NONE &&
-				scene->facts[gone].at < scene->facts[first].at + SCENE_DUE)
+			scene->facts[gone].at < scene->facts[first].at + SCENE_DUE)
 			return;
 	}
 	note_must_reset(note, scene, subflow, first,

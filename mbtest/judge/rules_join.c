@@ -36,7 +36,7 @@ static bool join_reached_peer(const struct scene *scene, const struct subflow_vi
 		const struct subflow_view *seen = &peer->subflows[i];
 
 		if (seen->path == subflow->path && !seen->opened_by_us && seen->syn != VIEW_NONE &&
-				(peer->facts[seen->syn].has & HAS_JOIN))
+			(peer->facts[seen->syn].has & HAS_JOIN))
 			return true;
 	}
 	return false;
@@ -51,8 +51,8 @@ static void note_plain_synack(const struct scene *scene, struct note *note, bool
 		const struct subflow_view *subflow = scene_subflow(scene, i);
 
 		if (!subflow->is_join || !subflow->opened_by_us || subflow->synack == VIEW_NONE ||
-				(scene->facts[subflow->synack].has & HAS_JOIN) ||
-				join_reached_peer(scene, subflow) != reached)
+			(scene->facts[subflow->synack].has & HAS_JOIN) ||
+			join_reached_peer(scene, subflow) != reached)
 			continue;
 		note_must_reset(note, scene, subflow, subflow->synack,
 			"went on with a join whose SYN/ACK has no MP_JOIN");
@@ -74,12 +74,13 @@ void rule_f36(const struct scene *scene, struct note *note)
 		uint32_t syn = subflow->syn, answer;
 
 		if (subflow == scene->initial || subflow->opened_by_us || syn == VIEW_NONE ||
-				(scene->facts[syn].has & HAS_OPTION))
+			(scene->facts[syn].has & HAS_OPTION))
 			continue;
 		answer = packet_with(scene, syn, SENT, 0, 0);
 		if (answer != VIEW_NONE && (scene->facts[answer].flags & TCP_RST))
 			note_held(note);
-		else if (answer == VIEW_NONE && count_of(scene, subflow, RECEIVED, TCP_SYN, TCP_SYN) > 1)
+		else if (answer == VIEW_NONE &&
+			count_of(scene, subflow, RECEIVED, TCP_SYN, TCP_SYN) > 1)
 			note_broken(note, syn, "left a plain SYN unanswered");
 	}
 }
@@ -104,7 +105,7 @@ void rule_f38(const struct scene *scene, struct note *note)
 		const struct subflow_view *subflow = scene_subflow(scene, i);
 
 		if (is_answered_join(scene, subflow) &&
-				!(scene->facts[subflow->third].has & HAS_JOIN))
+			!(scene->facts[subflow->third].has & HAS_JOIN))
 			note_must_reset(note, scene, subflow, subflow->third,
 				"went on with a join whose third packet has no MP_JOIN");
 	}
@@ -149,7 +150,7 @@ void rule_f41(const struct scene *scene, struct note *note)
 		const struct subflow_view *subflow = &scene->view.subflows[i];
 
 		if (subflow->opened_by_us || subflow->token_verdict != HMAC_BAD ||
-				subflow->syn == VIEW_NONE)
+			subflow->syn == VIEW_NONE)
 			continue;
 		note_must_reset(note, scene, subflow, subflow->syn,
 			"answered MP_JOIN with an unknown token by something else than RST");
@@ -166,24 +167,26 @@ void rule_f42(const struct scene *scene, struct note *note)
 		uint32_t last = VIEW_NONE;
 
 		if (!subflow->is_join || !subflow->opened_by_us || subflow->third == VIEW_NONE ||
-				!(scene->facts[subflow->third].has & HAS_JOIN))
+			!(scene->facts[subflow->third].has & HAS_JOIN))
 			continue;
 		note_held(note);
 		for (j = subflow->third; j != VIEW_NONE && j < subflow->fourth;
-				j = scene->facts[j].next) {
+			j = scene->facts[j].next) {
 			const struct fact *fact = &scene->facts[j];
 
 			if (fact->way == SENT && fact->payload > 0)
-				note_broken(note, j, "sent data before its MP_JOIN was acknowledged");
+				note_broken(note, j,
+					"sent data before its MP_JOIN was acknowledged");
 			if (fact->way == SENT && (fact->has & HAS_JOIN))
 				last = j;
 			if (fact->flags & (TCP_RST | TCP_FIN))
 				break;
 		}
 		if (j == VIEW_NONE && last != VIEW_NONE && subflow->fourth == VIEW_NONE &&
-				scene->facts[last].at + SCENE_PATIENCE < scene->input->now &&
-				scene->connection->infinite[SENT] == VIEW_NONE)
-			note_broken(note, last, "never repeated an MP_JOIN that was not acknowledged");
+			scene->facts[last].at + SCENE_PATIENCE < scene->input->now &&
+			scene->connection->infinite[SENT] == VIEW_NONE)
+			note_broken(note, last,
+				"never repeated an MP_JOIN that was not acknowledged");
 	}
 }
 
@@ -195,15 +198,15 @@ void rule_f43(const struct scene *scene, struct note *note)
 		const struct subflow_view *dropped = scene_subflow(scene, i);
 
 		if (!dropped->opened_by_us || dropped->syn == VIEW_NONE ||
-				packet_with(scene, dropped->syn, RECEIVED, 0, 0) != VIEW_NONE)
+			packet_with(scene, dropped->syn, RECEIVED, 0, 0) != VIEW_NONE)
 			continue;
 		note_held(note);
 		for (j = dropped->sibling; j != VIEW_NONE; j = scene_subflow(scene, j)->sibling) {
 			const struct subflow_view *again = scene_subflow(scene, j);
 
 			if (again->opened_by_us && again->syn != VIEW_NONE &&
-					sockname_equal(&again->responder, &dropped->responder) &&
-					addr_equal(&again->initiator.addr, &dropped->initiator.addr))
+				sockname_equal(&again->responder, &dropped->responder) &&
+				addr_equal(&again->initiator.addr, &dropped->initiator.addr))
 				note_broken(note, again->syn,
 					"tried again to join an address that did not answer");
 		}
@@ -212,8 +215,8 @@ void rule_f43(const struct scene *scene, struct note *note)
 
 void rule_f44(const struct scene *scene, struct note *note)
 {
-	const struct sockname *own = scene->active ? &scene->initial->initiator :
-		&scene->initial->responder;
+	const struct sockname *own =
+		scene->active ? &scene->initial->initiator : &scene->initial->responder;
 	uint32_t i, answer;
 
 	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
@@ -221,7 +224,7 @@ void rule_f44(const struct scene *scene, struct note *note)
 		const struct mptcp_opt *opt;
 
 		if (subflow->opened_by_us || subflow->token_verdict != HMAC_OK ||
-				(!scene->active && subflow->responder.port == own->port))
+			(!scene->active && subflow->responder.port == own->port))
 			continue;
 		answer = packet_with(scene, subflow->syn, SENT, 0, 0);
 		if (answer == VIEW_NONE)
@@ -229,8 +232,9 @@ void rule_f44(const struct scene *scene, struct note *note)
 		note_held(note);
 		opt = view_option(&scene->view, &scene->facts[answer], MP_TCPRST);
 		/* A refusal by policy says so. */
-		if ((scene->facts[answer].flags & TCP_RST) && (opt == NULL ||
-				opt->tcprst.reason == RESET_UNSPECIFIED))
-			note_broken(note, answer, "refused a valid token where no application listens");
+		if ((scene->facts[answer].flags & TCP_RST) &&
+			(opt == NULL || opt->tcprst.reason == RESET_UNSPECIFIED))
+			note_broken(note, answer,
+				"refused a valid token where no application listens");
 	}
 }

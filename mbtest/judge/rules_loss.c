@@ -22,14 +22,15 @@ void rule_f63(const struct scene *scene, struct note *note)
 	uint64_t length = input->stream[scene->end].length;
 
 	if (length == 0 || !is_plain(scene) || !input->speaks_mptcp[scene->end] || own->failed ||
-			scene->initial->third == VIEW_NONE || scene->initial->sibling != VIEW_NONE)
+		scene->initial->third == VIEW_NONE || scene->initial->sibling != VIEW_NONE)
 		return;
 	note_held(note);
 	/* On a single subflow each stream byte takes one subflow byte, MPTCP or not. */
 	if (flow->fin != VIEW_NONE && flow->rst == VIEW_NONE && flow->bytes < length)
-		note_broken(note, flow->fin, "sent FIN before all bytes accepted from the application");
+		note_broken(note, flow->fin,
+			"sent FIN before all bytes accepted from the application");
 	else if (own->finished && far->ended && far->received_length < length &&
-			flow->bytes >= length && flow->fin != VIEW_NONE && flow->end <= length)
+		flow->bytes >= length && flow->fin != VIEW_NONE && flow->end <= length)
 		note_broken(note, flow->fin, "ended its stream with bytes missing");
 }
 
@@ -47,13 +48,14 @@ static bool is_still_mptcp(const struct scene *scene)
 	uint32_t i, ordinary = VIEW_NONE;
 
 	if (!scene->mptcp || scene->plain_out != VIEW_NONE ||
-			scene->connection->infinite[SENT] != VIEW_NONE)
+		scene->connection->infinite[SENT] != VIEW_NONE)
 		return false;
 	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next)
-		if (scene->facts[i].way == SENT && (scene->facts[i].has & (HAS_MAPPING | HAS_DATA_ACK)))
+		if (scene->facts[i].way == SENT &&
+			(scene->facts[i].has & (HAS_MAPPING | HAS_DATA_ACK)))
 			ordinary = i;
-	return ordinary != VIEW_NONE && scene->facts[ordinary].at + SCENE_DUE >
-		scene->facts[scene->initial->last].at;
+	return ordinary != VIEW_NONE &&
+		scene->facts[ordinary].at + SCENE_DUE > scene->facts[scene->initial->last].at;
 }
 
 /* Bytes that boxes declared to have put into what this host received. */
@@ -85,13 +87,15 @@ void rule_f64(const struct scene *scene, struct note *note)
 	if (scene->bad != VIEW_NONE)
 		where = first_of(where, scene->view.mappings[scene->bad].complete);
 	if (!scene->mptcp || peer->connection == NULL || !peer->mptcp || !left ||
-			where == VIEW_NONE || scene->connection->infinite[RECEIVED] < where)
+		where == VIEW_NONE || scene->connection->infinite[RECEIVED] < where)
 		return;
 	note_held(note);
 	if (has_told(scene) || peer->connection->infinite[SENT] != VIEW_NONE)
 		return;
 	if (own->received_length > length + bytes_inserted(scene))
-		note_broken(note, where, "left MPTCP alone: the peer's re-sent data came as new bytes");
+		note_broken(note, where,
+			"left MPTCP alone: the peer's re-sent data came as new bytes");
 	else if (is_still_mptcp(peer) && scene->input->timed_out)
-		note_broken(note, where, "left MPTCP alone, and the peer still waits for DATA_ACKs");
+		note_broken(note, where,
+			"left MPTCP alone, and the peer still waits for DATA_ACKs");
 }

@@ -7,7 +7,7 @@
 
 #include "probe/base/seq.h"
 
-enum { WINDOW_MARGIN = 1 << 20 };   /* past the right edge beyond doubt (F54) */
+enum { WINDOW_MARGIN = 1 << 20 }; /* past the right edge beyond doubt (F54) */
 
 /* Each mapping received on an established subflow of the connection, in order of announcement. */
 static const struct mapping *mapping_in(const struct scene *scene, size_t *at)
@@ -17,16 +17,16 @@ static const struct mapping *mapping_in(const struct scene *scene, size_t *at)
 		const struct subflow_view *subflow = scene_subflow(scene, mapping->subflow);
 
 		if (mapping->way == RECEIVED && !mapping->infinite && mapping->length > 0 &&
-				scene->mptcp && &scene->view.connections[subflow->connection] ==
-					scene->connection && subflow_is_up(scene, subflow, VIEW_NONE))
+			scene->mptcp &&
+			&scene->view.connections[subflow->connection] == scene->connection &&
+			subflow_is_up(scene, subflow, VIEW_NONE))
 			return mapping;
 	}
 	return NULL;
 }
 
 /* A shape that must work: not blamed, and once complete and in order, DATA_ACKed in time. */
-static void note_works(struct note *note, const struct scene *scene,
-	const struct mapping *mapping)
+static void note_works(struct note *note, const struct scene *scene, const struct mapping *mapping)
 {
 	note_no_blame(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact);
 }
@@ -40,7 +40,7 @@ void rule_f45(const struct scene *scene, struct note *note)
 		const struct fact *fact = &scene->facts[mapping->fact];
 
 		if (mapping->ssn + mapping->length > fact->seq + fact->payload &&
-				mapping->copies == 1)
+			mapping->copies == 1)
 			note_works(note, scene, mapping);
 	}
 }
@@ -65,7 +65,7 @@ static bool was_whole(const struct scene *scene, const struct mapping *mapping)
 		const struct mapping *sent = &peer->mappings[i];
 
 		if (sent->way == SENT && sent->dsn == mapping->dsn &&
-				sent->wire_length == mapping->wire_length)
+			sent->wire_length == mapping->wire_length)
 			return peer->facts[sent->fact].payload >= sent->length;
 	}
 	return false;
@@ -80,7 +80,7 @@ void rule_f47(const struct scene *scene, struct note *note)
 		const struct fact *fact = &scene->facts[mapping->fact];
 
 		if (mapping->ssn == fact->seq && mapping->length > fact->payload &&
-				mapping->copies == 1 && was_whole(scene, mapping))
+			mapping->copies == 1 && was_whole(scene, mapping))
 			note_works(note, scene, mapping);
 	}
 }
@@ -95,7 +95,7 @@ void rule_f48(const struct scene *scene, struct note *note)
 
 	while ((mapping = mapping_in(scene, &at)) != NULL) {
 		if (!mapping->late || scene->facts[mapping->fact].seq <= mapping->ssn ||
-				scene->cause < mapping->fact)
+			scene->cause < mapping->fact)
 			continue;
 		note_held(note);
 		overrun = scene_overrun(scene);
@@ -113,9 +113,10 @@ static bool is_half_mapped(const struct scene *scene, const struct mapping *mapp
 
 	if (mapping->ssn >= stop || end <= fact->seq)
 		return false;
-	return (fact->seq < mapping->ssn && !view_is_mapped(&scene->view, flow, fact->seq,
-			mapping->ssn - fact->seq)) ||
-		(end < stop && !view_is_mapped(&scene->view, flow, end, stop - end));
+	if (fact->seq < mapping->ssn &&
+		!view_is_mapped(&scene->view, flow, fact->seq, mapping->ssn - fact->seq))
+		return true;
+	return end < stop && !view_is_mapped(&scene->view, flow, end, stop - end);
 }
 
 void rule_f49(const struct scene *scene, struct note *note)
@@ -129,7 +130,7 @@ void rule_f49(const struct scene *scene, struct note *note)
 			continue;
 		note_held(note);
 		if (scene->bad == VIEW_NONE && connection->fail[SENT] != VIEW_NONE &&
-				connection->fail[RECEIVED] > connection->fail[SENT])
+			connection->fail[RECEIVED] > connection->fail[SENT])
 			note_broken(note, connection->fail[SENT],
 				"took unmapped bytes for a failed checksum");
 	}
@@ -169,7 +170,7 @@ void rule_f51(const struct scene *scene, struct note *note)
 
 		/* A mapping repeated on an empty packet says nothing new. */
 		if (mapping->length == 0 || mapping->from_capable || (fact->flags & TCP_RST) ||
-				touches(mapping, fact))
+			touches(mapping, fact))
 			continue;
 		if (mapping->way == RECEIVED)
 			note_held(note);
@@ -200,8 +201,10 @@ void rule_f52(const struct scene *scene, struct note *note)
 			const struct flow *flow = &subflow->flow[way];
 
 			for (j = 1; j < flow->order_count; j++) {
-				const struct mapping *a = &view->mappings[view->order[flow->order + j - 1]];
-				const struct mapping *b = &view->mappings[view->order[flow->order + j]];
+				const struct mapping *a =
+					&view->mappings[view->order[flow->order + j - 1]];
+				const struct mapping *b =
+					&view->mappings[view->order[flow->order + j]];
 
 				if (a->infinite || b->infinite || !contradict(a, b))
 					continue;
@@ -230,16 +233,18 @@ void rule_f53(const struct scene *scene, struct note *note)
 		for (j = i > 64 ? i - 64 : 0; j < i && a->way == RECEIVED && a->length > 0; j++) {
 			const struct mapping *b = &view->mappings[j];
 
-			twice = twice || (b->way == RECEIVED && b->subflow != a->subflow &&
-				b->length > 0 && a->dsn - b->dsn < b->length);
+			twice = twice ||
+				(b->way == RECEIVED && b->subflow != a->subflow && b->length > 0 &&
+					a->dsn - b->dsn < b->length);
 		}
 	}
 	if (!twice)
 		return;
 	note_held(note);
 	if (scene_delivered_unmapped(scene) && !scene_signalled(scene, VIEW_NONE) &&
-			scene->unmapped_in == VIEW_NONE)
-		note_broken(note, view->mappings[i - 1].fact, "delivered data twice that came twice");
+		scene->unmapped_in == VIEW_NONE)
+		note_broken(note, view->mappings[i - 1].fact,
+			"delivered data twice that came twice");
 }
 
 /* Far outside the window: dropped in silence, neither DATA_ACKed nor a reason for a reset. */
@@ -256,7 +261,8 @@ void rule_f54(const struct scene *scene, struct note *note)
 			continue;
 		note_no_blame(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact);
 		if (connection->has_data_ack[SENT] && scene_overrun(scene) != VIEW_NONE)
-			note_broken(note, scene_overrun(scene), "DATA_ACKs data outside its window");
+			note_broken(note, scene_overrun(scene),
+				"DATA_ACKs data outside its window");
 	}
 }
 
@@ -277,7 +283,7 @@ void rule_f55(const struct scene *scene, struct note *note)
 			const struct subflow_view *subflow = scene_subflow(scene, first->subflow);
 
 			if (first->way != SENT || first->subflow == again->subflow ||
-					again->dsn - first->dsn >= first->length)
+				again->dsn - first->dsn >= first->length)
 				continue;
 			if (!subflow_is_alive(scene, subflow, again->fact))
 				continue;
@@ -301,20 +307,21 @@ void rule_f56(const struct scene *scene, struct note *note)
 		uint32_t reset = dead->flow[RECEIVED].rst;
 
 		if (!scene->mptcp || reset == VIEW_NONE || !subflow_is_up(scene, dead, reset) ||
-				(scene->facts[reset].has & HAS_FASTCLOSE) ||
-				others_alive(scene, dead, reset) == 0)
+			(scene->facts[reset].has & HAS_FASTCLOSE) ||
+			others_alive(scene, dead, reset) == 0)
 			continue;
 		note_held(note);
-		for (j = connection->subflow; j != VIEW_NONE; j = scene_subflow(scene, j)->sibling) {
+		for (j = connection->subflow; j != VIEW_NONE;
+			j = scene_subflow(scene, j)->sibling) {
 			const struct subflow_view *other = scene_subflow(scene, j);
 			uint32_t also = other->flow[SENT].rst;
 
 			if (other != dead && also != VIEW_NONE && also > reset &&
-					subflow_is_alive(scene, other, reset) &&
-					other->flow[RECEIVED].rst > also &&
-					connection->data_fin[SENT] > also && scene->bad == VIEW_NONE &&
-					other->flow[RECEIVED].unmapped == VIEW_NONE &&
-					scene->facts[also].at < scene->facts[reset].at + SCENE_DUE)
+				subflow_is_alive(scene, other, reset) &&
+				other->flow[RECEIVED].rst > also &&
+				connection->data_fin[SENT] > also && scene->bad == VIEW_NONE &&
+				other->flow[RECEIVED].unmapped == VIEW_NONE &&
+				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE)
 				note_broken(note, also, "an RST on one subflow ended another, too");
 		}
 	}

@@ -7,7 +7,7 @@
 
 #include "probe/base/seq.h"
 
-enum { HELD_BYTES = 64 << 10 };   /* unmapped bytes to hold (O3) */
+enum { HELD_BYTES = 64 << 10 }; /* unmapped bytes to hold (O3) */
 
 /* This host's first packet that gives MPTCP up: plain data, or a reset of the first subflow. */
 static uint32_t gave_up(const struct scene *scene, uint32_t from)
@@ -25,11 +25,11 @@ void rule_o1(const struct scene *scene, struct note *note)
 	if (!scene->mptcp)
 		return;
 	for (i = scene->initial->third; i != VIEW_NONE && i < scene->confirmed;
-			i = scene->facts[i].next) {
+		i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->way == RECEIVED && fact->payload == 0 && !(fact->has & HAS_OPTION) &&
-				!(fact->flags & (TCP_SYN | TCP_RST | TCP_FIN)) && fact->ack <= 1) {
+			!(fact->flags & (TCP_SYN | TCP_RST | TCP_FIN)) && fact->ack <= 1) {
 			bare = i;
 			break;
 		}
@@ -48,17 +48,17 @@ void rule_o2(const struct scene *scene, struct note *note)
 	uint32_t first = bare_acks_later(scene, scene->initial, &count), reset, plain;
 	bool alone;
 
-	if (count < 2 || !scene->mptcp || scene_signalled(scene, first) || scene->unmapped_in < first)
+	if (count < 2 || !scene->mptcp || scene_signalled(scene, first) ||
+		scene->unmapped_in < first)
 		return;
 	note_held(note);
 	alone = others_alive(scene, scene->initial, first) == 0;
 	reset = subflow_reset_after(scene, scene->initial, SENT, first);
 	plain = scene->initial->flow[SENT].plain;
 	if (plain != VIEW_NONE && plain > first && (!alone || scene->version == 1) &&
-			scene->unmapped_in == VIEW_NONE)
+		scene->unmapped_in == VIEW_NONE)
 		note_broken(note, plain, "fell back when DATA_ACKs stopped in mid-connection");
-	if (reset != VIEW_NONE && alone && scene->version == 0 &&
-			scene->unmapped_in == VIEW_NONE)
+	if (reset != VIEW_NONE && alone && scene->version == 0 && scene->unmapped_in == VIEW_NONE)
 		note_broken(note, reset, "reset a v0 connection when DATA_ACKs stopped");
 }
 
@@ -71,8 +71,8 @@ static uint64_t unmapped_before(const struct scene *scene, const struct flow *fl
 	for (i = 0; i < flow->piece_count; i++) {
 		const struct piece *piece = &scene->view.pieces[flow->piece + i];
 
-		if (piece->fact < stop && !view_is_mapped(&scene->view, flow, piece->seq,
-				piece->length))
+		if (piece->fact < stop &&
+			!view_is_mapped(&scene->view, flow, piece->seq, piece->length))
 			bytes += piece->length;
 	}
 	return bytes;
@@ -84,18 +84,18 @@ void rule_o3(const struct scene *scene, struct note *note)
 	uint32_t first = flow[RECEIVED].unmapped, reset;
 
 	if (!scene->mptcp || first == VIEW_NONE || scene->acked_out > first ||
-			scene_signalled(scene, VIEW_NONE) || scene->cause < first ||
-			others_alive(scene, scene->initial, first) > 0)
+		scene_signalled(scene, VIEW_NONE) || scene->cause < first ||
+		others_alive(scene, scene->initial, first) > 0)
 		return;
 	note_held(note);
 	reset = subflow_reset_after(scene, scene->initial, SENT, first);
 	if (scene_delivered_unmapped(scene))
 		note_broken(note, first, "delivered unmapped data instead of holding it");
-	else if (reset != VIEW_NONE && scene->facts[reset].at < scene->facts[first].at +
-			SCENE_DUE && flow[RECEIVED].rst > reset &&
-			unmapped_before(scene, &flow[RECEIVED], reset) < HELD_BYTES &&
-			2 * unmapped_before(scene, &flow[RECEIVED], reset) <
-				scene->facts[reset].window)
+	else if (reset != VIEW_NONE &&
+		scene->facts[reset].at < scene->facts[first].at + SCENE_DUE &&
+		flow[RECEIVED].rst > reset &&
+		unmapped_before(scene, &flow[RECEIVED], reset) < HELD_BYTES &&
+		2 * unmapped_before(scene, &flow[RECEIVED], reset) < scene->facts[reset].window)
 		note_broken(note, reset, "reset at once for unmapped data, held none of it");
 }
 
@@ -119,17 +119,18 @@ void rule_o5(const struct scene *scene, struct note *note)
 	uint32_t fail = connection->fail[SENT], reset, i;
 
 	if (!scene->mptcp || fail == VIEW_NONE || connection->infinite[RECEIVED] != VIEW_NONE ||
-			connection->fail[RECEIVED] != VIEW_NONE)
+		connection->fail[RECEIVED] != VIEW_NONE)
 		return;
 	note_held(note);
 	reset = subflow_reset_after(scene, fact_subflow(scene, fail), SENT, fail);
 	if (reset != VIEW_NONE && others_ever(scene, fact_subflow(scene, fail), VIEW_NONE) == 0 &&
-			fact_subflow(scene, fail)->flow[RECEIVED].rst > reset &&
-			connection->data_fin[SENT] > reset)
-		note_broken(note, reset, "reset when MP_FAIL went unanswered, the stream contiguous");
+		fact_subflow(scene, fail)->flow[RECEIVED].rst > reset &&
+		connection->data_fin[SENT] > reset)
+		note_broken(note, reset,
+			"reset when MP_FAIL went unanswered, the stream contiguous");
 	for (i = fail; i < scene->view.fact_count; i++)
 		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_MAPPING) &&
-				scene->facts[i].at > scene->facts[fail].at + SCENE_PATIENCE)
+			scene->facts[i].at > scene->facts[fail].at + SCENE_PATIENCE)
 			note_broken(note, i, "still waits for an answer to MP_FAIL");
 }
 
@@ -146,12 +147,14 @@ void rule_o6(const struct scene *scene, struct note *note)
 
 		/* It reaches back before the segment that carries it. */
 		if (mapping->infinite && mapping->way == RECEIVED &&
-				mapping->ssn < scene->facts[mapping->fact].seq)
+			mapping->ssn < scene->facts[mapping->fact].seq)
 			note_held(note);
 	}
-	if (note->state == RULE_HELD && scene->input->app[scene->end].received_length >
-			scene->input->stream[far].length && scene->input->edit_count == 0)
-		note_broken(note, first, "delivered bytes twice after a retroactive infinite mapping");
+	if (note->state == RULE_HELD &&
+		scene->input->app[scene->end].received_length > scene->input->stream[far].length &&
+		scene->input->edit_count == 0)
+		note_broken(note, first,
+			"delivered bytes twice after a retroactive infinite mapping");
 }
 
 /* The judge expects mptcp with intact = false: nothing can be detected (F27). */
@@ -164,8 +167,8 @@ void rule_o8(const struct scene *scene, struct note *note)
 		return;
 	reset = scene->initial->flow[SENT].rst;
 	if (reset != VIEW_NONE && scene->unmapped_in == VIEW_NONE &&
-			(scene->facts[reset].has & HAS_TCPRST) && scene->bare_ack == VIEW_NONE &&
-			!scene->input->timed_out && scene->initial->sibling == VIEW_NONE)
+		(scene->facts[reset].has & HAS_TCPRST) && scene->bare_ack == VIEW_NONE &&
+		!scene->input->timed_out && scene->initial->sibling == VIEW_NONE)
 		note_broken(note, reset, "reset though changed payload cannot be detected");
 }
 
@@ -195,8 +198,8 @@ void rule_o12(const struct scene *scene, struct note *note)
 		return;
 	note_held(note);
 	up = gave_up(scene, scene->initial->third);
-	if (up != VIEW_NONE && !scene_signalled(scene, VIEW_NONE) && scene->unmapped_in == VIEW_NONE &&
-			scene->bare_ack > up)
+	if (up != VIEW_NONE && !scene_signalled(scene, VIEW_NONE) &&
+		scene->unmapped_in == VIEW_NONE && scene->bare_ack > up)
 		note_broken(note, up, "left MPTCP because the packets with the keys were lost");
 }
 
@@ -207,7 +210,7 @@ static uint32_t newest_syn(const struct scene *scene, uint32_t index)
 
 	for (i = scene->initial->first; i != VIEW_NONE && i < index; i = scene->facts[i].next)
 		if (scene->facts[i].way == RECEIVED &&
-				(scene->facts[i].flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+			(scene->facts[i].flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 			newest = i;
 	return newest;
 }
@@ -242,7 +245,7 @@ void rule_o13(const struct scene *scene, struct note *note)
 			continue;
 		syn = newest_syn(scene, i);
 		if (syn == VIEW_NONE || (scene->facts[syn].has & HAS_CAPABLE) ||
-				!scene_knew(scene, i, syn))
+			!scene_knew(scene, i, syn))
 			continue;
 		note_held(note);
 		if (fact->has & HAS_CAPABLE)
@@ -261,7 +264,7 @@ void rule_o14(const struct scene *scene, struct note *note)
 		return;
 	for (i = third; i != VIEW_NONE; i = scene->facts[i].next)
 		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_DSS) &&
-				!(scene->facts[third].has & HAS_DSS) && i > third)
+			!(scene->facts[third].has & HAS_DSS) && i > third)
 			note_broken(note, i, "speaks MPTCP though the third packet does not");
 }
 
@@ -272,9 +275,11 @@ void rule_o15(const struct scene *scene, struct note *note)
 	for (i = 0; scene->mptcp && i < scene->view.fact_count; i++) {
 		const struct fact *fact = &scene->facts[i];
 
-		if (fact->way == RECEIVED && ((fact->has & (HAS_ODD_DSS | HAS_SEVERAL_DSS)) ||
+		if (fact->way == RECEIVED &&
+			((fact->has & (HAS_ODD_DSS | HAS_SEVERAL_DSS)) ||
 				((fact->has & HAS_CAPABLE) && (fact->has & HAS_DSS))))
-			note_no_blame(note, scene, scene_subflow(scene, fact->subflow), (uint32_t)i);
+			note_no_blame(note, scene, scene_subflow(scene, fact->subflow),
+				(uint32_t)i);
 	}
 }
 
@@ -287,7 +292,7 @@ void rule_o16(const struct scene *scene, struct note *note)
 		const struct subflow_view *subflow = scene_subflow(scene, i);
 
 		if (fail == VIEW_NONE || subflow->opened_by_us || subflow->syn == VIEW_NONE ||
-				subflow->syn < fail)
+			subflow->syn < fail)
 			continue;
 		note_held(note);
 		if (subflow->synack != VIEW_NONE)
@@ -301,7 +306,7 @@ void rule_o17(const struct scene *scene, struct note *note)
 	uint32_t i;
 
 	for (i = scene->connection->subflow; i != VIEW_NONE && scene->version == 1;
-			i = scene_subflow(scene, i)->sibling) {
+		i = scene_subflow(scene, i)->sibling) {
 		uint32_t reset = scene_subflow(scene, i)->flow[RECEIVED].rst;
 
 		if (scene->mptcp && reset != VIEW_NONE && !(scene->facts[reset].has & HAS_TCPRST))
@@ -323,10 +328,11 @@ void rule_o18(const struct scene *scene, struct note *note)
 		uint64_t peers = mapping->dsn - (connection->idsn[RECEIVED] + 1);
 
 		if (mapping->way != RECEIVED || mapping->infinite ||
-				own > connection->dsn_end[SENT] - connection->idsn[SENT] || peers <= own)
+			own > connection->dsn_end[SENT] - connection->idsn[SENT] || peers <= own)
 			continue;
 		note_no_blame(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact);
 		if (scene_overrun(scene) != VIEW_NONE)
-			note_broken(note, scene_overrun(scene), "DATA_ACKs its own mirrored mapping");
+			note_broken(note, scene_overrun(scene),
+				"DATA_ACKs its own mirrored mapping");
 	}
 }

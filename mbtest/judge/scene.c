@@ -16,8 +16,8 @@ static const struct connection_view *connection_main(const struct view *view)
 		const struct connection_view *connection = &view->connections[i];
 
 		if (best == NULL || connection->payload > best->payload ||
-				(connection->payload == best->payload && connection->is_mptcp &&
-					!best->is_mptcp))
+			(connection->payload == best->payload && connection->is_mptcp &&
+				!best->is_mptcp))
 			best = connection;
 	}
 	return best;
@@ -45,9 +45,10 @@ static void handshake_oddities(struct scene *scene, const struct mp_capable *syn
 	const struct mp_capable *synack, const struct mp_capable *third)
 {
 	if (syn != NULL && synack != NULL)
-		scene->odd_answer = scene->active && (synack->version > syn->version ||
-			(synack->flags & MPC_EXTENSION) || !(synack->flags & MPC_HMAC) ||
-			((synack->flags & MPC_CHECKSUM) && !(syn->flags & MPC_CHECKSUM)));
+		scene->odd_answer = scene->active &&
+			(synack->version > syn->version || (synack->flags & MPC_EXTENSION) ||
+				!(synack->flags & MPC_HMAC) ||
+				((synack->flags & MPC_CHECKSUM) && !(syn->flags & MPC_CHECKSUM)));
 	if (third != NULL && synack != NULL)
 		scene->odd_keys = third->receiver_key != synack->sender_key ||
 			(syn != NULL && syn->has_sender_key &&
@@ -67,17 +68,15 @@ static void handshake_find(struct scene *scene)
 	scene->synack_capable = synack != NULL;
 	/* F7f: in v0 a mirrored option has the form of an answer, but the asker's own key. */
 	if (syn != NULL && synack != NULL && syn->has_sender_key &&
-			syn->sender_key == synack->sender_key)
+		syn->sender_key == synack->sender_key)
 		scene->synack_capable = false;
 	scene->third_capable = third != NULL;
 	if (initial->third != VIEW_NONE && third == NULL && scene->syn_capable &&
-			scene->synack_capable &&
-			(scene->facts[initial->third].has & HAS_DSS) &&
-			!scene->connection->opened_by_us && scene->version == 1)
+		scene->synack_capable && (scene->facts[initial->third].has & HAS_DSS) &&
+		!scene->connection->opened_by_us && scene->version == 1)
 		scene->late_third = true;
 	scene->mptcp = scene->syn_capable && scene->synack_capable &&
-		(scene->third_capable || (scene->late_third &&
-			scene->connection->has_key[way]));
+		(scene->third_capable || (scene->late_third && scene->connection->has_key[way]));
 	handshake_oddities(scene, syn, synack, third);
 	if (initial->syn_last != VIEW_NONE && initial->synack != VIEW_NONE) {
 		uint32_t asked = initial->opened_by_us ? initial->syn_last : initial->synack;
@@ -109,9 +108,9 @@ static void contact_find(struct scene *scene)
 		if (fact->has & HAS_DATA_ACK)
 			scene->confirmed = i;
 		else if (scene->bare_ack == VIEW_NONE && !(fact->has & HAS_OPTION) && !fin_seen &&
-				scene->mptcp && (scene->version == 0 || scene->join_up > i) &&
-				!(connection->fail[RECEIVED] < i) && !(connection->fail[SENT] < i) &&
-				!(connection->infinite[SENT] < i) && !(connection->infinite[RECEIVED] < i))
+			scene->mptcp && (scene->version == 0 || scene->join_up > i) &&
+			!(connection->fail[RECEIVED] < i) && !(connection->fail[SENT] < i) &&
+			!(connection->infinite[SENT] < i) && !(connection->infinite[RECEIVED] < i))
 			scene->bare_ack = i;
 	}
 }
@@ -126,8 +125,8 @@ static void data_find(struct scene *scene)
 		const struct subflow_view *subflow = &view->subflows[i];
 
 		if (!subflow->is_join) {
-			scene->unmapped_in = first_of(scene->unmapped_in,
-				subflow->flow[RECEIVED].unmapped);
+			scene->unmapped_in =
+				first_of(scene->unmapped_in, subflow->flow[RECEIVED].unmapped);
 			scene->plain_in = first_of(scene->plain_in, subflow->flow[RECEIVED].plain);
 			scene->plain_out = first_of(scene->plain_out, subflow->flow[SENT].plain);
 		} else if (subflow_is_up(scene, subflow, VIEW_NONE)) {
@@ -135,11 +134,12 @@ static void data_find(struct scene *scene)
 		}
 	}
 	for (i = 0; connection->has_key[RECEIVED] && connection->has_data_ack[SENT] &&
-			i < view->fact_count; i++) {
+		i < view->fact_count;
+		i++) {
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->way == SENT && (fact->has & HAS_DATA_ACK) &&
-				fact->data_ack - (connection->idsn[RECEIVED] + 2) < INT64_MAX) {
+			fact->data_ack - (connection->idsn[RECEIVED] + 2) < INT64_MAX) {
 			scene->acked_out = i;
 			break;
 		}
@@ -147,11 +147,12 @@ static void data_find(struct scene *scene)
 	for (i = 0; scene->checksum && i < view->mapping_count; i++) {
 		const struct mapping *mapping = &view->mappings[i];
 
-		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD && !mapping->infinite &&
-				&view->connections[view->subflows[mapping->subflow].connection] ==
-					connection &&
-				(scene->bad == VIEW_NONE ||
-					mapping->complete < view->mappings[scene->bad].complete))
+		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD &&
+			!mapping->infinite &&
+			&view->connections[view->subflows[mapping->subflow].connection] ==
+				connection &&
+			(scene->bad == VIEW_NONE ||
+				mapping->complete < view->mappings[scene->bad].complete))
 			scene->bad = i;
 	}
 }
@@ -231,7 +232,7 @@ uint32_t scene_sent(const struct scene *scene, const struct subflow_view *subflo
 		const struct fact *fact = &scene->facts[i];
 
 		if (i > from && fact->way == SENT && !(fact->flags & TCP_RST) &&
-				(wanted == 0 || (fact->has & wanted)) && scene_knew(scene, i, from))
+			(wanted == 0 || (fact->has & wanted)) && scene_knew(scene, i, from))
 			return i;
 	}
 	return VIEW_NONE;
@@ -241,8 +242,7 @@ uint32_t scene_sent_anywhere(const struct scene *scene, uint32_t from, uint32_t 
 {
 	uint32_t i, found = VIEW_NONE;
 
-	for (i = scene->connection->subflow; i != VIEW_NONE;
-			i = scene->view.subflows[i].sibling)
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene->view.subflows[i].sibling)
 		found = first_of(found, scene_sent(scene, &scene->view.subflows[i], from, wanted));
 	return found;
 }
@@ -258,12 +258,12 @@ bool subflow_is_up(const struct scene *scene, const struct subflow_view *subflow
 	third = &scene->facts[subflow->third];
 	if (!(scene->facts[subflow->synack].has & HAS_JOIN) || !(third->has & HAS_JOIN))
 		return false;
-	return subflow->opened_by_us ? subflow->hmac_synack != HMAC_BAD :
-		subflow->hmac_ack != HMAC_BAD;
+	if (subflow->opened_by_us)
+		return subflow->hmac_synack != HMAC_BAD;
+	return subflow->hmac_ack != HMAC_BAD;
 }
 
-bool subflow_is_alive(const struct scene *scene, const struct subflow_view *subflow,
-	uint32_t index)
+bool subflow_is_alive(const struct scene *scene, const struct subflow_view *subflow, uint32_t index)
 {
 	const struct flow *flow = subflow->flow;
 
@@ -316,7 +316,7 @@ uint32_t scene_overrun(const struct scene *scene)
 	uint32_t i;
 
 	if (!connection->has_key[RECEIVED] || !connection->has_data_ack[SENT] ||
-			connection->infinite[RECEIVED] != VIEW_NONE)
+		connection->infinite[RECEIVED] != VIEW_NONE)
 		return VIEW_NONE;
 	limit = connection->idsn[RECEIVED] + 1 + connection->mapped[RECEIVED] +
 		(connection->data_fin[RECEIVED] != VIEW_NONE);
@@ -326,7 +326,7 @@ uint32_t scene_overrun(const struct scene *scene)
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->way == SENT && (fact->has & HAS_DATA_ACK) &&
-				(int64_t)(fact->data_ack - limit) > 0)
+			(int64_t)(fact->data_ack - limit) > 0)
 			return i;
 	}
 	return VIEW_NONE;
@@ -354,7 +354,7 @@ void note_must_reset(struct note *note, const struct scene *scene,
 	uint32_t instead;
 
 	if (subflow_reset_after(scene, subflow, SENT, cause) != VIEW_NONE ||
-			subflow_reset_after(scene, subflow, RECEIVED, cause) != VIEW_NONE) {
+		subflow_reset_after(scene, subflow, RECEIVED, cause) != VIEW_NONE) {
 		note_held(note);
 		return;
 	}
@@ -365,8 +365,8 @@ void note_must_reset(struct note *note, const struct scene *scene,
 		note_broken(note, cause, why);
 }
 
-void note_no_blame(struct note *note, const struct scene *scene,
-	const struct subflow_view *subflow, uint32_t cause)
+void note_no_blame(struct note *note, const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t cause)
 {
 	uint32_t reset = subflow_reset_after(scene, subflow, SENT, cause);
 	const struct fact *fact;
@@ -375,16 +375,19 @@ void note_no_blame(struct note *note, const struct scene *scene,
 
 	note_held(note);
 	if (reset == VIEW_NONE || !scene_knew(scene, reset, cause) ||
-			subflow->flow[RECEIVED].unmapped != VIEW_NONE ||
-			subflow->flow[RECEIVED].early < reset ||
-			subflow->flow[RECEIVED].rst < reset || scene->bare_ack < reset ||
-			(scene->bad != VIEW_NONE &&
-				scene->view.mappings[scene->bad].subflow == scene->facts[reset].subflow))
+		subflow->flow[RECEIVED].unmapped != VIEW_NONE ||
+		subflow->flow[RECEIVED].early < reset || subflow->flow[RECEIVED].rst < reset ||
+		scene->bare_ack < reset ||
+		(scene->bad != VIEW_NONE &&
+			scene->view.mappings[scene->bad].subflow == scene->facts[reset].subflow))
 		return;
 	fact = &scene->facts[reset];
 	opt = view_option(&scene->view, fact, MP_TCPRST);
-	faulty = (fact->has & HAS_FAIL) || (opt != NULL && (opt->tcprst.reason == RESET_MPTCP ||
-		opt->tcprst.reason == RESET_MIDDLEBOX));
+	faulty = (fact->has & HAS_FAIL) ||
+		(opt != NULL &&
+			(opt->tcprst.reason == RESET_MPTCP ||
+				opt->tcprst.reason == RESET_MIDDLEBOX));
 	if (faulty)
-		note_broken(note, reset, "reset a subflow as faulty though nothing on it was wrong");
+		note_broken(note, reset,
+			"reset a subflow as faulty though nothing on it was wrong");
 }

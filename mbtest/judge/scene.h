@@ -23,34 +23,34 @@
 struct scene {
 	const struct judge_input *input;
 	enum end end;
-	const struct scene *other;            /* the peer; for rules about both ends only */
+	const struct scene *other; /* the peer; for rules about both ends only */
 	struct view view;
-	const struct fact *facts;             /* of view */
-	const struct connection_view *connection;   /* NULL when nothing was opened */
-	const struct subflow_view *initial;   /* its first subflow */
+	const struct fact *facts;                 /* of view */
+	const struct connection_view *connection; /* NULL when nothing was opened */
+	const struct subflow_view *initial;       /* its first subflow */
 	nsec_t prompt;
-	nsec_t rtt;                           /* of the handshake, 0 when unknown */
-	bool active;                          /* it sent the SYN */
-	bool syn_capable;                     /* the SYN that was answered carried MP_CAPABLE */
-	bool synack_capable;                  /* and the SYN/ACK, valid and no mirror image (F7f) */
-	bool third_capable;                   /* and the third packet */
-	bool mptcp;                           /* all three, or the third came later (O12) */
-	bool late_third;                      /* O12: a DSS came before the keys */
-	bool odd_keys;                        /* F7e: the third packet echoes other keys */
-	bool odd_answer;                      /* F6, F7, F7a, F7b: the SYN/ACK may be ignored */
+	nsec_t rtt;          /* of the handshake, 0 when unknown */
+	bool active;         /* it sent the SYN */
+	bool syn_capable;    /* the SYN that was answered carried MP_CAPABLE */
+	bool synack_capable; /* and the SYN/ACK, valid and no mirror image (F7f) */
+	bool third_capable;  /* and the third packet */
+	bool mptcp;          /* all three, or the third came later (O12) */
+	bool late_third;     /* O12: a DSS came before the keys */
+	bool odd_keys;       /* F7e: the third packet echoes other keys */
+	bool odd_answer;     /* F6, F7, F7a, F7b: the SYN/ACK may be ignored */
 	uint8_t version;
-	bool checksum;                        /* negotiated, by what passed here */
+	bool checksum; /* negotiated, by what passed here */
 	/* facts, VIEW_NONE when it never happened */
-	uint32_t dss_in;                      /* first DSS received on the first subflow */
-	uint32_t confirmed;                   /* first DATA_ACK received for data on it (F8) */
-	uint32_t bare_ack;                    /* F9: data acked there before, without DATA_ACK */
-	uint32_t acked_out;                   /* first DATA_ACK sent for data of the peer */
-	uint32_t unmapped_in;                 /* first data received that no mapping covers, ... */
-	uint32_t plain_in;                    /* ... or that at most an infinite one does */
-	uint32_t plain_out;                   /* first data sent under no ordinary mapping */
-	uint32_t join_up;                     /* a further subflow was established */
-	uint32_t bad;                         /* index of the mapping received that failed first */
-	uint32_t cause;                       /* first of all that lets this host leave MPTCP */
+	uint32_t dss_in;      /* first DSS received on the first subflow */
+	uint32_t confirmed;   /* first DATA_ACK received for data on it (F8) */
+	uint32_t bare_ack;    /* F9: data acked there before, without DATA_ACK */
+	uint32_t acked_out;   /* first DATA_ACK sent for data of the peer */
+	uint32_t unmapped_in; /* first data received that no mapping covers, ... */
+	uint32_t plain_in;    /* ... or that at most an infinite one does */
+	uint32_t plain_out;   /* first data sent under no ordinary mapping */
+	uint32_t join_up;     /* a further subflow was established */
+	uint32_t bad;         /* index of the mapping received that failed first */
+	uint32_t cause;       /* first of all that lets this host leave MPTCP */
 };
 
 void scene_init(struct scene *scene, const struct judge_input *input, enum end end);
@@ -115,7 +115,7 @@ static inline uint32_t first_of(uint32_t a, uint32_t b)
 
 struct note {
 	enum rule_state state;
-	uint32_t fact;      /* broken: where */
+	uint32_t fact; /* broken: where */
 	const char *why;
 };
 
@@ -146,8 +146,8 @@ void note_must_reset(struct note *note, const struct scene *scene,
  * Nothing wrong came with fact cause: broken when this host, knowing it, resets the subflow as
  * faulty (MP_TCPRST 1 or 6, or MP_FAIL) although nothing on it justifies that.
  */
-void note_no_blame(struct note *note, const struct scene *scene,
-	const struct subflow_view *subflow, uint32_t cause);
+void note_no_blame(struct note *note, const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t cause);
 
 typedef void rule_predicate(const struct scene *scene, struct note *note);
 

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { COPIES_LOOKED_AT = 64 };   /* mappings of a flow to go back for an identical one */
+enum { COPIES_LOOKED_AT = 64 }; /* mappings of a flow to go back for an identical one */
 
 bool capable_form_ok(const struct fact *fact, const struct mp_capable *capable)
 {
@@ -62,9 +62,9 @@ static void mapping_add(struct view *view, uint32_t index, const struct mapping 
 		struct mapping *known = &view->mappings[at];
 
 		if (known->dsn == mapping->dsn && known->ssn == mapping->ssn &&
-				known->wire_length == mapping->wire_length &&
-				known->checksum == mapping->checksum &&
-				known->data_fin == mapping->data_fin) {
+			known->wire_length == mapping->wire_length &&
+			known->checksum == mapping->checksum &&
+			known->data_fin == mapping->data_fin) {
 			known->copies = (uint16_t)(known->copies + (known->copies < UINT16_MAX));
 			fact->mapping = fact->mapping == VIEW_NONE ? at : fact->mapping;
 			return;
@@ -84,8 +84,12 @@ static void mapping_add(struct view *view, uint32_t index, const struct mapping 
 
 static struct mapping mapping_blank(const struct fact *fact, uint32_t index)
 {
-	struct mapping mapping = { .fact = index, .complete = VIEW_NONE, .copies = 1,
-		.subflow = fact->subflow, .way = fact->way, .previous = VIEW_NONE };
+	struct mapping mapping = { .fact = index,
+		.complete = VIEW_NONE,
+		.copies = 1,
+		.subflow = fact->subflow,
+		.way = fact->way,
+		.previous = VIEW_NONE };
 
 	return mapping;
 }
@@ -207,12 +211,14 @@ static enum hmac_verdict join_verify(const struct subflow_view *subflow,
 	bool same;
 
 	if (!connection->has_key[SENT] || !connection->has_key[RECEIVED] ||
-			!subflow->has_nonce[SENT] || !subflow->has_nonce[RECEIVED])
+		!subflow->has_nonce[SENT] || !subflow->has_nonce[RECEIVED])
 		return HMAC_UNKNOWN;
 	key_join_hmac(connection->version, connection->key[signer], connection->key[other],
 		subflow->nonce[signer], subflow->nonce[other], hmac);
-	same = hmac160 != NULL ? memcmp(hmac, hmac160, sizeof(hmac)) == 0 :
-		key_join_hmac64(hmac) == hmac64;
+	if (hmac160 != NULL)
+		same = memcmp(hmac, hmac160, sizeof(hmac)) == 0;
+	else
+		same = key_join_hmac64(hmac) == hmac64;
 	return same ? HMAC_OK : HMAC_BAD;
 }
 
@@ -257,8 +263,12 @@ static void option_keep(struct view *view, uint32_t index, const struct mptcp_op
 static void decode_option(struct view *view, uint32_t index, const struct mptcp_opt *opt)
 {
 	static const uint32_t plain_facts[] = {
-		[MP_ADD_ADDR] = HAS_ADDRESS, [MP_REMOVE_ADDR] = HAS_ADDRESS, [MP_PRIO] = HAS_ADDRESS,
-		[MP_FAIL] = HAS_FAIL, [MP_FASTCLOSE] = HAS_FASTCLOSE, [MP_TCPRST] = HAS_TCPRST,
+		[MP_ADD_ADDR] = HAS_ADDRESS,
+		[MP_REMOVE_ADDR] = HAS_ADDRESS,
+		[MP_PRIO] = HAS_ADDRESS,
+		[MP_FAIL] = HAS_FAIL,
+		[MP_FASTCLOSE] = HAS_FASTCLOSE,
+		[MP_TCPRST] = HAS_TCPRST,
 	};
 	struct fact *fact = &view->facts[index];
 	struct connection_view *connection =
@@ -277,7 +287,7 @@ static void decode_option(struct view *view, uint32_t index, const struct mptcp_
 	else
 		fact->has |= plain_facts[opt->subtype];
 	if (opt->subtype == MP_FAIL && !(fact->flags & TCP_RST) &&
-			connection->fail[fact->way] == VIEW_NONE)
+		connection->fail[fact->way] == VIEW_NONE)
 		connection->fail[fact->way] = index;
 }
 
@@ -291,7 +301,7 @@ void fact_decode(struct view *view, uint32_t index, const struct packet *packet)
 			continue;
 		view->facts[index].has |= HAS_OPTION;
 		if (mptcp_parse(&opt, tcpopt_bytes(packet, &at), at.length) &&
-				opt.subtype <= MP_TCPRST)
+			opt.subtype <= MP_TCPRST)
 			decode_option(view, index, &opt);
 		else
 			view->facts[index].has |= HAS_UNDECODABLE;

@@ -15,9 +15,9 @@
 #include <string.h>
 
 enum {
-	LOOKS_FREE   = 1 << 20,   /* looks at pieces while verifying, whatever the capture's size */
-	LOOKS_FACTOR = 64,        /* and so many more for each piece and mapping */
-	OFFSETS_BITS = 48,        /* a DSN farther than this from the IDSN is not of the stream */
+	LOOKS_FREE = 1 << 20, /* looks at pieces while verifying, whatever the capture's size */
+	LOOKS_FACTOR = 64,    /* and so many more for each piece and mapping */
+	OFFSETS_BITS = 48,    /* a DSN farther than this from the IDSN is not of the stream */
 };
 
 static int piece_compare(const void *a, const void *b)
@@ -71,8 +71,9 @@ static bool pieces_agree(const struct view *view, const struct piece *a, const s
 	uint32_t end = a_end < b_end ? a_end : b_end;
 	const uint8_t *bytes = view->capture->bytes;
 
-	return end <= first || memcmp(bytes + a->offset + (first - a->seq),
-		bytes + b->offset + (first - b->seq), end - first) == 0;
+	return end <= first ||
+		memcmp(bytes + a->offset + (first - a->seq), bytes + b->offset + (first - b->seq),
+			end - first) == 0;
 }
 
 /* Cut overlaps, so that each byte stands in one piece: the copy that came first. */
@@ -91,7 +92,8 @@ static void pieces_cut(struct view *view)
 			piece.doubted = !pieces_agree(view, top, &piece);
 			top->doubted = top->doubted || piece.doubted;
 			if (piece.fact < top->fact && piece.seq > top->seq &&
-					piece.seq + piece.length >= top_end) {
+				piece.seq + piece.length >= top_end) {
+				flow->bytes -= top_end - piece.seq;
 				top->length = piece.seq - top->seq;
 			} else if (piece.seq + piece.length <= top_end) {
 				continue;
@@ -169,13 +171,13 @@ struct gathered {
 	bool doubted;
 };
 
-static struct gathered mapping_gather(const struct view *view, const struct flow *flow,
-	uint32_t at, const struct mapping *mapping, uint64_t *looks)
+static struct gathered mapping_gather(const struct view *view, const struct flow *flow, uint32_t at,
+	const struct mapping *mapping, uint64_t *looks)
 {
 	struct gathered gathered = { .complete = mapping->fact, .early = VIEW_NONE };
 	uint32_t end = mapping->ssn + mapping->length, seq = mapping->ssn;
 
-	for (; at < flow->piece_count && *looks > 0 && seq < end; at++) {
+	for (; at<flow->piece_count && * looks> 0 && seq < end; at++) {
 		const struct piece *piece = &view->pieces[flow->piece + at];
 		uint32_t first = piece->seq > seq ? piece->seq : seq;
 		uint32_t stop = piece->seq + piece->length < end ? piece->seq + piece->length : end;
@@ -184,8 +186,9 @@ static struct gathered mapping_gather(const struct view *view, const struct flow
 		if (first != seq || stop <= first)
 			break;
 		if (mapping->has_checksum) {
-			uint16_t sum = checksum_fold(checksum_add(0, view->capture->bytes +
-				piece->offset + (first - piece->seq), stop - first));
+			uint16_t sum = checksum_fold(checksum_add(0,
+				view->capture->bytes + piece->offset + (first - piece->seq),
+				stop - first));
 
 			gathered.sum += (first - mapping->ssn) % 2 ? checksum_swap(sum) : sum;
 		}
@@ -275,8 +278,8 @@ static void flow_verify(struct view *view, struct subflow_view *subflow, enum wa
 		if (mapping->length > 0) {
 			at = piece_after(view, flow, at, mapping->ssn);
 			gathered = mapping_gather(view, flow, at, mapping, looks);
-			span_add(spans, span_count, &view->connections[subflow->connection], mapping,
-				gathered.have);
+			span_add(spans, span_count, &view->connections[subflow->connection],
+				mapping, gathered.have);
 		}
 		if (gathered.early < flow->early)
 			flow->early = gathered.early;
@@ -362,8 +365,7 @@ void view_settle(struct view *view)
 	free(spans);
 }
 
-bool view_is_mapped(const struct view *view, const struct flow *flow, uint32_t seq,
-	uint32_t length)
+bool view_is_mapped(const struct view *view, const struct flow *flow, uint32_t seq, uint32_t length)
 {
 	uint32_t covered = seq, i;
 

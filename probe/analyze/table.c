@@ -12,7 +12,7 @@
 
 enum {
 	SUBFLOWS_MAX = UINT16_MAX,
-	SLOTS_MIN    = 64,
+	SLOTS_MIN = 64,
 };
 
 static uint64_t name_hash(const struct sockname *name)
@@ -61,11 +61,11 @@ static uint32_t slot_find(const struct view *view, const struct sockname *a,
 
 	for (; view->slots[at] != VIEW_NONE; at = (at + 1) & (view->slot_count - 1)) {
 		const struct subflow_view *subflow = &view->subflows[view->slots[at]];
-		bool same = (sockname_equal(&subflow->initiator, a) &&
-				sockname_equal(&subflow->responder, b)) ||
-			(sockname_equal(&subflow->initiator, b) &&
-				sockname_equal(&subflow->responder, a));
+		const struct sockname *initiator = &subflow->initiator;
+		const struct sockname *responder = &subflow->responder;
+		bool same = sockname_equal(initiator, a) && sockname_equal(responder, b);
 
+		same = same || (sockname_equal(initiator, b) && sockname_equal(responder, a));
 		if (same && (found == VIEW_NONE || view->slots[at] > found))
 			found = view->slots[at];
 	}
@@ -139,8 +139,10 @@ uint32_t subflow_for(struct view *view, const struct packet *packet, bool outgoi
 		*way = by_initiator ? subflow_way(subflow) : way_back(subflow_way(subflow));
 		flow = &subflow->flow[*way];
 		/* A new initial sequence number after the handshake: the ports are used again. */
-		if (!opens || (by_initiator && (subflow->third == VIEW_NONE ||
-				(flow->has_isn && flow->isn == tcp_seq(packet)))))
+		if (!opens ||
+			(by_initiator &&
+				(subflow->third == VIEW_NONE ||
+					(flow->has_isn && flow->isn == tcp_seq(packet)))))
 			return index;
 	}
 	/* Without its SYN, whoever answers a SYN is the responder, and who speaks first is not. */
@@ -150,7 +152,8 @@ uint32_t subflow_for(struct view *view, const struct packet *packet, bool outgoi
 	else
 		by_us = initiator_is_client(view, packet);
 	*way = by_us == by_initiator ? SENT : RECEIVED;
-	return subflow_add(view, by_initiator ? &src : &dst, by_initiator ? &dst : &src, path, by_us);
+	return subflow_add(view, by_initiator ? &src : &dst, by_initiator ? &dst : &src, path,
+		by_us);
 }
 
 uint32_t connection_by_token(const struct view *view, enum way owner, uint32_t token,

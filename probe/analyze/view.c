@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WSCALE_MAX = 14 };   /* RFC 7323 2.3 */
+enum { WSCALE_MAX = 14 }; /* RFC 7323 2.3 */
 
 const char *hmac_text(enum hmac_verdict verdict)
 {
 	static const char *const texts[] = {
-		[HMAC_ABSENT] = "absent", [HMAC_OK] = "ok", [HMAC_BAD] = "bad",
+		[HMAC_ABSENT] = "absent",
+		[HMAC_OK] = "ok",
+		[HMAC_BAD] = "bad",
 		[HMAC_UNKNOWN] = "unknown",
 	};
 
@@ -45,7 +47,8 @@ static void flow_anchor(struct subflow_view *subflow, const struct packet *packe
 
 		/* The capture began later: a mapping tells where its segment stands. */
 		flow->isn = tcp_seq(packet) - 1;
-		if (mptcp_find(packet, MP_DSS, &opt, NULL) && opt.dss.has_mapping && opt.dss.ssn > 0)
+		if (mptcp_find(packet, MP_DSS, &opt, NULL) && opt.dss.has_mapping &&
+			opt.dss.ssn > 0)
 			flow->isn = tcp_seq(packet) - opt.dss.ssn;
 		flow->has_isn = true;
 	}
@@ -145,8 +148,8 @@ static void piece_add(struct view *view, const struct fact *fact, uint32_t index
 	/* Before the first byte, or 2 GiB past it: not of this stream. */
 	if (fact->payload == 0 || seq == 0 || seq > INT32_MAX)
 		return;
-	view->pieces = xgrow(view->pieces, view->piece_count, &view->piece_capacity,
-		sizeof(*piece));
+	view->pieces =
+		xgrow(view->pieces, view->piece_count, &view->piece_capacity, sizeof(*piece));
 	piece = &view->pieces[view->piece_count++];
 	piece->offset = offset;
 	piece->seq = seq;
@@ -168,8 +171,8 @@ static void record_read(struct view *view, uint32_t record, struct packet *packe
 
 	/* What arrives with a wrong checksum never reaches the host's TCP. */
 	if (!capture_get(view->capture, record, packet) || packet->form != PACKET_TCP ||
-			packet->is_fragment ||
-			(view->directed && !from->outgoing && !packet_l4_checksum_ok(packet))) {
+		packet->is_fragment ||
+		(view->directed && !from->outgoing && !packet_l4_checksum_ok(packet))) {
 		view->ignored++;
 		return;
 	}
@@ -187,7 +190,7 @@ static void record_read(struct view *view, uint32_t record, struct packet *packe
 	piece_add(view, fact, index, from->offset + packet->payload);
 	back = &view->subflows[subflow].flow[way_back(way)];
 	if ((fact->flags & TCP_ACK) && !(fact->flags & TCP_RST) && fact->ack <= INT32_MAX &&
-			fact->ack > back->acked)
+		fact->ack > back->acked)
 		back->acked = fact->ack;
 	view->connections[view->subflows[subflow].connection].payload += fact->payload;
 }

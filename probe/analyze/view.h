@@ -36,40 +36,40 @@ static inline enum way way_back(enum way way)
 
 /* What a packet carries. */
 enum {
-	HAS_OPTION      = 1u << 0,   /* any option of kind 30, decodable or not */
-	HAS_CAPABLE     = 1u << 1,
-	HAS_JOIN        = 1u << 2,
-	HAS_DSS         = 1u << 3,
-	HAS_DATA_ACK    = 1u << 4,
-	HAS_MAPPING     = 1u << 5,   /* not infinite; MP_CAPABLE with data is one, too */
-	HAS_INFINITE    = 1u << 6,   /* a mapping of Data-Level Length 0 */
-	HAS_DATA_FIN    = 1u << 7,
-	HAS_FAIL        = 1u << 8,
-	HAS_TCPRST      = 1u << 9,
-	HAS_FASTCLOSE   = 1u << 10,
-	HAS_ADDRESS     = 1u << 11,  /* ADD_ADDR, REMOVE_ADDR or MP_PRIO */
-	HAS_UNDECODABLE = 1u << 12,  /* kind 30, but no form that either RFC defines */
-	HAS_ODD_DSS     = 1u << 13,  /* a DATA_FIN flag without mapping, or neither ack nor mapping */
+	HAS_OPTION = 1u << 0, /* any option of kind 30, decodable or not */
+	HAS_CAPABLE = 1u << 1,
+	HAS_JOIN = 1u << 2,
+	HAS_DSS = 1u << 3,
+	HAS_DATA_ACK = 1u << 4,
+	HAS_MAPPING = 1u << 5,  /* not infinite; MP_CAPABLE with data is one, too */
+	HAS_INFINITE = 1u << 6, /* a mapping of Data-Level Length 0 */
+	HAS_DATA_FIN = 1u << 7,
+	HAS_FAIL = 1u << 8,
+	HAS_TCPRST = 1u << 9,
+	HAS_FASTCLOSE = 1u << 10,
+	HAS_ADDRESS = 1u << 11,     /* ADD_ADDR, REMOVE_ADDR or MP_PRIO */
+	HAS_UNDECODABLE = 1u << 12, /* kind 30, but no form that either RFC defines */
+	HAS_ODD_DSS = 1u << 13, /* a DATA_FIN flag without mapping, or neither ack nor mapping */
 	HAS_SEVERAL_DSS = 1u << 14,
 };
 
 /* One TCP packet. */
 struct fact {
 	nsec_t at;
-	uint64_t data_ack;        /* expanded to 64 bits (HAS_DATA_ACK) */
-	uint32_t record;          /* index in the capture, 0 first */
-	uint32_t has;             /* HAS_* */
-	uint32_t seq, ack;        /* relative */
-	uint32_t payload;         /* bytes */
-	uint32_t window;          /* bytes, scaled */
-	uint32_t mapping;         /* index of its (first) mapping or VIEW_NONE */
-	uint32_t option, option_count;   /* its MPTCP options but DSS, in view->options */
-	uint32_t next;            /* next fact of the same subflow or VIEW_NONE */
-	uint16_t flags;           /* TCP_* */
+	uint64_t data_ack;             /* expanded to 64 bits (HAS_DATA_ACK) */
+	uint32_t record;               /* index in the capture, 0 first */
+	uint32_t has;                  /* HAS_* */
+	uint32_t seq, ack;             /* relative */
+	uint32_t payload;              /* bytes */
+	uint32_t window;               /* bytes, scaled */
+	uint32_t mapping;              /* index of its (first) mapping or VIEW_NONE */
+	uint32_t option, option_count; /* its MPTCP options but DSS, in view->options */
+	uint32_t next;                 /* next fact of the same subflow or VIEW_NONE */
+	uint16_t flags;                /* TCP_* */
 	uint16_t subflow;
-	uint8_t way;              /* enum way */
+	uint8_t way; /* enum way */
 	uint8_t mapping_count;
-	uint8_t dsn_wide;         /* its DSN had 64 bits */
+	uint8_t dsn_wide; /* its DSN had 64 bits */
 };
 
 /* First sequence number after the packet, SYN and FIN counted. */
@@ -81,37 +81,37 @@ static inline uint32_t fact_end(const struct fact *fact)
 
 /* A declared mapping; copies of the same one (TSO, retransmission) are one entry. */
 enum mapping_state {
-	MAPPING_INCOMPLETE,      /* not all its bytes are in the capture */
-	MAPPING_UNCHECKED,       /* complete, carries no checksum */
+	MAPPING_INCOMPLETE, /* not all its bytes are in the capture */
+	MAPPING_UNCHECKED,  /* complete, carries no checksum */
 	MAPPING_GOOD,
-	MAPPING_BAD,             /* complete, and the checksum fails */
-	MAPPING_AMBIGUOUS,       /* fails, but its bytes came twice with different content */
+	MAPPING_BAD,       /* complete, and the checksum fails */
+	MAPPING_AMBIGUOUS, /* fails, but its bytes came twice with different content */
 };
 
 struct mapping {
-	uint64_t dsn;            /* expanded to 64 bits */
-	uint32_t ssn;            /* relative; 0: a bare DATA_FIN */
-	uint32_t length;         /* subflow bytes: without the DATA_FIN; 0 when infinite */
-	uint32_t fact;           /* that announced it first */
-	uint32_t complete;       /* fact with which its last byte, or itself, came; VIEW_NONE */
-	uint16_t wire_length;    /* Data-Level Length */
+	uint64_t dsn;         /* expanded to 64 bits */
+	uint32_t ssn;         /* relative; 0: a bare DATA_FIN */
+	uint32_t length;      /* subflow bytes: without the DATA_FIN; 0 when infinite */
+	uint32_t fact;        /* that announced it first */
+	uint32_t complete;    /* fact with which its last byte, or itself, came; VIEW_NONE */
+	uint16_t wire_length; /* Data-Level Length */
 	uint16_t checksum;
-	uint32_t previous;       /* mapping of the same flow announced before it, or VIEW_NONE */
+	uint32_t previous; /* mapping of the same flow announced before it, or VIEW_NONE */
 	uint16_t subflow;
-	uint16_t copies;         /* facts that carried it, at most UINT16_MAX */
+	uint16_t copies; /* facts that carried it, at most UINT16_MAX */
 	uint8_t way;
-	uint8_t state;           /* enum mapping_state */
+	uint8_t state; /* enum mapping_state */
 	bool infinite, data_fin, has_checksum, from_capable;
-	bool late;               /* bytes of it came before it was announced (corner case F48) */
+	bool late; /* bytes of it came before it was announced (corner case F48) */
 };
 
 /* Bytes of a subflow's stream, each byte once; who came first counts. */
 struct piece {
-	size_t offset;           /* of the bytes, in the capture */
+	size_t offset; /* of the bytes, in the capture */
 	uint32_t seq, length;
 	uint32_t fact;
-	uint32_t flow;           /* 2 * subflow + way */
-	bool doubted;            /* another copy had other bytes */
+	uint32_t flow; /* 2 * subflow + way */
+	bool doubted;  /* another copy had other bytes */
 };
 
 struct mptcp_fact_option {
@@ -146,7 +146,7 @@ enum hmac_verdict {
 	HMAC_ABSENT,
 	HMAC_OK,
 	HMAC_BAD,
-	HMAC_UNKNOWN,                /* keys or nonces were not captured */
+	HMAC_UNKNOWN, /* keys or nonces were not captured */
 };
 
 const char *hmac_text(enum hmac_verdict verdict);
@@ -154,22 +154,22 @@ const char *hmac_text(enum hmac_verdict verdict);
 struct subflow_view {
 	struct sockname initiator, responder;
 	uint16_t path;
-	bool opened_by_us;           /* this host sent the SYN */
-	bool is_join;                /* an MP_JOIN was seen in its SYN or SYN/ACK */
-	bool has_nonce[WAYS];        /* by who sent it */
+	bool opened_by_us;    /* this host sent the SYN */
+	bool is_join;         /* an MP_JOIN was seen in its SYN or SYN/ACK */
+	bool has_nonce[WAYS]; /* by who sent it */
 	uint32_t token, nonce[WAYS];
 	uint8_t address_id[WAYS];
 	bool backup;
-	enum hmac_verdict token_verdict;   /* of the token in the SYN, against its connection */
+	enum hmac_verdict token_verdict; /* of the token in the SYN, against its connection */
 	enum hmac_verdict hmac_synack, hmac_ack;
 	uint32_t connection;
-	uint32_t sibling;            /* next subflow of the same connection or VIEW_NONE */
-	uint32_t first, last;        /* facts; follow fact.next */
+	uint32_t sibling;     /* next subflow of the same connection or VIEW_NONE */
+	uint32_t first, last; /* facts; follow fact.next */
 	uint32_t fact_count;
-	uint32_t syn, synack;        /* first facts of each kind, or VIEW_NONE */
-	uint32_t syn_last;           /* SYN most recent when the first SYN/ACK passed */
-	uint32_t third;              /* first packet of the initiator after the SYN/ACK, no RST */
-	uint32_t fourth;             /* first of the responder after that, no SYN, no RST */
+	uint32_t syn, synack; /* first facts of each kind, or VIEW_NONE */
+	uint32_t syn_last;    /* SYN most recent when the first SYN/ACK passed */
+	uint32_t third;       /* first packet of the initiator after the SYN/ACK, no RST */
+	uint32_t fourth;      /* first of the responder after that, no SYN, no RST */
 	struct flow flow[WAYS];
 };
 
@@ -181,33 +181,33 @@ static inline enum way subflow_way(const struct subflow_view *subflow)
 
 /* Everything else is by owner or sender: SENT is this host, RECEIVED its peer. */
 struct connection_view {
-	bool is_mptcp;               /* an MP_CAPABLE that decodes was seen */
+	bool is_mptcp; /* an MP_CAPABLE that decodes was seen */
 	bool opened_by_us;
-	bool flag_a;                 /* checksums: A in a SYN or SYN/ACK that passed here */
-	bool third_flag_a;           /* A in the third packet */
+	bool flag_a;       /* checksums: A in a SYN or SYN/ACK that passed here */
+	bool third_flag_a; /* A in the third packet */
 	uint8_t version;
 	bool has_key[WAYS];
 	uint64_t key[WAYS];
 	uint32_t token[WAYS];
 	uint64_t idsn[WAYS];
-	uint32_t subflow;            /* the first one; follow subflow.sibling */
+	uint32_t subflow; /* the first one; follow subflow.sibling */
 	uint32_t subflow_last;
 	uint32_t subflow_count;
-	uint64_t data_ack[WAYS];     /* highest sent by each side */
+	uint64_t data_ack[WAYS]; /* highest sent by each side */
 	bool has_data_ack[WAYS];
-	uint64_t dsn_end[WAYS];      /* end of the highest mapping of each sender, DATA_FIN counted */
+	uint64_t dsn_end[WAYS]; /* end of the highest mapping of each sender, DATA_FIN counted */
 	bool has_dsn[WAYS];
-	uint32_t data_fin[WAYS];     /* first fact with a DATA_FIN */
-	uint64_t mapped[WAYS];       /* stream bytes in a row from IDSN + 1 that came mapped */
-	uint32_t fail[WAYS];         /* first MP_FAIL that is not on an RST */
-	uint32_t infinite[WAYS];     /* first infinite mapping */
-	uint64_t payload;            /* bytes over all its subflows, both ways */
+	uint32_t data_fin[WAYS]; /* first fact with a DATA_FIN */
+	uint64_t mapped[WAYS];   /* stream bytes in a row from IDSN + 1 that came mapped */
+	uint32_t fail[WAYS];     /* first MP_FAIL that is not on an RST */
+	uint32_t infinite[WAYS]; /* first infinite mapping */
+	uint64_t payload;        /* bytes over all its subflows, both ways */
 };
 
 struct view {
-	const struct capture *capture;   /* borrowed */
-	bool directed;                   /* records know which way they went */
-	uint32_t ignored;                /* records that are no TCP, malformed, or of wrong checksum */
+	const struct capture *capture; /* borrowed */
+	bool directed;                 /* records know which way they went */
+	uint32_t ignored; /* records that are no TCP, malformed, or of wrong checksum */
 	struct fact *facts;
 	struct mapping *mappings;
 	struct piece *pieces;
@@ -219,7 +219,7 @@ struct view {
 		connection_count;
 	size_t fact_capacity, mapping_capacity, piece_capacity, option_capacity, subflow_capacity,
 		connection_capacity;
-	uint32_t *slots;                 /* hash of address pairs -> subflow */
+	uint32_t *slots; /* hash of address pairs -> subflow */
 	size_t slot_count;
 };
 

@@ -22,18 +22,18 @@ enum { PLAY_SUBFLOWS = 3, PLAY_OPTIONS = 3, PLAY_STREAM = 1 << 18 };
 /* A packet of the play. ack 0: all that the sender of this packet has got on the subflow. */
 struct part {
 	unsigned int subflow;
-	uint16_t flags;          /* TCP_ACK is added but for a SYN or when no_ack */
-	uint32_t payload;        /* bytes of the sender's stream ... */
-	uint64_t offset;         /* ... from here on */
-	uint32_t seq, ack;       /* relative; seq 0: the next */
-	uint16_t window;         /* 0: 65535 */
-	bool no_ack, spoil;      /* spoil: one byte of the payload is changed */
+	uint16_t flags;     /* TCP_ACK is added but for a SYN or when no_ack */
+	uint32_t payload;   /* bytes of the sender's stream ... */
+	uint64_t offset;    /* ... from here on */
+	uint32_t seq, ack;  /* relative; seq 0: the next */
+	uint16_t window;    /* 0: 65535 */
+	bool no_ack, spoil; /* spoil: one byte of the payload is changed */
 	struct mptcp_opt options[PLAY_OPTIONS];
 	unsigned int option_count;
-	uint8_t raw[40];         /* an option of kind 30 that is none */
+	uint8_t raw[40]; /* an option of kind 30 that is none */
 	uint8_t raw_length;
-	uint16_t port;           /* 0: as usual; the server's port otherwise */
-	uint16_t source_port;    /* 0: as usual; the client's otherwise */
+	uint16_t port;        /* 0: as usual; the server's port otherwise */
+	uint16_t source_port; /* 0: as usual; the client's otherwise */
 };
 
 struct play {
@@ -42,12 +42,12 @@ struct play {
 	uint8_t version;
 	bool checksum;
 	uint64_t key[ENDS], idsn[ENDS];
-	uint32_t next[PLAY_SUBFLOWS][ENDS];      /* sequence number each end sends next */
-	uint32_t got[PLAY_SUBFLOWS][ENDS];       /* and has received up to */
-	bool by_server[PLAY_SUBFLOWS];           /* who opened it */
-	uint64_t data_ack[ENDS];                 /* stream bytes each end has DATA_ACKed */
-	struct judge_input input;                /* what the tests may change */
-	uint64_t delivered[ENDS];                /* bytes each application got, right ones */
+	uint32_t next[PLAY_SUBFLOWS][ENDS]; /* sequence number each end sends next */
+	uint32_t got[PLAY_SUBFLOWS][ENDS];  /* and has received up to */
+	bool by_server[PLAY_SUBFLOWS];      /* who opened it */
+	uint64_t data_ack[ENDS];            /* stream bytes each end has DATA_ACKed */
+	struct judge_input input;           /* what the tests may change */
+	uint64_t delivered[ENDS];           /* bytes each application got, right ones */
 	struct judgement judgement;
 };
 
@@ -123,7 +123,8 @@ static inline struct packet *play_packet(const struct play *play, enum end from,
 	enum end to = from == CLIENT ? SERVER : CLIENT;
 	struct packet *packet = packet_new(PACKET_LARGE);
 	struct tcp_header header = { .src = play_name(play, from, part),
-		.dst = play_name(play, to, part), .flags = part->flags };
+		.dst = play_name(play, to, part),
+		.flags = part->flags };
 	struct stream_plan plan = play_plan(from);
 	uint8_t bytes[TCPOPT_SPACE], *payload;
 	unsigned int i;
@@ -345,13 +346,18 @@ static inline struct mptcp_opt opt_join(const struct play *play, unsigned int su
 	return opt;
 }
 
+/* The wrong thing to do, or the right one. */
+static inline struct part either(bool wrong, struct part bad, struct part good)
+{
+	return wrong ? bad : good;
+}
+
 /* ---- passages ---- */
 
 static inline void play_open(struct play *play)
 {
 	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
-		opt_synack(play)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
 	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
 }
 
@@ -442,10 +448,12 @@ static inline void play_close(struct play *play, uint64_t by_client, uint64_t by
 	play_data_ack(play, SERVER, 0);
 	for (i = 0; i < subflows; i++) {
 		for (end = CLIENT; end < ENDS; end++)
-			play_say(play, end, with((struct part){ .subflow = i, .flags = TCP_FIN },
-				opt_ack(play, end, play->data_ack[end])));
-		play_say(play, CLIENT, with((struct part){ .subflow = i },
-			opt_ack(play, CLIENT, play->data_ack[CLIENT])));
+			play_say(play, end,
+				with((struct part){ .subflow = i, .flags = TCP_FIN },
+					opt_ack(play, end, play->data_ack[end])));
+		play_say(play, CLIENT,
+			with((struct part){ .subflow = i },
+				opt_ack(play, CLIENT, play->data_ack[CLIENT])));
 	}
 }
 
@@ -530,7 +538,7 @@ static inline void play_both(const char *rule, uint8_t version, bool checksum, e
 	play_fini(&play);
 }
 
-#define CHECK_STATE(play, rule, wanted)                                                   \
+#define CHECK_STATE(play, rule, wanted) \
 	CHECK_U64(rule_finding(play_judge(play), rule)->state, wanted)
 #define CHECK_HELD(play, rule) CHECK_STATE(play, rule, RULE_HELD)
 #define CHECK_IDLE(play, rule) CHECK_STATE(play, rule, RULE_NOT_EXERCISED)

@@ -108,15 +108,13 @@ static const char *rules_in(const struct judgement *judgement, enum rule_state s
 	char text[static 512])
 {
 	unsigned int i;
+	size_t used = 0;
 
 	text[0] = '\0';
-	for (i = 0; i < rule_count(); i++) {
-		if (judgement->rules[i].state != state)
-			continue;
-		if (text[0] != '\0')
-			strcat(text, " ");
-		strcat(text, rule_info(i)->name);
-	}
+	for (i = 0; i < rule_count(); i++)
+		if (judgement->rules[i].state == state)
+			used += (size_t)snprintf(text + used, 512 - used, "%s%s",
+				used > 0 ? " " : "", rule_info(i)->name);
 	return text;
 }
 

@@ -20,7 +20,8 @@ TEST(mptcp_to_the_end)
 			CHECK_SOUND(&play);
 			CHECK(play.judgement.intact);
 			CHECK_U64(play.judgement.subflows_opened, 1);
-			CHECK_TEXT(play.judgement.why, "all data mapped and DATA_ACKed on 1 subflow");
+			CHECK_TEXT(play.judgement.why,
+				"all data mapped and DATA_ACKed on 1 subflow");
 			play_fini(&play);
 		}
 	}
@@ -95,8 +96,8 @@ TEST(fallback_after_bare_first_data)
 	play_emit(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 0, 500), opt_first(&play, 500)));
 	play_hear(&play, SERVER, (struct part){ .payload = 500, .seq = 1 });
 	play_say(&play, SERVER, (struct part){ .flags = 0 });
-	play_emit(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 500, 500),
-		opt_infinite(&play, CLIENT, 501, 500)));
+	play_emit(&play, CLIENT,
+		with(bare_part(&play, CLIENT, 0, 500, 500), opt_infinite(&play, CLIENT, 501, 500)));
 	play_hear(&play, SERVER, (struct part){ .payload = 500, .seq = 501, .offset = 500 });
 	play_say(&play, SERVER, (struct part){ .flags = 0 });
 	play_close_plain(&play);
@@ -124,8 +125,9 @@ TEST(infinite_after_a_failed_checksum)
 	play_hear(&play, SERVER, bad);
 	play_say(&play, SERVER, with((struct part){ .flags = 0 }, opt_fail(&play, CLIENT, 1000)));
 	play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_fail(&play, CLIENT, 1000)));
-	play_say(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 2000, 500),
-		opt_infinite(&play, CLIENT, 2001, 2000)));
+	play_say(&play, CLIENT,
+		with(bare_part(&play, CLIENT, 0, 2000, 500),
+			opt_infinite(&play, CLIENT, 2001, 2000)));
 	play_say(&play, SERVER, (struct part){ .flags = 0 });
 	play_close_plain(&play);
 	play_streams(&play, 2500, 2500, 0, 0);
@@ -145,12 +147,13 @@ TEST(subflow_closed_by_a_plain_synack)
 	play.input.subflows = 2;
 	play_open(&play);
 	play_exchange(&play, CLIENT, 0, 0, 1000);
-	play_emit(&play, CLIENT, with((struct part){ .subflow = 1, .flags = TCP_SYN },
-		opt_join(&play, 1, JOIN_SYN)));
+	play_emit(&play, CLIENT,
+		with((struct part){ .subflow = 1, .flags = TCP_SYN },
+			opt_join(&play, 1, JOIN_SYN)));
 	play_hear(&play, SERVER, (struct part){ .subflow = 1, .flags = TCP_SYN });
 	play_say(&play, SERVER, (struct part){ .subflow = 1, .flags = TCP_SYN | TCP_ACK });
-	play_say(&play, CLIENT, with((struct part){ .subflow = 1, .flags = TCP_RST },
-		opt_reset(RESET_MPTCP)));
+	play_say(&play, CLIENT,
+		with((struct part){ .subflow = 1, .flags = TCP_RST }, opt_reset(RESET_MPTCP)));
 	play_exchange(&play, CLIENT, 0, 1000, 1000);
 	play_close(&play, 2000, 0, 1);
 	play_streams(&play, 2000, 2000, 0, 0);

@@ -4,8 +4,7 @@
 
 static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
 {
-	return with((struct part){ .subflow = subflow },
-		opt_ack(play, from, play->data_ack[from]));
+	return with((struct part){ .subflow = subflow }, opt_ack(play, from, play->data_ack[from]));
 }
 
 static struct part reset_part(unsigned int subflow, uint8_t reason)
@@ -32,8 +31,8 @@ static uint32_t f13(struct play *play, bool wrong)
 	play->checksum = true;
 	play_data(play, CLIENT, 0, 0, 100);
 	play->data_ack[SERVER] = 100;
-	return play_say(play, SERVER, wrong ? ack_part(play, SERVER, 0) :
-		reset_part(0, RESET_MPTCP));
+	return play_say(play, SERVER,
+		wrong ? ack_part(play, SERVER, 0) : reset_part(0, RESET_MPTCP));
 }
 
 /* "v0: ignore the field" */
@@ -43,8 +42,8 @@ static uint32_t f13_v0(struct play *play, bool wrong)
 	play->checksum = true;
 	play_data(play, CLIENT, 0, 0, 100);
 	play->data_ack[SERVER] = 100;
-	return play_say(play, SERVER, wrong ? (struct part){ .flags = TCP_RST } :
-		ack_part(play, SERVER, 0));
+	return play_say(play, SERVER,
+		wrong ? (struct part){ .flags = TCP_RST } : ack_part(play, SERVER, 0));
 }
 
 TEST(f13_checksum_unasked)
@@ -63,8 +62,8 @@ static uint32_t f14(struct play *play, bool wrong)
 	part.options[0].dss.has_checksum = false;
 	play_say(play, CLIENT, part);
 	play->data_ack[SERVER] = 100;
-	return play_say(play, SERVER, wrong ? ack_part(play, SERVER, 0) :
-		reset_part(0, RESET_MPTCP));
+	return play_say(play, SERVER,
+		wrong ? ack_part(play, SERVER, 0) : reset_part(0, RESET_MPTCP));
 }
 
 TEST(f14_checksum_missing)
@@ -106,8 +105,8 @@ static uint32_t f21_other_number(struct play *play, bool wrong)
 {
 	open_two(play);
 	play_spoilt(play, 1, 1000, 100);
-	return play_say(play, SERVER, with(reset_part(1, RESET_MIDDLEBOX),
-		opt_fail(play, CLIENT, wrong ? 1001 : 1000)));
+	return play_say(play, SERVER,
+		with(reset_part(1, RESET_MIDDLEBOX), opt_fail(play, CLIENT, wrong ? 1001 : 1000)));
 }
 
 /* "MUST NOT DATA_ACK it" */
@@ -155,8 +154,9 @@ static uint32_t f23(struct play *play, bool wrong)
 	play_open(play);
 	play_exchange(play, CLIENT, 0, 0, 1000);
 	play_spoilt(play, 0, 1000, 100);
-	return play_say(play, SERVER, wrong ? reset_part(0, RESET_MIDDLEBOX) :
-		with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	return play_say(play, SERVER,
+		either(wrong, reset_part(0, RESET_MIDDLEBOX),
+			with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000))));
 }
 
 /* An endpoint that ignores the failure shows itself by its DATA_ACK. */
@@ -166,8 +166,8 @@ static uint32_t f23_ignored(struct play *play, bool wrong)
 	play_exchange(play, CLIENT, 0, 0, 1000);
 	play_spoilt(play, 0, 1000, 100);
 	if (!wrong)
-		return play_say(play, SERVER, with((struct part){ .flags = 0 },
-			opt_fail(play, CLIENT, 1000)));
+		return play_say(play, SERVER,
+			with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
 	play->data_ack[SERVER] = 1100;
 	return play_say(play, SERVER, ack_part(play, SERVER, 0));
 }
@@ -188,7 +188,8 @@ TEST(f23_mapping_over_several_segments)
 	play_init(&play, 1, true);
 	play_open(&play);
 	play_exchange(&play, CLIENT, 0, 0, 1000);
-	part = with(bare_part(&play, CLIENT, 0, 1000, 101), opt_map(&play, CLIENT, 1001, 1000, 303));
+	part = with(bare_part(&play, CLIENT, 0, 1000, 101),
+		opt_map(&play, CLIENT, 1001, 1000, 303));
 	play_say(&play, CLIENT, part);
 	part = bare_part(&play, CLIENT, 0, 1101, 101);
 	play_say(&play, CLIENT, part);
@@ -200,7 +201,8 @@ TEST(f23_mapping_over_several_segments)
 	CHECK_HELD(&play, "F23");
 	play_fini(&play);
 
-	/* The retransmission of a spoilt segment: which copy counted is not for the judge to say. */
+	/* The retransmission of a spoilt segment: which copy counted is not for the judge to say.
+	 */
 	play_init(&play, 1, true);
 	play_open(&play);
 	play_exchange(&play, CLIENT, 0, 0, 1000);
@@ -220,9 +222,10 @@ static uint32_t f24(struct play *play, bool wrong)
 	play_spoilt(play, 0, 1000, 100);
 	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
 	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
-	return play_say(play, CLIENT, wrong ? data_part(play, CLIENT, 0, 1100, 100) :
-		with(bare_part(play, CLIENT, 0, 1100, 100),
-			opt_infinite(play, CLIENT, 1101, 1100)));
+	return play_say(play, CLIENT,
+		either(wrong, data_part(play, CLIENT, 0, 1100, 100),
+			with(bare_part(play, CLIENT, 0, 1100, 100),
+				opt_infinite(play, CLIENT, 1101, 1100))));
 }
 
 /* "v1 MUST also answer MP_FAIL; v0 only one direction" */
@@ -235,10 +238,11 @@ static uint32_t f24_answer(struct play *play, bool wrong)
 	play_spoilt(play, 0, 1000, 100);
 	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
 	if (!wrong)
-		play_say(play, CLIENT, with((struct part){ .flags = 0 },
-			opt_fail(play, CLIENT, 1000)));
-	number = play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1100, 100),
-		opt_infinite(play, CLIENT, 1101, 1100)));
+		play_say(play, CLIENT,
+			with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	number = play_say(play, CLIENT,
+		with(bare_part(play, CLIENT, 0, 1100, 100),
+			opt_infinite(play, CLIENT, 1101, 1100)));
 	play_wait(play, NSEC_PER_SEC);
 	return number;
 }
@@ -267,8 +271,9 @@ static uint32_t f25(struct play *play, bool wrong)
 	play_emit(play, CLIENT, lost);
 	play_say(play, CLIENT, reset_part(1, RESET_UNSPECIFIED));
 	play_spoilt(play, 0, 1100, 100);
-	return play_say(play, SERVER, with(wrong ? (struct part){ .flags = 0 } :
-		reset_part(0, RESET_MIDDLEBOX), opt_fail(play, CLIENT, 1100)));
+	return play_say(play, SERVER,
+		with(wrong ? (struct part){ .flags = 0 } : reset_part(0, RESET_MIDDLEBOX),
+			opt_fail(play, CLIENT, 1100)));
 }
 
 TEST(f25_failed_with_a_hole)
@@ -282,8 +287,9 @@ static uint32_t f26(struct play *play, bool wrong)
 	play_open(play);
 	play_spoilt(play, 0, 0, 100);
 	play->data_ack[SERVER] = wrong ? 100 : 0;
-	return play_say(play, SERVER, wrong ? ack_part(play, SERVER, 0) :
-		with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 0)));
+	return play_say(play, SERVER,
+		either(wrong, ack_part(play, SERVER, 0),
+			with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 0))));
 }
 
 TEST(f26_first_mapping_fails)
@@ -315,8 +321,9 @@ static uint32_t f27(struct play *play, bool wrong)
 	play_open(play);
 	play_spoilt(play, 0, 0, 100);
 	play->data_ack[SERVER] = 100;
-	return play_say(play, SERVER, wrong ? with((struct part){ .flags = 0 },
-		opt_fail(play, CLIENT, 0)) : ack_part(play, SERVER, 0));
+	return play_say(play, SERVER,
+		either(wrong, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 0)),
+			ack_part(play, SERVER, 0)));
 }
 
 TEST(f27_payload_changed_unseen)

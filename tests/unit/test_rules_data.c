@@ -16,8 +16,7 @@ static void emit_and_hear_bare(struct play *play, enum end from, struct part par
 
 static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
 {
-	return with((struct part){ .subflow = subflow },
-		opt_ack(play, from, play->data_ack[from]));
+	return with((struct part){ .subflow = subflow }, opt_ack(play, from, play->data_ack[from]));
 }
 
 /* "until one sent segment is acked by a DSS with DATA_ACK: MUST put a DSS mapping (or v1
@@ -26,8 +25,10 @@ static uint32_t f8(struct play *play, bool wrong)
 {
 	play_open(play);
 	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
-	return play_say(play, CLIENT, wrong ? bare_part(play, CLIENT, 0, 100, 100) :
-		with(bare_part(play, CLIENT, 0, 100, 100), opt_map(play, CLIENT, 101, 100, 100)));
+	return play_say(play, CLIENT,
+		either(wrong, bare_part(play, CLIENT, 0, 100, 100),
+			with(bare_part(play, CLIENT, 0, 100, 100),
+				opt_map(play, CLIENT, 101, 100, 100))));
 }
 
 TEST(f8_mapping_in_every_segment)
@@ -58,8 +59,10 @@ static uint32_t f9a(struct play *play, bool wrong)
 	play_open(play);
 	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 0, 100));
 	play_say(play, SERVER, (struct part){ .flags = 0 });
-	return play_say(play, CLIENT, wrong ? data_part(play, CLIENT, 0, 100, 100) :
-		with(bare_part(play, CLIENT, 0, 100, 100), opt_infinite(play, CLIENT, 101, 100)));
+	return play_say(play, CLIENT,
+		either(wrong, data_part(play, CLIENT, 0, 100, 100),
+			with(bare_part(play, CLIENT, 0, 100, 100),
+				opt_infinite(play, CLIENT, 101, 100))));
 }
 
 /* Only the way back is stripped: the server still speaks MPTCP and has to be told. */
@@ -73,8 +76,9 @@ static uint32_t f9_without_telling(struct play *play, bool wrong)
 	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 0));
 	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 0));
 	if (!wrong)
-		play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 100, 100),
-			opt_infinite(play, CLIENT, 101, 100)));
+		play_say(play, CLIENT,
+			with(bare_part(play, CLIENT, 0, 100, 100),
+				opt_infinite(play, CLIENT, 101, 100)));
 	number = play_say(play, CLIENT, bare_part(play, CLIENT, 0, wrong ? 100 : 200, 100));
 	if (wrong)
 		emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 0));
@@ -89,8 +93,10 @@ static uint32_t f9b(struct play *play, bool wrong)
 	play->data_ack[SERVER] = 100;
 	emit_and_hear_bare(play, SERVER, data_part(play, SERVER, 0, 0, 300));
 	play_say(play, CLIENT, (struct part){ .flags = 0 });
-	return play_say(play, SERVER, wrong ? ack_part(play, SERVER, 0) :
-		with(bare_part(play, SERVER, 0, 300, 100), opt_infinite(play, SERVER, 301, 300)));
+	return play_say(play, SERVER,
+		either(wrong, ack_part(play, SERVER, 0),
+			with(bare_part(play, SERVER, 0, 300, 100),
+				opt_infinite(play, SERVER, 301, 300))));
 }
 
 TEST(f9_first_data_acked_bare)
@@ -108,8 +114,8 @@ static uint32_t f10(struct play *play, bool wrong)
 	play_open(play);
 	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 0, 100));
 	play->data_ack[SERVER] = wrong ? 100 : 0;
-	return play_say(play, SERVER, wrong ? ack_part(play, SERVER, 0) :
-		(struct part){ .flags = 0 });
+	return play_say(play, SERVER,
+		wrong ? ack_part(play, SERVER, 0) : (struct part){ .flags = 0 });
 }
 
 TEST(f10_unmapped_first_data)
@@ -130,8 +136,10 @@ static uint32_t f11(struct play *play, bool wrong)
 	open_two(play);
 	play_say(play, CLIENT, data_part(play, CLIENT, 1, 1000, 100));
 	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 1));
-	return play_say(play, CLIENT, wrong ? data_part(play, CLIENT, 1, 1100, 100) :
-		with((struct part){ .subflow = 1, .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));
+	return play_say(play, CLIENT,
+		either(wrong, data_part(play, CLIENT, 1, 1100, 100),
+			with((struct part){ .subflow = 1, .flags = TCP_RST },
+				opt_reset(RESET_MIDDLEBOX))));
 }
 
 TEST(f11_joined_subflow_acked_bare)
@@ -162,8 +170,7 @@ static uint32_t f15(struct play *play, bool wrong)
 	open_two(play);
 	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
 	number = (uint32_t)play->tap[SERVER].count;
-	play_say(play, SERVER, with((struct part){ .flags = TCP_RST },
-		opt_reset(RESET_MIDDLEBOX)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));
 	play_exchange(play, CLIENT, 1, 1000, 100);
 	play_streams(play, 1200, wrong ? 1200 : 1100, 0, 0);
 	play->input.app[SERVER].ended = wrong;
@@ -182,8 +189,9 @@ static uint32_t f16(struct play *play, bool wrong)
 	play_exchange(play, CLIENT, 0, 0, 1000);
 	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
 	if (!wrong) {
-		play_say(play, SERVER, with((struct part){ .flags = TCP_RST, .window = 100 },
-			opt_reset(RESET_MIDDLEBOX)));
+		play_say(play, SERVER,
+			with((struct part){ .flags = TCP_RST, .window = 100 },
+				opt_reset(RESET_MIDDLEBOX)));
 		play_streams(play, 1100, 1000, 0, 0);
 		play->input.app[SERVER].ended = false;
 		return 0;
@@ -218,8 +226,9 @@ TEST(f16_does_not_blame)
 	play_open(&play);
 	play_exchange(&play, CLIENT, 0, 0, 1000);
 	play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 1000, 100));
-	play_say(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 1100, 100),
-		opt_map(&play, CLIENT, 1001, 1000, 200)));
+	play_say(&play, CLIENT,
+		with(bare_part(&play, CLIENT, 0, 1100, 100),
+			opt_map(&play, CLIENT, 1001, 1000, 200)));
 	play_streams(&play, 1200, 1200, 0, 0);
 	CHECK_IDLE(&play, "F16");
 	play_fini(&play);
@@ -229,8 +238,8 @@ TEST(f16_does_not_blame)
 	play_exchange(&play, CLIENT, 0, 0, 500);
 	emit_and_hear_bare(&play, SERVER, data_part(&play, SERVER, 0, 0, 1000));
 	play_say(&play, CLIENT, (struct part){ .flags = 0 });
-	play_say(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 500, 100),
-		opt_infinite(&play, CLIENT, 501, 500)));
+	play_say(&play, CLIENT,
+		with(bare_part(&play, CLIENT, 0, 500, 100), opt_infinite(&play, CLIENT, 501, 500)));
 	play_streams(&play, 600, 600, 1000, 1000);
 	CHECK_IDLE(&play, "F16");
 	CHECK_HELD(&play, "F10");
@@ -295,8 +304,9 @@ static uint32_t f19(struct play *play, bool wrong)
 	part.offset = 1100;
 	emit_and_hear_bare(play, CLIENT, part);
 	play->data_ack[SERVER] = 1200;
-	return play_say(play, SERVER, wrong ? with((struct part){ .flags = TCP_RST },
-		opt_reset(RESET_MIDDLEBOX)) : ack_part(play, SERVER, 0));
+	return play_say(play, SERVER,
+		either(wrong, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)),
+			ack_part(play, SERVER, 0)));
 }
 
 TEST(f19_some_mappings_lost)
@@ -313,8 +323,9 @@ static uint32_t f20(struct play *play, bool wrong)
 	play->data_ack[SERVER] = 1100;
 	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 0));
 	play_exchange(play, CLIENT, 0, 1100, 100);
-	return play_say(play, CLIENT, wrong ? with((struct part){ .flags = TCP_RST },
-		opt_reset(RESET_MIDDLEBOX)) : data_part(play, CLIENT, 0, 1200, 100));
+	return play_say(play, CLIENT,
+		either(wrong, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)),
+			data_part(play, CLIENT, 0, 1200, 100)));
 }
 
 TEST(f20_some_data_acks_lost)

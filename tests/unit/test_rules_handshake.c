@@ -27,8 +27,8 @@ static uint32_t f2(struct play *play, bool wrong)
 	struct part third = { .flags = 0 };
 
 	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_emit(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
-		opt_synack(play)));
+	play_emit(play, SERVER,
+		with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
 	play_hear(play, CLIENT, (struct part){ .flags = TCP_SYN | TCP_ACK });
 	return play_say(play, CLIENT, wrong ? with(third, opt_third(play)) : third);
 }
@@ -44,8 +44,7 @@ static uint32_t f3(struct play *play, bool wrong)
 	struct part answer = { .flags = 0 };
 
 	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
-		opt_synack(play)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
 	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
 	play_hear(play, SERVER, (struct part){ .flags = 0 });
 	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
@@ -65,8 +64,8 @@ static uint32_t f4(struct play *play, bool wrong)
 	play_hear(play, SERVER, (struct part){ .seq = 1, .payload = 100 });
 	play_say(play, SERVER, (struct part){ .flags = 0 });
 	play_wait(play, 3 * NSEC_PER_SEC);
-	return play_say(play, SERVER, wrong ? data_part(play, SERVER, 0, 0, 50) :
-		bare_part(play, SERVER, 0, 0, 50));
+	return play_say(play, SERVER,
+		wrong ? data_part(play, SERVER, 0, 0, 50) : bare_part(play, SERVER, 0, 0, 50));
 }
 
 TEST(f4_bare_first_data)
@@ -81,8 +80,8 @@ static uint32_t f5(struct play *play, bool wrong)
 	unsigned int i;
 
 	for (i = 0; i < (wrong ? 7u : 3u); i++) {
-		number = play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN },
-			opt_syn(play)));
+		number = play_emit(play, CLIENT,
+			with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
 		play_wait(play, NSEC_PER_SEC);
 	}
 	if (!wrong)
@@ -125,8 +124,8 @@ static uint32_t f7(struct play *play, bool wrong)
 
 	higher.capable.version = 1;
 	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_emit(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
-		opt_synack(play)));
+	play_emit(play, SERVER,
+		with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
 	play_hear(play, CLIENT, with((struct part){ .flags = TCP_SYN | TCP_ACK }, higher));
 	return play_say(play, CLIENT, wrong ? with(third, opt_third(play)) : third);
 }
@@ -142,8 +141,9 @@ static uint32_t f7a(struct play *play, bool wrong)
 	struct part answer = { .flags = TCP_SYN | TCP_ACK };
 
 	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN },
-		flags(opt_syn(play), MPC_HMAC | MPC_EXTENSION)));
+	play_hear(play, SERVER,
+		with((struct part){ .flags = TCP_SYN },
+			flags(opt_syn(play), MPC_HMAC | MPC_EXTENSION)));
 	return play_say(play, SERVER, wrong ? with(answer, opt_synack(play)) : answer);
 }
 
@@ -151,8 +151,9 @@ static uint32_t f7a(struct play *play, bool wrong)
 static uint32_t f7a_v0(struct play *play, bool wrong)
 {
 	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN },
-		flags(opt_syn(play), MPC_HMAC | MPC_EXTENSION)));
+	play_hear(play, SERVER,
+		with((struct part){ .flags = TCP_SYN },
+			flags(opt_syn(play), MPC_HMAC | MPC_EXTENSION)));
 	return wrong ? play_say(play, SERVER, (struct part){ .flags = TCP_SYN | TCP_ACK }) : 0;
 }
 
@@ -166,10 +167,10 @@ TEST(f7a_flag_b)
 static uint32_t f7b(struct play *play, bool wrong)
 {
 	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN },
-		flags(opt_syn(play), MPC_HMAC | MPC_CHECKSUM)));
-	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
-		opt_synack(play)));
+	play_hear(play, SERVER,
+		with((struct part){ .flags = TCP_SYN },
+			flags(opt_syn(play), MPC_HMAC | MPC_CHECKSUM)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
 	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
 	play->checksum = !wrong;
 	return play_emit(play, SERVER, data_part(play, SERVER, 0, 0, 50));
@@ -189,15 +190,16 @@ static uint32_t f7c(struct play *play, bool wrong)
 
 	play_emit(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
 	play_hear(play, SERVER, with((struct part){ .flags = TCP_SYN }, cleared));
-	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
-		flags(opt_synack(play), MPC_HMAC)));
+	play_say(play, SERVER,
+		with((struct part){ .flags = TCP_SYN | TCP_ACK },
+			flags(opt_synack(play), MPC_HMAC)));
 	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
-	play_hear(play, SERVER, with((struct part){ .flags = 0 },
-		flags(opt_third(play), MPC_HMAC)));
+	play_hear(play, SERVER,
+		with((struct part){ .flags = 0 }, flags(opt_third(play), MPC_HMAC)));
 	play_data(play, CLIENT, 0, 0, 100);
-	number = play_say(play, SERVER, wrong ? with((struct part){ .flags = 0 },
-		opt_ack(play, SERVER, 100)) : with((struct part){ .flags = TCP_RST },
-		opt_reset(RESET_MPTCP)));
+	number = play_say(play, SERVER,
+		either(wrong, with((struct part){ .flags = 0 }, opt_ack(play, SERVER, 100)),
+			with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP))));
 	return number;
 }
 
@@ -211,8 +213,9 @@ TEST(f7c_flag_a_changed)
 static uint32_t f7d(struct play *play, bool wrong)
 {
 	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
-		flags(opt_synack(play), MPC_HMAC | MPC_NO_JOIN)));
+	play_say(play, SERVER,
+		with((struct part){ .flags = TCP_SYN | TCP_ACK },
+			flags(opt_synack(play), MPC_HMAC | MPC_NO_JOIN)));
 	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
 	play_exchange(play, CLIENT, 0, 0, 100);
 	if (!wrong)
@@ -234,8 +237,7 @@ static uint32_t f7e(struct play *play, bool wrong)
 
 	third.capable.receiver_key++;
 	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
-		opt_synack(play)));
+	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
 	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
 	play_hear(play, SERVER, with((struct part){ .flags = 0 }, third));
 	return play_say(play, SERVER, wrong ? with(answer, opt_ack(play, SERVER, 0)) : answer);
@@ -244,13 +246,14 @@ static uint32_t f7e(struct play *play, bool wrong)
 /* "corrupted option" */
 static uint32_t f7e_undecodable(struct play *play, bool wrong)
 {
-	struct part synack = { .flags = TCP_SYN | TCP_ACK, .raw = { 30, 7, 1, 2, 3, 4, 5 },
+	struct part synack = { .flags = TCP_SYN | TCP_ACK,
+		.raw = { 30, 7, 1, 2, 3, 4, 5 },
 		.raw_length = 7 };
 	struct part third = { .flags = 0 };
 
 	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_emit(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK },
-		opt_synack(play)));
+	play_emit(play, SERVER,
+		with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
 	play_hear(play, CLIENT, synack);
 	return play_say(play, CLIENT, wrong ? with(third, opt_third(play)) : third);
 }

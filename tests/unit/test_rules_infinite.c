@@ -4,8 +4,7 @@
 
 static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
 {
-	return with((struct part){ .subflow = subflow },
-		opt_ack(play, from, play->data_ack[from]));
+	return with((struct part){ .subflow = subflow }, opt_ack(play, from, play->data_ack[from]));
 }
 
 /* A connection that has just fallen back: the client's infinite mapping at stream offset 1000. */
@@ -15,8 +14,9 @@ static uint32_t open_infinite(struct play *play)
 	play_exchange(play, CLIENT, 0, 0, 1000);
 	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
 	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
-	return play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
-		opt_infinite(play, CLIENT, 1001, 1000)));
+	return play_say(play, CLIENT,
+		with(bare_part(play, CLIENT, 0, 1000, 100),
+			opt_infinite(play, CLIENT, 1001, 1000)));
 }
 
 /* "DSS with Data-Level Length 0, checksum field 0; from its subflow sequence number on, subflow
@@ -35,16 +35,18 @@ static uint32_t f29_checksum(struct play *play, bool wrong)
 static uint32_t f29_mapping_after(struct play *play, bool wrong)
 {
 	open_infinite(play);
-	return play_say(play, CLIENT, wrong ? data_part(play, CLIENT, 0, 1100, 100) :
-		bare_part(play, CLIENT, 0, 1100, 100));
+	return play_say(play, CLIENT,
+		either(wrong, data_part(play, CLIENT, 0, 1100, 100),
+			bare_part(play, CLIENT, 0, 1100, 100)));
 }
 
 static uint32_t f29_moved(struct play *play, bool wrong)
 {
 	play_open(play);
 	play_exchange(play, CLIENT, 0, 0, 1000);
-	return play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
-		opt_infinite(play, CLIENT, 501, wrong ? 600 : 500)));
+	return play_say(play, CLIENT,
+		with(bare_part(play, CLIENT, 0, 1000, 100),
+			opt_infinite(play, CLIENT, 501, wrong ? 600 : 500)));
 }
 
 TEST(f29_infinite_mapping)
@@ -81,8 +83,8 @@ static uint32_t f31(struct play *play, bool wrong)
 {
 	open_infinite(play);
 	play->data_ack[SERVER] = 1100;
-	return play_say(play, SERVER, wrong ? ack_part(play, SERVER, 0) :
-		(struct part){ .flags = 0 });
+	return play_say(play, SERVER,
+		wrong ? ack_part(play, SERVER, 0) : (struct part){ .flags = 0 });
 }
 
 TEST(f31_no_more_data_acks)
@@ -97,10 +99,12 @@ static uint32_t f32(struct play *play, bool wrong)
 	play_exchange(play, CLIENT, 0, 0, 1000);
 	play_join(play, 1);
 	play_exchange(play, CLIENT, 1, 1000, 100);
-	play_say(play, CLIENT, with((struct part){ .subflow = 1, .flags = TCP_RST },
-		opt_reset(RESET_UNSPECIFIED)));
-	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1100, 100),
-		opt_infinite(play, CLIENT, 1001, 1100)));
+	play_say(play, CLIENT,
+		with((struct part){ .subflow = 1, .flags = TCP_RST },
+			opt_reset(RESET_UNSPECIFIED)));
+	play_say(play, CLIENT,
+		with(bare_part(play, CLIENT, 0, 1100, 100),
+			opt_infinite(play, CLIENT, 1001, 1100)));
 	return play_say(play, CLIENT, bare_part(play, CLIENT, wrong ? 1 : 0, 1200, 100));
 }
 
@@ -114,8 +118,9 @@ static uint32_t f33(struct play *play, bool wrong)
 {
 	open_infinite(play);
 	if (wrong)
-		play_say(play, CLIENT, with((struct part){ .subflow = 1, .flags = TCP_SYN },
-			opt_join(play, 1, JOIN_SYN)));
+		play_say(play, CLIENT,
+			with((struct part){ .subflow = 1, .flags = TCP_SYN },
+				opt_join(play, 1, JOIN_SYN)));
 	return (uint32_t)play->tap[CLIENT].count;
 }
 
@@ -132,10 +137,12 @@ static uint32_t f34(struct play *play, bool wrong)
 	play_open(play);
 	play_exchange(play, CLIENT, 0, 0, 1000);
 	play_join(play, 1);
-	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
-		opt_infinite(play, CLIENT, 1001, 1000)));
-	number = play_say(play, SERVER, wrong ? (struct part){ .flags = 0 } :
-		with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP)));
+	play_say(play, CLIENT,
+		with(bare_part(play, CLIENT, 0, 1000, 100),
+			opt_infinite(play, CLIENT, 1001, 1000)));
+	number = play_say(play, SERVER,
+		either(wrong, (struct part){ .flags = 0 },
+			with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP))));
 	play_wait(play, 2 * NSEC_PER_SEC);
 	return number;
 }
@@ -180,8 +187,8 @@ static uint32_t f64(struct play *play, bool wrong)
 	play_hear(play, SERVER, part);
 	number = (uint32_t)play->tap[SERVER].count;
 	if (!wrong) {
-		play_say(play, SERVER, with((struct part){ .flags = TCP_RST },
-			opt_reset(RESET_MIDDLEBOX)));
+		play_say(play, SERVER,
+			with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));
 		play_streams(play, 1100, 1000, 0, 0);
 		play->input.app[SERVER].ended = false;
 		return 0;
@@ -210,8 +217,8 @@ TEST(f64_one_sided_fallback)
 	play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 0, 100));
 	play_hear(&play, SERVER, (struct part){ .seq = 1, .payload = 100 });
 	play_say(&play, SERVER, (struct part){ .flags = 0 });
-	play_say(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 100, 100),
-		opt_infinite(&play, CLIENT, 101, 100)));
+	play_say(&play, CLIENT,
+		with(bare_part(&play, CLIENT, 0, 100, 100), opt_infinite(&play, CLIENT, 101, 100)));
 	play_streams(&play, 200, 200, 0, 0);
 	CHECK_HELD(&play, "F64");
 	play_fini(&play);

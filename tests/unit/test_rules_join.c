@@ -9,8 +9,8 @@ static struct part reset_part(unsigned int subflow, uint8_t reason)
 
 static struct part join_part(const struct play *play, enum mp_join_form form)
 {
-	static const uint16_t flags[] = { [JOIN_SYN] = TCP_SYN, [JOIN_SYNACK] = TCP_SYN | TCP_ACK,
-		[JOIN_ACK] = 0 };
+	static const uint16_t flags
+		[] = { [JOIN_SYN] = TCP_SYN, [JOIN_SYNACK] = TCP_SYN | TCP_ACK, [JOIN_ACK] = 0 };
 
 	return with((struct part){ .subflow = 1, .flags = flags[form] }, opt_join(play, 1, form));
 }
@@ -34,8 +34,8 @@ static uint32_t f35(struct play *play, bool wrong)
 	play_emit(play, CLIENT, join_part(play, JOIN_SYN));
 	play_hear(play, SERVER, stripped(join_part(play, JOIN_SYN)));
 	play_say(play, SERVER, stripped(join_part(play, JOIN_SYNACK)));
-	return play_say(play, CLIENT, wrong ? (struct part){ .subflow = 1 } :
-		reset_part(1, RESET_MPTCP));
+	return play_say(play, CLIENT,
+		wrong ? (struct part){ .subflow = 1 } : reset_part(1, RESET_MPTCP));
 }
 
 TEST(f35_join_lost_from_syn)
@@ -72,8 +72,8 @@ static uint32_t f37(struct play *play, bool wrong)
 	play_say(play, CLIENT, join_part(play, JOIN_SYN));
 	play_emit(play, SERVER, join_part(play, JOIN_SYNACK));
 	play_hear(play, CLIENT, stripped(join_part(play, JOIN_SYNACK)));
-	return play_emit(play, CLIENT, wrong ? (struct part){ .subflow = 1 } :
-		reset_part(1, RESET_MPTCP));
+	return play_emit(play, CLIENT,
+		wrong ? (struct part){ .subflow = 1 } : reset_part(1, RESET_MPTCP));
 }
 
 TEST(f37_join_lost_from_synack)
@@ -95,8 +95,8 @@ static uint32_t f38(struct play *play, bool wrong)
 	play_say(play, SERVER, join_part(play, JOIN_SYNACK));
 	play_emit(play, CLIENT, join_part(play, JOIN_ACK));
 	play_hear(play, SERVER, stripped(join_part(play, JOIN_ACK)));
-	return play_say(play, SERVER, wrong ? (struct part){ .subflow = 1 } :
-		reset_part(1, RESET_MPTCP));
+	return play_say(play, SERVER,
+		wrong ? (struct part){ .subflow = 1 } : reset_part(1, RESET_MPTCP));
 }
 
 TEST(f38_join_lost_from_third)
@@ -114,8 +114,8 @@ static uint32_t f39(struct play *play, bool wrong)
 	play_say(play, CLIENT, join_part(play, JOIN_SYN));
 	play_emit(play, SERVER, join_part(play, JOIN_SYNACK));
 	play_hear(play, CLIENT, bad);
-	return play_emit(play, CLIENT, wrong ? join_part(play, JOIN_ACK) :
-		reset_part(1, RESET_MPTCP));
+	return play_emit(play, CLIENT,
+		wrong ? join_part(play, JOIN_ACK) : reset_part(1, RESET_MPTCP));
 }
 
 TEST(f39_wrong_hmac_in_synack)
@@ -135,8 +135,9 @@ static uint32_t f40(struct play *play, bool wrong)
 	play_say(play, SERVER, join_part(play, JOIN_SYNACK));
 	play_emit(play, CLIENT, join_part(play, JOIN_ACK));
 	play_hear(play, SERVER, bad);
-	return play_say(play, SERVER, wrong ? with((struct part){ .subflow = 1 },
-		opt_ack(play, SERVER, 1000)) : reset_part(1, RESET_MPTCP));
+	return play_say(play, SERVER,
+		either(wrong, with((struct part){ .subflow = 1 }, opt_ack(play, SERVER, 1000)),
+			reset_part(1, RESET_MPTCP)));
 }
 
 TEST(f40_wrong_hmac_in_third)

@@ -4,8 +4,7 @@
 
 static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
 {
-	return with((struct part){ .subflow = subflow },
-		opt_ack(play, from, play->data_ack[from]));
+	return with((struct part){ .subflow = subflow }, opt_ack(play, from, play->data_ack[from]));
 }
 
 static struct part reset_part(unsigned int subflow, uint8_t reason)
@@ -29,16 +28,17 @@ static void open_one(struct play *play)
 static uint32_t answer(struct play *play, bool wrong, uint64_t upto)
 {
 	play->data_ack[SERVER] = upto;
-	return play_say(play, SERVER, wrong ? reset_part(0, RESET_MIDDLEBOX) :
-		ack_part(play, SERVER, 0));
+	return play_say(play, SERVER,
+		wrong ? reset_part(0, RESET_MIDDLEBOX) : ack_part(play, SERVER, 0));
 }
 
 /* "mapping longer than the segment, rest in following segments without DSS: legal" */
 static uint32_t f45(struct play *play, bool wrong)
 {
 	open_one(play);
-	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100),
-		opt_map(play, CLIENT, 1001, 1000, 200)));
+	play_say(play, CLIENT,
+		with(bare_part(play, CLIENT, 0, 1000, 100),
+			opt_map(play, CLIENT, 1001, 1000, 200)));
 	play_say(play, CLIENT, bare_part(play, CLIENT, 0, 1100, 100));
 	return answer(play, wrong, 1200);
 }
@@ -131,8 +131,9 @@ static uint32_t f49(struct play *play, bool wrong)
 	play_emit(play, CLIENT, second);
 	first.payload = 200;
 	play_hear(play, SERVER, first);
-	return play_say(play, SERVER, wrong ? with((struct part){ .flags = 0 },
-		opt_fail(play, CLIENT, 1000)) : (struct part){ .flags = 0 });
+	return play_say(play, SERVER,
+		either(wrong, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)),
+			(struct part){ .flags = 0 }));
 }
 
 TEST(f49_coalesced_one_mapping_lost)
@@ -190,8 +191,9 @@ static uint32_t f51(struct play *play, bool wrong)
 	play_hear(play, SERVER, part);
 	if (!wrong)
 		return 0;
-	return play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1100, 100),
-		opt_map(play, CLIENT, 1301, 1300, 100)));
+	return play_say(play, CLIENT,
+		with(bare_part(play, CLIENT, 0, 1100, 100),
+			opt_map(play, CLIENT, 1301, 1300, 100)));
 }
 
 TEST(f51_mapping_beside_its_segment)
