@@ -149,7 +149,7 @@ static void print_options(struct out *out, const struct packet *packet)
 		end = opt.offset + opt.length;
 	}
 	for (i = end; i < packet->payload; i++)
-		hidden = hidden || bytes[i] != 0 || opt.kind != TCPOPT_EOL || opt.offset == 0;
+		hidden = hidden || bytes[i] != 0;
 	for (; !hidden && end < packet->payload; end++)
 		out_add(out, ",eol");
 	if (hidden) {

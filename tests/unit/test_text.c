@@ -11,6 +11,9 @@
 	"450000380001400040064996c6120102c61264021388005000000001000000009002ffff" \
 	"590b0000020405b4040201030307010101000000"
 #define NAMES "10.0.0.1:1 > 10.0.0.2:2 "
+#define FRAGMENT                                                                  \
+	"4500003000032000400646c30a0000010a0000020001000200000000000000005002200" \
+	"0ab0000003132333435363738"
 #define QUOTE "4500002800000000010600000a0000010a0000021388005000000007"
 #define TOLD  "[time-exceeded, rfc792 quote: 10.0.0.1:5000 > 10.0.0.2:80 tcp seq 7]"
 #define ERROR "10.9.9.9 > 10.0.0.1 ttl 60 icmp 11/0 rest 00000000 len 28"
@@ -153,18 +156,35 @@ TEST(text_refuses_with_a_sentence)
 
 TEST(text_is_cut_to_the_room_there_is)
 {
-	struct packet *packet = hex_packet(SYN_HEX);
+	static const char *const packets[] = { SYN_HEX, QUOTE };
 	char whole[TEXT_LINE], buf[TEXT_LINE];
-	size_t length = packet_text(packet, TEXT_FULL, whole, sizeof(whole)), size;
+	size_t length, size, i;
 
-	CHECK_U64(strlen(whole), length);
-	for (size = 1; size <= length + 1; size++) {
-		memset(buf, 'x', sizeof(buf));
-		CHECK_U64(packet_text(packet, TEXT_FULL, buf, size), length);
-		CHECK(strlen(buf) < size);
-		CHECK(memcmp(buf, whole, strlen(buf)) == 0);
-		CHECK(buf[size] == 'x');
+	for (i = 0; i < 2; i++) {
+		struct packet *packet = hex_packet(packets[i]);
+
+		length = packet_text(packet, TEXT_FULL, whole, sizeof(whole));
+		CHECK_U64(strlen(whole), length);
+		for (size = 1; size <= length + 1; size++) {
+			memset(buf, 'x', sizeof(buf));
+			CHECK_U64(packet_text(packet, TEXT_FULL, buf, size), length);
+			CHECK(strlen(buf) < size);
+			CHECK(memcmp(buf, whole, strlen(buf)) == 0);
+			CHECK(buf[size] == 'x');
+		}
+		packet_free(packet);
 	}
+}
+
+/* What is a right checksum cannot be told of a fragment, so it is always printed. */
+TEST(text_of_a_first_fragment_tells_its_checksum)
+{
+	struct packet *packet = hex_packet(FRAGMENT);
+	char buf[TEXT_LINE];
+
+	packet_text(packet, TEXT_FULL, buf, sizeof(buf));
+	CHECK(strstr(buf, " mf S 0:8(8) ") != NULL);
+	CHECK(strstr(buf, " sum ab00 ") != NULL);
 	packet_free(packet);
 }
 

@@ -9,6 +9,8 @@
 
 #define BYTES_38 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425"
 
+#define TEN_IDS " 1 2 3 4 5 6 7 8 9 10"
+
 struct option_case {
 	const char *hex, *text, *value;
 };
@@ -175,6 +177,7 @@ TEST(option_text_refuses_with_a_sentence)
 		"mptcp add_addr id 5 addr 1.2.3",
 		"mptcp remove_addr",
 		"mptcp remove_addr 256",
+		"mptcp remove_addr 1" TEN_IDS TEN_IDS TEN_IDS " 1 2 3 4 5 6 7",
 		"mptcp join ack hmac 00",
 		"mptcp dss reserved 1000",
 		"kind 77,"
