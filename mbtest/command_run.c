@@ -192,7 +192,7 @@ static const struct option_row rows[] = {
 	{ "checksum", "on|off|both", "DSS checksums (default both)", set_checksum },
 	{ "family", "4|6|both", "IP version (default 4)", set_family },
 	{ "bytes", "N", "bytes each sender sends (64 KiB, with a kernel 1 MiB)", set_bytes },
-	{ "deadline", "S", "seconds until a run is given up (120, with a kernel 20)",
+	{ "deadline", "S", "seconds until a run is given up (120; kernel 20)",
 		set_deadline },
 	{ "seed", "N", "seed of everything random (default 1)", set_seed },
 	{ "repeat", "N", "run each N times, seeds counting up; tell races", set_repeat },

@@ -44,7 +44,8 @@ return {
 	help = "corrupts, truncates, duplicates or adds an option, or sets a flag or version in it",
 	params = {
 		op = { default = "corrupt", help = "what is done to the option",
-			choices = { "corrupt", "truncate", "duplicate", "flag", "version", "add" } },
+			choices = { "corrupt", "truncate", "duplicate", "flag", "version",
+				"add" } },
 		kind = { default = 30, min = 2, max = 255, help = "option kind (30: MPTCP)" },
 		subtype = { default = "any", help = "only this MPTCP subtype", choices = subtypes },
 		value = { default = 1, min = 0, max = 255,

@@ -279,13 +279,14 @@ end
 local function dss_first(place)
 	return function(c)
 		-- In v1 the client's first data are mapped by MP_CAPABLE and pass. So data in
-		-- that direction were DATA_ACKed when mappings stop: F16 SHOULD reset, no
-		-- fallback. A second subflow, which the server's DSS allows, may be up by then or
+		-- that direction were DATA_ACKed when mappings stop: F16 SHOULD reset. Before
+		-- data of its own were DATA_ACKed a receiver may fall back (E5). A second subflow, which the server's DSS allows, may be up by then or
 		-- not: F15 SHOULD reset this one, F17 sends again there.
 		local capable = c.version == 1 and c.sender ~= "server" and
 			c.direction ~= "to-client"
 		if capable and c.sender == "client" and c.direction == "to-server" then
-			return place.subflows == 1 and { "reset" } or
+			return place.subflows == 1 and
+				{ "reset", "fallback", "infinite", intact = true } or
 				{ "subflow-closed", "mptcp", "reset", intact = true }
 		end
 		-- No infinite mapping passes. The server that mapped MP_CAPABLE's data: F16.
@@ -344,10 +345,8 @@ local function dss_mid(place)
 		if not mapped then
 			return { "infinite", intact = true }
 		end
-		-- An infinite mapping, the sender's or for F64 the receiver's, where it can pass.
-		if c.direction == "both" then
-			return { "reset", "fallback", intact = true }
-		end
+		-- An infinite mapping, the sender's or for F64 the receiver's, where it can pass:
+		-- the FIN of a side that sent nothing stands at its byte 0, before the box begins.
 		return { "reset", "infinite", "fallback", intact = true }
 	end
 end
@@ -378,7 +377,9 @@ cross(removals, ways, senders, places, function(removal, direction, sender, plac
 		rules = joined and dss_joined_rules or dss_first_rules,
 		expect = joined and dss_joined or dss_first(place),
 		second_carries = joined,
-		paths = boxes_on(place, box[removal] { subtype = "dss", direction = direction }),
+		-- The fourth packet of a join passes: it acknowledges no data (E8, F42).
+		paths = boxes_on(place, box[removal] { subtype = "dss", direction = direction,
+			from = joined and "1B" or "" }),
 	})
 	add("remove options", place, {
 		name = name_of("dss-mid", removal, direction, sender, place.name),

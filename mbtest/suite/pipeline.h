@@ -15,8 +15,8 @@
 
 struct pipeline_plan {
 	const struct scenario *pipeline; /* its boxes, path after path; links and hops do nothing */
-	struct addr server;              /* packets for it go to the server; version 0: told from
-					  * the first SYN, or the first packet */
+	/* Packets for it go to the server; version 0: told from the first SYN or first packet. */
+	struct addr server;
 	uint64_t seed;
 };
 

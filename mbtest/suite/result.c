@@ -73,7 +73,7 @@ static bool was_exercised(const struct result *result, const struct scenario *sc
 	if (scenario->second_carries && !(result->subflows_opened > 1 && result->second_carried)) {
 		snprintf(text, size, "not exercised: %s",
 			result->subflows_opened > 1 ? "the second subflow carried no data"
-							: "no second subflow opened");
+						    : "no second subflow opened");
 		return false;
 	}
 	return true;
@@ -120,6 +120,9 @@ static void explain_failure(struct result *result, const struct scenario *scenar
 		snprintf(why, size, "%s broken by the %s at packet %u: %s",
 			rule_info(report->rule)->name, names[report->end], report->packet,
 			report->why);
+	} else if (scenario->needs_box && result->box_idle) {
+		snprintf(why, size, "not exercised: %s never acted; %s", result->idle,
+			judgement->why);
 	} else if (!is_expected(result, scenario)) {
 		snprintf(why, size, "%s is not expected: %s", outcome_text(result->outcome),
 			judgement->why);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -25,7 +26,7 @@
 enum {
 	TICKS_PER_SECOND = 4,
 	LIVE_BUSY = 12,     /* side by side, not counting those ... */
-	LONG_SECONDS = 3,   /* ... that have been at one scenario for so long: they wait */
+	LONG_SECONDS = 1,   /* ... that have been at one scenario for so long: they wait */
 	SLACK_SECONDS = 60, /* beyond a scenario's deadline before its worker is killed */
 };
 
@@ -44,6 +45,7 @@ struct runner {
 	struct work work;
 	struct worker workers[RUNNER_JOBS];
 	unsigned int jobs, alive;
+	uint32_t *order;
 	struct result **results; /* those that wait for one before them */
 	size_t reported, finished, failed;
 	int signals, timer;
@@ -330,7 +332,7 @@ static enum runner_end run_all(struct runner *runner)
  * How many are busy at a time: as told, else what is good for the clock. Live, more workers stand
  * by for those that wait for a deadline.
  */
-static void choose_jobs(struct runner *runner)
+static unsigned int choose_jobs(struct runner *runner)
 {
 	const struct runner_config *config = runner->config;
 	bool live = run_is_live(&config->run);
@@ -342,43 +344,90 @@ static void choose_jobs(struct runner *runner)
 		busy = 1;
 	if (busy > RUNNER_JOBS)
 		busy = RUNNER_JOBS;
-	runner->work.busy_at_most = (unsigned int)busy;
 	runner->jobs = live && config->jobs == 0 ? RUNNER_JOBS : (unsigned int)busy;
 	if (runner->jobs > runner->work.count)
 		runner->jobs = (unsigned int)runner->work.count;
+	return (unsigned int)busy;
 }
 
-enum runner_end runner_run(const struct scenario *const *scenarios, size_t count,
-	const struct runner_config *config, struct err *err)
+/* Whether a run may go on to its deadline: where a connection may end otherwise than well. */
+static bool may_wait(const struct scenario *scenario)
 {
-	struct runner *runner = xcalloc(1, sizeof(*runner));
-	struct work_board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	enum runner_end end;
+	const unsigned int quick =
+		1u << OUTCOME_MPTCP | 1u << OUTCOME_TCP | 1u << OUTCOME_SUBFLOW_CLOSED;
+
+	return (scenario->expected & ~quick) != 0;
+}
+
+/* The order of work: those that may wait begin first, so that the run does not end with them. */
+static uint32_t *order_jobs(const struct work *work)
+{
+	uint32_t *order = xcalloc(work->count + 1, sizeof(*order)), job;
+	size_t count = 0;
+	int pass;
+
+	for (pass = 0; pass < 2; pass++) {
+		for (job = 0; job < work->count; job++) {
+			if (may_wait(work_scenario(work, job)) == (pass == 0))
+				order[count++] = job;
+		}
+	}
+	return order;
+}
+
+/* Semaphore, order and places for results. */
+static bool prepare(struct runner *runner)
+{
+	unsigned int busy = choose_jobs(runner);
+
+	runner->work.turns = eventfd(busy, EFD_SEMAPHORE | EFD_CLOEXEC);
+	if (runner->work.turns < 0)
+		return err_set_errno(runner->err, "cannot make a semaphore");
+	runner->order = order_jobs(&runner->work);
+	runner->work.order = runner->order;
+	runner->results = xcalloc(runner->work.count + 1, sizeof(*runner->results));
+	return true;
+}
+
+static void runner_free(struct runner *runner)
+{
 	size_t i;
 
-	if (board == MAP_FAILED) {
-		free(runner);
-		err_set_errno(err, "cannot share memory with workers");
-		return RUNNER_FAILED;
-	}
-	runner->config = config;
-	runner->err = err;
-	runner->signals = runner->timer = -1;
-	runner->work = (struct work){ scenarios, count * config->repeat, config, board, 1 };
-	runner->results = xcalloc(runner->work.count + 1, sizeof(*runner->results));
-	choose_jobs(runner);
-	end = run_all(runner);
-	if (!runner->is_worker)
+	if (!runner->is_worker && runner->signals >= 0)
 		sigprocmask(SIG_SETMASK, &runner->old_mask, NULL);
 	if (runner->signals >= 0)
 		close(runner->signals);
 	if (runner->timer >= 0)
 		close(runner->timer);
-	for (i = 0; i < runner->work.count; i++)
+	if (runner->work.turns >= 0)
+		close(runner->work.turns);
+	for (i = 0; runner->results != NULL && i < runner->work.count; i++)
 		free(runner->results[i]);
 	free(runner->results);
+	free(runner->order);
+	munmap(runner->work.board, sizeof(*runner->work.board));
 	free(runner);
-	munmap(board, sizeof(*board));
+}
+
+enum runner_end runner_run(const struct scenario *const *scenarios, size_t count,
+	const struct runner_config *config, struct err *err)
+{
+	struct work_board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	enum runner_end end = RUNNER_FAILED;
+	struct runner *runner;
+
+	if (board == MAP_FAILED) {
+		err_set_errno(err, "cannot share memory with workers");
+		return RUNNER_FAILED;
+	}
+	runner = xcalloc(1, sizeof(*runner));
+	runner->config = config;
+	runner->err = err;
+	runner->signals = runner->timer = -1;
+	runner->work = (struct work){ scenarios, count * config->repeat, config, board, NULL, -1 };
+	if (prepare(runner))
+		end = run_all(runner);
+	runner_free(runner);
 	return end;
 }

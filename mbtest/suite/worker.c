@@ -4,11 +4,12 @@
  */
 #include "mbtest/suite/worker.h"
 
+#include "mbtest/suite/build.h"
 #include "probe/io/pcap_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 const struct scenario *work_scenario(const struct work *work, uint32_t job)
@@ -51,6 +52,9 @@ static void run_job(const struct work *work, uint32_t job, struct work_message *
 	memset(&taps, 0, sizeof(taps));
 	run.seed += job % work->config->repeat;
 	message->ran = run_scenario(scenario, &run, &result, keep ? &taps : NULL, &err);
+	/* A crowded host may refuse what it grants a moment later. */
+	if (!message->ran && run_is_live(&run))
+		message->ran = run_scenario(scenario, &run, &result, keep ? &taps : NULL, &err);
 	if (message->ran && keep && !result.pass)
 		message->ran = keep_taps(work, scenario, &taps, &err);
 	capture_fini(&taps.tap[CLIENT]);
@@ -78,51 +82,46 @@ static bool send_message(int pipe, const struct work_message *message)
 	return true;
 }
 
-/* Wait until few enough others are busy, and be one of them. */
-static void begin_busy(const struct work *work, unsigned int worker)
+/* Wait until few enough others are busy, and be one of them; false when that cannot be. */
+static bool begin_busy(const struct work *work, unsigned int worker)
 {
-	const struct timespec moment = { .tv_nsec = 2000000 };
-	unsigned int busy = atomic_load(&work->board->busy);
+	uint64_t turn;
 
-	for (;;) {
-		if (busy < work->busy_at_most &&
-			atomic_compare_exchange_weak(&work->board->busy, &busy, busy + 1))
-			break;
-		if (busy < work->busy_at_most)
-			continue;
-		nanosleep(&moment, NULL);
-		busy = atomic_load(&work->board->busy);
-	}
+	if (read(work->turns, &turn, sizeof(turn)) != (ssize_t)sizeof(turn))
+		return false;
 	atomic_store(&work->board->state[worker], WORKER_BUSY);
+	return true;
 }
 
 void work_rest(const struct work *work, unsigned int worker, enum worker_state state)
 {
+	const uint64_t turn = 1;
 	unsigned int was = WORKER_BUSY;
 
-	if (atomic_compare_exchange_strong(&work->board->state[worker], &was, state))
-		atomic_fetch_sub(&work->board->busy, 1);
-	else if (state == WORKER_IDLE)
-		atomic_store(&work->board->state[worker], WORKER_IDLE);
+	if (!atomic_compare_exchange_strong(&work->board->state[worker], &was, state)) {
+		if (state == WORKER_IDLE)
+			atomic_store(&work->board->state[worker], WORKER_IDLE);
+		return;
+	}
+	while (write(work->turns, &turn, sizeof(turn)) < 0 && errno == EINTR)
+		continue;
 }
 
 void worker_loop(const struct work *work, unsigned int worker, int pipe)
 {
 	struct work_message message;
 
-	for (;;) {
-		uint32_t job;
+	while (begin_busy(work, worker)) {
+		uint32_t place = atomic_fetch_add(&work->board->next, 1);
 
-		begin_busy(work, worker);
-		job = atomic_fetch_add(&work->board->next, 1);
-		if (job < work->count) {
-			atomic_store(&work->board->current[worker], job + 1);
+		if (place < work->count) {
+			atomic_store(&work->board->current[worker], work->order[place] + 1);
 			memset(&message, 0, sizeof(message));
-			message.job = job;
-			run_job(work, job, &message);
+			message.job = work->order[place];
+			run_job(work, message.job, &message);
 		}
 		work_rest(work, worker, WORKER_IDLE);
-		if (job >= work->count || !send_message(pipe, &message))
+		if (place >= work->count || !send_message(pipe, &message))
 			return;
 		atomic_store(&work->board->current[worker], 0);
 	}

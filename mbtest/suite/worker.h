@@ -22,7 +22,6 @@ enum worker_state {
 /* In memory shared by all processes of a run. */
 struct work_board {
 	atomic_uint next;                 /* the next job to begin */
-	atomic_uint busy;                 /* workers that are WORKER_BUSY */
 	atomic_uint current[RUNNER_JOBS]; /* what each worker is at, plus one; 0: nothing */
 	atomic_uint state[RUNNER_JOBS];   /* enum worker_state */
 };
@@ -33,7 +32,8 @@ struct work {
 	size_t count; /* scenarios times repeat */
 	const struct runner_config *config;
 	struct work_board *board;
-	unsigned int busy_at_most;
+	const uint32_t *order; /* the job that is begun n-th */
+	int turns;             /* semaphore (eventfd): how many more may be busy */
 };
 
 /* How a job ended, through the worker's pipe. */

@@ -1,0 +1,30 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- lua_boxes.lua: what the boxes written in Lua do to a connection, beside those of classic.
+suite "lua-boxes"
+
+local both = { "client", "server" }
+
+cross(both, function(sender)
+	-- F46: an identical mapping may come twice; without timestamps there is room for two.
+	scenario {
+		name = "duplicate-mapping-" .. sender, sender = sender,
+		help = "every DATA_ACK stands twice in its packet (F46)",
+		direction = "both", rules = { "F8" }, expect = { "mptcp", intact = true },
+		paths = { path { box.option_edit { op = "duplicate", subtype = "dss", on = "ack" } } },
+	}
+	-- An option that nobody knows is ignored (RFC 9293 3.1).
+	scenario {
+		name = "add-unknown-" .. sender, sender = sender,
+		help = "every ACK carries an option of kind 200",
+		direction = "both", rules = { "F8" }, expect = { "mptcp", intact = true },
+		paths = { path { box.option_edit { op = "add", kind = 200, on = "ack" } } },
+	}
+	-- MP_CAPABLE of an impossible length is none: F1 or F2.
+	scenario {
+		name = "truncate-capable-" .. sender, sender = sender,
+		help = "MP_CAPABLE of the SYN/ACK is cut (F2)",
+		direction = "to-client", rules = { "F2" }, expect = { "tcp", intact = true },
+		paths = { path { box.option_edit { op = "truncate", subtype = "mp_capable", value = 2,
+			on = "synack", direction = "to-client" } } },
+	}
+end)

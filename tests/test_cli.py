@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""mbtest as a user meets it: help, exit statuses, bad input, and every form of output."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from conftest import BUILD, ENVIRONMENT, TOP
+
+COMMANDS = ["run", "list", "selftest", "pcap"]
+CAPTURE = TOP / "tests/data/captures/v1_join_csum.pcap"
+ONE = "capable-syn-strip-client-1"
+
+RESULT_FIELDS = """schema suite scenario version checksum client server family path direction
+    sender outcome expected rules broken differs pass intact expect_intact damage box_hits bytes
+    elapsed_ms clock seed hash why""".split()
+
+
+def suite(tmp_path, text, name="suite.lua"):
+    path = tmp_path / name
+    path.write_text('suite "own"\n' + text)
+    return path
+
+
+def scenario(boxes="", expect='"mptcp"', more=""):
+    return f'scenario {{ name = "one", paths = {{ path {{ {boxes} }} }}, expect = {{ {expect} }}, {more} }}'
+
+
+def assert_wrong(run, *words):
+    """Exit 2, nothing on stdout, one sentence with these words on stderr."""
+    assert run.status == 2 and run.out == "", run
+    assert len(run.err.strip().splitlines()) == 1 and run.err.startswith("mbtest: "), run
+    for word in words:
+        assert word in run.err, run
+
+
+# ---- help and versions ----
+
+def test_help_names_the_commands(mbtest):
+    run = mbtest("--help")
+    assert run.status == 0 and run.err == ""
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} ", run.out, re.M), run
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(mbtest, command):
+    run = mbtest(command, "--help")
+    assert run.status == 0 and run.err == ""
+    assert run.out.startswith(f"usage: mbtest {command} ")
+    examples = run.out.split("examples:\n")[1].splitlines()
+    assert len(examples) == 2 and all(line.startswith("  mbtest ") for line in examples)
+    assert all(len(line) <= 80 for line in run.out.splitlines()), run
+
+
+@pytest.mark.parametrize("arguments", [["--version"]] + [[c, "--version"] for c in COMMANDS])
+def test_version(mbtest, arguments):
+    run = mbtest(*arguments)
+    assert run.status == 0 and re.fullmatch(r"mbtest \d+\.\d+\.\d+\n", run.out)
+
+
+# ---- bad input ----
+
+@pytest.mark.parametrize("arguments, words", [
+    ([], ["a command is needed"]),
+    (["frob"], ["frob"]),
+    (["run", "nosuch"], ["no suite nosuch"]),
+    (["run", "./nosuch.lua"], ["nosuch.lua", "No such file"]),
+    (["run", "--nosuch"], ["--nosuch"]),
+    (["run", "--seed"], ["--seed"]),
+    (["run", "--jobs", "0"], ["--jobs", "1 to 64"]),
+    (["run", "--repeat", "x"], ["--repeat"]),
+    (["run", "--mptcp", "2"], ["--mptcp", "both"]),
+    (["run", "--checksum", "maybe"], ["--checksum"]),
+    (["run", "--family", "5"], ["--family"]),
+    (["run", "--bytes", "0"], ["--bytes"]),
+    (["run", "--client", "windows"], ["--client", "kernel"]),
+    (["run", "--fault", "none"], ["no fault none"]),
+    (["run", "--only", "zzz"], ["zzz"]),
+    (["run", "--log"], ["--log is for one scenario"]),
+    (["run", "--json", "--tap"], ["--json and --tap"]),
+    (["run", "--only", ONE, "--junit", "/nosuch/file"], ["/nosuch/file"]),
+    (["run", "--only", ONE, "--keep", "/proc/nosuch"], ["/proc/nosuch"]),
+    (["list", "nosuch"], ["nosuch"]),
+    (["list", "boxes", "rules"], ["rules"]),
+    (["pcap", "one"], ["usage", "PIPELINE.lua"][1:]),
+    (["selftest", "nosuch"], ["no suite nosuch"]),
+])
+def test_bad_arguments(mbtest, arguments, words):
+    assert_wrong(mbtest(*arguments), *words)
+
+
+@pytest.mark.parametrize("text, line, words", [
+    ("scenario { name = ", 2, ["unexpected symbol"]),
+    (scenario("box.nosuch {}"), 2, ["no box nosuch"]),
+    (scenario("box.strip { knd = 30 }"), 2, ["strip", "knd"]),
+    (scenario("box.strip { kind = 300 }"), 2, ["strip", "kind", "2..255"]),
+    (scenario('box.strip { on = "never" }'), 2, ["strip", "on", "never"]),
+    (scenario("\nlink { loss = 2 }"), 3, ["loss"]),
+    (scenario("link { speed = 2 }"), 2, ["speed"]),
+    (scenario(expect='"fine"'), 2, ["no outcome fine"]),
+    (scenario(more='rules = { "F99" }'), 2, ["no rule F99"]),
+    (scenario(more='sender = "nobody"'), 2, ["sender", "nobody"]),
+    (scenario(more="subflows = 99"), 2, ["subflows"]),
+    (scenario(more="typo = 1"), 2, ["typo"]),
+    ("error('mine')", 2, ["mine"]),
+])
+def test_bad_suite(mbtest, tmp_path, text, line, words):
+    path = suite(tmp_path, text)
+    assert_wrong(mbtest("run", path), f"{path.name}:{line}:", *words)
+
+
+def test_suite_without_scenario(mbtest, tmp_path):
+    assert_wrong(mbtest("run", suite(tmp_path, "")), "no scenario")
+
+
+def test_kernel_needs_root(tmp_path):
+    if os.geteuid() != 0:
+        command = [BUILD / "mbtest", "run", "--client", "kernel"]
+    else:
+        command = ["setpriv", "--reuid", "65534", "--clear-groups", BUILD / "mbtest", "run",
+                   "--client", "kernel"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False,
+                          env=ENVIRONMENT)
+    if "execute" in done.stderr or "Permission" in done.stderr:
+        pytest.skip("another user cannot reach the build")
+    assert done.returncode == 2 and done.stdout == "" and "root" in done.stderr
+
+
+def test_unwritable_output(tmp_path):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([BUILD / "mbtest", "run", "--only", ONE], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False, env=ENVIRONMENT)
+    assert done.returncode == 2 and "cannot write the output" in done.stderr
+
+
+def test_no_partial_junit_is_left(mbtest, tmp_path):
+    box = tmp_path / "broken.lua"
+    box.write_text('return { help = "x", packet = function() error("oops") end }')
+    path = suite(tmp_path, scenario(f'box_file "{box}" {{}}'))
+    junit = tmp_path / "junit.xml"
+    assert_wrong(mbtest("run", path, "--junit", junit), "broken.lua:1:", "oops")
+    assert not junit.exists()
+
+
+# ---- results ----
+
+def test_json_of_a_result(mbtest):
+    run = mbtest("run", "--only", ONE, "--json")
+    assert run.status == 0 and run.err == ""
+    rows = run.lines()
+    assert len(rows) == 4
+    for row, line in zip(rows, run.out.splitlines()):
+        assert line.startswith('{"schema":"mbkit.result/1",')
+        assert set(RESULT_FIELDS) <= set(row)
+        assert row["suite"] == "classic" and row["scenario"] == ONE
+        assert row["client"] == row["server"] == "sim" and row["clock"] == "virtual"
+        assert (row["outcome"], row["expected"], row["rules"]) == ("tcp", ["tcp"], ["F1", "F2"])
+        assert (row["path"], row["direction"], row["sender"]) == (1, "to-server", "client")
+        assert row["pass"] and row["intact"] and row["expect_intact"] and row["damage"] is None
+        assert row["broken"] == [] and row["differs"] == [] and row["box_hits"] >= 1
+        assert row["bytes"] == 65536 and row["elapsed_ms"] > 0 and row["seed"] == 1
+        assert re.fullmatch("[0-9a-f]{16}", row["hash"]) and row["why"]
+    assert sorted((row["version"], row["checksum"]) for row in rows) == [
+        (0, False), (0, True), (1, False), (1, True)]
+
+
+@pytest.mark.parametrize("option, value, count", [
+    ("--mptcp", "0", 2), ("--mptcp", "both", 4), ("--checksum", "on", 2), ("--family", "6", 4),
+    ("--family", "both", 8),
+])
+def test_cases(mbtest, option, value, count):
+    assert len(mbtest("run", "--only", ONE, "--json", option, value).lines()) == count
+
+
+def test_a_failure(mbtest, tmp_path):
+    path = suite(tmp_path, scenario(expect='"tcp"'))
+    run = mbtest("run", path, "--json", "--mptcp", "1", "--checksum", "on")
+    assert run.status == 1
+    (row,) = run.lines()
+    assert not row["pass"] and row["outcome"] == "mptcp" and row["expected"] == ["tcp"]
+    assert "mptcp is not expected" in row["why"]
+
+
+def test_table(mbtest, tmp_path):
+    run = mbtest("run", "--only", "flip-mid-*")
+    assert run.status == 0 and "\033" not in run.out
+    assert all(len(line.rstrip()) <= 80 for line in run.out.splitlines()), run
+    assert re.search(r"^modify payload +v0 .* 24/24 *$", run.out, re.M), run
+    assert run.out.endswith("48 of 48 results as the rules have it\n")
+    run = mbtest("run", suite(tmp_path, scenario(expect='"tcp"')))
+    assert run.status == 1 and re.search(r"^FAIL one v0 plain\n     mptcp is not", run.out, re.M)
+
+
+def test_repeat_lists_every_outcome(mbtest, tmp_path):
+    path = suite(tmp_path, scenario("box.blackhole { chance = 0.02 }", '"mptcp"',
+                                    'needs_box = false'))
+    run = mbtest("run", path, "--repeat", "3", "--mptcp", "1", "--checksum", "off")
+    assert re.search(r"one v1 plain: .*x\d", run.out), run
+
+
+def test_tap(mbtest, tmp_path):
+    text = scenario(expect='"mptcp"') + "\n" + scenario(expect='"tcp"').replace("one", "two")
+    run = mbtest("run", suite(tmp_path, text), "--tap", "--mptcp", "1")
+    lines = run.out.splitlines()
+    assert run.status == 1 and lines[:2] == ["TAP version 13", "1..4"]
+    assert [line for line in lines if re.match("(not )?ok ", line)] == [
+        "ok 1 - own/one v1 plain", "ok 2 - own/one v1 checksum",
+        "not ok 3 - own/two v1 plain", "not ok 4 - own/two v1 checksum"]
+    block = lines[lines.index("not ok 3 - own/two v1 plain") + 1:]
+    assert block[0] == "  ---" and block[1] == "  outcome: mptcp" and block[4] == "  ..."
+
+
+def test_junit(mbtest, tmp_path):
+    text = scenario(expect='"mptcp"') + "\n" + scenario(expect='"tcp"').replace("one", "t<o&")
+    junit = tmp_path / "junit.xml"
+    run = mbtest("run", suite(tmp_path, text), "--junit", junit, "--mptcp", "1")
+    assert run.status == 1
+    root = ElementTree.parse(junit).getroot()
+    assert (root.get("tests"), root.get("failures")) == ("4", "2")
+    cases = root.findall("testcase")
+    assert [case.get("name") for case in cases][2] == "t<o& v1 plain"
+    assert [case.find("failure") is not None for case in cases] == [False, False, True, True]
+
+
+def test_log(mbtest):
+    run = mbtest("run", "--only", ONE, "--mptcp", "1", "--checksum", "on", "--log")
+    assert run.status == 0 and "1 of 1 results" in run.out
+    assert "client send" in run.err and "strip" in run.err
+
+
+def test_keep(mbtest, tmp_path):
+    path = suite(tmp_path, scenario(expect='"tcp"'))
+    folder = tmp_path / "kept"
+    mbtest("run", path, "--keep", folder, "--mptcp", "1", "--checksum", "on")
+    names = sorted(kept.name for kept in folder.iterdir())
+    assert names == ["one-v1-checksum-ip4.client.pcap", "one-v1-checksum-ip4.server.pcap"]
+    for name in names:
+        data = (folder / name).read_bytes()
+        assert int.from_bytes(data[20:24], "little") in (101, 12)     # LINKTYPE_RAW, DLT_RAW
+        assert data[40] >> 4 == 4
+
+
+def test_v0_is_left_out_with_a_kernel(mbtest):
+    run = mbtest("run", "--client", "kernel", "--mptcp", "0")
+    assert run.status == 2 and run.out == ""
+
+
+# ---- the catalogue ----
+
+def test_catalogue(mbtest):
+    catalogue = mbtest("list", "--json").json()
+    assert list(catalogue)[0] == "schema" and catalogue["schema"] == "mbkit.catalogue/1"
+    boxes = {box["box"]: box for box in catalogue["boxes"]}
+    files = {path.stem.replace("_", "-")
+             for folder in ("mbtest/box/*.c", "lua/box/*.lua") for path in TOP.glob(folder)}
+    assert set(boxes) == files
+    assert [p["param"] for p in boxes["flip"]["params"]] == ["offset", "mask"]
+    assert {suite["suite"] for suite in catalogue["suites"]} == {
+        path.stem for path in TOP.glob("lua/suites/*.lua")}
+    assert {"ignore-checksum", "never-fall-back", "deliver-unmapped", "accept-any-hmac"} <= {
+        fault["fault"] for fault in catalogue["faults"]}
+    rules = {rule["rule"]: rule["scenarios"] for rule in catalogue["rules"]}
+    assert ONE in rules["F1"] and ONE not in rules["F21"] and rules["F21"]
+
+
+@pytest.mark.parametrize("word", ["boxes", "suites", "scenarios", "faults", "rules"])
+def test_one_part_of_the_catalogue(mbtest, word):
+    run = mbtest("list", word, "--json")
+    assert set(run.json()) == {"schema", word}
+    text = mbtest("list", word)
+    assert text.status == 0 and text.out
+    assert all(len(line) <= 80 for line in text.out.splitlines()), text
+
+
+# ---- mbtest pcap ----
+
+def records(path):
+    """(microseconds, bytes) of each packet of a little-endian capture file."""
+    data = pathlib.Path(path).read_bytes()
+    offset, out = 24, []
+    while offset < len(data):
+        seconds, fraction, length, _ = (int.from_bytes(data[offset + i:offset + i + 4], "little")
+                                        for i in (0, 4, 8, 12))
+        out.append((seconds, fraction, data[offset + 16:offset + 16 + length]))
+        offset += 16 + length
+    return out
+
+
+def test_pcap_strips_every_option(mbtest, tmp_path):
+    path = suite(tmp_path, scenario("box.strip { kind = 30 }"))
+    run = mbtest("pcap", path, CAPTURE, tmp_path / "out.pcap")
+    assert run.status == 0 and run.out == "" and run.err == ""
+    before, after = records(CAPTURE), records(tmp_path / "out.pcap")
+    assert len(after) == len(before)
+    scapy = pytest.importorskip("scapy.all")
+    for _, _, data in after:
+        packet = scapy.IP(data) if data[0] >> 4 == 4 else scapy.IPv6(data)
+        if scapy.TCP not in packet:
+            continue
+        assert all(option[0] != 30 for option in packet[scapy.TCP].options)
+        checksum = packet[scapy.TCP].chksum
+        del packet[scapy.TCP].chksum
+        assert type(packet)(bytes(packet))[scapy.TCP].chksum == checksum
+
+
+@pytest.mark.parametrize("server, changed", [(None, "to-server"), ("198.18.31.1", "to-client")])
+def test_pcap_tells_the_direction(mbtest, tmp_path, server, changed):
+    """The first SYN's sender is the client, unless told who the server is."""
+    path = suite(tmp_path, scenario('box.strip { kind = 30, on = "syn", direction = "to-server" }'))
+    told = ["--to-server", server] if server else []
+    mbtest("pcap", *told, path, CAPTURE, tmp_path / "out.pcap")
+    same = sum(a[2] == b[2] for a, b in zip(records(tmp_path / "out.pcap"), [
+        (0, 0, record[2][-len(out[2]):]) for record, out in
+        zip(records(CAPTURE), records(tmp_path / "out.pcap"))]))
+    assert (same < len(records(CAPTURE))) == (changed == "to-server")
+
+
+def test_pcap_bad_captures(mbtest, tmp_path):
+    path = suite(tmp_path, scenario("box.strip {}"))
+    out = tmp_path / "out.pcap"
+    garbage = tmp_path / "garbage.pcap"
+    garbage.write_bytes(b"this is no capture at all, by any reading of it")
+    assert_wrong(mbtest("pcap", path, garbage, out), "garbage.pcap")
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(CAPTURE.read_bytes()[:3000])
+    assert_wrong(mbtest("pcap", path, cut, out), "cut.pcap", "cut")
+    foreign = tmp_path / "foreign.pcap"
+    data = bytearray(CAPTURE.read_bytes())
+    data[20:24] = (127).to_bytes(4, "little")
+    foreign.write_bytes(data)
+    assert_wrong(mbtest("pcap", path, foreign, out), "foreign.pcap", "127")
+    assert_wrong(mbtest("pcap", path, tmp_path / "none.pcap", out), "none.pcap")
+    assert not out.exists()
+    assert_wrong(mbtest("pcap", path, CAPTURE, "/nosuch/out.pcap"), "/nosuch/out.pcap")
+
+
+def test_json_is_one_object_a_line(mbtest):
+    run = mbtest("run", "--only", "capable-*", "--json")
+    assert all(isinstance(json.loads(line), dict) for line in run.out.splitlines())

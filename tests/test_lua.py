@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Lua as suites and boxes have it: what is gone, what is made the same everywhere, what is bounded,
+and what a box can do to a packet."""
+import time
+
+import pytest
+
+
+def run_suite(mbtest, tmp_path, text, *arguments, **options):
+    path = tmp_path / "suite.lua"
+    path.write_text(text)
+    return mbtest("run", path, "--mptcp", "1", "--checksum", "on", *arguments, **options)
+
+
+def said(mbtest, tmp_path, expression):
+    """What an expression is, told by an error."""
+    run = run_suite(mbtest, tmp_path, f"error(({expression}), 0)")
+    assert run.status == 2 and run.out == ""
+    return run.err.removeprefix("mbtest: ").strip()
+
+
+@pytest.mark.parametrize("name", ["os", "io", "debug", "load", "loadstring", "loadfile", "dofile",
+                                  "require", "package", "collectgarbage", "coroutine", "next",
+                                  "print", "warn", "getmetatable", "string.dump",
+                                  "math.randomseed"])
+def test_gone(mbtest, tmp_path, name):
+    assert said(mbtest, tmp_path, f"type({name})") == "nil"
+
+
+def test_pairs_is_sorted(mbtest, tmp_path):
+    expression = """(function()
+        local t, out = { z = 1, a = 1, [2] = 1, [10] = 1, [1.5] = 1, [true] = 1, [false] = 1 }, {}
+        for k in pairs(t) do out[#out + 1] = tostring(k) end
+        return table.concat(out, " ")
+    end)()"""
+    assert said(mbtest, tmp_path, expression) == "false true 1.5 2 10 a z"
+
+
+def test_pairs_survives_removal(mbtest, tmp_path):
+    expression = """(function()
+        local t, out = { a = 1, b = 2, c = 3 }, {}
+        for k in pairs(t) do t.b = nil; out[#out + 1] = k end
+        return table.concat(out, " ")
+    end)()"""
+    assert said(mbtest, tmp_path, expression) == "a c"
+
+
+def test_pairs_refuses_what_has_no_order(mbtest, tmp_path):
+    run = run_suite(mbtest, tmp_path, "for k in pairs({ [{}] = 1 }) do end")
+    assert run.status == 2 and "suite.lua:1:" in run.err and "has no order" in run.err
+
+
+@pytest.mark.parametrize("expression, text", [
+    ("tostring({})", "table"), ("tostring(pairs)", "function"),
+    ("string.format('%s %s', {}, print)", "table nil"), ("('%s'):format(pairs)", "function"),
+])
+def test_no_addresses(mbtest, tmp_path, expression, text):
+    assert said(mbtest, tmp_path, expression) == text
+
+
+@pytest.mark.parametrize("text, words", [
+    ("string.format('%p', {})", "address"),
+    ("string.format('%-5p', {})", "address"),
+    ("setmetatable({}, { __gc = function() end })", "garbage"),
+    ("setmetatable({}, { __mode = 'k' })", "garbage"),
+    ("math.random(2, 1)", "interval is empty"),
+])
+def test_refused(mbtest, tmp_path, text, words):
+    run = run_suite(mbtest, tmp_path, text)
+    assert run.status == 2 and words in run.err, run
+
+
+def test_random_is_the_same_everywhere(mbtest, tmp_path):
+    expression = "string.format('%d %d %.9f', math.random(1000000), math.random(5, 6), math.random())"
+    assert said(mbtest, tmp_path, expression) == said(mbtest, tmp_path, expression)
+
+
+def test_sort_keeps_equals_in_order(mbtest, tmp_path):
+    expression = """(function()
+        local t = {}
+        for i = 1, 300 do t[i] = { key = i % 3, at = i } end
+        table.sort(t, function(a, b) return a.key < b.key end)
+        for i = 2, 300 do
+            if t[i].key == t[i - 1].key and t[i].at < t[i - 1].at then return "out of order" end
+        end
+        return "in order"
+    end)()"""
+    assert said(mbtest, tmp_path, expression) == "in order"
+
+
+@pytest.mark.parametrize("text", [
+    "while true do end",
+    "while true do pcall(function() while true do end end) end",
+    "local s = 'x' while true do s = s .. s end",
+    "local t = {} while true do t[#t + 1] = ('x'):rep(100000) end",
+])
+def test_bounded(mbtest, tmp_path, text):
+    start = time.monotonic()
+    run = run_suite(mbtest, tmp_path, text, timeout=120)
+    assert run.status == 2 and ("instructions" in run.err or "not enough memory" in run.err), run
+    assert time.monotonic() - start < 100
+
+
+# ---- boxes ----
+
+def run_box(mbtest, tmp_path, body, expect='"mptcp"', more=""):
+    (tmp_path / "mine.lua").write_text(body)
+    return run_suite(mbtest, tmp_path, f"""scenario {{ name = "one", expect = {{ {expect} }},
+        paths = {{ path {{ box_file "{tmp_path}/mine.lua" {{ {more} }} }} }} }}""", "--json")
+
+
+def box(packet, more=""):
+    return f'return {{ help = "mine", {more} packet = function(self, packet, dir) {packet} end }}'
+
+
+@pytest.mark.parametrize("body, words", [
+    (box("error('oops')"), ["mine.lua:1:", "oops"]),
+    (box("local x = nil + 1"), ["mine.lua:1:", "arithmetic on a nil"]),
+    (box("while true do end"), ["mine.lua:1:", "instructions"]),
+    (box("while true do pcall(error) end"), ["instructions"]),
+    (box("return 'maybe'"), ["packet returns PASS"]),
+    (box("return TAKEN"), ["TAKEN"]),
+    (box("return packet.nosuch"), ["no field", "nosuch"]),
+    (box("packet['tcp.window'] = 1 << 40"), ["tcp.window"]),
+    (box("packet:remove(1)"), ["padding"]),
+    (box("packet:overwrite(60000, 'x')"), ["outside the payload"]),
+    (box("self.kept = self.kept or packet; return self.kept.length and PASS"), ["gone"]),
+    (box("self:emit(dir, packet)"), ["clone"]),
+    ("return 3", ["returns a table"]),
+    ("return { help = 'x' }", ["needs a function packet"]),
+    ("syntax error", ["mine.lua:1:"]),
+    (box("return PASS", "init = function() error('early') end,"), ["early"]),
+])
+def test_an_error_in_a_box(mbtest, tmp_path, body, words):
+    run = run_box(mbtest, tmp_path, body)
+    assert run.status == 2 and run.out == "" and len(run.err.splitlines()) == 1, run
+    for word in words:
+        assert word in run.err
+
+
+@pytest.mark.parametrize("body, outcome, hits", [
+    (box("return UNCHANGED"), "mptcp", 0),
+    (box("if packet['tcp.flags'] & SYN ~= 0 then packet:remove(30) return PASS end "
+         "return UNCHANGED"), "tcp", 2),
+    (box("local copy = self:clone(packet) self:emit(dir, copy) return DROP"), "mptcp", None),
+    (box("local kept = self:take(packet) self:emit(dir, kept) return TAKEN"), "mptcp", None),
+    (box("self.queue[#self.queue + 1] = { dir, self:take(packet) } self:wake_at(self:now() + 3) "
+         "return TAKEN", "init = function(self) self.queue = {} end, wake = function(self) "
+         "for _, one in ipairs(self.queue) do self:emit(one[1], one[2]) end self.queue = {} end,"),
+     "mptcp", None),
+    (box("assert(#packet:options() < 20) assert(packet:option(30, 'dss') == nil or "
+         "packet:option(30, 2)) return UNCHANGED"), "mptcp", 0),
+    (box("return #packet.payload > 0 and self:refuse('no data') or UNCHANGED"), "reset", None),
+])
+def test_what_a_box_can_do(mbtest, tmp_path, body, outcome, hits):
+    run = run_box(mbtest, tmp_path, body, f'"{outcome}"')
+    (row,) = run.lines()
+    assert row["outcome"] == outcome and (hits is None or row["box_hits"] == hits), run
+
+
+def test_parameters_of_a_box(mbtest, tmp_path):
+    body = box("""assert(self.number == 7 and self.yes == true and self.word == "b" and
+        self.text == "some text" and self.time == 1500 and self.unset == 3) return UNCHANGED""",
+               """params = { number = { default = 1, min = 0, max = 9 }, yes = { default = false },
+        word = { default = "a", choices = { "a", "b" } }, text = { default = "" },
+        time = { default = "1ms", kind = "time" }, unset = { default = 3 } },""")
+    given = 'number = 7, yes = true, word = "b", text = "some text", time = "1500ms"'
+    assert run_box(mbtest, tmp_path, body, more=given).lines()[0]["outcome"] == "mptcp"
+    for wrong, words in [("number = 10", "0..9"), ('word = "c"', "word"), ("nosuch = 1", "nosuch")]:
+        run = run_box(mbtest, tmp_path, body, more=wrong)
+        assert run.status == 2 and words in run.err and "suite.lua:2:" in run.err, run

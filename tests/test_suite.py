@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The suites themselves: classic holds what it promises and passes, each fault of our endpoint makes
+it fail, and what was not exercised does not pass."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import BUILD, ENVIRONMENT, TOP
+
+FAULTS = ["ignore-checksum", "never-fall-back", "deliver-unmapped", "accept-any-hmac"]
+GROUPS = {"addresses", "ports", "sequence numbers", "split and coalesce", "remove options",
+          "modify payload"}
+RESULTS = {f"result-{number}" for number in range(1, 6)}
+
+
+@pytest.fixture(scope="module")
+def classic(mbtest):
+    run = mbtest("run", "classic", "--json", timeout=300)
+    return run, run.lines()
+
+
+def test_classic_passes(classic):
+    run, rows = classic
+    assert not [(row["scenario"], row["version"], row["why"]) for row in rows if not row["pass"]]
+    assert run.status == 0 and run.err == ""
+
+
+def test_classic_is_what_it_should_be(classic):
+    _, rows = classic
+    names = {row["scenario"] for row in rows}
+    assert len(names) >= 120
+    assert GROUPS <= {row["group"] for row in rows}
+    assert RESULTS <= {"-".join(name.split("-")[:2]) for name in names}
+    for group in GROUPS:
+        mine = [row for row in rows if row["group"] == group]
+        assert {row["version"] for row in mine} == {0, 1}
+        assert {row["checksum"] for row in mine} == {False, True}
+        assert {(row["subflows"], row["path"]) for row in mine} == {(1, 1), (2, 1), (2, 2)}
+        assert {row["sender"] for row in mine} == {"client", "server", "both"}
+    for subtype in ("capable", "join", "dss"):
+        assert all(any(name.startswith(subtype) and how in name for name in names)
+                   for how in ("strip", "nop", "eol"))
+
+
+def test_every_scenario_names_rules_and_source(classic):
+    _, rows = classic
+    assert all(row["rules"] for row in rows)
+    assert all(set(row["rules"]) <= set(row["exercised"]) for row in rows)
+    corrupt = {row["scenario"] for row in rows if "corrupt" in row["expected"]}
+    assert all(re.match("longer|shorter", name) for name in corrupt)
+    assert not [row for row in rows if "stalled" in row["expected"]]
+    assert not [row for row in rows if "corrupt" in row["expected"] and row["checksum"]]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_caught(mbtest, fault):
+    run = mbtest("run", "classic", "--fault", fault, "--json", timeout=300)
+    assert run.status == 1
+    assert any(not row["pass"] for row in run.lines())
+
+
+def test_selftest(mbtest):
+    run = mbtest("selftest", "--json", timeout=600)
+    report = run.json()
+    assert run.status == 0 and list(report)[0] == "schema"
+    assert report["schema"] == "mbkit.selftest/1"
+    caught = {fault["fault"]: fault["caught_by"] for fault in report["faults"]}
+    assert set(FAULTS) <= set(caught) and all(caught.values())
+    assert any(name.startswith("join-hmac") for name in caught["accept-any-hmac"])
+    assert any(name.startswith("flip-mid") for name in caught["ignore-checksum"])
+    assert "nat-source-client-1" in report["idle_scenarios"]
+
+
+def test_selftest_fails_when_a_fault_goes_by(mbtest, tmp_path):
+    path = tmp_path / "suite.lua"
+    path.write_text('scenario { name = "one", expect = { "mptcp" } }')
+    run = mbtest("selftest", path)
+    assert run.status == 1 and "NOT CAUGHT" in run.out
+
+
+@pytest.mark.parametrize("path", sorted((TOP / "tests/scenario").glob("*.lua")),
+                         ids=lambda path: path.stem)
+def test_scenario_file(mbtest, path):
+    run = mbtest("run", path, timeout=120)
+    assert run.status == 0, run
+
+
+# ---- not exercised is not passed ----
+
+def one(mbtest, tmp_path, text):
+    path = tmp_path / "suite.lua"
+    path.write_text(text)
+    run = mbtest("run", path, "--json", "--mptcp", "1", "--checksum", "on")
+    (row,) = run.lines()
+    return run.status, row
+
+
+@pytest.mark.parametrize("text, why", [
+    ('paths = { path { box.strip { kind = 77 } } }', "box strip on path 1 never acted"),
+    ('rules = { "F21" }', "rule F21 was never triggered"),
+    ('second_carries = true', "no second subflow opened"),
+    ('subflows = 2, bytes = 20, second_carries = true', "second subflow"),
+])
+def test_not_exercised(mbtest, tmp_path, text, why):
+    status, row = one(mbtest, tmp_path, "scenario { name = 'one', expect = { 'mptcp', "
+                      f"'subflow-closed' }}, {text} }}")
+    assert status == 1 and not row["pass"] and row["why"].startswith("not exercised: "), row
+    assert why in row["why"]
+
+
+def test_a_box_that_need_not_act(mbtest, tmp_path):
+    status, row = one(mbtest, tmp_path, "scenario { name = 'one', expect = { 'mptcp' }, needs_box ="
+                      " false, paths = { path { box.strip { kind = 77 } } } }")
+    assert status == 0 and row["pass"] and row["box_hits"] == 0
+
+
+def test_intact_is_held_against_the_expectation(mbtest, tmp_path):
+    status, row = one(mbtest, tmp_path, "scenario { name = 'one', expect = { 'mptcp', intact = "
+                      "false } }")
+    assert status == 1 and row["intact"] and not row["expect_intact"]
+
+
+# ---- worker processes ----
+
+def children(process):
+    path = f"/proc/{process.pid}/task/{process.pid}/children"
+    return [int(word) for word in pathlib.Path(path).read_text().split()]
+
+
+def start(*arguments):
+    return subprocess.Popen([BUILD / "mbtest", "run", *arguments], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, cwd=TOP, env=ENVIRONMENT)
+
+
+def wait_for_children(process):
+    for _ in range(500):
+        if process.poll() is not None:
+            break
+        found = children(process)
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError("no worker was started")
+
+
+def test_a_crashed_worker_is_a_failed_result():
+    with start("classic", "--repeat", "4", "--jobs", "2") as process:
+        time.sleep(0.3)
+        os.kill(wait_for_children(process)[0], signal.SIGKILL)
+        out, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert len(re.findall(r"^     the run of \S+ crashed: Killed$", out, re.M)) == 1, out[-3000:]
+
+
+def test_an_interrupted_run_ends_cleanly():
+    with start("classic", "--repeat", "50", "--jobs", "2") as process:
+        workers = wait_for_children(process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and err == "mbtest: interrupted\n"
+    assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
