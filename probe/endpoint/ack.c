@@ -236,6 +236,22 @@ static bool take_window(struct subflow *subflow, const struct arrival *in)
 	return changed;
 }
 
+/*
+ * RFC 5681 2, and RFC 8684 3.4.1: an ACK that repeats the number for the sake of an MPTCP signal, a
+ * DATA_FIN included, is no sign of congestion (F59).
+ */
+static bool is_duplicate(const struct subflow *subflow, const struct arrival *in)
+{
+	unsigned int i;
+
+	if (in->ack != subflow->snd_una || in->length > 0 || in->flags & TCP_FIN)
+		return false;
+	for (i = 0; i < in->option_count; i++)
+		if (in->options[i].subtype != MP_DSS || in->options[i].dss.has_mapping)
+			return false;
+	return true;
+}
+
 bool ack_process(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	uint32_t bytes = 0;
@@ -250,8 +266,7 @@ bool ack_process(struct subflow *subflow, const struct arrival *in, nsec_t now)
 	subflow->probe_at = NSEC_NEVER;
 	if (advanced)
 		advance(subflow, in, bytes, now);
-	else if (in->ack == subflow->snd_una && in->length == 0 && !(in->flags & TCP_FIN) &&
-		(!changed || news))
+	else if (is_duplicate(subflow, in) && (!changed || news))
 		duplicate_ack(subflow);
 	if (news && find_lost(subflow))
 		enter_recovery(subflow);

@@ -62,7 +62,8 @@ static nsec_t probe_at(const struct subflow *subflow)
 		return NSEC_NEVER;   /* its own timer runs */
 	/* Data waits for a window to open (RFC 9293 3.8.6.1). */
 	if (tx->una == tx->next && tx->next < tx->end && subflow_is_usable(subflow))
-		return subflow->heard_at + subflow->rto;
+		return subflow->heard_at + nsec_min(subflow->rto << nsec_min(subflow->probes, 8),
+			timeout / 3);
 	return subflow->heard_at + timeout / 3;
 }
 
@@ -288,6 +289,7 @@ static bool send_data(struct subflow *subflow, struct packet *packet, nsec_t now
 		conn_is_mptcp(conn) ? SEG_MAPPED : 0);
 	stream_sent(conn, &piece, now);
 	subflow->bytes_sent += piece.length;
+	subflow->probes = 0;
 	build_segment(subflow, segment, packet, now);
 	ack_segment_sent(subflow, segment, now);
 	conn_settle(conn, now);
@@ -332,6 +334,7 @@ static bool send_probe(struct subflow *subflow, struct packet *packet, nsec_t no
 {
 	nsec_t timeout = subflow->conn->endpoint->config.connection_timeout;
 
+	subflow->probes++;
 	build_ack(subflow, subflow->snd_una - 1, packet, now);
 	subflow->probe_at = now + (subflow->rto > timeout / 6 ? subflow->rto : timeout / 6);
 	return true;

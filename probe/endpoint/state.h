@@ -111,6 +111,7 @@ struct subflow {
 	nsec_t opened_at;          /* when the first of them was sent */
 	nsec_t rto_at;             /* retransmission, handshake or TIME-WAIT, by phase */
 	nsec_t probe_at;           /* zero window */
+	unsigned int probes;       /* sent since data last was */
 	nsec_t ack_at;             /* delayed ACK */
 	nsec_t unmapped_at;        /* bytes without mapping are held until then (O3) */
 	nsec_t heard_at;           /* last packet received */

@@ -32,6 +32,7 @@ typedef enum pipe_verdict (*pipe_hook)(struct pipe *pipe, struct packet *packet,
 struct pipe_app {
 	struct conn *conn;
 	uint64_t to_write, written, read;
+	nsec_t read_from;              /* the application sleeps until then */
 	bool shut, corrupt, hold_open;
 };
 
@@ -183,7 +184,8 @@ static inline void pipe_app_run(struct pipe *pipe, enum pipe_side side)
 		app->conn = endpoint_accept(pipe->endpoint[SERVER]);
 	if (app->conn == NULL)
 		return;
-	while ((length = conn_read(app->conn, buffer, sizeof(buffer))) > 0)
+	while (pipe->now >= app->read_from &&
+		(length = conn_read(app->conn, buffer, sizeof(buffer))) > 0)
 		for (i = 0; i < length; i++)
 			if (buffer[i] != pipe_byte(!side, app->read++))
 				app->corrupt = true;
