@@ -176,6 +176,17 @@ static struct packet *check_packet(lua_State *L, int argument)
 	return packet;
 }
 
+/* send(bytes) */
+static int host_send(lua_State *L)
+{
+	struct packet *packet = check_packet(L, 1);
+	struct err err = { "" };
+
+	if (!run_send(host_of(L)->config.channel, packet, &err))
+		return luaL_error(L, "Tracebox error: %s", err.text);
+	return 0;
+}
+
 /* sendrecv(bytes, timeout or nil, tries) -> bytes of the answer, or nil. */
 static int host_sendrecv(lua_State *L)
 {
@@ -306,6 +317,7 @@ void trace_host_open(lua_State *L, struct trace_host *host)
 		{ "resolve", host_resolve },
 		{ "name", host_name },
 		{ "sleep", host_sleep },
+		{ "send", host_send },
 		{ "sendrecv", host_sendrecv },
 		{ "trace", host_trace },
 		{ "ttl_range", host_ttl_range },

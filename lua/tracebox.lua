@@ -283,6 +283,9 @@ local function complete(packet, default_destination)
 	if not layer then
 		error("Tracebox error: You need to specify at least an IPv4 or IPv6 header", 3)
 	end
+	if packet.layers[1] ~= layer then
+		error("Tracebox error: the packet does not begin with its IP header", 3)
+	end
 	version = getmetatable(layer).is == "ip4" and 4 or 6
 	open = version == 4 and "0.0.0.0" or "::"
 	if layer.f.dst == open then

@@ -127,6 +127,17 @@ local function header(layers, index, behind, protocol)
 	return bytes
 end
 
+-- The header that the option at index belongs to.
+local function owner(layers, index)
+	local is = class_of(layers[index]).is
+
+	while index > 0 and class_of(layers[index]).is == is do
+		index = index - 1
+	end
+	local header_is = is == "tcpopt" and "tcp" or "ip4"
+	return index > 0 and class_of(layers[index]).is == header_is
+end
+
 function tbx.bytes(packet)
 	local layers, bytes, protocol = packet.layers, "", nil
 
@@ -134,13 +145,9 @@ function tbx.bytes(packet)
 		local class = class_of(layers[index])
 
 		if class.is == "tcpopt" or class.is == "ipopt" then
-			local before = layers[index - 1] and class_of(layers[index - 1]).is
-			if before ~= class.is and before ~= (class.is == "tcpopt" and "tcp" or
-				"ip4") then
-				if index > 1 or #layers > 1 then
-					error(class.name .. " stands behind no header with options", 0)
-				end
-				return layers[index]:head { edo_words = 0, segment_length = 0 }
+			-- Behind its header it is part of that; alone it is bytes of its own.
+			if not owner(layers, index) then
+				bytes = layers[index]:head { edo_words = 0, segment_length = 0 } .. bytes
 			end
 		elseif class.name ~= "Ethernet" then
 			bytes = header(layers, index, bytes, protocol)

@@ -299,7 +299,7 @@ def test_wrong_use(arguments, said):
     ("ip{dst='1.2.3'}/TCP", "destination address is not valid"),
     ("IP/TCP/raw(string.rep('x', 70000))", "too long"),
     ("IP/TCP/MSS/MSS/MSS/MSS/MSS/MSS/MSS/MSS/MSS/MSS/MSS", "room for 40"),
-    ("MSS/IP/TCP", "stands behind no header"),
+    ("MSS/IP/TCP", "does not begin with its IP header"),
     ("error('own words')", "own words"),
 ])
 def test_a_probe_that_is_none(boxes, probe, said):

@@ -5,6 +5,7 @@
 #include "lua/bind_trace.h"
 #include "probe/io/pcap_file.h"
 #include "tracebox/channel_live.h"
+#include "tracebox/channel_offline.h"
 #include "tracebox/command_sim.h"
 #include "tracebox/options.h"
 #include "tracebox/report.h"
@@ -153,12 +154,25 @@ static int trace_target(struct program *program, struct err *err)
 
 /* ---- the whole ---- */
 
+/* Offline every probe has one answer, in order, and none is sent again. */
+static void settle_options(struct options *options)
+{
+	if (!channel_is_offline(options->device))
+		return;
+	options->trace.parallel = options->trace.probes = 1;
+	options->trace.retries = 0;
+	options->trace.keep_open = true;
+	options->capture = NULL;
+}
+
 static bool open_channel(struct program *program, struct err *err)
 {
 	const struct options *o = &program->options;
 
 	if (o->sim != NULL)
 		return channel_sim_open(&program->channel, o->sim, o->port, err);
+	if (channel_is_offline(o->device))
+		return channel_offline_open(&program->channel, o->device, err);
 	return channel_live_open(&program->channel, o->device, !o->udp, err);
 }
 
@@ -234,6 +248,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tracebox: %s\n", err.text);
 		return STATUS_WRONG;
 	}
+	settle_options(&program.options);
 	capture_init(&program.capture);
 	if (open_channel(&program, &err)) {
 		make_lua(&program);

@@ -147,6 +147,9 @@ static bool match_segment(const struct trace *trace, const struct packet *packet
 		answer->kind = ANSWER_SYN_ACK;
 	else
 		answer->kind = ANSWER_ACK;
+	/* A server may say again what it said to an earlier SYN. */
+	if (answer->kind == ANSWER_SYN_ACK && !(tcp_flags(trace->probe) & TCP_SYN))
+		return false;
 	if ((flags & TCP_ACK) && seq_tells(trace, seq, &number)) {
 		answer_number(answer, number, MATCH_SEQUENCE);
 		return true;

@@ -75,3 +75,50 @@ bool run_exchange(const struct channel *channel, const struct packet *probe, nse
 	trace_free(trace);
 	return ok;
 }
+
+/* ---- one packet, no answer ---- */
+
+struct sending {
+	const struct packet *packet; /* NULL: sent */
+};
+
+static void sending_input(void *self, const struct packet *packet, nsec_t now)
+{
+	(void)self;
+	(void)packet;
+	(void)now;
+}
+
+static bool sending_output(void *self, struct packet *packet, nsec_t now)
+{
+	struct sending *sending = self;
+	bool fits;
+
+	(void)now;
+	if (sending->packet == NULL)
+		return false;
+	fits = packet_set(packet, packet_data(sending->packet), sending->packet->length);
+	assert(fits);
+	(void)fits;
+	sending->packet = NULL;
+	return true;
+}
+
+static nsec_t sending_deadline(const void *self)
+{
+	return ((const struct sending *)self)->packet != NULL ? 0 : NSEC_NEVER;
+}
+
+static bool sending_done(void *self)
+{
+	return ((const struct sending *)self)->packet == NULL;
+}
+
+bool run_send(const struct channel *channel, const struct packet *packet, struct err *err)
+{
+	static const struct machine_ops ops = { sending_input, sending_output, sending_deadline };
+	struct sending sending = { packet };
+
+	return channel->ops->run(channel->self, packet, (struct machine){ &ops, &sending },
+		sending_done, &sending, err);
+}

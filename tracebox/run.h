@@ -26,4 +26,7 @@ struct trace *run_trace(const struct run_plan *plan, const struct packet *probe,
 bool run_exchange(const struct channel *channel, const struct packet *probe, nsec_t wait,
 	unsigned int tries, struct packet **answer, struct err *err);
 
+/* Send one packet and wait for nothing. */
+bool run_send(const struct channel *channel, const struct packet *packet, struct err *err);
+
 #endif

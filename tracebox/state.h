@@ -28,9 +28,11 @@ struct trace {
 	unsigned int farthest; /* highest TTL that was answered */
 	nsec_t longest_rtt;    /* of any answer, plus one; 0: none yet */
 	nsec_t next_send;      /* not before, for the rate */
+	nsec_t last_sent_at;
 	uint32_t sent;
 	bool was_accepted; /* a SYN/ACK came ... */
 	bool reset_due;    /* ... and its connection is to be closed */
+	bool is_rested;    /* no stray answers are waited for */
 	uint32_t accepted_seq, reset_seq;
 	struct trace_hop hops[TTLS]; /* by TTL */
 };

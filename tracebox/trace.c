@@ -21,12 +21,13 @@ enum {
 	WAIT_INNER_EXTRA_MS = 10,
 	WAIT_TAIL_FLOOR_MS = 140,
 	WAIT_UNKNOWN_MS = 500,
+	WAIT_STRAY_MS = 20,
 };
 
 /* What to do next, and when. */
 struct todo {
 	nsec_t at;
-	enum { TODO_NOTHING, TODO_SETTLE, TODO_PROBE, TODO_RESET } action;
+	enum { TODO_NOTHING, TODO_SETTLE, TODO_PROBE, TODO_RESET, TODO_REST } action;
 	uint8_t ttl;
 };
 
@@ -70,6 +71,7 @@ struct trace *trace_new(const struct packet *probe, const struct trace_config *c
 	trace->config = *config;
 	trace->probe = packet_new(PACKET_HEADROOM + probe->length);
 	packet_set(trace->probe, packet_data(probe), probe->length);
+	trace->is_rested = true;
 	trace->last = config->last_ttl;
 	trace->farthest = config->first_ttl - 1u;
 	packet_addrs(probe, &trace->source, &trace->destination);
@@ -191,6 +193,15 @@ static unsigned int window_end(const struct trace *trace)
 }
 
 /*
+ * A connection that stays open is used for something else next: what the destination says to the
+ * probes that reached it after the first must have come before that.
+ */
+static nsec_t rest_end(const struct trace *trace)
+{
+	return trace->last_sent_at + trace->longest_rtt + WAIT_STRAY_MS * NSEC_PER_MS;
+}
+
+/*
  * The one decision: what is due first, among equals the nearest hop. The window reaches so and so
  * far behind the first hop that is not settled; the pass goes from its end to its beginning,
  * because a wait depends on the hops behind.
@@ -219,6 +230,8 @@ static struct todo trace_todo(const struct trace *trace)
 	}
 	if (best.action == TODO_NOTHING && trace->reset_due)
 		best = (struct todo){ .at = 0, .action = TODO_RESET };
+	else if (best.action == TODO_NOTHING && !trace->is_rested)
+		best = (struct todo){ .at = rest_end(trace), .action = TODO_REST };
 	return best;
 }
 
@@ -249,6 +262,7 @@ static void send_probe(struct trace *trace, uint8_t ttl, struct packet *packet, 
 
 	trace_probe(trace, ttl, hop->sent, packet);
 	hop->sent_at[hop->sent++] = now;
+	trace->last_sent_at = now;
 	trace->sent++;
 	if (trace->config.rate != 0)
 		trace->next_send = now + NSEC_PER_SEC / trace->config.rate;
@@ -284,6 +298,9 @@ bool trace_output(struct trace *trace, struct packet *packet, nsec_t now)
 		case TODO_RESET:
 			send_reset(trace, packet);
 			return true;
+		case TODO_REST:
+			trace->is_rested = true;
+			break;
 		}
 	}
 }
@@ -300,7 +317,7 @@ nsec_t trace_deadline(const struct trace *trace)
 static bool ends_path(const struct answer *answer)
 {
 	return answer->kind == ANSWER_UNREACHABLE ||
-	       (answer->from_destination && answer->kind != ANSWER_TIME_EXCEEDED);
+		(answer->from_destination && answer->kind != ANSWER_TIME_EXCEEDED);
 }
 
 static void note_accepted(struct trace *trace, const struct packet *packet)
@@ -313,6 +330,7 @@ static void note_accepted(struct trace *trace, const struct packet *packet)
 	trace->accepted_seq = ack - tcp_seq_len(trace->probe);
 	trace->reset_seq = ack;
 	trace->reset_due = !trace->config.keep_open;
+	trace->is_rested = !trace->config.keep_open || trace->config.parallel == 1;
 }
 
 void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)

@@ -2,7 +2,7 @@
 #include "probe/io/pcap_live.h"
 
 #include "probe/base/alloc.h"
-#include "probe/base/bytes.h"
+#include "probe/io/pcap_link.h"
 
 #include <pcap/pcap.h>
 
@@ -12,27 +12,11 @@
 enum {
 	SNAP_LENGTH = 65535,
 	BUFFER_BYTES = 8 << 20,
-	ETHERTYPE_VLAN_TAG = 0x8100,
-	VLAN_TAG = 4,
 };
 
 struct pcap_live {
 	pcap_t *pcap;
-	uint32_t header;      /* bytes of link header */
-	uint32_t type_offset; /* where it has an Ethertype; 0: nowhere */
-};
-
-/* Link types, their headers, and where the Ethertype stands in them. */
-static const struct {
-	int type;
-	uint32_t header, type_offset;
-} links[] = {
-	{ DLT_RAW, 0, 0 },
-	{ DLT_NULL, 4, 0 },
-	{ DLT_LOOP, 4, 0 },
-	{ DLT_EN10MB, 14, 12 },
-	{ DLT_LINUX_SLL, 16, 14 },
-	{ DLT_LINUX_SLL2, 20, 0 },
+	struct pcap_link link;
 };
 
 static bool fail(struct err *err, const char *device, const char *why, int status)
@@ -65,13 +49,8 @@ static bool read_link(struct pcap_live *live, const char *device, struct err *er
 {
 	int type = pcap_datalink(live->pcap);
 
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		if (links[i].type != type)
-			continue;
-		live->header = links[i].header;
-		live->type_offset = links[i].type_offset;
+	if (pcap_link_find(&live->link, type))
 		return true;
-	}
 	return err_set(err, "interface %s has link type %d, which is not known here", device, type);
 }
 
@@ -131,15 +110,8 @@ bool pcap_live_read(struct pcap_live *live, struct packet *packet)
 	struct pcap_pkthdr *header;
 	const uint8_t *bytes;
 
-	while (pcap_next_ex(live->pcap, &header, &bytes) == 1) {
-		uint32_t skip = live->header;
-
-		if (header->caplen >= skip + VLAN_TAG && live->type_offset != 0 &&
-			get_be16(bytes + live->type_offset) == ETHERTYPE_VLAN_TAG)
-			skip += VLAN_TAG;
-		if (header->caplen > skip &&
-			packet_set(packet, bytes + skip, header->caplen - skip))
+	while (pcap_next_ex(live->pcap, &header, &bytes) == 1)
+		if (pcap_link_read(&live->link, bytes, header->caplen, packet))
 			return true;
-	}
 	return false;
 }

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tracebox/channel_offline.h"
+
+#include "probe/base/alloc.h"
+#include "probe/io/host.h"
+#include "probe/io/pcap_pipe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char prefix[] = "pcap:";
+
+struct offline {
+	struct pcap_pipe *pipe;
+	struct packet *packet;
+	nsec_t now;
+};
+
+bool channel_is_offline(const char *device)
+{
+	return device != NULL && strncmp(device, prefix, sizeof(prefix) - 1) == 0;
+}
+
+static bool offline_resolve(void *self, const char *name, uint8_t version, struct addr *addr,
+	struct err *err)
+{
+	(void)self;
+	return host_resolve(name, version, addr, err);
+}
+
+static bool offline_name(void *self, const struct addr *addr, char *name, size_t size)
+{
+	(void)self;
+	return host_name(addr, name, size);
+}
+
+/* The original's. */
+static bool offline_source(void *self, const struct addr *destination, struct addr *source,
+	struct err *err)
+{
+	(void)self;
+	(void)err;
+	return addr_parse(source, destination->version == 4 ? "1.1.1.1" : "dead::beef");
+}
+
+/* A packet that is no answer leaves the hop silent: the clock jumps to where it is given up. */
+static bool offline_run(void *self, const struct packet *probe, struct machine machine,
+	bool (*done)(void *done_self), void *done_self, struct err *err)
+{
+	struct offline *offline = self;
+
+	(void)probe;
+	while (!done(done_self)) {
+		nsec_t deadline;
+
+		if (machine.ops->output(machine.self, offline->packet, offline->now)) {
+			if (!pcap_pipe_send(offline->pipe, offline->packet, err) ||
+				!pcap_pipe_receive(offline->pipe, offline->packet, err))
+				return false;
+			machine.ops->input(machine.self, offline->packet, offline->now);
+			continue;
+		}
+		deadline = machine.ops->deadline(machine.self);
+		if (deadline == NSEC_NEVER)
+			return true;
+		offline->now = deadline;
+	}
+	return true;
+}
+
+static void offline_record(void *self, struct capture *capture)
+{
+	(void)self;
+	(void)capture;
+}
+
+static void offline_free(void *self)
+{
+	struct offline *offline = self;
+
+	pcap_pipe_close(offline->pipe);
+	packet_free(offline->packet);
+	free(offline);
+}
+
+bool channel_offline_open(struct channel *channel, const char *device, struct err *err)
+{
+	static const struct channel_ops ops = { .resolve = offline_resolve,
+		.name = offline_name,
+		.source = offline_source,
+		.run = offline_run,
+		.record = offline_record,
+		.free = offline_free };
+	char *out = xstrdup(device + sizeof(prefix) - 1), *in = strchr(out, ':');
+	struct pcap_pipe *pipe;
+	struct offline *offline;
+
+	if (in == NULL || in == out || in[1] == '\0') {
+		free(out);
+		return err_set(err, "offline mode is -i pcap:OUT:IN, not %s", device);
+	}
+	*in++ = '\0';
+	pipe = pcap_pipe_open(out, in, err);
+	free(out);
+	if (pipe == NULL)
+		return false;
+	offline = xcalloc(1, sizeof(*offline));
+	offline->pipe = pipe;
+	offline->packet = packet_new(PACKET_LARGE);
+	*channel = (struct channel){ &ops, offline };
+	return true;
+}
