@@ -3,6 +3,8 @@
 -- one payload byte, and a clean second one. Try: mbtest run scripts/suites/lossy_alg.lua
 suite "lossy-alg"
 
+local gateway = { direction = "to-server", from = "20000B", ["until"] = "20000B" }
+
 scenario {
 	name = "gateway-on-the-first-path",
 	help = "with checksums the changed mapping costs its subflow, and the other carries on",
@@ -13,7 +15,7 @@ scenario {
 		path {
 			link { delay = "20ms", rate = 10000000, to_server = { loss = 0.01 } },
 			hop { addr = "198.18.31.1" },
-			box.flip { direction = "to-server", from = "20000B", ["until"] = "20000B" },
+			box.flip(gateway),
 			link { delay = "5ms" },
 		},
 		path {},
@@ -27,8 +29,6 @@ scenario {
 	help = "without checksums nobody can tell, and the byte arrives as the gateway made it",
 	sender = "client",
 	checksums = { false },
-	paths = {
-		path { box.flip { direction = "to-server", from = "20000B", ["until"] = "20000B" } },
-	},
+	paths = { path { box.flip(gateway) } },
 	expect = { "mptcp", intact = false },
 }
