@@ -8,6 +8,7 @@
 #include "mbtest/suite/build.h"
 #include "probe/io/netns.h"
 
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,9 +214,9 @@ static void counters_save(const struct live *live)
 	for (size_t end = 0; folder && end < ENDS; end++) {
 		if (!live->has_host[end] || !netns_enter(live->host[end].netns, &ignored))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s.ip%u%s.%s", folder, scenario->name,
-			scenario->family, scenario->checksum ? ".checksum" : "",
-			end == CLIENT ? "client" : "server");
+		snprintf(path, sizeof(path), "%s/%s.ip%u%s.seed%" PRIu64 ".%s", folder,
+			scenario->name, scenario->family, scenario->checksum ? ".checksum" : "",
+			live->run->seed, end == CLIENT ? "client" : "server");
 		netns_counters_save(path, &ignored);
 	}
 }

@@ -16,7 +16,7 @@
 /*
  * As run_scenario; it needs root, TUN devices and MPTCP. Whatever ends this process, nothing
  * remains of the run. The process must have one thread. With MBKIT_LIVE_COUNTERS=DIR in the
- * environment, the counters of each kernel's namespace are written to DIR/SCENARIO.END.
+ * environment, the counters of each kernel's namespace are written there, one file an end.
  */
 bool run_live(const struct scenario *scenario, const struct run_config *run, struct result *result,
 	struct run_taps *taps, struct err *err);
