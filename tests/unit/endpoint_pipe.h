@@ -62,8 +62,9 @@ static inline uint8_t pipe_byte(enum pipe_side from, uint64_t offset)
 	return (uint8_t)(offset * 167 + (offset >> 8) * 13 + (offset >> 16) + (from ? 91u : 7u));
 }
 
-static inline void pipe_init(struct pipe *pipe, const struct endpoint_config *client,
-	const struct endpoint_config *server, uint64_t seed)
+static inline void pipe_init_between(struct pipe *pipe, const struct endpoint_config *client,
+	const struct endpoint_config *server, uint64_t seed, const struct sockname *local,
+	const struct sockname *remote)
 {
 	struct rng rng, fork;
 	struct err err;
@@ -77,13 +78,19 @@ static inline void pipe_init(struct pipe *pipe, const struct endpoint_config *cl
 	pipe->rng = rng_fork(&rng, "pipe");
 	pipe->delay = 5 * NSEC_PER_MS;
 	pipe->now = NSEC_PER_SEC;
-	CHECK(endpoint_listen(pipe->endpoint[SERVER], &pipe_server, &err));
-	pipe->app[CLIENT].conn = endpoint_connect(pipe->endpoint[CLIENT], &pipe_client,
-		&pipe_server, pipe->now, &err);
+	CHECK(endpoint_listen(pipe->endpoint[SERVER], remote, &err));
+	pipe->app[CLIENT].conn = endpoint_connect(pipe->endpoint[CLIENT], local, remote,
+		pipe->now, &err);
 	CHECK(pipe->app[CLIENT].conn != NULL);
 	pipe->trace = getenv("PIPE_TRACE") != NULL;
 	if (getenv("PIPE_DUMP") != NULL)
 		pipe->dump = fopen(getenv("PIPE_DUMP"), "a");
+}
+
+static inline void pipe_init(struct pipe *pipe, const struct endpoint_config *client,
+	const struct endpoint_config *server, uint64_t seed)
+{
+	pipe_init_between(pipe, client, server, seed, &pipe_client, &pipe_server);
 }
 
 static inline void pipe_fini(struct pipe *pipe)

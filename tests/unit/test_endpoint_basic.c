@@ -61,3 +61,25 @@ TEST(nobody_sends)
 	transfer(SPEAKS_V0, false, 0, 0, MODE_MPTCP);
 	transfer(SPEAKS_V1, true, 0, 0, MODE_MPTCP);
 }
+
+TEST(over_ipv6)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_TCP; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config client = pipe_config(speaks, true), server = client;
+		struct sockname local = { .port = 40000 }, remote = { .port = 80 };
+		struct pipe pipe;
+
+		CHECK(addr_parse(&local.addr, "fd00:1::1") && addr_parse(&remote.addr, "fd00:1::2"));
+		client.join[client.join_count++] = pipe_second.addr;   /* the wrong family */
+		CHECK(addr_parse(&client.join[client.join_count++], "fd00:2::1"));
+		pipe_init_between(&pipe, &client, &server, 1, &local, &remote);
+		pipe.app[CLIENT].to_write = 300000;
+		pipe.app[SERVER].to_write = 100000;
+		pipe_run(&pipe, 30 * NSEC_PER_SEC);
+		CHECK(pipe_is_clean(&pipe));
+		CHECK_U64(pipe_info(&pipe, CLIENT).subflow_count, speaks == SPEAKS_TCP ? 1 : 2);
+		pipe_fini(&pipe);
+	}
+}
