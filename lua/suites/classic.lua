@@ -228,14 +228,14 @@ cross(removals, senders, first_places, capable_points, function(removal, sender,
 	})
 end)
 
--- v1: gone from the first data, which then have no mapping: F4. The server falls back; that the
--- client gets an infinite mapping or sends one (F9, F64) is seen, for the box takes no DSS.
+-- v1: gone from the first data, which then have no mapping: F4. The server falls back, the client
+-- sees it by F9; either may say so by an infinite mapping (F9, F64), which the box lets pass.
 cross(removals, { "client", "both" }, first_places, function(removal, sender, place)
 	add("remove options", place, {
 		name = name_of("capable-data", removal, sender, place.name), versions = { 1 },
 		help = "MP_CAPABLE goes from the first data (F4)",
 		sender = sender, direction = "to-server", rules = { "F4" },
-		expect = { "infinite", intact = true },
+		expect = { "infinite", "fallback", intact = true },
 		paths = boxes_on(place, box[removal] { subtype = "mp_capable", on = "data",
 			direction = "to-server" }),
 	})
@@ -294,11 +294,14 @@ local function dss_first(place)
 			return capable and { "fallback", "reset", intact = true } or
 				{ "fallback", intact = true }
 		end
-		-- F9 or F9b at the side whose data's DATA_ACKs are taken: its mapping arrives.
+		-- F9 or F9b at the side whose data's DATA_ACKs are taken: its mapping arrives. Where
+		-- both send, the other side sees it by F9 itself and need not be told.
 		local _, acked = losses(c)
+		if c.sender == "both" then
+			return { "infinite", "fallback", capable and "reset" or nil, intact = true }
+		end
 		if acked then
-			return capable and { "infinite", "reset", intact = true } or
-				{ "infinite", intact = true }
+			return { "infinite", intact = true }
 		end
 		-- Mappings alone are taken, from the only sender: its infinite mapping is lost.
 		return { "fallback", "infinite", intact = true }
@@ -364,8 +367,7 @@ local function dss_mid_rules(place)
 end
 
 local function dss_joined_rules(c)
-	local _, acked = losses(c)
-	return { acked and "F11" or "F12" }
+	return { losses(c) and "F12" or "F11" }
 end
 
 cross(removals, ways, senders, places, function(removal, direction, sender, place)
@@ -487,7 +489,8 @@ local function resized(place, point)
 		if c.checksum then
 			return flipped(place, point)(c)
 		end
-		if c.version == 0 then
+		-- In the first data F4, F9 and F10 may see them too.
+		if c.version == 0 or point == "first" then
 			return { "corrupt", "reset", "infinite", "fallback", intact = false }
 		end
 		return { "corrupt", "reset", intact = false }
@@ -511,6 +514,38 @@ cross(places, flows, points, edits, function(place, flow, point, edit)
 		marker = port_command, marker_offset = 40, marker_every = 600,
 		paths = boxes_on(place, box.rewrite { direction = flow[1], pattern = port_command,
 			replacement = edit[2], count = 1, from = byte_of(place, point) }),
+	})
+end)
+
+-- ---- long mappings ----
+
+-- A kernel with segmentation offload maps up to 64 KiB at once and copies the DSS to every segment
+-- of it (F45, F46); elsewhere Multipath TCP is asked for a mapping a segment. The rules are those
+-- of the same boxes above; coalesced segments may have had the same mapping.
+local long_boxes = {
+	{ name = "clean", rules = { "F8" }, expect = { "mptcp", intact = true } },
+	{ name = "split-copy", rules = { "F46" }, expect = { "mptcp", intact = true },
+		box = function() return box.split { mss = 500, direction = "to-server" } end },
+	{ name = "split-first", rules = { "F8" }, expect = { "mptcp", intact = true },
+		box = function()
+			return box.split { mss = 500, options = "first", direction = "to-server" }
+		end },
+	{ name = "coalesce", rules = { "F8" }, expect = coalesced(places[1]),
+		box = function()
+			return box.coalesce { count = 2, direction = "to-server", from = "16000B" }
+		end },
+	{ name = "dss-mid", rules = dss_mid_rules(places[1]), expect = dss_mid(places[1]),
+		box = function()
+			return box.strip { subtype = "dss", direction = "to-server", from = "30000B" }
+		end },
+}
+
+cross(long_boxes, function(long)
+	add("long mappings", places[1], {
+		name = name_of("long-mapping", long.name), long_mapping = true,
+		help = "a mapping may be longer than its segment (F45): " .. long.name,
+		sender = "client", direction = "to-server", rules = long.rules,
+		expect = long.expect, paths = { path { long.box and long.box() } },
 	})
 end)
 

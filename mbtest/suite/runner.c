@@ -283,6 +283,15 @@ static bool open_descriptors(struct runner *runner)
 	return true;
 }
 
+/* Take what is pending, or it would strike when it is no longer blocked. */
+static void take_signals(struct runner *runner)
+{
+	struct signalfd_siginfo info;
+
+	while (read(runner->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		runner->interrupted = true;
+}
+
 /* Wait for something to happen and see to it; false when the run must stop. */
 static bool step(struct runner *runner)
 {
@@ -299,7 +308,8 @@ static bool step(struct runner *runner)
 	polls[count + 1] = (struct pollfd){ .fd = runner->timer, .events = POLLIN };
 	if (poll(polls, count + 2, -1) < 0)
 		return errno == EINTR;
-	runner->interrupted = runner->interrupted || polls[count].revents != 0;
+	if (polls[count].revents != 0)
+		take_signals(runner);
 	if (polls[count + 1].revents != 0)
 		tick(runner);
 	for (i = 0; i < count && !runner->interrupted && !runner->is_worker; i++) {
