@@ -22,6 +22,7 @@ static const char *const drop_texts[ENDPOINT_DROP_COUNT] = {
 	[DROP_SEQUENCE] = "outside the window",
 	[DROP_TIMESTAMP] = "old timestamp",
 	[DROP_RESETTING] = "subflow is being reset",
+	[DROP_LIMIT] = "too many pieces at once",
 };
 
 void endpoint_config_default(struct endpoint_config *config)

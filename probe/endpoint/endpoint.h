@@ -73,6 +73,7 @@ enum endpoint_drop {
 	DROP_SEQUENCE,         /* outside the window, or an unacceptable acknowledgement */
 	DROP_TIMESTAMP,        /* PAWS */
 	DROP_RESETTING,        /* for a subflow that is being reset */
+	DROP_LIMIT,            /* too many ranges, mappings or reinjections at once */
 	ENDPOINT_DROP_COUNT,
 };
 

@@ -84,8 +84,10 @@ static void mapping_add(struct subflow *subflow, struct mapping mapping)
 		piece.first = at;
 		piece.end = stop;
 		piece.offset += at - mapping.first;
-		if (!mappings_insert(set, index, &piece))
+		if (!mappings_insert(set, index, &piece)) {
+			subflow->conn->endpoint->dropped[DROP_LIMIT]++;
 			return;
+		}
 		index = mappings_find(set, at) + 1;
 	}
 }
@@ -310,8 +312,10 @@ static void receive_out_of_order(struct subflow *subflow, uint64_t at, const str
 	const uint8_t *bytes, size_t length)
 {
 	subflow->ack_now = true;   /* RFC 5681 4.2 */
-	if (!ranges_add(&subflow->rx_ooo, at, at + length))
+	if (!ranges_add(&subflow->rx_ooo, at, at + length)) {
+		subflow->conn->endpoint->dropped[DROP_LIMIT]++;
 		return;
+	}
 	ring_drop(&subflow->rx_ring, undelivered(subflow));
 	ring_write(&subflow->rx_ring, at, bytes, length);
 	subflow->sack_first = (struct sack_block){ in->seq, in->seq + in->length };

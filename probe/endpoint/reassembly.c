@@ -25,11 +25,16 @@ static void fill_gaps(struct receive_stream *rx, uint64_t first, uint64_t end,
 	}
 }
 
-static void insert_out_of_order(struct receive_stream *rx, uint64_t first, uint64_t end,
+static void insert_out_of_order(struct conn *conn, uint64_t first, uint64_t end,
 	const uint8_t *bytes)
 {
-	if (rx->ooo.count + 1 >= RANGES_MOST)
-		return;   /* as if lost: never DATA_ACKed, so it is sent again */
+	struct receive_stream *rx = &conn->rx;
+
+	if (rx->ooo.count + 1 >= RANGES_MOST) {
+		/* As if lost: never DATA_ACKed, so it is sent again. */
+		conn->endpoint->dropped[DROP_LIMIT]++;
+		return;
+	}
 	fill_gaps(rx, first, end, bytes);
 	ranges_add(&rx->ooo, first, end);
 	if (rx->ooo.list[0].first > rx->next)
@@ -53,7 +58,7 @@ void reassembly_insert(struct conn *conn, uint64_t offset, const uint8_t *bytes,
 	bytes += skip;
 	offset += skip;
 	if (offset > rx->next || rx->ooo.count > 0) {
-		insert_out_of_order(rx, offset, end, bytes);
+		insert_out_of_order(conn, offset, end, bytes);
 		return;
 	}
 	ring_write(&rx->ring, offset, bytes, (size_t)(end - offset));

@@ -104,16 +104,20 @@ void stream_linear_acked(struct subflow *subflow, nsec_t now)
 		segment_at(queue, queue->una)->offset, now);
 }
 
-static void again_add(struct send_stream *tx, uint64_t first, uint64_t end, uint8_t avoid)
+static void again_add(struct conn *conn, uint64_t first, uint64_t end, uint8_t avoid)
 {
+	struct send_stream *tx = &conn->tx;
 	struct reinjection *last = tx->again_count > 0 ? &tx->again[tx->again_count - 1] : NULL;
 
 	if (last != NULL && last->end == first && last->avoid == avoid) {
 		last->end = end;
 		return;
 	}
-	if (tx->again_count >= REINJECTIONS_MOST)
-		return;   /* the next connection-level time-out finds it again */
+	if (tx->again_count >= REINJECTIONS_MOST) {
+		/* The next connection-level time-out finds it again. */
+		conn->endpoint->dropped[DROP_LIMIT]++;
+		return;
+	}
 	tx->again = xgrow(tx->again, tx->again_count, &tx->again_capacity, sizeof(*tx->again));
 	tx->again[tx->again_count++] = (struct reinjection){ first, end, avoid };
 }
@@ -130,7 +134,7 @@ void stream_reinject(struct conn *conn, struct subflow *subflow)
 		if (end <= conn->tx.una || segment->length == 0 || segment->flags & SEG_REINJECTED)
 			continue;
 		segment->flags |= SEG_REINJECTED;
-		again_add(&conn->tx, segment->offset > conn->tx.una ? segment->offset :
+		again_add(conn, segment->offset > conn->tx.una ? segment->offset :
 			conn->tx.una, end, subflow->index);
 	}
 }
