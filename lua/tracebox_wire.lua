@@ -147,7 +147,8 @@ function tbx.bytes(packet)
 		if class.is == "tcpopt" or class.is == "ipopt" then
 			-- Behind its header it is part of that; alone it is bytes of its own.
 			if not owner(layers, index) then
-				bytes = layers[index]:head { edo_words = 0, segment_length = 0 } .. bytes
+				local p = { edo_words = 0, segment_length = 0 }
+				bytes = layers[index]:head(p) .. bytes
 			end
 		elseif class.name ~= "Ethernet" then
 			bytes = header(layers, index, bytes, protocol)

@@ -12,8 +12,8 @@ PROBE = "IP/TCP/MSS/SACKP/TS/WSCALE/MPCAPABLE"
 SET_FIELD = """
 return {
 	help = "sets a field of every packet to the server",
-	params = { field = { default = "", help = "which" }, value = { default = 0, help = "to what",
-		min = 0, max = 4294967295 } },
+	params = { field = { default = "", help = "which" },
+		value = { default = 0, help = "to what", min = 0, max = 4294967295 } },
 	packet = function(self, packet, dir)
 		packet[self.field] = self.value
 		return PASS

@@ -175,7 +175,7 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 static void print_help(void)
 {
 	printf("usage: tracebox [options] HOST [script arguments]\n\n"
-	       "What does the path to HOST do to packets, and between which two hops?\n\noptions:\n");
+	       "What does the path to HOST do to packets, and between which hops?\n\noptions:\n");
 	for (int i = 0; i < ROWS; i++) {
 		char left[64];
 

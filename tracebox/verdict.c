@@ -94,8 +94,8 @@ static void say_hidden(struct phrase *phrase, const struct finding *finding)
 {
 	if (finding->is_masked)
 		say(phrase,
-			"hops answer by the destination's own address, as behind a NAT that rewrites "
-			"the destination: one stands");
+			"hops answer by the destination's own address, as behind a NAT that "
+			"rewrites the destination: one stands");
 	else if (finding->is_translated)
 		say(phrase,
 			"the checksum of %s does not fit what hops quote, as behind a NAT that "

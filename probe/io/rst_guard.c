@@ -82,7 +82,7 @@ static bool command(struct rst_guard *guard, const char *text, struct err *err)
 /* The child's ends are the only ones it has: everything else of ours is close-on-exec. */
 static bool start(struct rst_guard *guard, struct err *err)
 {
-	static char name[] = "nft", option[] = "-i";
+	char name[] = "nft", option[] = "-i";
 	char *const arguments[] = { name, option, NULL };
 	char *const environment[] = { NULL };
 	posix_spawn_file_actions_t actions;
