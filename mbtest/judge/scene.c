@@ -161,11 +161,9 @@ static void data_find(struct scene *scene)
 static void cause_find(struct scene *scene)
 {
 	const struct connection_view *connection = scene->connection;
-	uint32_t cause = VIEW_NONE;
+	uint32_t cause = VIEW_NONE, early = scene->initial->flow[RECEIVED].early;
 
-	if (!scene->syn_capable || !scene->synack_capable)
-		cause = scene->initial->synack;
-	else if (scene->odd_answer)
+	if (!scene->syn_capable || !scene->synack_capable || scene->odd_answer)
 		cause = scene->initial->synack;
 	else if ((!scene->third_capable && !scene->late_third) || scene->odd_keys)
 		cause = scene->initial->third;
@@ -178,6 +176,9 @@ static void cause_find(struct scene *scene)
 	/* F10: nothing of the peer's data was DATA_ACKed yet when its options went missing. */
 	if (scene->plain_in < scene->acked_out)
 		cause = first_of(cause, scene->plain_in);
+	/* A mapping that comes late MAY be waited for; some leave MPTCP at once (F4, F48). */
+	if (early < scene->acked_out && early < scene->plain_out && scene->plain_out != VIEW_NONE)
+		cause = first_of(cause, early);
 	scene->cause = cause;
 }
 

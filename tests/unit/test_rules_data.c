@@ -36,6 +36,28 @@ TEST(f8_mapping_in_every_segment)
 	play_both("F8", 1, false, CLIENT, f8);
 }
 
+/* First data whose mapping comes with its second half: MAY be held, so leaving is no fault. */
+TEST(f8_does_not_blame)
+{
+	struct play play;
+	struct part part;
+
+	play_init(&play, 1, false);
+	play_open(&play);
+	part = with(bare_part(&play, CLIENT, 0, 0, 200), opt_first(&play, 200));
+	play_emit(&play, CLIENT, part);
+	part.seq = 1;
+	part.payload = 100;
+	part.option_count = 0;
+	play_hear(&play, SERVER, part);
+	play_hear(&play, SERVER,
+		with((struct part){ .seq = 101, .payload = 100, .offset = 100 },
+			opt_first(&play, 200)));
+	play_say(&play, SERVER, bare_part(&play, SERVER, 0, 0, 100));
+	CHECK_TEXT(first_broken(&play), "none");
+	play_fini(&play);
+}
+
 /* "before a DSS was received over the first subflow: MUST NOT start new subflows" */
 static uint32_t f8a(struct play *play, bool wrong)
 {
