@@ -172,7 +172,9 @@ cross(places, flows, points, function(place, flow, point)
 	add("split and coalesce", place, {
 		name = name_of("split-last", point, flow[1], flow[2], place.name),
 		help = "a segment becomes several, the last keeps its options (F48)",
-		sender = flow[2], direction = flow[1], rules = { "F48" },
+		sender = flow[2], direction = flow[1],
+		-- At the start it depends on the receiver's first ACK whether F48 or F9 is seen.
+		rules = { point == "first" and place.path == 1 and "F8" or "F48" },
 		expect = split_last(place, point),
 		paths = boxes_on(place, box.split { mss = 1000, options = "last",
 			direction = flow[1], from = byte_of(place, point) }),

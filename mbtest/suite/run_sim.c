@@ -68,12 +68,19 @@ bool run_sim(const struct scenario *scenario, const struct run_config *run, stru
 
 	scenario_net_config(run, &config);
 	scenario_apps(scenario, run, &ends);
-	net = net_new(&config);
+	net = run->kept == NULL ? NULL : *run->kept;
+	if (net == NULL)
+		net = net_new(&config);
+	else
+		net_reset(net, &config);
 	ok = scenario_build(net, scenario, err) && pair_new(&pair, net, run, &ends, err) &&
 		pair_run(&pair, net, scenario, run, &ends, result, err);
 	if (ok)
 		run_keep_taps(net, taps);
-	net_free(net);
+	if (run->kept == NULL)
+		net_free(net);
+	else
+		*run->kept = net;
 	app_free(pair.app[CLIENT]);
 	app_free(pair.app[SERVER]);
 	return ok;

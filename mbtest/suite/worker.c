@@ -40,7 +40,8 @@ static bool keep_taps(const struct work *work, const struct scenario *scenario,
 	return true;
 }
 
-static void run_job(const struct work *work, uint32_t job, struct work_message *message)
+static void run_job(const struct work *work, uint32_t job, struct net **kept,
+	struct work_message *message)
 {
 	const struct scenario *scenario = work_scenario(work, job);
 	struct run_config run = work->config->run;
@@ -51,6 +52,7 @@ static void run_job(const struct work *work, uint32_t job, struct work_message *
 
 	memset(&taps, 0, sizeof(taps));
 	run.seed += job % work->config->repeat;
+	run.kept = kept;
 	message->ran = run_scenario(scenario, &run, &result, keep ? &taps : NULL, &err);
 	/* A crowded host may refuse what it grants a moment later. */
 	if (!message->ran && run_is_live(&run))
@@ -110,6 +112,7 @@ void work_rest(const struct work *work, unsigned int worker, enum worker_state s
 void worker_loop(const struct work *work, unsigned int worker, int pipe)
 {
 	struct work_message message;
+	struct net *kept = NULL;
 
 	while (begin_busy(work, worker)) {
 		uint32_t place = atomic_fetch_add(&work->board->next, 1);
@@ -118,11 +121,13 @@ void worker_loop(const struct work *work, unsigned int worker, int pipe)
 			atomic_store(&work->board->current[worker], work->order[place] + 1);
 			memset(&message, 0, sizeof(message));
 			message.job = work->order[place];
-			run_job(work, message.job, &message);
+			run_job(work, message.job, &kept, &message);
 		}
 		work_rest(work, worker, WORKER_IDLE);
 		if (place >= work->count || !send_message(pipe, &message))
-			return;
+			break;
 		atomic_store(&work->board->current[worker], 0);
 	}
+	if (kept != NULL)
+		net_free(kept);
 }

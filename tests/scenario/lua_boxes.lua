@@ -19,11 +19,11 @@ cross(both, function(sender)
 		direction = "both", rules = { "F8" }, expect = { "mptcp", intact = true },
 		paths = { path { box.option_edit { op = "add", kind = 200, on = "ack" } } },
 	}
-	-- MP_CAPABLE of an impossible length is none: F1 or F2.
+	-- MP_CAPABLE of an impossible length is none; the third packet has none then (F2, F3).
 	scenario {
 		name = "truncate-capable-" .. sender, sender = sender,
-		help = "MP_CAPABLE of the SYN/ACK is cut (F2)",
-		direction = "to-client", rules = { "F2" }, expect = { "tcp", intact = true },
+		help = "MP_CAPABLE of the SYN/ACK is cut (F3)",
+		direction = "to-client", rules = { "F3" }, expect = { "tcp", intact = true },
 		paths = { path { box.option_edit { op = "truncate", subtype = "mp_capable", value = 2,
 			on = "synack", direction = "to-client" } } },
 	}
