@@ -8,6 +8,7 @@
 #include "mbtest/suite/build.h"
 #include "probe/io/netns.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -66,9 +67,11 @@ static bool live_possible(struct err *err)
 	if (!netns_supported(err))
 		return false;
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
-	if (fd < 0)
+	/* switched off for this namespace (ENOPROTOOPT) is no matter: it is on in new ones */
+	if (fd < 0 && errno != ENOPROTOOPT)
 		return err_set_errno(err, "this kernel speaks no Multipath TCP");
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return true;
 }
 
