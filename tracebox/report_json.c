@@ -9,6 +9,19 @@
 
 enum { VALUE_TEXT = 512, NAME_TEXT = 256 };
 
+/* A text from outside, which may be no UTF-8. */
+static json_t *safe_string(const char *text)
+{
+	json_t *value = json_string(text);
+	char copy[VALUE_TEXT];
+	size_t i;
+
+	for (i = 0; value == NULL && text[i] != '\0' && i + 1 < sizeof(copy); i++)
+		copy[i] = (unsigned char)text[i] < 128 ? text[i] : '?';
+	copy[i] = '\0';
+	return value != NULL ? value : json_string(copy);
+}
+
 static json_t *text_or_null(const char *text)
 {
 	return text[0] != '\0' ? json_string(text) : json_null();
@@ -41,7 +54,7 @@ static json_t *name_of(const struct report_about *about, const struct addr *addr
 	if (about->names == NULL ||
 		!about->names->ops->name(about->names->self, addr, name, sizeof(name)))
 		return json_null();
-	return json_string(name);
+	return safe_string(name);
 }
 
 static json_t *change_object(const struct hop_view *view, const struct change *change)
@@ -96,7 +109,7 @@ static json_t *interface_object(const struct icmp_interface *interface)
 	if (interface->has_addr)
 		json_object_set_new(object, "addr", addr_or_null(&interface->addr));
 	if (interface->has_name)
-		json_object_set_new(object, "name", json_string(interface->name));
+		json_object_set_new(object, "name", safe_string(interface->name));
 	if (interface->has_mtu)
 		json_object_set_new(object, "mtu", json_integer(interface->mtu));
 	return object;
@@ -202,16 +215,16 @@ void report_json(FILE *out, const struct report_about *about, const struct resul
 		json_array_append_new(hops, hop_object(about, &result->hops[i]));
 	for (size_t i = 0; i < result->finding_count; i++)
 		json_array_append_new(findings, finding_object(&result->findings[i]));
-	root = json_pack("{s:s, s:{s:s, s:s, s:o}, s:s, s:i, s:o, s:o, s:o, s:o, s:s}", "schema",
-		"mbkit.trace/1", "target", "name", about->name, "addr",
+	root = json_pack("{s:s, s:{s:o, s:s, s:o}, s:o, s:i, s:o, s:o, s:o, s:o, s:s}", "schema",
+		"mbkit.trace/1", "target", "name", safe_string(about->name), "addr",
 		addr_text(&about->addr, addr), "port",
-		about->port != 0 ? json_integer(about->port) : json_null(), "probe", about->probe,
-		"sent", (int)trace_sent(result->trace), "elapsed_ms",
+		about->port != 0 ? json_integer(about->port) : json_null(), "probe",
+		safe_string(about->probe), "sent", (int)trace_sent(result->trace), "elapsed_ms",
 		milliseconds(about->elapsed_ns), "hops", hops, "destination",
 		destination_object(&result->destination), "findings", findings, "verdict",
 		result->finding_count == 0 ? verdict_clean(result, text)
 					   : verdict_finding(&result->findings[0], text));
-	json_dumpf(root, out, JSON_COMPACT);
+	json_dumpf(root, out, JSON_COMPACT | JSON_REAL_PRECISION(12));
 	fputc('\n', out);
 	json_decref(root);
 }

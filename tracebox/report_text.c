@@ -31,6 +31,15 @@ static void print_rtt(FILE *out, nsec_t rtt)
 		fprintf(out, "%" PRIu64 "ms", rtt / NSEC_PER_MS);
 }
 
+/* A text from outside, which may hold anything a terminal obeys. */
+static const char *printable(char *text)
+{
+	for (char *at = text; *at != '\0'; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+	return text;
+}
+
 static void print_address(FILE *out, const struct report_about *about, const struct addr *addr)
 {
 	char text[ADDR_TEXT], name[NAME_TEXT];
@@ -39,7 +48,7 @@ static void print_address(FILE *out, const struct report_about *about, const str
 	if (about->names != NULL &&
 		about->names->ops->name(about->names->self, addr, name, sizeof(name)) &&
 		strcmp(name, text) != 0)
-		fprintf(out, " %s (%s) ", name, text);
+		fprintf(out, " %s (%s) ", printable(name), text);
 	else
 		fprintf(out, " %s ", text);
 }
@@ -89,7 +98,7 @@ static void print_extensions(FILE *out, const struct hop_view *view)
 			fprintf(out, " [MPLS %u]", labels[i].label);
 		if (count == 0 && icmp_object_interface(packet, &object, &interface))
 			fprintf(out, " [interface%s%s]", interface.has_name ? " " : "",
-				interface.has_name ? interface.name : "");
+				interface.has_name ? printable(interface.name) : "");
 		else if (count == 0)
 			fprintf(out, " [extension %u/%u]", object.class_, object.type);
 	}
