@@ -26,6 +26,7 @@ TEST(passive_closer_has_no_time_wait)
 			server = client;
 			client.join[client.join_count++] = pipe_second.addr;
 			pipe_init(&pipe, &client, &server, 4);
+			pipe.delay_path1 = 3 * NSEC_PER_MS;   /* its FIN comes later */
 			pipe.app[CLIENT].to_write = 100000;
 			pipe.app[SERVER].to_write = 100000;
 			pipe.app[!closer].hold_open = true;
