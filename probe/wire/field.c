@@ -138,7 +138,7 @@ bool field_range(const struct field *field, const struct layers *layers, uint32_
 
 bool field_covered(const struct field *field, const struct layers *layers)
 {
-	uint32_t offset, length;
+	uint32_t offset = 0, length = 0;
 
 	return field_range(field, layers, &offset, &length) && offset <= layers->known &&
 		length <= layers->known - offset;
@@ -184,7 +184,7 @@ static uint64_t number_at(const struct field *field, const uint8_t *at, uint32_t
 bool field_read(const struct field *field, const struct layers *layers, const uint8_t *bytes,
 	uint64_t *value)
 {
-	uint32_t offset, length;
+	uint32_t offset = 0, length = 0;
 
 	if (!is_number(field) || !field_covered(field, layers))
 		return false;
@@ -225,7 +225,7 @@ const char *field_bytes_text(const struct field *field, const uint8_t *at, uint3
 const char *field_text(const struct field *field, const struct layers *layers, const uint8_t *bytes,
 	char *buf, size_t size)
 {
-	uint32_t offset, length;
+	uint32_t offset = 0, length = 0;
 
 	buf[0] = '\0';
 	if (!field_covered(field, layers))
@@ -244,7 +244,7 @@ bool field_get(const struct field *field, const struct packet *packet, uint64_t 
 
 bool field_set(const struct field *field, struct packet *packet, uint64_t value)
 {
-	uint32_t offset, length, i;
+	uint32_t offset = 0, length = 0, i;
 	struct layers layers;
 	uint64_t around, mask;
 	uint8_t bytes[8];
@@ -268,7 +268,7 @@ bool field_set(const struct field *field, struct packet *packet, uint64_t value)
 static bool set_addr(const struct field *field, struct packet *packet, const char *text)
 {
 	struct layers layers;
-	uint32_t offset, length;
+	uint32_t offset = 0, length = 0;
 	struct addr addr;
 
 	layers_of_packet(&layers, packet);
@@ -289,7 +289,7 @@ static int hex_digit(char c)
 /* Bytes are replaced by as many. */
 static bool set_bytes(const struct field *field, struct packet *packet, const char *text)
 {
-	uint32_t offset, length, i;
+	uint32_t offset = 0, length = 0, i;
 	struct layers layers;
 	uint8_t byte;
 
@@ -301,7 +301,7 @@ static bool set_bytes(const struct field *field, struct packet *packet, const ch
 			return false;
 	}
 	for (i = 0; i < length; i++) {
-		byte = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+		byte = (uint8_t)(hex_digit(text[2 * i]) * 16 + hex_digit(text[2 * i + 1]));
 		packet_write(packet, offset + i, &byte, 1);
 	}
 	return true;

@@ -120,9 +120,7 @@ static void judge_quote(struct icmp_error *error, const struct packet *packet)
 			error->quote_known = known_of_padded(quote, &layers);
 		return;
 	}
-	if (layers.has_end && layers.known >= layers.end)
-		error->quote = ICMP_QUOTE_FULL;
-	else if (packet->end >= limit)
+	if ((layers.has_end && layers.known >= layers.end) || packet->end >= limit)
 		error->quote = ICMP_QUOTE_FULL;
 	else if (layers.l4 == 0 || layers.known <= layers.l4 + 8)
 		error->quote = ICMP_QUOTE_RFC792;

@@ -195,7 +195,7 @@ static bool read_simple(struct word text, const struct simple *simple, uint8_t *
 static bool read_kind(struct word text, uint8_t *bytes, uint32_t *length)
 {
 	struct word word;
-	uint64_t kind;
+	uint64_t kind = 0;
 
 	if (!word_take(&text, "", &word) || !word_decimal(&word, UINT8_MAX, &kind) || kind < 2)
 		return false;
@@ -206,8 +206,8 @@ static bool read_kind(struct word text, uint8_t *bytes, uint32_t *length)
 static bool read_exp(struct word text, uint8_t *bytes, uint32_t *length)
 {
 	struct word word;
-	uint64_t kind;
-	size_t count;
+	uint64_t kind = 0;
+	size_t count = 0;
 
 	if (!word_take(&text, "", &word) || !word_decimal(&word, UINT8_MAX, &kind))
 		return false;
@@ -288,7 +288,7 @@ static bool read_option(struct word text, uint8_t *bytes, uint32_t *length, stru
 bool options_read(struct word text, uint8_t *bytes, uint32_t *length, struct err *err)
 {
 	uint8_t option[TCPOPT_SPACE];
-	uint32_t size;
+	uint32_t size = 0;
 	struct word one;
 	const char *comma;
 

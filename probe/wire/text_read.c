@@ -57,7 +57,7 @@ static bool take_bytes(struct draft *draft, uint32_t *length)
 {
 	struct word word;
 	uint8_t *at;
-	size_t count;
+	size_t count = 0;
 
 	if (!word_take(&draft->text, "", &word))
 		return refuse(draft, &word, "bytes are missing");
@@ -97,7 +97,7 @@ static bool take_name(struct draft *draft, struct sockname *name, bool *has_port
 /* "SRC > DST", and the fixed IP header that follows from them. */
 static bool read_names(struct draft *draft)
 {
-	bool src_has_port, is_v6;
+	bool src_has_port = false, is_v6;
 	struct word word;
 	uint8_t *ip;
 
@@ -133,7 +133,7 @@ static void set_bits16(struct draft *draft, uint32_t offset, uint64_t value)
 static bool read_extension(struct draft *draft)
 {
 	uint32_t at = draft->packet->length, length;
-	uint64_t kind;
+	uint64_t kind = 0;
 
 	if (!take_number(draft, false, UINT8_MAX, &kind) || grow(draft, 1) == NULL ||
 		!take_bytes(draft, &length))
@@ -148,7 +148,7 @@ static bool read_ip_item(struct draft *draft, const struct word *word, bool *kno
 {
 	bool is_v4 = draft->dst.addr.version == 4;
 	uint64_t value = 0;
-	uint32_t length;
+	uint32_t length = 0;
 	bool ok = true;
 
 	*known = true;
@@ -205,7 +205,7 @@ static bool take_before(struct word *text, char stop, struct word *part)
 static bool read_sequence(struct draft *draft, uint8_t *tcp)
 {
 	struct word whole, rest, part;
-	uint64_t seq, end, length;
+	uint64_t seq = 0, end = 0, length = 0;
 
 	if (!word_take(&draft->text, "<[", &whole))
 		return refuse(draft, &whole, "sequence numbers are missing");
@@ -244,7 +244,7 @@ static bool read_tcp(struct draft *draft, const struct word *word)
 static bool read_icmp(struct draft *draft)
 {
 	struct word word;
-	uint64_t type, code;
+	uint64_t type = 0, code = 0;
 	uint8_t *icmp;
 
 	icmp = grow(draft, 8);
@@ -268,7 +268,7 @@ static bool read_icmp(struct draft *draft)
 /* The transport header's first word. */
 static bool read_body(struct draft *draft, const struct word *word)
 {
-	uint64_t protocol;
+	uint64_t protocol = 0;
 
 	draft->l4 = draft->packet->length;
 	if (word_is(word, "icmp"))
@@ -294,7 +294,7 @@ static bool read_options(struct draft *draft)
 	const char *end = memchr(draft->text.at, '>', draft->text.length);
 	struct word inside = { draft->text.at + 1, 0 };
 	uint8_t bytes[TCPOPT_SPACE], *at;
-	uint32_t length;
+	uint32_t length = 0;
 
 	if (end == NULL)
 		return err_set(draft->err, "packet text: \">\" behind the TCP options is missing");
@@ -314,7 +314,7 @@ static bool read_options(struct draft *draft)
 /* The payload in hex; it may be left out, and is zeros then. */
 static bool read_payload(struct draft *draft)
 {
-	uint32_t length;
+	uint32_t length = 0;
 
 	if (draft->has_payload)
 		return err_set(draft->err, "packet text: two payloads");
@@ -346,7 +346,7 @@ static bool read_number_item(struct draft *draft, const struct word *word, bool 
 		{ PACKET_TCP, "res", 12, 2, false, 9, 7 },
 		{ PACKET_ICMP, "rest", 4, 4, true, 0, UINT32_MAX },
 	};
-	uint64_t value;
+	uint64_t value = 0;
 	uint8_t *at;
 	size_t i;
 
@@ -369,7 +369,7 @@ static bool read_number_item(struct draft *draft, const struct word *word, bool 
 /* A word behind the transport header's first. */
 static bool read_item(struct draft *draft, const struct word *word)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	bool known;
 
 	if (!read_number_item(draft, word, &known))

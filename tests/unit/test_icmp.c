@@ -61,7 +61,7 @@ TEST(icmp_quotes_as_much_as_the_router_does)
 			1232, 1232, ICMP_QUOTE_FULL },
 	};
 	struct packet *out = packet_new(PACKET_SMALL);
-	struct icmp_error error;
+	struct icmp_error error = { 0 };
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -97,7 +97,7 @@ TEST(icmp_has_the_types_of_both_versions)
 		{ "fd00::9", SYN6, ICMP_PARAMETER_PROBLEM, 70, 4, 0 },
 	};
 	struct packet *out = packet_new(PACKET_SMALL);
-	struct icmp_error error;
+	struct icmp_error error = { 0 };
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -139,7 +139,7 @@ TEST(icmp_is_silent_about_what_may_not_be_answered)
 	};
 	struct icmp_plan plan = plan_of("10.9.9.9", ICMP_QUOTE_FULL);
 	struct packet *out = packet_new(PACKET_SMALL), *tiny = packet_new(100);
-	struct icmp_error error;
+	struct icmp_error error = { 0 };
 	size_t i;
 
 	for (i = 0; i < sizeof(about) / sizeof(*about); i++)
@@ -165,7 +165,7 @@ TEST(icmp_extensions_hold_labels_and_interfaces)
 	struct icmp_objects objects = { 0 };
 	struct icmp_object object = { 0 };
 	struct icmp_mpls labels[3];
-	struct icmp_error error;
+	struct icmp_error error = { 0 };
 
 	in.has_index = in.has_addr = in.has_name = in.has_mtu = true;
 	snprintf(in.name, sizeof(in.name), "eth0");
@@ -222,7 +222,7 @@ TEST(icmp_extensions_of_all_sorts)
 	struct icmp_mpls label = { 3, 0, true, 1 };
 	struct icmp_objects objects = { 0 };
 	struct icmp_object object = { 0 };
-	struct icmp_error error;
+	struct icmp_error error = { 0 };
 
 	icmp_objects_add_mpls(&objects, &label, 1);
 	plan.objects = &objects;
@@ -274,7 +274,7 @@ TEST(icmp_padding_is_not_the_packet)
 {
 	static const char quoted[] = "45000034000740000106 259b 0a0000010a000002 1388005000000001";
 	struct packet *out = packet_new(PACKET_SMALL);
-	struct icmp_error error;
+	struct icmp_error error = { 0 };
 	char text[TEXT_LINE];
 
 	snprintf(text, sizeof(text),
@@ -297,7 +297,7 @@ TEST(icmp_parse_of_what_is_no_error)
 		"fd00::1 > fd00::2 icmp 128/0 rest 00010002 len 4",
 		SYN4,
 	};
-	struct icmp_error error;
+	struct icmp_error error = { 0 };
 	struct packet *p;
 	size_t i;
 

@@ -218,6 +218,13 @@ TEST(packet_copies_and_refuses_what_does_not_fit)
 	packet_free(close);
 }
 
+static void put_data(uint8_t *at)
+{
+	static const uint8_t data[] = { 'd', 'a', 't', 'a', '!' };
+
+	memcpy(at, data, sizeof(data));
+}
+
 TEST(packet_init_builds_tcp_over_both_families)
 {
 	struct tcp_header header = {
@@ -236,7 +243,7 @@ TEST(packet_init_builds_tcp_over_both_families)
 	sockname_parse(&header.dst, "198.18.100.2:80");
 	packet_init_tcp(p, &header);
 	payload = packet_append_payload(p, 5);
-	memcpy(payload, "data!", 5);
+	put_data(payload);
 	packet_finish(p);
 	CHECK_HEX(packet_data(p), 38,
 		"4500002d123440004006376ec6120102c6126402138800501122334455667788"
@@ -250,7 +257,7 @@ TEST(packet_init_builds_tcp_over_both_families)
 	header.urgent = 0;
 	packet_init_tcp(p, &header);
 	payload = packet_append_payload(p, 5);
-	memcpy(payload, "data!", 5);
+	put_data(payload);
 	packet_finish(p);
 	CHECK_HEX(packet_data(p), p->length,
 		"6001234500190609fd000000000000000000000000000001fd000000000000000000000000"

@@ -271,9 +271,9 @@ TEST(tcpopt_decodes_the_common_ones)
 	struct packet *p = with_options(ALL);
 	struct packet *bad = with_options(ALL_WRONG);
 	struct sack_block blocks[4];
-	uint32_t value, echo;
-	uint16_t mss;
-	uint8_t shift;
+	uint32_t value = 0, echo = 0;
+	uint16_t mss = 0;
+	uint8_t shift = 0;
 
 	CHECK(tcpopt_mss(p, &mss) && tcpopt_wscale(p, &shift) &&
 		tcpopt_timestamp(p, &value, &echo));

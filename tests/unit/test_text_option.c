@@ -11,6 +11,8 @@
 
 #define TEN_IDS " 1 2 3 4 5 6 7 8 9 10"
 
+#define TOO_LONG "kind 77,kind 78 " BYTES_38
+
 struct option_case {
 	const char *hex, *text, *value;
 };
@@ -177,11 +179,10 @@ TEST(option_text_refuses_with_a_sentence)
 		"mptcp add_addr id 5 addr 1.2.3",
 		"mptcp remove_addr",
 		"mptcp remove_addr 256",
-		"mptcp remove_addr 1" TEN_IDS TEN_IDS TEN_IDS " 1 2 3 4 5 6 7",
+		"mptcp remove_addr" TEN_IDS TEN_IDS TEN_IDS TEN_IDS,
 		"mptcp join ack hmac 00",
 		"mptcp dss reserved 1000",
-		"kind 77,"
-		"kind 78 " BYTES_38,
+		TOO_LONG,
 	};
 	uint8_t bytes[TCPOPT_SPACE];
 	struct err err;
