@@ -71,7 +71,8 @@ TEST(over_ipv6)
 		struct sockname local = { .port = 40000 }, remote = { .port = 80 };
 		struct pipe pipe;
 
-		CHECK(addr_parse(&local.addr, "fd00:1::1") && addr_parse(&remote.addr, "fd00:1::2"));
+		CHECK(addr_parse(&local.addr, "fd00:1::1"));
+		CHECK(addr_parse(&remote.addr, "fd00:1::2"));
 		client.join[client.join_count++] = pipe_second.addr;   /* the wrong family */
 		CHECK(addr_parse(&client.join[client.join_count++], "fd00:2::1"));
 		pipe_init_between(&pipe, &client, &server, 1, &local, &remote);

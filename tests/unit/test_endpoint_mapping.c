@@ -440,7 +440,7 @@ TEST(E14_length_changed_with_checksums)
 			}
 }
 
-/* The same when all was sent, DATA_FIN included, before the failure was seen: FIN ends the stream. */
+/* All was sent, DATA_FIN included, before the failure was seen: FIN ends the stream. */
 TEST(E14_length_changed_in_the_last_flight)
 {
 	unsigned int speaks, i;
@@ -480,4 +480,50 @@ TEST(E14_length_changed_without_checksums)
 				CHECK_U64(pipe_info(&pipe, CLIENT).state, CONN_CLOSED);
 				pipe_fini(&pipe);
 			}
+}
+
+/* A peer that did not follow: its DSS puts bytes where others were delivered before. */
+static enum pipe_verdict resend_by_mapping(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	struct mptcp_opt option = { .subtype = MP_DSS };
+	uint64_t *first_dsn = pipe->hook_state;
+	uint8_t bytes[TCPOPT_SPACE];
+
+	(void)path;
+	if (from == SERVER || packet_payload_len(packet) == 0)
+		return PIPE_PASS;
+	pipe->hits++;
+	if (mptcp_find(packet, MP_DSS, &option, NULL) && option.dss.ssn == 1)
+		*first_dsn = option.dss.dsn;
+	if (pipe->hits == 1)
+		strip_mptcp(packet, ALL_SUBTYPES);
+	if (pipe->hits < 30)
+		return PIPE_PASS;
+	option.dss = (struct mp_dss){ .has_mapping = true, .dsn_wide = true,
+		.dsn = *first_dsn + 20000, .ssn = 35000, .length = 1000 };
+	CHECK(tcpopt_append(packet, bytes, mptcp_emit(&option, bytes)));
+	packet_finish(packet);
+	packet_parse(packet);
+	return PIPE_PASS;
+}
+
+/* F64: rather a reset than a DSN delivered twice. */
+TEST(F64_mapping_that_contradicts_after_fallback)
+{
+	struct endpoint_config config = pipe_config(SPEAKS_V0, false);
+	uint64_t first_dsn = 0;
+	struct pipe pipe;
+
+	pipe_init(&pipe, &config, &config, 5);
+	pipe.hook = resend_by_mapping;
+	pipe.hook_state = &first_dsn;
+	pipe.app[CLIENT].to_write = 100000;
+	pipe_run(&pipe, 60 * NSEC_PER_SEC);
+	CHECK(first_dsn != 0);
+	CHECK(pipe_info(&pipe, SERVER).mode >= MODE_INFINITE);
+	CHECK_U64(pipe_info(&pipe, SERVER).end, END_RESET);
+	CHECK(pipe_info(&pipe, SERVER).subflows[0].reset_by_us);
+	CHECK(!pipe.app[SERVER].corrupt);
+	pipe_fini(&pipe);
 }
