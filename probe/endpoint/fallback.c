@@ -120,7 +120,7 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	conn->linear_shift = shift;
 	conn->fail_sent = false;
 	conn->fail_at = NSEC_NEVER;
-	/* A DATA_FIN not reached yet counts no more: FIN ends the stream, wherever a box moved it. */
+	/* A DATA_FIN not reached yet counts no more: FIN ends the stream where it is now. */
 	if (!fin_is_consumed(&conn->rx))
 		conn->rx.fin_known = false;
 	conn->tx.next = next;
