@@ -12,7 +12,8 @@ struct err {
 	char text[512];
 };
 
-/* Store a sentence (no final newline); always returns false, so "return err_set(...)" reads well. */
+/* Store a sentence (no final newline); always returns false, so "return err_set(...)" reads well.
+ */
 bool err_set(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* As err_set, followed by ": " and the text of errno as it stands on entry. */

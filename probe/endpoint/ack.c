@@ -211,10 +211,10 @@ static void advance(struct subflow *subflow, const struct arrival *in, uint32_t 
 		return;
 	}
 	if (subflow->cc.cwnd < subflow->cc.ssthresh)
-		subflow->cc.ops->acked(&subflow->cc, bytes, now);   /* after a time-out */
+		subflow->cc.ops->acked(&subflow->cc, bytes, now); /* after a time-out */
 	/* RFC 6582 3.2: a partial ACK shows that the next one is lost too. */
-	if (queue->una != queue->tail && !(segment_at(queue, queue->una)->flags &
-		(SEG_RETRANSMITTED | SEG_SACKED)))
+	if (queue->una != queue->tail &&
+		!(segment_at(queue, queue->una)->flags & (SEG_RETRANSMITTED | SEG_SACKED)))
 		mark_lost(subflow, segment_at(queue, queue->una));
 }
 
@@ -262,7 +262,7 @@ bool ack_process(struct subflow *subflow, const struct arrival *in, nsec_t now)
 	news = subflow->sack && in->sack_count > 0 && take_sack(subflow, in);
 	changed = take_window(subflow, in);
 	if (subflow->snd_window == 0)
-		subflow->conn->progress_at = now;   /* a peer that says "not now" is alive */
+		subflow->conn->progress_at = now; /* a peer that says "not now" is alive */
 	subflow->probe_at = NSEC_NEVER;
 	if (advanced)
 		advance(subflow, in, bytes, now);

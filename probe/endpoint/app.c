@@ -133,20 +133,30 @@ void conn_info(const struct conn *conn, struct conn_info *info)
 {
 	unsigned int i;
 
-	*info = (struct conn_info){ .state = conn->state, .end = conn->end, .mode = conn->mode,
-		.fallback = conn->fallback, .version = conn->version, .checksum = conn->checksum,
+	*info = (struct conn_info){ .state = conn->state,
+		.end = conn->end,
+		.mode = conn->mode,
+		.fallback = conn->fallback,
+		.version = conn->version,
+		.checksum = conn->checksum,
 		.peer_closed = conn_peer_closed(conn),
-		.fully_established = conn->peer_confirmed, .written = conn->tx.end,
-		.read = conn->rx.read, .subflow_count = conn->subflow_count };
+		.fully_established = conn->peer_confirmed,
+		.written = conn->tx.end,
+		.read = conn->rx.read,
+		.subflow_count = conn->subflow_count };
 	for (i = 0; i < conn->subflow_count; i++) {
 		const struct subflow *subflow = conn->subflows[i];
 
 		info->subflows[i] = (struct subflow_info){ .local = subflow->local,
-			.remote = subflow->remote, .state = state_of(subflow),
-			.is_join = subflow->is_join, .reset_by_us = subflow->reset_by_us,
-			.reset_reason = subflow->reset_reason, .bytes_sent = subflow->bytes_sent,
+			.remote = subflow->remote,
+			.state = state_of(subflow),
+			.is_join = subflow->is_join,
+			.reset_by_us = subflow->reset_by_us,
+			.reset_reason = subflow->reset_reason,
+			.bytes_sent = subflow->bytes_sent,
 			.bytes_received = subflow->bytes_received,
-			.retransmissions = subflow->retransmissions, .srtt = subflow->srtt,
+			.retransmissions = subflow->retransmissions,
+			.srtt = subflow->srtt,
 			.cwnd = subflow->cc.cwnd };
 	}
 }

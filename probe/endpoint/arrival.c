@@ -24,7 +24,7 @@ static void read_option(struct arrival *in, const uint8_t *bytes, uint8_t length
 	case TCPOPT_WSCALE:
 		in->has_scale = length == 3;
 		if (in->has_scale)
-			in->scale = bytes[2] < 14 ? bytes[2] : 14;   /* RFC 7323 2.3 */
+			in->scale = bytes[2] < 14 ? bytes[2] : 14; /* RFC 7323 2.3 */
 		break;
 	case TCPOPT_SACK_PERMITTED:
 		in->sack_permitted = length == 2;

@@ -9,16 +9,16 @@
 
 struct arrival {
 	uint32_t seq, ack;
-	uint16_t flags, window;      /* window as on the wire */
+	uint16_t flags, window; /* window as on the wire */
 	const uint8_t *payload;
-	uint32_t length;             /* of the payload */
+	uint32_t length; /* of the payload */
 	bool has_timestamp, has_mss, has_scale, sack_permitted;
 	uint32_t ts_value, ts_echo;
 	uint16_t mss;
 	uint8_t scale;
 	unsigned int sack_count;
 	struct sack_block sack[4];
-	unsigned int option_count;   /* MPTCP options that decoded */
+	unsigned int option_count; /* MPTCP options that decoded */
 	struct mptcp_opt options[ARRIVAL_OPTIONS];
 };
 

@@ -20,8 +20,11 @@ struct draft {
 
 static void draft_begin(struct draft *draft, struct subflow *subflow, uint32_t seq, uint16_t flags)
 {
-	draft->header = (struct tcp_header){ .src = subflow->local, .dst = subflow->remote,
-		.seq = seq, .flags = flags, .ip_id = subflow->conn->endpoint->ip_id++ };
+	draft->header = (struct tcp_header){ .src = subflow->local,
+		.dst = subflow->remote,
+		.seq = seq,
+		.flags = flags,
+		.ip_id = subflow->conn->endpoint->ip_id++ };
 	draft->used = 0;
 }
 
@@ -155,18 +158,22 @@ void build_syn(struct subflow *subflow, struct packet *packet, nsec_t now)
 	draft_syn_options(&draft, subflow, now);
 	if (subflow->is_join) {
 		option.subtype = MP_JOIN;
-		option.join = (struct mp_join){ .form = JOIN_SYN, .backup = subflow->backup,
-			.address_id = subflow->address_id, .token = conn->token_remote,
+		option.join = (struct mp_join){ .form = JOIN_SYN,
+			.backup = subflow->backup,
+			.address_id = subflow->address_id,
+			.token = conn->token_remote,
 			.nonce = subflow->nonce_local };
 		draft_mptcp(&draft, &option);
 	} else if (handshake_offers(subflow)) {
 		option.capable = (struct mp_capable){ .version = conn->version,
 			.flags = capable_flags(conn->endpoint->config.checksum),
-			.has_sender_key = conn->version == 0, .sender_key = conn->key_local };
+			.has_sender_key = conn->version == 0,
+			.sender_key = conn->key_local };
 		draft_mptcp(&draft, &option);
 	}
-	draft.header.window = subflow_window(subflow) < UINT16_MAX ?
-		(uint16_t)subflow_window(subflow) : UINT16_MAX;
+	draft.header.window = subflow_window(subflow) < UINT16_MAX
+		? (uint16_t)subflow_window(subflow)
+		: UINT16_MAX;
 	draft_finish(&draft, packet);
 	packet_finish(packet);
 }
@@ -181,12 +188,15 @@ void build_synack(struct subflow *subflow, struct packet *packet, nsec_t now)
 	draft_syn_options(&draft, subflow, now);
 	if (subflow->is_join) {
 		option.subtype = MP_JOIN;
-		option.join = (struct mp_join){ .form = JOIN_SYNACK, .hmac64 = subflow->hmac64,
-			.address_id = subflow->address_id, .nonce = subflow->nonce_local };
+		option.join = (struct mp_join){ .form = JOIN_SYNACK,
+			.hmac64 = subflow->hmac64,
+			.address_id = subflow->address_id,
+			.nonce = subflow->nonce_local };
 		draft_mptcp(&draft, &option);
 	} else if (conn->mode == MODE_UNDECIDED) {
 		option.capable = (struct mp_capable){ .version = conn->version,
-			.flags = capable_flags(conn->checksum), .has_sender_key = true,
+			.flags = capable_flags(conn->checksum),
+			.has_sender_key = true,
 			.sender_key = conn->key_local };
 		draft_mptcp(&draft, &option);
 	}
@@ -221,8 +231,10 @@ static struct mptcp_opt capable_option(const struct conn *conn)
 	struct mptcp_opt option = { .subtype = MP_CAPABLE };
 
 	option.capable = (struct mp_capable){ .version = conn->version,
-		.flags = capable_flags(conn->checksum), .has_sender_key = true,
-		.has_receiver_key = true, .sender_key = conn->key_local,
+		.flags = capable_flags(conn->checksum),
+		.has_sender_key = true,
+		.has_receiver_key = true,
+		.sender_key = conn->key_local,
 		.receiver_key = conn->key_remote };
 	return option;
 }
@@ -231,8 +243,7 @@ static bool repeats_keys(const struct subflow *subflow)
 {
 	const struct conn *conn = subflow->conn;
 
-	return conn_is_mptcp(conn) && subflow->active && !subflow->is_join &&
-		!conn->peer_confirmed;
+	return conn_is_mptcp(conn) && subflow->active && !subflow->is_join && !conn->peer_confirmed;
 }
 
 static void put_data_ack(const struct conn *conn, struct mp_dss *dss)
@@ -283,7 +294,7 @@ static void draft_mapping(struct draft *draft, struct subflow *subflow,
 	if (segment->flags & SEG_INFINITE) {
 		put_infinite(subflow, &option.dss);
 	} else if (!conn_is_mptcp(conn)) {
-		return;   /* F33: after fallback no option any more */
+		return; /* F33: after fallback no option any more */
 	} else if (segment->length == 0) {
 		put_data_ack(conn, &option.dss);
 	} else if (repeats_keys(subflow) && conn->version > 0 && ssn == 1) {
@@ -292,8 +303,8 @@ static void draft_mapping(struct draft *draft, struct subflow *subflow,
 		option.capable.data_length = segment->length;
 		option.capable.has_checksum = conn->checksum;
 		if (conn->checksum)
-			option.capable.checksum = checksum_finish(checksum_dss(conn->dsn_local, 1,
-				segment->length) + sum);
+			option.capable.checksum = checksum_finish(
+				checksum_dss(conn->dsn_local, 1, segment->length) + sum);
 	} else {
 		put_data_ack(conn, &option.dss);
 		put_mapping(conn, &option.dss, segment->offset, ssn, segment->length, sum);
@@ -311,16 +322,17 @@ void build_segment(struct subflow *subflow, const struct segment *segment, struc
 	uint8_t *payload;
 	unsigned int space;
 
-	draft_begin(&draft, subflow, segment->seq, (uint16_t)(TCP_ACK |
-		(segment->flags & SEG_FIN ? TCP_FIN : 0) |
-		(segment->length > 0 && last ? TCP_PSH : 0)));
+	draft_begin(&draft, subflow, segment->seq,
+		(uint16_t)(TCP_ACK | (segment->flags & SEG_FIN ? TCP_FIN : 0) |
+			(segment->length > 0 && last ? TCP_PSH : 0)));
 	if (subflow->timestamps)
 		draft_timestamp(&draft, subflow, now);
 	if (conn->checksum && segment->length > 0 && conn_is_mptcp(conn))
 		sum = ring_sum(&conn->tx.ring, segment->offset, segment->length);
 	draft_mapping(&draft, subflow, segment, sum);
-	space = subflow->mss > segment->length + draft.used ?
-		subflow->mss - segment->length - draft.used : 0;
+	space = subflow->mss > segment->length + draft.used
+		? subflow->mss - segment->length - draft.used
+		: 0;
 	if (space > TCPOPT_SPACE - draft.used)
 		space = TCPOPT_SPACE - draft.used;
 	if (subflow->sack)
@@ -454,9 +466,12 @@ void build_stray(struct subflow *subflow, struct packet *packet)
 
 void build_reply(struct endpoint *endpoint, const struct reply *reply, struct packet *packet)
 {
-	struct draft draft = { .header = { .src = reply->local, .dst = reply->remote,
-		.seq = reply->seq, .ack = reply->ack, .flags = reply->flags,
-		.ip_id = endpoint->ip_id++ } };
+	struct draft draft = { .header = { .src = reply->local,
+				       .dst = reply->remote,
+				       .seq = reply->seq,
+				       .ack = reply->ack,
+				       .flags = reply->flags,
+				       .ip_id = endpoint->ip_id++ } };
 
 	if (reply->with_reason)
 		draft_reason(&draft, reply->reason);

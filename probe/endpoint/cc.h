@@ -26,7 +26,7 @@ struct cc {
 	const struct cc_ops *ops;
 	uint32_t mss;
 	uint32_t cwnd, ssthresh;
-	uint32_t credit;   /* bytes acknowledged towards the next increase */
+	uint32_t credit; /* bytes acknowledged towards the next increase */
 };
 
 /* RFC 5681 and RFC 6582. */

@@ -193,15 +193,15 @@ static unsigned int busy_subflows(const struct conn *conn)
  */
 static void settle_end(struct conn *conn)
 {
-	bool delivered = conn->tx.shutdown && conn->tx.una == conn->tx.end &&
-		fin_is_consumed(&conn->rx);
+	bool delivered =
+		conn->tx.shutdown && conn->tx.una == conn->tx.end && fin_is_consumed(&conn->rx);
 
 	if (busy_subflows(conn) > 0 || conn->state != CONN_OPEN)
 		return;
 	if (conn_is_mptcp(conn) ? conn_is_done(conn) : delivered)
 		conn_close(conn, END_CLEAN);
-	else if (!conn_is_mptcp(conn) || (conn->subflow_count == 1 &&
-		conn->subflows[0]->end_state == SUBFLOW_RESET))
+	else if (!conn_is_mptcp(conn) ||
+		(conn->subflow_count == 1 && conn->subflows[0]->end_state == SUBFLOW_RESET))
 		conn_close(conn, END_RESET);
 }
 
@@ -231,8 +231,8 @@ static void settle_joins(struct conn *conn)
 	const struct subflow *initial = conn->subflows[0];
 	unsigned int i;
 
-	if (!conn->active || conn->joins_started || config->join_count == 0 ||
-		conn->peer_no_join || !handshake_may_join(conn))
+	if (!conn->active || conn->joins_started || config->join_count == 0 || conn->peer_no_join ||
+		!handshake_may_join(conn))
 		return;
 	conn->joins_started = true;
 	for (i = 0; i < config->join_count; i++) {
@@ -262,8 +262,9 @@ bool conn_is_pending(const struct conn *conn)
 	for (i = 0; i < conn->subflow_count; i++) {
 		const struct subflow *subflow = conn->subflows[i];
 
-		if (subflow_is_live(subflow) && (mapping_is_holding(subflow) ||
-			(subflow->fin_received && !fin_is_consumed(&conn->rx))))
+		if (subflow_is_live(subflow) &&
+			(mapping_is_holding(subflow) ||
+				(subflow->fin_received && !fin_is_consumed(&conn->rx))))
 			return true;
 	}
 	return false;

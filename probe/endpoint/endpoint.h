@@ -23,35 +23,35 @@
 #include <stdint.h>
 
 enum {
-	ENDPOINT_SUBFLOWS = 32,   /* subflows a connection may have had in its life */
-	ENDPOINT_JOINS    = 8,    /* local addresses a connection joins from by itself */
+	ENDPOINT_SUBFLOWS = 32, /* subflows a connection may have had in its life */
+	ENDPOINT_JOINS = 8,     /* local addresses a connection joins from by itself */
 };
 
 /* Versions an endpoint speaks, as a set. */
 enum {
 	SPEAKS_TCP = 0,
-	SPEAKS_V0  = 1,
-	SPEAKS_V1  = 2,
+	SPEAKS_V0 = 1,
+	SPEAKS_V1 = 2,
 };
 
 /* What an experiment varies. endpoint_config_default fills in sensible values. */
 struct endpoint_config {
-	unsigned int speaks;           /* SPEAKS_* set; the highest is offered first */
-	bool checksum;                 /* require DSS checksums (flag A) */
+	unsigned int speaks; /* SPEAKS_* set; the highest is offered first */
+	bool checksum;       /* require DSS checksums (flag A) */
 	bool timestamps, sack, window_scale;
-	bool wide_dsn, wide_ack;       /* 8-byte DSN and DATA_ACK in what we send */
-	uint16_t mtu;                  /* IP packet size; the MSS follows per family */
-	uint32_t send_buffer, receive_buffer;   /* bytes, connection level */
-	uint32_t initial_window;       /* segments (RFC 6928) */
+	bool wide_dsn, wide_ack;              /* 8-byte DSN and DATA_ACK in what we send */
+	uint16_t mtu;                         /* IP packet size; the MSS follows per family */
+	uint32_t send_buffer, receive_buffer; /* bytes, connection level */
+	uint32_t initial_window;              /* segments (RFC 6928) */
 	nsec_t rto_initial, rto_min, rto_max;
-	nsec_t connection_timeout;     /* no progress for so long ends it with an error */
-	nsec_t time_wait;              /* 2 MSL */
-	unsigned int capable_syns;     /* SYNs with MP_CAPABLE before one without (F5) */
-	struct addr join[ENDPOINT_JOINS];   /* the client joins from these once F8a allows */
+	nsec_t connection_timeout;        /* no progress for so long ends it with an error */
+	nsec_t time_wait;                 /* 2 MSL */
+	unsigned int capable_syns;        /* SYNs with MP_CAPABLE before one without (F5) */
+	struct addr join[ENDPOINT_JOINS]; /* the client joins from these once F8a allows */
 	unsigned int join_count;
 	bool join_backup;
-	bool refuse_checksum;          /* ignore an MP_CAPABLE that asks for checksums (F7b) */
-	uint64_t faults;               /* set of FAULT_* bits: ways of being wrong, fault.h */
+	bool refuse_checksum; /* ignore an MP_CAPABLE that asks for checksums (F7b) */
+	uint64_t faults;      /* set of FAULT_* bits: ways of being wrong, fault.h */
 };
 
 void endpoint_config_default(struct endpoint_config *config);
@@ -61,19 +61,19 @@ struct conn;
 
 /* config is copied; rng is copied and from then on the endpoint's own. */
 struct endpoint *endpoint_new(const struct endpoint_config *config, const struct rng *rng);
-void endpoint_free(struct endpoint *endpoint);   /* frees its connections too */
+void endpoint_free(struct endpoint *endpoint); /* frees its connections too */
 
 /* Why a packet had no effect, or a limit was hit: counted, never silent. */
 enum endpoint_drop {
-	DROP_NOT_TCP,          /* malformed, a fragment, or another protocol */
-	DROP_CHECKSUM,         /* IP or TCP checksum wrong */
-	DROP_NO_CONNECTION,    /* answered with RST where TCP asks for it */
-	DROP_HALF_OPEN,        /* the oldest half-open connection made room */
-	DROP_REPLIES,          /* too many RSTs waiting to go out */
-	DROP_SEQUENCE,         /* outside the window, or an unacceptable acknowledgement */
-	DROP_TIMESTAMP,        /* PAWS */
-	DROP_RESETTING,        /* for a subflow that is being reset */
-	DROP_LIMIT,            /* too many ranges, mappings or reinjections at once */
+	DROP_NOT_TCP,       /* malformed, a fragment, or another protocol */
+	DROP_CHECKSUM,      /* IP or TCP checksum wrong */
+	DROP_NO_CONNECTION, /* answered with RST where TCP asks for it */
+	DROP_HALF_OPEN,     /* the oldest half-open connection made room */
+	DROP_REPLIES,       /* too many RSTs waiting to go out */
+	DROP_SEQUENCE,      /* outside the window, or an unacceptable acknowledgement */
+	DROP_TIMESTAMP,     /* PAWS */
+	DROP_RESETTING,     /* for a subflow that is being reset */
+	DROP_LIMIT,         /* too many ranges, mappings or reinjections at once */
 	ENDPOINT_DROP_COUNT,
 };
 
@@ -122,46 +122,46 @@ bool conn_join(struct conn *conn, const struct sockname *local, const struct soc
 enum conn_state {
 	CONN_OPENING,
 	CONN_OPEN,
-	CONN_CLOSED,   /* nothing more will come or go; end says how */
+	CONN_CLOSED, /* nothing more will come or go; end says how */
 };
 
 enum conn_end {
-	END_NONE,      /* not closed yet */
-	END_CLEAN,     /* both streams ended, all delivered */
-	END_REFUSED,   /* never opened: RST */
-	END_UNANSWERED,/* never opened: time-out */
-	END_RESET,     /* reset after opening */
-	END_TIMEOUT,   /* connection_timeout without progress, or no usable subflow */
-	END_ABORTED,   /* by conn_abort */
+	END_NONE,       /* not closed yet */
+	END_CLEAN,      /* both streams ended, all delivered */
+	END_REFUSED,    /* never opened: RST */
+	END_UNANSWERED, /* never opened: time-out */
+	END_RESET,      /* reset after opening */
+	END_TIMEOUT,    /* connection_timeout without progress, or no usable subflow */
+	END_ABORTED,    /* by conn_abort */
 };
 
 enum conn_mode {
-	MODE_UNDECIDED,  /* before the handshake says */
+	MODE_UNDECIDED, /* before the handshake says */
 	MODE_MPTCP,
-	MODE_INFINITE,   /* MPTCP fell back with MP_FAIL or an infinite mapping */
-	MODE_TCP,        /* plain TCP, from the start or after fallback */
+	MODE_INFINITE, /* MPTCP fell back with MP_FAIL or an infinite mapping */
+	MODE_TCP,      /* plain TCP, from the start or after fallback */
 };
 
 /* Why a connection is not MPTCP (any more): the rule of fallback-rules.md it followed. */
 enum fallback_reason {
 	FALLBACK_NONE,
-	FALLBACK_NOT_ASKED,          /* we do not speak it */
-	FALLBACK_SYN_PLAIN,          /* F1 */
-	FALLBACK_SYNACK_PLAIN,       /* F2 */
-	FALLBACK_ACK_PLAIN,          /* F3 */
-	FALLBACK_NO_FIRST_MAPPING,   /* F4, F10 */
-	FALLBACK_SYN_UNANSWERED,     /* F5 */
-	FALLBACK_CRYPTO,             /* F6 */
-	FALLBACK_VERSION,            /* F7 */
-	FALLBACK_FLAG_B,             /* F7a */
-	FALLBACK_CHECKSUM_UNWANTED,  /* F7b */
-	FALLBACK_COMPROMISED,        /* F7e */
-	FALLBACK_MIRRORED,           /* F7f */
-	FALLBACK_NO_DATA_ACK,        /* F9, O2 in v0 */
-	FALLBACK_CHECKSUM,           /* F23, F26 */
-	FALLBACK_MP_FAIL,            /* F24: the peer's MP_FAIL */
-	FALLBACK_INFINITE_MAPPING,   /* F29: the peer's infinite mapping */
-	FALLBACK_SIGNAL_LOST,        /* O5 */
+	FALLBACK_NOT_ASKED,         /* we do not speak it */
+	FALLBACK_SYN_PLAIN,         /* F1 */
+	FALLBACK_SYNACK_PLAIN,      /* F2 */
+	FALLBACK_ACK_PLAIN,         /* F3 */
+	FALLBACK_NO_FIRST_MAPPING,  /* F4, F10 */
+	FALLBACK_SYN_UNANSWERED,    /* F5 */
+	FALLBACK_CRYPTO,            /* F6 */
+	FALLBACK_VERSION,           /* F7 */
+	FALLBACK_FLAG_B,            /* F7a */
+	FALLBACK_CHECKSUM_UNWANTED, /* F7b */
+	FALLBACK_COMPROMISED,       /* F7e */
+	FALLBACK_MIRRORED,          /* F7f */
+	FALLBACK_NO_DATA_ACK,       /* F9, O2 in v0 */
+	FALLBACK_CHECKSUM,          /* F23, F26 */
+	FALLBACK_MP_FAIL,           /* F24: the peer's MP_FAIL */
+	FALLBACK_INFINITE_MAPPING,  /* F29: the peer's infinite mapping */
+	FALLBACK_SIGNAL_LOST,       /* O5 */
 	FALLBACK_COUNT,
 };
 
@@ -181,11 +181,11 @@ struct subflow_info {
 	enum subflow_state state;
 	bool is_join;
 	bool reset_by_us;
-	uint8_t reset_reason;      /* RESET_*, ours or the peer's */
-	uint64_t bytes_sent, bytes_received;   /* payload, retransmissions not counted */
+	uint8_t reset_reason;                /* RESET_*, ours or the peer's */
+	uint64_t bytes_sent, bytes_received; /* payload, retransmissions not counted */
 	uint32_t retransmissions;
 	nsec_t srtt;
-	uint32_t cwnd;             /* bytes */
+	uint32_t cwnd; /* bytes */
 };
 
 struct conn_info {
@@ -194,10 +194,10 @@ struct conn_info {
 	enum conn_mode mode;
 	enum fallback_reason fallback;
 	uint8_t version;
-	bool checksum;             /* in use */
-	bool peer_closed;          /* end of the peer's stream was read */
-	bool fully_established;    /* F8 done: joins are allowed */
-	uint64_t written, read;    /* bytes over the application's side */
+	bool checksum;          /* in use */
+	bool peer_closed;       /* end of the peer's stream was read */
+	bool fully_established; /* F8 done: joins are allowed */
+	uint64_t written, read; /* bytes over the application's side */
 	unsigned int subflow_count;
 	struct subflow_info subflows[ENDPOINT_SUBFLOWS];
 };

@@ -46,8 +46,8 @@ void fallback_at_handshake(struct conn *conn, enum fallback_reason reason)
  */
 static uint64_t receive_shift(const struct subflow *subflow)
 {
-	uint64_t at = mapping_is_holding(subflow) ? subflow->rx_pending.list[0].first :
-		subflow->rx_next;
+	uint64_t at =
+		mapping_is_holding(subflow) ? subflow->rx_pending.list[0].first : subflow->rx_next;
 
 	return subflow->conn->rx.next - at;
 }
@@ -111,8 +111,8 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 		return false;
 	}
 	if (conn->fail_sent && reason != FALLBACK_SIGNAL_LOST)
-		reason = FALLBACK_CHECKSUM;   /* whatever shows that the peer followed */
-	end_others(subflow);   /* F32 */
+		reason = FALLBACK_CHECKSUM; /* whatever shows that the peer followed */
+	end_others(subflow);                /* F32 */
 	conn->mode = is_signalled(reason) ? MODE_INFINITE : MODE_TCP;
 	conn->fallback = reason;
 	conn->was_mptcp = true;
@@ -125,7 +125,7 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 		conn->rx.fin_known = false;
 	conn->tx.next = next;
 	conn->tx.again_count = 0;
-	conn->tx.fin_sent = conn->tx.fin_now = false;   /* FIN will say it */
+	conn->tx.fin_sent = conn->tx.fin_now = false; /* FIN will say it */
 	/* With nothing new to send a bare ACK carries it, if the peer may wait for it (O4). */
 	conn->infinite_wanted = true;
 	conn->infinite_on_ack = conn->tx.next == conn->tx.end && conn->tx.una < conn->tx.next;
@@ -189,7 +189,7 @@ void fallback_infinite_received(struct subflow *subflow, uint64_t shift, nsec_t 
 	struct conn *conn = subflow->conn;
 
 	if (subflow_live_count(conn) > 1) {
-		subflow_reset(subflow, RESET_MPTCP);   /* F34 */
+		subflow_reset(subflow, RESET_MPTCP); /* F34 */
 		return;
 	}
 	fall_back(subflow, FALLBACK_INFINITE_MAPPING, shift, now);

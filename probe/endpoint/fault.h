@@ -9,14 +9,14 @@
 #include <stdint.h>
 
 enum fault_bit {
-	FAULT_IGNORE_CHECKSUM = 1u << 0,   /* delivers mappings that fail their DSS checksum */
-	FAULT_NEVER_FALL_BACK = 1u << 1,   /* goes on with MPTCP where the path lost it */
-	FAULT_DELIVER_UNMAPPED = 1u << 2,  /* gives bytes without a mapping to the application */
-	FAULT_ACCEPT_ANY_HMAC = 1u << 3,   /* does not verify the HMACs of MP_JOIN */
+	FAULT_IGNORE_CHECKSUM = 1u << 0,  /* delivers mappings that fail their DSS checksum */
+	FAULT_NEVER_FALL_BACK = 1u << 1,  /* goes on with MPTCP where the path lost it */
+	FAULT_DELIVER_UNMAPPED = 1u << 2, /* gives bytes without a mapping to the application */
+	FAULT_ACCEPT_ANY_HMAC = 1u << 3,  /* does not verify the HMACs of MP_JOIN */
 };
 
 struct fault {
-	const char *name;   /* "ignore-checksum"; the table ends with NULL */
+	const char *name; /* "ignore-checksum"; the table ends with NULL */
 	uint64_t bit;
 	const char *text;
 };

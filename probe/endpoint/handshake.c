@@ -273,7 +273,7 @@ static bool third_of_join(struct subflow *subflow, const struct arrival *in, nse
 	const struct mptcp_opt *option = arrival_find(in, MP_JOIN);
 
 	if (!conn_is_mptcp(subflow->conn) || subflow->conn->fail_sent) {
-		subflow_reset(subflow, RESET_PROHIBITED);   /* O16 */
+		subflow_reset(subflow, RESET_PROHIBITED); /* O16 */
 		return false;
 	}
 	if (option == NULL || option->join.form != JOIN_ACK ||
@@ -282,7 +282,7 @@ static bool third_of_join(struct subflow *subflow, const struct arrival *in, nse
 		return false;
 	}
 	subflow_open(subflow, now);
-	subflow->ack_now = true;   /* RFC 8684 3.2: the joiner waits for it */
+	subflow->ack_now = true; /* RFC 8684 3.2: the joiner waits for it */
 	return true;
 }
 
@@ -383,16 +383,16 @@ static void synack_of_capable(struct subflow *subflow, const struct arrival *in,
 
 	/* After a plain SYN the connection is plain even if an older SYN was answered (O14). */
 	if (conn->mode == MODE_UNDECIDED) {
-		reason = conn->plain_syn_sent ? FALLBACK_SYN_UNANSWERED :
-			answer_judge(conn, option);
+		reason =
+			conn->plain_syn_sent ? FALLBACK_SYN_UNANSWERED : answer_judge(conn, option);
 		if (reason != FALLBACK_NONE) {
 			fallback_at_handshake(conn, reason);
 		} else {
 			conn->key_remote = option->capable.sender_key;
 			conn->checksum = conn->endpoint->config.checksum ||
 				option->capable.flags & MPC_CHECKSUM;
-			conn->peer_no_join = conn->version > 0 &&
-				option->capable.flags & MPC_NO_JOIN;
+			conn->peer_no_join =
+				conn->version > 0 && option->capable.flags & MPC_NO_JOIN;
 			agree(conn);
 		}
 	}
@@ -457,8 +457,7 @@ void handshake_syn_sent(struct subflow *subflow, const struct arrival *in, nsec_
 bool handshake_may_join(const struct conn *conn)
 {
 	return conn_is_mptcp(conn) && conn->state == CONN_OPEN && conn->peer_confirmed &&
-		!conn->fail_sent && !conn_is_done(conn) &&
-		conn->subflow_count < ENDPOINT_SUBFLOWS;
+		!conn->fail_sent && !conn_is_done(conn) && conn->subflow_count < ENDPOINT_SUBFLOWS;
 }
 
 /* The initial subflow's address has ID 0 (RFC 8684 3.2); others count up, one an address. */

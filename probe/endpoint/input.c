@@ -26,8 +26,7 @@ static void challenge(struct subflow *subflow, nsec_t now)
 
 static bool in_window(const struct subflow *subflow, uint32_t seq)
 {
-	return seq == subflow->rcv_nxt ||
-		seq_between(seq, subflow->rcv_nxt, subflow->rcv_edge);
+	return seq == subflow->rcv_nxt || seq_between(seq, subflow->rcv_nxt, subflow->rcv_edge);
 }
 
 /* F56: a RST ends its subflow only, unless it carries MP_FASTCLOSE or there is no other. */
@@ -71,7 +70,7 @@ static bool control_is_handled(struct subflow *subflow, const struct arrival *in
 	else if (in->flags & TCP_ACK && in->seq == subflow->irs && subflow->phase == PHASE_JOINING)
 		subflow->join_ack_now = true;
 	else if (in->flags & TCP_ACK && in->seq == subflow->irs && subflow->phase == PHASE_OPEN)
-		subflow->third_now = true;   /* ours was lost, or its keys are asked for (O12) */
+		subflow->third_now = true; /* ours was lost, or its keys are asked for (O12) */
 	else
 		challenge(subflow, now);
 	return true;
@@ -125,11 +124,11 @@ static void take_data_ack(const struct subflow *subflow, const struct mp_dss *ds
 	struct conn *conn = subflow->conn;
 	uint64_t wide, offset, edge;
 
-	wide = dss->ack_wide ? dss->ack :
-		dsn_expand(conn->dsn_local + conn->tx.una, (uint32_t)dss->ack);
+	wide = dss->ack_wide ? dss->ack
+			     : dsn_expand(conn->dsn_local + conn->tx.una, (uint32_t)dss->ack);
 	offset = wide - conn->dsn_local;
 	if (offset > conn->tx.end + 1)
-		return;   /* O18 */
+		return; /* O18 */
 	/* RFC 8684 3.3.4: the window counts from the DATA_ACK beside it and never shrinks. */
 	edge = offset + ((uint64_t)in->window << subflow->scale_remote);
 	if (edge > conn->tx.limit)
@@ -169,7 +168,7 @@ static void take_ends(struct subflow *subflow, const struct arrival *in, nsec_t 
 			fallback_fail_received(subflow, option->fail_dsn, now);
 		else if (option->subtype == MP_FASTCLOSE &&
 			option->fastclose_key == conn->key_local)
-			conn_kill(conn, END_RESET, RESET_UNSPECIFIED);   /* F62, option A */
+			conn_kill(conn, END_RESET, RESET_UNSPECIFIED); /* F62, option A */
 	}
 }
 
@@ -265,11 +264,10 @@ static void open_input(struct subflow *subflow, const struct arrival *in, nsec_t
 	}
 	if (!ack_is_acceptable(subflow, in, now))
 		return;
-	if (subflow->timestamps && in->has_timestamp &&
-		!seq_after(in->seq, subflow->rcv_acked))
+	if (subflow->timestamps && in->has_timestamp && !seq_after(in->seq, subflow->rcv_acked))
 		subflow->ts_recent = in->ts_value;
 	if (subflow->phase == PHASE_JOINING)
-		subflow_open(subflow, now);   /* F42: any ACK of the peer's completes it */
+		subflow_open(subflow, now); /* F42: any ACK of the peer's completes it */
 	acked_payload = ack_process(subflow, in, now);
 	take_signals(subflow, in, acked_payload, now);
 	if (subflow->phase == PHASE_DEAD || subflow->reset_wanted)

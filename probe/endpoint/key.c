@@ -11,9 +11,9 @@
 #include <string.h>
 
 enum {
-	HASH_MOST   = SHA256_DIGEST_LENGTH,
-	HASH_BLOCK  = 64,    /* of SHA-1 and SHA-256 alike */
-	MESSAGE_MOST = 19,  /* ADD_ADDR: id, IPv6 address, port */
+	HASH_MOST = SHA256_DIGEST_LENGTH,
+	HASH_BLOCK = 64,   /* of SHA-1 and SHA-256 alike */
+	MESSAGE_MOST = 19, /* ADD_ADDR: id, IPv6 address, port */
 };
 
 /* SHA-1 in version 0, SHA-256 from version 1 on; returns the digest's length. */

@@ -12,8 +12,8 @@
 struct addr;
 
 struct key_digest {
-	uint32_t token;   /* most significant 32 bits of the hash */
-	uint64_t idsn;    /* least significant 64 bits */
+	uint32_t token; /* most significant 32 bits of the hash */
+	uint64_t idsn;  /* least significant 64 bits */
 };
 
 /* SHA-1 for version 0, SHA-256 for version 1. */

@@ -15,8 +15,7 @@
 /* Lowest position that was not delivered. */
 static uint64_t undelivered(const struct subflow *subflow)
 {
-	return subflow->rx_pending.count > 0 ? subflow->rx_pending.list[0].first :
-		subflow->rx_next;
+	return subflow->rx_pending.count > 0 ? subflow->rx_pending.list[0].first : subflow->rx_next;
 }
 
 /* Index of the first mapping that ends after a position. */
@@ -79,8 +78,9 @@ static void mapping_add(struct subflow *subflow, struct mapping mapping)
 			stop = set->list[index++].end;
 			continue;
 		}
-		stop = index < set->count && set->list[index].first < mapping.end ?
-			set->list[index].first : mapping.end;
+		stop = index < set->count && set->list[index].first < mapping.end
+			? set->list[index].first
+			: mapping.end;
 		piece.first = at;
 		piece.end = stop;
 		piece.offset += at - mapping.first;
@@ -149,7 +149,8 @@ static bool announce(struct subflow *subflow, const struct mp_dss *dss, const st
 	nsec_t now)
 {
 	struct conn *conn = subflow->conn;
-	struct mapping mapping = { .ssn = dss->ssn, .length = dss->length,
+	struct mapping mapping = { .ssn = dss->ssn,
+		.length = dss->length,
 		.checksum = dss->checksum };
 	uint64_t expected = conn->dsn_remote + conn->rx.next;
 	int64_t distance;
@@ -210,8 +211,11 @@ static bool as_mapping(const struct conn *conn, const struct mptcp_opt *option, 
 	if (option->subtype != MP_CAPABLE || !option->capable.has_data_length ||
 		conn->version == 0 || conn->active)
 		return false;
-	*dss = (struct mp_dss){ .has_mapping = true, .dsn = conn->dsn_remote,
-		.dsn_wide = true, .ssn = 1, .length = option->capable.data_length,
+	*dss = (struct mp_dss){ .has_mapping = true,
+		.dsn = conn->dsn_remote,
+		.dsn_wide = true,
+		.ssn = 1,
+		.length = option->capable.data_length,
 		.has_checksum = option->capable.has_checksum,
 		.checksum = option->capable.checksum };
 	return dss->length > 0;
@@ -261,17 +265,17 @@ static size_t deliver_direct(struct subflow *subflow, const uint8_t *bytes, size
 		if (i == subflow->mappings.count || mapping->first > at + done)
 			break;
 		step = (size_t)(mapping->end - (at + done));
-		if (conn->checksum && (mapping->first != at + done || step > length - done ||
-			!checksum_is_right(conn, mapping,
-				checksum_fold(checksum_add(0, bytes + done, step)))))
+		if (conn->checksum &&
+			(mapping->first != at + done || step > length - done ||
+				!checksum_is_right(conn, mapping,
+					checksum_fold(checksum_add(0, bytes + done, step)))))
 			break;
 		if (step > length - done)
 			step = length - done;
 		reassembly_insert(conn, mapping->offset + (at + done - mapping->first),
 			bytes + done, step);
 		if (conn->checksum && mapping->length > mapping->end - mapping->first)
-			reassembly_finish(conn,
-				mapping->offset + (mapping->end - mapping->first));
+			reassembly_finish(conn, mapping->offset + (mapping->end - mapping->first));
 	}
 	return done;
 }
@@ -285,8 +289,9 @@ static void hold(struct subflow *subflow, uint64_t first, uint64_t end)
 static void receive_in_order(struct subflow *subflow, const uint8_t *bytes, size_t length)
 {
 	uint64_t at = subflow->rx_next, end = at + length;
-	size_t done = subflow->rx_pending.count == 0 || subflow->conn->linear ?
-		deliver_direct(subflow, bytes, length) : 0;
+	size_t done = subflow->rx_pending.count == 0 || subflow->conn->linear
+		? deliver_direct(subflow, bytes, length)
+		: 0;
 
 	if (done < length) {
 		ring_drop(&subflow->rx_ring, undelivered(subflow));
@@ -311,7 +316,7 @@ static void receive_in_order(struct subflow *subflow, const uint8_t *bytes, size
 static void receive_out_of_order(struct subflow *subflow, uint64_t at, const struct arrival *in,
 	const uint8_t *bytes, size_t length)
 {
-	subflow->ack_now = true;   /* RFC 5681 4.2 */
+	subflow->ack_now = true; /* RFC 5681 4.2 */
 	if (!ranges_add(&subflow->rx_ooo, at, at + length)) {
 		subflow->conn->endpoint->dropped[DROP_LIMIT]++;
 		return;
@@ -377,8 +382,8 @@ static void judge_unmapped(struct subflow *subflow, uint64_t count, uint64_t fir
 	if (count > UNMAPPED_MOST || count > config->receive_buffer)
 		subflow_reset(subflow, RESET_MIDDLEBOX);
 	else if (subflow->unmapped_at == NSEC_NEVER)
-		subflow->unmapped_at = now + (single ? config->connection_timeout * 2 / 3 :
-			subflow->rto);
+		subflow->unmapped_at =
+			now + (single ? config->connection_timeout * 2 / 3 : subflow->rto);
 }
 
 /* Deliver one mapped piece of a pending range; false when its checksum failed. */
@@ -387,8 +392,9 @@ static bool settle_piece(struct subflow *subflow, const struct mapping *mapping,
 {
 	struct conn *conn = subflow->conn;
 
-	if (conn->checksum && !checksum_is_right(conn, mapping,
-		ring_sum(&subflow->rx_ring, at, (size_t)(stop - at)))) {
+	if (conn->checksum &&
+		!checksum_is_right(conn, mapping,
+			ring_sum(&subflow->rx_ring, at, (size_t)(stop - at)))) {
 		fallback_checksum_failed(subflow, mapping, now);
 		return false;
 	}
@@ -415,8 +421,8 @@ static void settle_mapped(struct subflow *subflow, nsec_t now)
 			at = range.first;
 		m = mappings_find(set, at);
 		if (m == set->count || set->list[m].first > at) {
-			stop = m < set->count && set->list[m].first < range.end ?
-				set->list[m].first : range.end;
+			stop = m < set->count && set->list[m].first < range.end ? set->list[m].first
+										: range.end;
 			if (unmapped == 0)
 				first_unmapped = at;
 			unmapped += stop - at;

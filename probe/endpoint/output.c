@@ -59,11 +59,11 @@ static nsec_t probe_at(const struct subflow *subflow)
 	if (subflow->probe_at != NSEC_NEVER)
 		return subflow->probe_at;
 	if (subflow->queue.una != subflow->queue.tail)
-		return NSEC_NEVER;   /* its own timer runs */
+		return NSEC_NEVER; /* its own timer runs */
 	/* Data waits for a window to open (RFC 9293 3.8.6.1). */
 	if (tx->una == tx->next && tx->next < tx->end && subflow_is_usable(subflow))
-		return subflow->heard_at + nsec_min(subflow->rto << nsec_min(subflow->probes, 8),
-			timeout / 3);
+		return subflow->heard_at +
+			nsec_min(subflow->rto << nsec_min(subflow->probes, 8), timeout / 3);
 	return subflow->heard_at + timeout / 3;
 }
 
@@ -80,8 +80,8 @@ static void todo_open(struct subflow *subflow, struct todo *todo)
 	if (subflow->conn->fail_now ||
 		(subflow->conn->infinite_wanted && subflow->conn->infinite_on_ack))
 		consider(todo, 0, ACT_SIGNAL, subflow);
-	if (lost != NULL && (subflow->in_flight == 0 ||
-		subflow->in_flight + lost->length <= subflow->cc.cwnd))
+	if (lost != NULL &&
+		(subflow->in_flight == 0 || subflow->in_flight + lost->length <= subflow->cc.cwnd))
 		consider(todo, 0, ACT_RETRANSMIT, subflow);
 	if (subflow->fin_wanted && !subflow->fin_sent)
 		consider(todo, 0, ACT_FIN, subflow);
@@ -96,8 +96,10 @@ static void subflow_todo(struct subflow *subflow, struct todo *todo)
 	if (subflow->phase == PHASE_DEAD)
 		return;
 	if (subflow->reset_wanted) {
-		consider(todo, 0, subflow->fastclose_wanted && subflow->conn->version == 0 ?
-			ACT_FASTCLOSE : ACT_RESET, subflow);
+		consider(todo, 0,
+			subflow->fastclose_wanted && subflow->conn->version == 0 ? ACT_FASTCLOSE
+										 : ACT_RESET,
+			subflow);
 		return;
 	}
 	if (subflow->stray_now)
@@ -158,8 +160,8 @@ struct todo conn_todo(const struct conn *conn)
 	consider(&todo, conn->tx.rto_at, ACT_DATA_RTO, NULL);
 	consider(&todo, conn->fail_at, ACT_FAIL, NULL);
 	consider(&todo, conn->close_at, ACT_CLOSE, NULL);
-	consider(&todo, (conn->pending ? conn->progress_at : conn->heard_at) + timeout,
-		ACT_GIVE_UP, NULL);
+	consider(&todo, (conn->pending ? conn->progress_at : conn->heard_at) + timeout, ACT_GIVE_UP,
+		NULL);
 	return todo;
 }
 
@@ -269,8 +271,10 @@ static struct segment *push(struct subflow *subflow, uint64_t offset, uint32_t l
 		flags |= SEG_INFINITE;
 		conn->infinite_wanted = false;
 	}
-	*segment = (struct segment){ .offset = offset, .seq = subflow->snd_nxt,
-		.length = (uint16_t)length, .flags = (uint16_t)flags };
+	*segment = (struct segment){ .offset = offset,
+		.seq = subflow->snd_nxt,
+		.length = (uint16_t)length,
+		.flags = (uint16_t)flags };
 	subflow->snd_nxt = segment_end(segment);
 	return segment;
 }
@@ -285,8 +289,7 @@ static bool send_data(struct subflow *subflow, struct packet *packet, nsec_t now
 		return false;
 	if (piece.again)
 		subflow->out_of_order = true;
-	segment = push(subflow, piece.offset, piece.length,
-		conn_is_mptcp(conn) ? SEG_MAPPED : 0);
+	segment = push(subflow, piece.offset, piece.length, conn_is_mptcp(conn) ? SEG_MAPPED : 0);
 	stream_sent(conn, &piece, now);
 	subflow->bytes_sent += piece.length;
 	subflow->probes = 0;

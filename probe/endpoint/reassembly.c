@@ -7,8 +7,7 @@ uint64_t reassembly_limit(const struct conn *conn)
 }
 
 /* Write what no earlier range holds: first received wins (F53). */
-static void fill_gaps(struct receive_stream *rx, uint64_t first, uint64_t end,
-	const uint8_t *bytes)
+static void fill_gaps(struct receive_stream *rx, uint64_t first, uint64_t end, const uint8_t *bytes)
 {
 	uint64_t at = first, stop;
 	size_t index;

@@ -11,8 +11,8 @@
 
 struct ring {
 	uint8_t *bytes;
-	size_t capacity;       /* a power of two, or 0 */
-	uint64_t first, end;   /* positions held: first <= p < end, holes included */
+	size_t capacity;     /* a power of two, or 0 */
+	uint64_t first, end; /* positions held: first <= p < end, holes included */
 };
 
 void ring_fini(struct ring *ring);

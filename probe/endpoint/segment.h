@@ -15,28 +15,28 @@
 #include <stdint.h>
 
 enum {
-	SEG_IN_FLIGHT     = 0x01,  /* counted in the subflow's in_flight */
-	SEG_SACKED        = 0x02,
-	SEG_LOST          = 0x04,  /* to be sent again */
-	SEG_RETRANSMITTED = 0x08,  /* ever: gives no round-trip sample */
-	SEG_FIN           = 0x10,
-	SEG_MAPPED        = 0x20,  /* carries a DSS mapping, or MP_CAPABLE with data */
-	SEG_INFINITE      = 0x40,  /* carries the infinite mapping */
-	SEG_REINJECTED    = 0x80,  /* its data was handed to other subflows */
+	SEG_IN_FLIGHT = 0x01, /* counted in the subflow's in_flight */
+	SEG_SACKED = 0x02,
+	SEG_LOST = 0x04,          /* to be sent again */
+	SEG_RETRANSMITTED = 0x08, /* ever: gives no round-trip sample */
+	SEG_FIN = 0x10,
+	SEG_MAPPED = 0x20,     /* carries a DSS mapping, or MP_CAPABLE with data */
+	SEG_INFINITE = 0x40,   /* carries the infinite mapping */
+	SEG_REINJECTED = 0x80, /* its data was handed to other subflows */
 };
 
 struct segment {
-	uint64_t offset;   /* of the first payload byte in the connection's stream */
-	nsec_t sent_at;    /* last transmission */
+	uint64_t offset; /* of the first payload byte in the connection's stream */
+	nsec_t sent_at;  /* last transmission */
 	uint32_t seq;
-	uint16_t length;   /* payload bytes */
-	uint16_t flags;    /* SEG_* */
+	uint16_t length; /* payload bytes */
+	uint16_t flags;  /* SEG_* */
 };
 
 /* head..una: acknowledged by the subflow only; una..tail: outstanding. Indices only grow. */
 struct segment_queue {
 	struct segment *slots;
-	size_t capacity;   /* a power of two, or 0 */
+	size_t capacity; /* a power of two, or 0 */
 	size_t head, una, tail;
 };
 

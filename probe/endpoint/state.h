@@ -21,42 +21,42 @@
 #include "probe/wire/mptcp.h"
 
 enum {
-	HASH_BUCKETS      = 64,
-	HALF_OPEN_MOST    = 1024,    /* connections not yet accepted; the oldest goes */
-	LISTENERS_MOST    = 16,
-	REPLIES_MOST      = 16,      /* RSTs waiting to go out for packets of no connection */
-	MAPPINGS_MOST     = 4096,    /* announced, not yet used up, of a subflow */
-	ARRIVAL_OPTIONS   = 6,       /* MPTCP options read from one segment */
-	UNMAPPED_MOST     = 65536,   /* O3 */
-	SYNACK_TRIES      = 5,
-	JOIN_TRIES        = 4,       /* SYNs of a join, and third ACKs of one */
-	SUBFLOW_RTOS_MOST = 6,       /* in a row, before a subflow is given up where others live */
-	LINGER_RTOS_MOST  = 4,       /* the same, once both streams have ended */
-	DATA_RTOS_MOST    = 3,       /* O2, O5 */
-	DUP_THRESHOLD     = 3,
-	SYNACK_REPEATS    = 8,       /* O12: repeats of a SYN/ACK asked for by early data */
-	CHALLENGES_MOST   = 10,      /* challenge ACKs of a subflow a second (RFC 5961 7) */
+	HASH_BUCKETS = 64,
+	HALF_OPEN_MOST = 1024, /* connections not yet accepted; the oldest goes */
+	LISTENERS_MOST = 16,
+	REPLIES_MOST = 16,     /* RSTs waiting to go out for packets of no connection */
+	MAPPINGS_MOST = 4096,  /* announced, not yet used up, of a subflow */
+	ARRIVAL_OPTIONS = 6,   /* MPTCP options read from one segment */
+	UNMAPPED_MOST = 65536, /* O3 */
+	SYNACK_TRIES = 5,
+	JOIN_TRIES = 4,        /* SYNs of a join, and third ACKs of one */
+	SUBFLOW_RTOS_MOST = 6, /* in a row, before a subflow is given up where others live */
+	LINGER_RTOS_MOST = 4,  /* the same, once both streams have ended */
+	DATA_RTOS_MOST = 3,    /* O2, O5 */
+	DUP_THRESHOLD = 3,
+	SYNACK_REPEATS = 8,   /* O12: repeats of a SYN/ACK asked for by early data */
+	CHALLENGES_MOST = 10, /* challenge ACKs of a subflow a second (RFC 5961 7) */
 };
 
-#define DELAYED_ACK_NS  (40 * NSEC_PER_MS)
+#define DELAYED_ACK_NS    (40 * NSEC_PER_MS)
 #define CHALLENGE_SPAN_NS NSEC_PER_SEC
 
 enum phase {
 	PHASE_SYN_SENT,
 	PHASE_SYN_RECEIVED,
-	PHASE_JOINING,     /* PRE_ESTABLISHED: the third ACK of MP_JOIN awaits an ACK (F42) */
+	PHASE_JOINING, /* PRE_ESTABLISHED: the third ACK of MP_JOIN awaits an ACK (F42) */
 	PHASE_OPEN,
 	PHASE_TIME_WAIT,
-	PHASE_DEAD,        /* closed or reset; kept for conn_info only */
+	PHASE_DEAD, /* closed or reset; kept for conn_info only */
 };
 
 /* A piece of a subflow's receive space whose place in the stream was announced. */
 struct mapping {
-	uint64_t first, end;   /* positions */
-	uint64_t offset;       /* of first in the stream */
-	uint64_t dsn;          /* of first, for checksum and MP_FAIL */
+	uint64_t first, end; /* positions */
+	uint64_t offset;     /* of first in the stream */
+	uint64_t dsn;        /* of first, for checksum and MP_FAIL */
 	uint32_t ssn;
-	uint16_t length;       /* Data-Level Length as on the wire */
+	uint16_t length; /* Data-Level Length as on the wire */
 	uint16_t checksum;
 };
 
@@ -72,29 +72,29 @@ struct subflow {
 	struct sockname local, remote;
 	uint8_t index;
 	enum phase phase;
-	enum subflow_state end_state;   /* once dead: SUBFLOW_CLOSED or SUBFLOW_RESET */
+	enum subflow_state end_state; /* once dead: SUBFLOW_CLOSED or SUBFLOW_RESET */
 	bool is_join, active, backup;
 	bool reset_by_us;
 	uint8_t reset_reason;
 	uint8_t address_id, remote_address_id;
 	uint32_t nonce_local, nonce_remote;
-	uint64_t hmac64;           /* ours, for the SYN/ACK of a join */
+	uint64_t hmac64; /* ours, for the SYN/ACK of a join */
 
 	/* negotiated */
 	bool timestamps, sack, window_scale;
 	uint8_t scale_local, scale_remote;
-	uint16_t mss;              /* payload and options: the peer's, bounded by our MTU */
-	uint16_t mss_clamped;      /* IP header family and MTU: what we announce */
+	uint16_t mss;         /* payload and options: the peer's, bounded by our MTU */
+	uint16_t mss_clamped; /* IP header family and MTU: what we announce */
 
 	/* sending */
 	uint32_t iss, snd_una, snd_nxt;
-	uint32_t snd_window;       /* bytes, unscaled */
+	uint32_t snd_window; /* bytes, unscaled */
 	uint32_t snd_window_seq, snd_window_ack;
 	uint32_t snd_window_max;
 	struct segment_queue queue;
-	uint32_t in_flight;        /* bytes believed to be in the network */
-	uint32_t lost_count;       /* segments marked SEG_LOST */
-	bool out_of_order;         /* the queue holds data re-sent for another subflow */
+	uint32_t in_flight;  /* bytes believed to be in the network */
+	uint32_t lost_count; /* segments marked SEG_LOST */
+	bool out_of_order;   /* the queue holds data re-sent for another subflow */
 	struct cc cc;
 	bool in_recovery;
 	uint32_t recover;
@@ -102,45 +102,45 @@ struct subflow {
 	bool fin_wanted, fin_sent, fin_acked, fin_after_peer;
 	uint64_t delivered_offset; /* start of the last segment that was DATA_ACKed (F24) */
 	uint32_t delivered_seq;
-	bool data_acked;           /* a DATA_ACK covered data of this subflow (F11) */
+	bool data_acked; /* a DATA_ACK covered data of this subflow (F11) */
 
 	/* timers */
 	nsec_t srtt, rttvar, rto;
-	unsigned int backoff;      /* expiries in a row */
-	unsigned int tries;        /* handshake packets sent */
-	nsec_t opened_at;          /* when the first of them was sent */
-	nsec_t rto_at;             /* retransmission, handshake or TIME-WAIT, by phase */
-	nsec_t probe_at;           /* zero window */
-	unsigned int probes;       /* sent since data last was */
-	nsec_t ack_at;             /* delayed ACK */
-	nsec_t unmapped_at;        /* bytes without mapping are held until then (O3) */
-	nsec_t heard_at;           /* last packet received */
+	unsigned int backoff; /* expiries in a row */
+	unsigned int tries;   /* handshake packets sent */
+	nsec_t opened_at;     /* when the first of them was sent */
+	nsec_t rto_at;        /* retransmission, handshake or TIME-WAIT, by phase */
+	nsec_t probe_at;      /* zero window */
+	unsigned int probes;  /* sent since data last was */
+	nsec_t ack_at;        /* delayed ACK */
+	nsec_t unmapped_at;   /* bytes without mapping are held until then (O3) */
+	nsec_t heard_at;      /* last packet received */
 
 	/* receiving */
 	uint32_t irs, rcv_nxt;
-	uint32_t rcv_edge;         /* highest sequence number ever offered */
-	uint32_t rcv_acked;        /* last acknowledgement sent */
+	uint32_t rcv_edge;  /* highest sequence number ever offered */
+	uint32_t rcv_acked; /* last acknowledgement sent */
 	bool fin_received;
 	uint64_t fin_position;
-	bool fin_known;            /* a FIN arrived out of order at fin_position */
-	uint64_t rx_next;          /* position of rcv_nxt */
-	struct ring rx_ring;       /* out of order, or waiting for mapping or checksum */
-	struct ranges rx_ooo;      /* positions above rx_next held in rx_ring */
-	struct ranges rx_pending;  /* in order, not delivered: positions below rx_next */
+	bool fin_known;           /* a FIN arrived out of order at fin_position */
+	uint64_t rx_next;         /* position of rcv_nxt */
+	struct ring rx_ring;      /* out of order, or waiting for mapping or checksum */
+	struct ranges rx_ooo;     /* positions above rx_next held in rx_ring */
+	struct ranges rx_pending; /* in order, not delivered: positions below rx_next */
 	struct mappings mappings;
 	bool mapping_seen;
 	uint32_t ts_recent, ts_offset;
-	struct sack_block sack_first;   /* the newest out-of-order block is reported first */
+	struct sack_block sack_first; /* the newest out-of-order block is reported first */
 
 	/* to send */
 	bool ack_now, reset_wanted, reset_with_fail, fastclose_wanted, fastclose_sent;
 	bool synack_now, join_ack_now;
-	bool third_now;            /* the third packet, before any data: it decides (F3) */
-	bool stray_now;            /* RST for an ACK of something never sent (RFC 9293 3.10.7.3) */
+	bool third_now; /* the third packet, before any data: it decides (F3) */
+	bool stray_now; /* RST for an ACK of something never sent (RFC 9293 3.10.7.3) */
 	uint32_t stray_ack;
 	unsigned int unacked_segments;
 	unsigned int synack_repeats;
-	nsec_t synack_repeat_at;   /* not before */
+	nsec_t synack_repeat_at; /* not before */
 	unsigned int challenges;
 	nsec_t challenges_since;
 
@@ -151,7 +151,7 @@ struct subflow {
 /* Data to be sent again on another subflow than the one that carried it. */
 struct reinjection {
 	uint64_t first, end;
-	uint8_t avoid;             /* index of the subflow that carried it */
+	uint8_t avoid; /* index of the subflow that carried it */
 };
 
 enum { REINJECTIONS_MOST = 4096 };
@@ -159,58 +159,58 @@ enum { REINJECTIONS_MOST = 4096 };
 /* The application's bytes on their way out. */
 struct send_stream {
 	struct ring ring;
-	uint64_t una;              /* below: acknowledged by the connection */
-	uint64_t next;             /* below: given to a subflow */
-	uint64_t end;              /* below: written by the application */
-	uint64_t limit;            /* the peer's window ends here (data level) */
-	bool shutdown;             /* the application writes no more */
-	bool fin_sent, fin_acked;  /* DATA_FIN, at offset end */
-	bool fin_first;            /* sent before the peer's arrived: we are the active closer */
-	bool fin_now;              /* a bare DATA_FIN is due */
+	uint64_t una;             /* below: acknowledged by the connection */
+	uint64_t next;            /* below: given to a subflow */
+	uint64_t end;             /* below: written by the application */
+	uint64_t limit;           /* the peer's window ends here (data level) */
+	bool shutdown;            /* the application writes no more */
+	bool fin_sent, fin_acked; /* DATA_FIN, at offset end */
+	bool fin_first;           /* sent before the peer's arrived: we are the active closer */
+	bool fin_now;             /* a bare DATA_FIN is due */
 	struct reinjection *again;
 	size_t again_count, again_capacity;
-	nsec_t rto_at;             /* connection-level retransmission (RFC 8684 3.3.6) */
-	unsigned int rto_count;    /* expiries in a row */
+	nsec_t rto_at;          /* connection-level retransmission (RFC 8684 3.3.6) */
+	unsigned int rto_count; /* expiries in a row */
 };
 
 /* The peer's bytes on their way to the application. */
 struct receive_stream {
 	struct ring ring;
-	struct ranges ooo;         /* offsets above next held in ring */
+	struct ranges ooo; /* offsets above next held in ring */
 	uint64_t read, next;
 	uint64_t fin_offset;
 	bool fin_known;
-	bool wide;                 /* a 64-bit DSN was received: DATA_ACKs must be wide */
+	bool wide; /* a 64-bit DSN was received: DATA_ACKs must be wide */
 };
 
 struct conn {
 	struct endpoint *endpoint;
 	struct conn *next, *previous;
 	bool active, half_open, accepted, released;
-	bool ready;                /* opened at a listener, waits for endpoint_accept */
+	bool ready; /* opened at a listener, waits for endpoint_accept */
 	enum conn_state state;
 	enum conn_end end;
 	enum conn_mode mode;
 	enum fallback_reason fallback;
-	uint8_t version;           /* offered or agreed */
+	uint8_t version; /* offered or agreed */
 	bool checksum;
-	bool peer_no_join;         /* C flag (F7d) */
+	bool peer_no_join; /* C flag (F7d) */
 	uint64_t key_local, key_remote;
 	uint32_t token_local, token_remote;
-	uint64_t dsn_local, dsn_remote;   /* of offset 0: IDSN + 1 */
-	bool plain_syn_sent;       /* F5: the last SYN had no MP_CAPABLE */
-	bool peer_confirmed;       /* a DSS of the peer arrived on the first subflow (F8a) */
-	bool data_confirmed;       /* data of ours was DATA_ACKed: end of F8's first contact */
-	bool was_mptcp;            /* fell back after the handshake had succeeded */
+	uint64_t dsn_local, dsn_remote; /* of offset 0: IDSN + 1 */
+	bool plain_syn_sent;            /* F5: the last SYN had no MP_CAPABLE */
+	bool peer_confirmed;            /* a DSS of the peer arrived on the first subflow (F8a) */
+	bool data_confirmed;            /* data of ours was DATA_ACKed: end of F8's first contact */
+	bool was_mptcp;                 /* fell back after the handshake had succeeded */
 	bool joins_started;
 
 	/* fallback in progress */
-	bool infinite_wanted;      /* one infinite mapping is to go with the next new segment */
-	bool infinite_on_ack;      /* there may be none, and the peer may hold bytes for it */
-	bool linear;               /* receive by one linear mapping: position + shift = offset */
+	bool infinite_wanted; /* one infinite mapping is to go with the next new segment */
+	bool infinite_on_ack; /* there may be none, and the peer may hold bytes for it */
+	bool linear;          /* receive by one linear mapping: position + shift = offset */
 	uint64_t linear_shift;
-	bool fail_sent;            /* our MP_FAIL awaits an infinite mapping or MP_FAIL (O5) */
-	bool fail_now;             /* put MP_FAIL on the next ACK */
+	bool fail_sent; /* our MP_FAIL awaits an infinite mapping or MP_FAIL (O5) */
+	bool fail_now;  /* put MP_FAIL on the next ACK */
 	uint64_t fail_dsn;
 	nsec_t fail_at;
 	unsigned int fail_count;
@@ -221,12 +221,12 @@ struct conn {
 	unsigned int subflow_count;
 	uint8_t next_address_id;
 	const struct sched_ops *sched;
-	nsec_t progress_at;        /* connection_timeout counts from here while work is pending */
+	nsec_t progress_at; /* connection_timeout counts from here while work is pending */
 	bool pending;
-	nsec_t heard_at;           /* last packet received on any subflow */
+	nsec_t heard_at; /* last packet received on any subflow */
 	bool close_waited;
-	nsec_t close_at;           /* the passive closer waits for the peer's FINs until then */
-	bool dirty;                /* due must be computed again */
+	nsec_t close_at; /* the passive closer waits for the peer's FINs until then */
+	bool dirty;      /* due must be computed again */
 	nsec_t due;
 };
 
@@ -235,14 +235,14 @@ struct reply {
 	struct sockname local, remote;
 	uint32_t seq, ack;
 	uint16_t flags;
-	bool with_reason;          /* carries MP_TCPRST */
+	bool with_reason; /* carries MP_TCPRST */
 	uint8_t reason;
 };
 
 struct endpoint {
 	struct endpoint_config config;
 	struct rng rng;
-	uint64_t secret;           /* keys the hash table against chosen collisions */
+	uint64_t secret; /* keys the hash table against chosen collisions */
 	uint16_t listeners[LISTENERS_MOST];
 	unsigned int listener_count;
 	struct conn *first, *last;
@@ -251,7 +251,7 @@ struct endpoint {
 	struct reply replies[REPLIES_MOST];
 	unsigned int reply_first, reply_count;
 	uint16_t ip_id;
-	uint64_t dropped[ENDPOINT_DROP_COUNT];   /* by enum endpoint_drop */
+	uint64_t dropped[ENDPOINT_DROP_COUNT]; /* by enum endpoint_drop */
 };
 
 static inline bool conn_has_fault(const struct conn *conn, uint64_t bit)

@@ -63,7 +63,7 @@ static void drop_segments(struct conn *conn)
 			if (segment->offset + segment->length > conn->tx.una)
 				break;
 			if (!conn_is_mptcp(conn))
-				continue;   /* what an infinite mapping refers to stays */
+				continue; /* what an infinite mapping refers to stays */
 			subflow->delivered_offset = segment->offset;
 			subflow->delivered_seq = segment->seq;
 		}
@@ -100,8 +100,9 @@ void stream_linear_acked(struct subflow *subflow, nsec_t now)
 	struct conn *conn = subflow->conn;
 	const struct segment_queue *queue = &subflow->queue;
 
-	stream_acked(conn, queue->una == queue->tail ? conn->tx.next :
-		segment_at(queue, queue->una)->offset, now);
+	stream_acked(conn,
+		queue->una == queue->tail ? conn->tx.next : segment_at(queue, queue->una)->offset,
+		now);
 }
 
 static void again_add(struct conn *conn, uint64_t first, uint64_t end, uint8_t avoid)
@@ -134,8 +135,8 @@ void stream_reinject(struct conn *conn, struct subflow *subflow)
 		if (end <= conn->tx.una || segment->length == 0 || segment->flags & SEG_REINJECTED)
 			continue;
 		segment->flags |= SEG_REINJECTED;
-		again_add(conn, segment->offset > conn->tx.una ? segment->offset :
-			conn->tx.una, end, subflow->index);
+		again_add(conn, segment->offset > conn->tx.una ? segment->offset : conn->tx.una,
+			end, subflow->index);
 	}
 }
 
@@ -155,8 +156,8 @@ static uint32_t subflow_room(const struct subflow *subflow)
 {
 	uint32_t used = subflow->snd_nxt - subflow->snd_una;
 	uint32_t window = subflow->snd_window > used ? subflow->snd_window - used : 0;
-	uint32_t cwnd = subflow->cc.cwnd > subflow->in_flight ?
-		subflow->cc.cwnd - subflow->in_flight : 0;
+	uint32_t cwnd =
+		subflow->cc.cwnd > subflow->in_flight ? subflow->cc.cwnd - subflow->in_flight : 0;
 
 	return window < cwnd ? window : cwnd;
 }
@@ -249,8 +250,8 @@ static enum carried subflow_carried_una(const struct subflow *subflow, uint64_t 
 		const struct segment *segment = segment_at(queue, s);
 
 		if (segment->offset <= una && una < segment->offset + segment->length)
-			return (ptrdiff_t)(s - queue->una) < 0 ? CARRIED_ACKED :
-				CARRIED_OUTSTANDING;
+			return (ptrdiff_t)(s - queue->una) < 0 ? CARRIED_ACKED
+							       : CARRIED_OUTSTANDING;
 	}
 	return CARRIED_NOT;
 }
@@ -275,7 +276,7 @@ static void reinject_anew(struct conn *conn, struct subflow *subflow)
 void stream_timed_out(struct conn *conn, nsec_t now)
 {
 	struct send_stream *tx = &conn->tx;
-	bool acked = tx->una == tx->next;   /* only DATA_FIN is waited for */
+	bool acked = tx->una == tx->next; /* only DATA_FIN is waited for */
 	unsigned int i, live = subflow_live_count(conn);
 
 	tx->rto_at = NSEC_NEVER;

@@ -25,7 +25,7 @@ void stream_reinject(struct conn *conn, struct subflow *subflow);
 struct piece {
 	uint64_t offset;
 	uint32_t length;
-	bool again;        /* it was sent on another subflow before */
+	bool again; /* it was sent on another subflow before */
 };
 
 /* What this subflow should send, bounded by its window, cwnd and MSS; length 0: nothing. */

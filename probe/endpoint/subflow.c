@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 enum {
-	MSS_DEFAULT = 536,         /* RFC 9293 3.7.1 */
-	MSS_LEAST   = 88,          /* a hostile MSS must leave room for options */
-	IPV4_TCP    = 40,
-	IPV6_TCP    = 60,
+	MSS_DEFAULT = 536, /* RFC 9293 3.7.1 */
+	MSS_LEAST = 88,    /* a hostile MSS must leave room for options */
+	IPV4_TCP = 40,
+	IPV6_TCP = 60,
 };
 
 static unsigned int bucket_of(const struct endpoint *endpoint, const struct sockname *local,
@@ -82,8 +82,8 @@ struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 	subflow->snd_una = subflow->iss;
 	subflow->snd_nxt = subflow->iss + 1;
 	subflow->delivered_seq = subflow->iss + 1;
-	subflow->mss_clamped = (uint16_t)(config->mtu -
-		(local->addr.version == 6 ? IPV6_TCP : IPV4_TCP));
+	subflow->mss_clamped =
+		(uint16_t)(config->mtu - (local->addr.version == 6 ? IPV6_TCP : IPV4_TCP));
 	subflow->mss = subflow->mss_clamped < MSS_DEFAULT ? subflow->mss_clamped : MSS_DEFAULT;
 	subflow->timestamps = config->timestamps;
 	subflow->sack = config->sack;

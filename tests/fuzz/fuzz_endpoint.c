@@ -14,8 +14,8 @@
 #include <string.h>
 
 enum {
-	QUEUE_MOST   = 64,
-	OUTPUTS_MOST = 20000,   /* packets in a row from one endpoint: more is a loop */
+	QUEUE_MOST = 64,
+	OUTPUTS_MOST = 20000, /* packets in a row from one endpoint: more is a loop */
 };
 
 struct reader {
@@ -107,7 +107,8 @@ static void invent(struct world *world)
 	struct packet *packet = packet_new(PACKET_SMALL);
 	uint8_t from = take(&world->in), options[TCPOPT_SPACE], length;
 	struct tcp_header header = { .src = from & 1 ? server_name : client_name,
-		.dst = from & 1 ? client_name : server_name, .flags = take(&world->in) };
+		.dst = from & 1 ? client_name : server_name,
+		.flags = take(&world->in) };
 	uint8_t *payload;
 	unsigned int i;
 
@@ -125,8 +126,9 @@ static void invent(struct world *world)
 	header.window = header.flags;
 	length = take(&world->in) % (TCPOPT_SPACE + 1);
 	for (i = 0; i < length; i++)
-		options[i] = i == 0 && from & 8 ? TCPOPT_MPTCP :
-			i == 1 && from & 8 ? length : take(&world->in);
+		options[i] = i == 0 && from & 8 ? TCPOPT_MPTCP
+			: i == 1 && from & 8    ? length
+						: take(&world->in);
 	packet_init_tcp(packet, &header);
 	if (length > 0)
 		tcpopt_append(packet, options, length);
@@ -240,8 +242,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rng_init(&rng, setting + 256u);
 	world.endpoint[1] = endpoint_new(&config, &rng);
 	endpoint_listen(world.endpoint[1], &server_name, &err);
-	world.conn[0] = endpoint_connect(world.endpoint[0], &client_name, &server_name, world.now,
-		&err);
+	world.conn[0] =
+		endpoint_connect(world.endpoint[0], &client_name, &server_name, world.now, &err);
 	drain(&world);
 	if (setting & 64)
 		raw_packet(&world, world.in.at, world.in.left);

@@ -32,22 +32,22 @@ typedef enum pipe_verdict (*pipe_hook)(struct pipe *pipe, struct packet *packet,
 struct pipe_app {
 	struct conn *conn;
 	uint64_t to_write, written, read;
-	nsec_t read_from;              /* the application sleeps until then */
+	nsec_t read_from; /* the application sleeps until then */
 	bool shut, corrupt, hold_open;
 };
 
 struct pipe {
 	struct endpoint *endpoint[2];
 	struct pipe_app app[2];
-	struct packet *queue;          /* sorted by at, then order of sending */
+	struct packet *queue; /* sorted by at, then order of sending */
 	nsec_t now, delay, jitter, delay_path1;
 	struct rng rng;
-	unsigned int loss, duplicate;  /* of 1000 */
+	unsigned int loss, duplicate; /* of 1000 */
 	pipe_hook hook;
 	void *hook_state;
-	uint64_t hits;                 /* the hook's own count */
-	uint64_t packets[2][2];        /* sent, by side and path */
-	uint64_t options_after[2];     /* MPTCP options sent after its fallback, by side */
+	uint64_t hits;             /* the hook's own count */
+	uint64_t packets[2][2];    /* sent, by side and path */
+	uint64_t options_after[2]; /* MPTCP options sent after its fallback, by side */
 	uint64_t joins;
 	FILE *dump;
 	bool trace;
@@ -79,8 +79,8 @@ static inline void pipe_init_between(struct pipe *pipe, const struct endpoint_co
 	pipe->delay = 5 * NSEC_PER_MS;
 	pipe->now = NSEC_PER_SEC;
 	CHECK(endpoint_listen(pipe->endpoint[SERVER], remote, &err));
-	pipe->app[CLIENT].conn = endpoint_connect(pipe->endpoint[CLIENT], local, remote,
-		pipe->now, &err);
+	pipe->app[CLIENT].conn =
+		endpoint_connect(pipe->endpoint[CLIENT], local, remote, pipe->now, &err);
 	CHECK(pipe->app[CLIENT].conn != NULL);
 	pipe->trace = getenv("PIPE_TRACE") != NULL;
 	if (getenv("PIPE_DUMP") != NULL)
@@ -240,8 +240,9 @@ static inline void pipe_run(struct pipe *pipe, nsec_t until)
 
 			pipe->queue = arrived->next;
 			packet_socknames(arrived, &src, &dst);
-			endpoint_input(pipe->endpoint[dst.port == pipe_server.port ? SERVER :
-				CLIENT], arrived, pipe->now);
+			endpoint_input(pipe->endpoint[dst.port == pipe_server.port ? SERVER
+										   : CLIENT],
+				arrived, pipe->now);
 			packet_free(arrived);
 		}
 	}
@@ -276,10 +277,11 @@ static inline bool pipe_is_clean(const struct pipe *pipe)
 		for (side = 0; side < 2; side++) {
 			struct conn_info info = pipe_info(pipe, side);
 
-			fprintf(stderr, "  %s: state %d end %d mode %d %s; wrote %llu of %llu, "
-				"read %llu%s%s\n", side ? "server" : "client", info.state, info.end,
-				info.mode, fallback_text(info.fallback),
-				(unsigned long long)info.written,
+			fprintf(stderr,
+				"  %s: state %d end %d mode %d %s; wrote %llu of %llu, "
+				"read %llu%s%s\n",
+				side ? "server" : "client", info.state, info.end, info.mode,
+				fallback_text(info.fallback), (unsigned long long)info.written,
 				(unsigned long long)pipe->app[side].to_write,
 				(unsigned long long)pipe->app[side].read,
 				info.peer_closed ? ", end" : "",

@@ -73,7 +73,7 @@ TEST(over_ipv6)
 
 		CHECK(addr_parse(&local.addr, "fd00:1::1"));
 		CHECK(addr_parse(&remote.addr, "fd00:1::2"));
-		client.join[client.join_count++] = pipe_second.addr;   /* the wrong family */
+		client.join[client.join_count++] = pipe_second.addr; /* the wrong family */
 		CHECK(addr_parse(&client.join[client.join_count++], "fd00:2::1"));
 		pipe_init_between(&pipe, &client, &server, 1, &local, &remote);
 		pipe.app[CLIENT].to_write = 300000;

@@ -40,8 +40,8 @@ static void each(pipe_hook hook, enum conn_mode mode, enum fallback_reason clien
 	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
 		for (how = 1; how < 4; how++) {
 			struct endpoint_config config = pipe_config(speaks, how == 3);
-			struct pipe pipe = run(config, config, hook, how & 1 ? 50000 : 0,
-				how & 2 ? 30000 : 0);
+			struct pipe pipe =
+				run(config, config, hook, how & 1 ? 50000 : 0, how & 2 ? 30000 : 0);
 
 			expect(&pipe, mode, client, server);
 		}
@@ -63,8 +63,8 @@ TEST(F1_capable_stripped_from_syn)
 	each(strip_syn, MODE_TCP, FALLBACK_SYNACK_PLAIN, FALLBACK_SYN_PLAIN);
 }
 
-static enum pipe_verdict strip_synack(struct pipe *pipe, struct packet *packet,
-	enum pipe_side from, unsigned int path)
+static enum pipe_verdict strip_synack(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
 {
 	(void)path;
 	if (is_synack(packet))
@@ -84,8 +84,7 @@ static enum pipe_verdict strip_third(struct pipe *pipe, struct packet *packet, e
 	unsigned int path)
 {
 	(void)path;
-	if (from == CLIENT && !is_syn(packet) && packet_payload_len(packet) == 0 &&
-		pipe->hits == 0)
+	if (from == CLIENT && !is_syn(packet) && packet_payload_len(packet) == 0 && pipe->hits == 0)
 		pipe->hits += strip_mptcp(packet, ALL_SUBTYPES);
 	return PIPE_PASS;
 }
@@ -104,8 +103,9 @@ TEST(F3_capable_stripped_from_third_packet)
 			CHECK(pipe_is_clean(&pipe));
 			CHECK_U64(pipe.hits, 1);
 			CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_ACK_PLAIN);
-			CHECK(pipe_info(&pipe, CLIENT).fallback == (how == 1 ?
-				FALLBACK_NO_DATA_ACK : FALLBACK_NO_FIRST_MAPPING) ||
+			CHECK(pipe_info(&pipe, CLIENT).fallback ==
+					(how == 1 ? FALLBACK_NO_DATA_ACK
+						  : FALLBACK_NO_FIRST_MAPPING) ||
 				how == 3);
 			CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_TCP);
 			pipe_fini(&pipe);
@@ -210,8 +210,11 @@ static enum pipe_verdict count_all(struct pipe *pipe, struct packet *packet, enu
 
 TEST(F7_versions_of_two_hosts)
 {
-	static const struct { unsigned int client, server; enum conn_mode mode; uint8_t version; }
-	cases[] = {
+	static const struct {
+		unsigned int client, server;
+		enum conn_mode mode;
+		uint8_t version;
+	} cases[] = {
 		{ SPEAKS_V0, SPEAKS_V0 | SPEAKS_V1, MODE_MPTCP, 0 },
 		{ SPEAKS_V0 | SPEAKS_V1, SPEAKS_V0 | SPEAKS_V1, MODE_MPTCP, 1 },
 		{ SPEAKS_V1, SPEAKS_V0, MODE_TCP, 0 },
@@ -292,8 +295,8 @@ static void other_key(struct mptcp_opt *option)
 	option->capable.receiver_key ^= 1;
 }
 
-static enum pipe_verdict key_in_third(struct pipe *pipe, struct packet *packet,
-	enum pipe_side from, unsigned int path)
+static enum pipe_verdict key_in_third(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
 {
 	(void)path;
 	if (from == CLIENT && !is_syn(packet))
@@ -362,8 +365,8 @@ TEST(O12_third_ack_and_first_data_lost)
 	each(lose_third_and_first_data, MODE_MPTCP, FALLBACK_NONE, FALLBACK_NONE);
 }
 
-static enum pipe_verdict lose_synack(struct pipe *pipe, struct packet *packet,
-	enum pipe_side from, unsigned int path)
+static enum pipe_verdict lose_synack(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
 {
 	(void)from, (void)path;
 	if (!is_synack(packet) || pipe->hits > 0)

@@ -139,8 +139,8 @@ TEST(F39_wrong_hmac_in_synack)
 	expect_refused(bad_hmac_synack, RESET_MPTCP, true);
 }
 
-static enum pipe_verdict bad_hmac_ack(struct pipe *pipe, struct packet *packet,
-	enum pipe_side from, unsigned int path)
+static enum pipe_verdict bad_hmac_ack(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
 {
 	if (path == 1 && from == CLIENT && !is_syn(packet))
 		pipe->hits += edit_mptcp(packet, MP_JOIN, spoil_hmac);
@@ -239,8 +239,8 @@ TEST(F43_join_syns_dropped)
 }
 
 /* F44: to a port without listener: the token decides. E18: a bare RST kills its subflow only. */
-static enum pipe_verdict kill_initial(struct pipe *pipe, struct packet *packet,
-	enum pipe_side from, unsigned int path)
+static enum pipe_verdict kill_initial(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
 {
 	struct tcp_header header = { .flags = TCP_RST };
 

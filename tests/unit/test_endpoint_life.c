@@ -26,7 +26,7 @@ TEST(passive_closer_has_no_time_wait)
 			server = client;
 			client.join[client.join_count++] = pipe_second.addr;
 			pipe_init(&pipe, &client, &server, 4);
-			pipe.delay_path1 = 3 * NSEC_PER_MS;   /* its FIN comes later */
+			pipe.delay_path1 = 3 * NSEC_PER_MS; /* its FIN comes later */
 			pipe.app[CLIENT].to_write = 100000;
 			pipe.app[SERVER].to_write = 100000;
 			pipe.app[!closer].hold_open = true;
@@ -214,8 +214,10 @@ TEST(half_open_state_is_bounded)
 
 	pipe_init(&pipe, &config, &config, 4);
 	for (i = 0; i < 5000; i++) {
-		struct tcp_header header = { .src = pipe_client, .dst = pipe_server,
-			.flags = TCP_SYN, .seq = i };
+		struct tcp_header header = { .src = pipe_client,
+			.dst = pipe_server,
+			.flags = TCP_SYN,
+			.seq = i };
 
 		put_be32(header.src.addr.bytes, 0xc6120000u + i);
 		header.src.addr.bytes[1] = 19;

@@ -9,9 +9,9 @@ enum options { COPY, FIRST, LAST, NONE };
 
 struct shape {
 	enum options options;
-	uint64_t first, last;      /* data packets affected, counted from 1 */
-	unsigned int ways;         /* 1: to server, 2: to client */
-	int path;                  /* -1: both */
+	uint64_t first, last; /* data packets affected, counted from 1 */
+	unsigned int ways;    /* 1: to server, 2: to client */
+	int path;             /* -1: both */
 	uint64_t seen;
 	struct packet *held[2][2];
 };
@@ -51,7 +51,7 @@ static enum pipe_verdict split(struct pipe *pipe, struct packet *packet, enum pi
 		return PIPE_PASS;
 	pipe->hits++;
 	length = packet_payload_len(packet);
-	half = length / 2 + 1;   /* an odd piece now and then */
+	half = length / 2 + 1; /* an odd piece now and then */
 	second = packet_clone(packet);
 	cut(packet, 0, half);
 	cut(second, half, length - half);
@@ -136,10 +136,13 @@ TEST(F45_F46_F47_split_segments)
 		for (checksum = 0; checksum < 2; checksum++)
 			for (join = 0; join < 2; join++)
 				for (how = COPY; how <= FIRST; how++) {
-					struct shape shape = { .options = how, .first = 1,
-						.last = UINT64_MAX, .ways = 3, .path = -1 };
-					struct pipe pipe = run(speaks, checksum, join, split,
-						&shape);
+					struct shape shape = { .options = how,
+						.first = 1,
+						.last = UINT64_MAX,
+						.ways = 3,
+						.path = -1 };
+					struct pipe pipe =
+						run(speaks, checksum, join, split, &shape);
 
 					CHECK(pipe_is_clean(&pipe));
 					CHECK_U64(pipe_info(&pipe, SERVER).mode, MODE_MPTCP);
@@ -156,8 +159,11 @@ TEST(F48_split_with_options_on_the_last_piece)
 	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
 		for (checksum = 0; checksum < 2; checksum++)
 			for (join = 0; join < 2; join++) {
-				struct shape shape = { .options = LAST, .first = 40,
-					.last = UINT64_MAX, .ways = 3, .path = -1 };
+				struct shape shape = { .options = LAST,
+					.first = 40,
+					.last = UINT64_MAX,
+					.ways = 3,
+					.path = -1 };
 				struct pipe pipe = run(speaks, checksum, join, split, &shape);
 
 				CHECK(pipe_is_clean(&pipe));
@@ -182,8 +188,11 @@ TEST(F49_coalesced_segments)
 	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
 		for (checksum = 0; checksum < 2; checksum++)
 			for (how = FIRST; how <= LAST; how++) {
-				struct shape shape = { .options = how, .first = 20, .last = 22,
-					.ways = 1, .path = 0 };
+				struct shape shape = { .options = how,
+					.first = 20,
+					.last = 22,
+					.ways = 1,
+					.path = 0 };
 				struct pipe pipe = run(speaks, checksum, true, coalesce, &shape);
 				struct conn_info info = pipe_info(&pipe, CLIENT);
 
@@ -203,7 +212,6 @@ static void move_mapping(struct mptcp_opt *option)
 	option->dss.dsn += 700;
 }
 
-
 static enum pipe_verdict contradict(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {
@@ -217,8 +225,8 @@ static enum pipe_verdict contradict(struct pipe *pipe, struct packet *packet, en
 	second = packet_clone(packet);
 	CHECK(edit_mptcp(second, MP_DSS, move_mapping));
 	cut(packet, 0, 300);
-	pipe_send(pipe, packet, path);   /* the first piece, the right mapping */
-	pipe_send(pipe, second, path);   /* all of it, a wrong one */
+	pipe_send(pipe, packet, path); /* the first piece, the right mapping */
+	pipe_send(pipe, second, path); /* all of it, a wrong one */
 	packet_free(second);
 	return PIPE_DROP;
 }
@@ -302,7 +310,7 @@ TEST(O18_mirrored_dss)
 		struct echo echo = { 0 };
 		struct pipe pipe;
 
-		config.timestamps = false;   /* room for a second DSS */
+		config.timestamps = false; /* room for a second DSS */
 		pipe_init(&pipe, &config, &config, 11);
 		pipe.hook = mirror;
 		pipe.hook_state = &echo;
@@ -378,7 +386,7 @@ TEST(E16_sequence_numbers_rewritten)
 struct alg {
 	int32_t grow;
 	uint64_t at, seen;
-	uint32_t edge;             /* first sequence number that is shifted */
+	uint32_t edge; /* first sequence number that is shifted */
 	bool done;
 };
 
@@ -395,8 +403,9 @@ static enum pipe_verdict alg(struct pipe *pipe, struct packet *packet, enum pipe
 			packet_write32(packet, packet->l4 + 8, ack - (uint32_t)alg->grow);
 	} else if (alg->done && !seq_before(seq, alg->edge)) {
 		packet_write32(packet, packet->l4 + 4, seq + (uint32_t)alg->grow);
-	} else if (packet_payload_len(packet) > 300 && (++alg->seen == alg->at ||
-		(alg->done && seq + packet_payload_len(packet) == alg->edge))) {
+	} else if (packet_payload_len(packet) > 300 &&
+		(++alg->seen == alg->at ||
+			(alg->done && seq + packet_payload_len(packet) == alg->edge))) {
 		alg->done = true;
 		alg->edge = seq + packet_payload_len(packet);
 		if (alg->grow > 0)
@@ -460,8 +469,7 @@ TEST(E14_length_changed_in_the_last_flight)
 			CHECK_U64(pipe_info(&pipe, SERVER).end, END_CLEAN);
 			CHECK_U64(pipe_info(&pipe, CLIENT).end, END_CLEAN);
 			CHECK_U64(pipe_info(&pipe, SERVER).mode, MODE_INFINITE);
-			CHECK_U64(pipe.app[SERVER].read,
-				40000 + (uint64_t)(int64_t)state.grow);
+			CHECK_U64(pipe.app[SERVER].read, 40000 + (uint64_t)(int64_t)state.grow);
 			pipe_fini(&pipe);
 		}
 }
@@ -500,8 +508,11 @@ static enum pipe_verdict resend_by_mapping(struct pipe *pipe, struct packet *pac
 		strip_mptcp(packet, ALL_SUBTYPES);
 	if (pipe->hits < 30)
 		return PIPE_PASS;
-	option.dss = (struct mp_dss){ .has_mapping = true, .dsn_wide = true,
-		.dsn = *first_dsn + 20000, .ssn = 35000, .length = 1000 };
+	option.dss = (struct mp_dss){ .has_mapping = true,
+		.dsn_wide = true,
+		.dsn = *first_dsn + 20000,
+		.ssn = 35000,
+		.length = 1000 };
 	CHECK(tcpopt_append(packet, bytes, mptcp_emit(&option, bytes)));
 	packet_finish(packet);
 	packet_parse(packet);

@@ -56,8 +56,7 @@ TEST(v1_checksum_narrow)
 static enum pipe_verdict flip_one(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {
-	if (from == CLIENT && path == 0 && packet_payload_len(packet) > 0 &&
-		++pipe->hits == 30)
+	if (from == CLIENT && path == 0 && packet_payload_len(packet) > 0 && ++pipe->hits == 30)
 		flip_payload(packet, 1);
 	return PIPE_PASS;
 }

@@ -59,7 +59,8 @@ void unit_equal_hex(const void *got, size_t length, const char *want, const char
 			continue;
 		same = same && at != NULL && digit / 2 < length;
 		if (same) {
-			unsigned int nibble = digit % 2 ? bytes[digit / 2] & 15u : bytes[digit / 2] >> 4;
+			unsigned int nibble =
+				digit % 2 ? bytes[digit / 2] & 15u : bytes[digit / 2] >> 4;
 
 			same = nibble == (unsigned int)(at - digits);
 		}

@@ -19,13 +19,13 @@ struct unit_test {
 
 void unit_add(struct unit_test *test);
 
-#define TEST(test_name)                                                              \
-	static void test_name(void);                                                 \
-	static struct unit_test unit_##test_name = { #test_name, test_name, NULL };  \
-	static __attribute__((constructor)) void add_##test_name(void)               \
-	{                                                                            \
-		unit_add(&unit_##test_name);                                         \
-	}                                                                            \
+#define TEST(test_name)                                                             \
+	static void test_name(void);                                                \
+	static struct unit_test unit_##test_name = { #test_name, test_name, NULL }; \
+	static __attribute__((constructor)) void add_##test_name(void)              \
+	{                                                                           \
+		unit_add(&unit_##test_name);                                        \
+	}                                                                           \
 	static void test_name(void)
 
 void unit_check(bool ok, const char *file, int line, const char *what);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Checksums that disagree with what was negotiated (F13, F14).
+ */
+#include "tests/unit/endpoint_pipe.h"
+
+static const unsigned int versions[] = { SPEAKS_V0, SPEAKS_V1 };
+
+static void drop_checksum(struct mptcp_opt *option)
+{
+	option->dss.has_checksum = false;
+}
+
+static void add_checksum(struct mptcp_opt *option)
+{
+	option->dss.has_checksum = option->dss.has_mapping;
+	option->dss.checksum = 0x1234;
+}
+
+static enum pipe_verdict edit_checksum(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	(void)path;
+	if (from == CLIENT && packet_payload_len(packet) > 0 && pipe->packets[CLIENT][0] > 12)
+		pipe->hits += edit_mptcp(packet, MP_DSS,
+			pipe->hook_state != NULL ? drop_checksum : add_checksum);
+	return PIPE_PASS;
+}
+
+/* F13: not negotiated: v1 resets with reason 1, v0 ignores. F14: missing: both reset. */
+TEST(F13_F14_checksum_presence)
+{
+	unsigned int v, missing;
+
+	for (v = 0; v < 2; v++)
+		for (missing = 0; missing < 2; missing++) {
+			struct endpoint_config config = pipe_config(versions[v], missing);
+			struct pipe pipe;
+
+			config.wide_dsn = false; /* room for the added field */
+			pipe_init(&pipe, &config, &config, 5);
+			pipe.hook = edit_checksum;
+			pipe.hook_state = missing ? &pipe : NULL;
+			pipe.app[CLIENT].to_write = 60000;
+			pipe_run(&pipe, 60 * NSEC_PER_SEC);
+			CHECK(pipe.hits > 0);
+			if (v == 0 && !missing) {
+				CHECK(pipe_is_clean(&pipe));
+				CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+				CHECK_U64(pipe_info(&pipe, SERVER).mode, MODE_MPTCP);
+			} else {
+				CHECK_U64(pipe_info(&pipe, CLIENT).end, END_RESET);
+				CHECK_U64(pipe_info(&pipe, SERVER).end, END_RESET);
+				CHECK_U64(pipe_info(&pipe, SERVER).subflows[0].reset_reason,
+					RESET_MPTCP);
+			}
+			pipe_fini(&pipe);
+		}
+}
