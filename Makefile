@@ -74,6 +74,7 @@ run:
 	$(Q)sh scripts/install.sh build
 	$(Q)$(SUBMAKE) all
 	$(Q)build/mbtest run classic
+	$(Q)build/tracebox --sim scripts/paths/strip.lua --mptcp 1 -n
 
 check:
 	$(Q)sh scripts/install.sh build check

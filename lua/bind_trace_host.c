@@ -101,6 +101,10 @@ static int host_destination(lua_State *L)
 	struct err err = { "" };
 	struct addr addr;
 
+	if (host->config.any_destination) {
+		addr_parse(&addr, luaL_checkinteger(L, 1) == 4 ? "127.0.0.1" : "::1");
+		return push_address(L, &addr);
+	}
 	if (host->config.host == NULL)
 		return luaL_error(L, "Tracebox error: You need to specify a destination");
 	if (!resolve(host, host->config.host, luaL_checkinteger(L, 1), &addr, &err))

@@ -5,7 +5,7 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libpcap-dev libnet1-dev liblua5.4-dev libssl-dev
-	libjansson-dev libcap-ng-dev nftables'
+	libjansson-dev libcap-ng-dev uthash-dev nftables'
 check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark iproute2
 	nftables binutils groff-base git'
 fuzz='clang'

@@ -22,8 +22,9 @@ struct channel_ops {
 	bool (*source)(void *self, const struct addr *destination, struct addr *source,
 		struct err *err);
 	/*
-	 * Run a machine whose packets look like probe until done says so; done is asked after
-	 * every packet and every pause. False when the network failed, not when nobody answered.
+	 * Run a machine whose packets look like probe until done says so (unspecified addresses in
+	 * it stand for any); done is asked after every packet and every pause. False when the
+	 * network failed, not when nobody answered.
 	 */
 	bool (*run)(void *self, const struct packet *probe, struct machine machine,
 		bool (*done)(void *done_self), void *done_self, struct err *err);

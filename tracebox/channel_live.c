@@ -18,28 +18,25 @@ struct live {
 };
 
 /*
- * Errors about packets of ours, from whomever, and what the destination itself answers. IPv6
- * filters look at the next header alone, so that extension headers pass unseen: such errors are
- * rare, and none of them was ever met.
+ * Errors about packets of ours, from whomever, and what is sent to the probes' port (or, where they
+ * have none, by their destination). IPv6 filters look at the next header alone, so that errors
+ * behind extension headers pass unseen.
  */
 static bool set_filter(struct live *live, const struct packet *probe, struct err *err)
 {
-	char text[FILTER_TEXT], self[ADDR_TEXT], peer[ADDR_TEXT];
-	struct addr source, destination;
+	const char *errors = probe->version == 4
+		? "icmp[0] == 3 or icmp[0] == 4 or icmp[0] == 5 or icmp[0] == 11 or icmp[0] == 12"
+		: "icmp6 and ip6[40] < 128";
+	struct sockname source, destination;
+	char text[FILTER_TEXT], peer[ADDR_TEXT];
 
-	packet_addrs(probe, &source, &destination);
-	addr_text(&source, self);
-	addr_text(&destination, peer);
-	if (probe->version == 4)
-		snprintf(text, sizeof(text),
-			"(icmp[0] == 3 or icmp[0] == 4 or icmp[0] == 5 or "
-			"icmp[0] == 11 or icmp[0] == 12) or (src host %s and dst host %s)",
-			peer, self);
+	packet_socknames(probe, &source, &destination);
+	if (probe->form == PACKET_TCP || probe->form == PACKET_UDP)
+		snprintf(text, sizeof(text), "(%s) or (%s and dst port %u)", errors,
+			probe->form == PACKET_TCP ? "tcp" : "udp", source.port);
 	else
-		snprintf(text, sizeof(text),
-			"(icmp6 and ip6[40] < 128) or "
-			"(src host %s and dst host %s)",
-			peer, self);
+		snprintf(text, sizeof(text), "(%s) or src host %s", errors,
+			addr_text(&destination.addr, peer));
 	return pcap_live_filter(live->drive.live, text, err);
 }
 
@@ -70,7 +67,7 @@ static bool live_run(void *self, const struct packet *probe, struct machine mach
 
 	packet_socknames(probe, &local, &peer);
 	if (probe->form == PACKET_TCP && live->guard != NULL &&
-		!rst_guard_add(live->guard, &local, err))
+		!rst_guard_add(live->guard, &local, &peer.addr, err))
 		return false;
 	return set_filter(live, probe, err) &&
 		drive_run(&live->drive, machine, done, done_self, err);

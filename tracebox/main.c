@@ -6,6 +6,7 @@
 #include "probe/io/pcap_file.h"
 #include "tracebox/channel_live.h"
 #include "tracebox/channel_offline.h"
+#include "tracebox/command_campaign.h"
 #include "tracebox/command_sim.h"
 #include "tracebox/options.h"
 #include "tracebox/report.h"
@@ -102,27 +103,23 @@ static int failing_status(const struct options *options, const struct result *re
 	return STATUS_FINE;
 }
 
-/* When the last answer came, by the trace's own clock. */
-static nsec_t elapsed(const struct trace *trace)
+/* A campaign's probe is made for a destination that each target replaces. */
+static int trace_many(struct program *program, struct trace_lua_probe *probe, struct err *err)
 {
-	nsec_t first = NSEC_NEVER, last = 0;
+	struct campaign_plan plan = { .options = &program->options,
+		.channel = &program->channel,
+		.probe = probe->packet,
+		.trace = program->options.trace };
 
-	for (unsigned int ttl = trace_first_ttl(trace); ttl <= trace_last_ttl(trace); ttl++) {
-		const struct trace_hop *hop = trace_hop(trace, (uint8_t)ttl);
-
-		for (unsigned int i = 0; i < hop->sent; i++) {
-			nsec_t end = hop->sent_at[i];
-
-			if (hop->answered > 0 && hop->answer.attempt == i)
-				end += hop->answer.rtt;
-			first = nsec_min(first, hop->sent_at[i]);
-			last = end > last ? end : last;
-		}
-	}
-	return first == NSEC_NEVER ? 0 : last - first;
+	if (!make_probe(program, probe, err))
+		return STATUS_WRONG;
+	plan.trace.fixed_id = probe->fixed_id;
+	plan.trace.fixed_seq = probe->fixed_seq;
+	plan.about = program->about;
+	return command_campaign(&plan, err);
 }
 
-static int trace_target(struct program *program, struct err *err)
+static int trace_one(struct program *program, struct err *err)
 {
 	const struct options *o = &program->options;
 	struct trace_lua_probe probe = { .packet = packet_new(PACKET_LARGE) };
@@ -135,16 +132,18 @@ static int trace_target(struct program *program, struct err *err)
 
 	if (!o->json && !o->original_json)
 		plan.hop = print_hop;
-	if (make_probe(program, &probe, err)) {
+	if (o->targets != NULL) {
+		status = trace_many(program, &probe, err);
+	} else if (make_probe(program, &probe, err)) {
 		plan.config.fixed_id = probe.fixed_id;
 		plan.config.fixed_seq = probe.fixed_seq;
 		trace = run_trace(&plan, probe.packet, err);
 	}
 	packet_free(probe.packet);
 	if (trace == NULL)
-		return STATUS_WRONG;
+		return status;
 	result_init(&result, trace);
-	program->about.elapsed_ns = elapsed(trace);
+	program->about.elapsed_ns = trace_elapsed(trace);
 	if (report(program, &result, err))
 		status = failing_status(o, &result);
 	result_fini(&result);
@@ -198,6 +197,7 @@ static void make_lua(struct program *program)
 			: script               ? 0
 					       : 1 };
 
+	config.any_destination = o->targets != NULL;
 	config.arguments = o->arguments;
 	config.argument_count = o->argument_count;
 	seed(o, &config.rng);
@@ -223,7 +223,7 @@ static int run(struct program *program, struct err *err)
 		if (!trace_lua_chunk(program->lua, o->chunk, &status, err))
 			status = STATUS_WRONG;
 	} else {
-		status = trace_target(program, err);
+		status = trace_one(program, err);
 	}
 	if (o->capture != NULL && err->text[0] == '\0' &&
 		!pcap_file_write(o->capture, &program->capture, err))

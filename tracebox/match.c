@@ -27,7 +27,7 @@ static bool was_sent(const struct trace *trace, unsigned int number)
 {
 	unsigned int ttl = number & 0xff, attempt = number >> 8;
 
-	return ttl != 0 && attempt < TRACE_ATTEMPTS && attempt < trace->hops[ttl].sent;
+	return ttl != 0 && ttl <= trace->config.last_ttl && attempt < trace->hops[ttl].sent;
 }
 
 static void answer_number(struct answer *answer, unsigned int number, enum answer_match match)

@@ -75,6 +75,8 @@ TEXT(set_chunk, chunk)
 TEXT(set_capture, capture)
 TEXT(set_sim, sim)
 TEXT(set_svg, svg)
+TEXT(set_targets, targets)
+FLAG(set_resume, resume)
 NUMBER(set_port, "port", 0, 65535, uint16_t, port)
 NUMBER(set_first, "first TTL", 1, 255, uint8_t, trace.first_ttl)
 NUMBER(set_probes, "number of probes", 1, TRACE_ATTEMPTS / 2, unsigned int, trace.probes)
@@ -103,6 +105,19 @@ static bool set_wait(struct options *o, const char *text, struct err *err)
 		return err_set(err,
 			"the wait must be a number of seconds from 0 to 3600, not \"%s\"", text);
 	o->trace.wait = (nsec_t)(seconds * 1e9);
+	return true;
+}
+
+static bool set_shard(struct options *o, const char *text, struct err *err)
+{
+	unsigned int shard, shards;
+	int used = 0;
+
+	if (sscanf(text, "%u/%u%n", &shard, &shards, &used) != 2 || text[used] != '\0' ||
+		shard < 1 || shard > shards)
+		return err_set(err, "--shard is I/N, I from 1 to N, not \"%s\"", text);
+	o->shard = shard;
+	o->shards = shards;
 	return true;
 }
 
@@ -163,6 +178,11 @@ static const struct row rows[] = {
 	{ 0, "retries", "N", "more probes for a silent hop (2)", set_retries },
 	{ 0, "parallel", "N", "hops in flight at once (32)", set_parallel },
 	{ 0, "rate", "PPS", "probes a second (5000)", set_rate },
+	{ 0, "targets", "FILE|-", "trace many: a target a line; with --json JSON Lines",
+		set_targets },
+	{ 0, "shard", "I/N", "of the targets every N-th, from the I-th on", set_shard },
+	{ 0, "resume", NULL, "go on with the file that standard output is appended to",
+		set_resume },
 	{ 0, "mptcp", "0|1", "version of the MPTCP options (1; 0 in scripts)", set_mptcp },
 	{ 0, "json", NULL, "JSON, mbkit.trace/1", set_json },
 	{ 0, "svg", "FILE", "the path as a picture", set_svg },
@@ -239,7 +259,12 @@ static bool check_options(const struct options *o, struct err *err)
 		return err_set(err, "-s and -l cannot be given at the same time");
 	if (o->original_json && o->json)
 		return err_set(err, "-j and --json cannot be given at the same time");
-	if (o->host == NULL && o->script == NULL && o->chunk == NULL && o->sim == NULL)
+	if (o->targets != NULL && (o->host != NULL || o->script != NULL || o->chunk != NULL))
+		return err_set(err, "with --targets there is neither a host nor a script");
+	if (o->resume && (o->targets == NULL || !o->json))
+		return err_set(err, "--resume goes with --targets and --json");
+	if (o->host == NULL && o->script == NULL && o->chunk == NULL && o->sim == NULL &&
+		o->targets == NULL)
 		return err_set(err, "a destination host is needed (see tracebox --help)");
 	return true;
 }
@@ -254,6 +279,7 @@ enum options_end options_parse(struct options *options, int argc, char **argv, s
 	trace_config_default(&options->trace);
 	options->port = 80;
 	options->mptcp = -1;
+	options->shard = options->shards = 1;
 	fill_getopt(letters, table);
 	opterr = 0;
 	/* What follows the host belongs to the script. */

@@ -24,6 +24,9 @@ struct options {
 	const char *device;  /* -i */
 	const char *capture; /* -f */
 	const char *sim;
+	const char *targets;        /* --targets */
+	unsigned int shard, shards; /* 1 of 1: all */
+	bool resume;
 	const char *svg;
 	const char *fail_on_change; /* names separated by commas */
 	const char *host;

@@ -32,6 +32,10 @@ void report_text_end(FILE *out, const struct report_about *about, const struct r
 /* mbkit.trace/1, one line. */
 void report_json(FILE *out, const struct report_about *about, const struct result *result);
 
+/* The line of a target that could not be tried, and reading a line's target back. */
+void report_json_error(FILE *out, const char *name, const char *error);
+bool report_json_target(const char *line, char *name, size_t size);
+
 /* What the original printed with -j, one line. */
 void report_compat(FILE *out, const struct report_about *about, const struct result *result);
 

@@ -228,3 +228,26 @@ void report_json(FILE *out, const struct report_about *about, const struct resul
 	fputc('\n', out);
 	json_decref(root);
 }
+
+void report_json_error(FILE *out, const char *name, const char *error)
+{
+	json_t *root = json_pack("{s:s, s:{s:o, s:n, s:n}, s:o}", "schema", "mbkit.trace/1",
+		"target", "name", safe_string(name), "addr", "port", "error", safe_string(error));
+
+	json_dumpf(root, out, JSON_COMPACT);
+	fputc('\n', out);
+	fflush(out);
+	json_decref(root);
+}
+
+bool report_json_target(const char *line, char *name, size_t size)
+{
+	json_t *root = json_loads(line, 0, NULL);
+	const char *text =
+		json_string_value(json_object_get(json_object_get(root, "target"), "name"));
+
+	if (text != NULL)
+		snprintf(name, size, "%s", text);
+	json_decref(root);
+	return text != NULL;
+}

@@ -8,8 +8,6 @@
 
 #include "tracebox/trace.h"
 
-enum { TTLS = 256 };
-
 /* Where a probe carries its number. */
 enum probe_number {
 	NUMBER_ID = 1,  /* IPv4 id */
@@ -34,7 +32,7 @@ struct trace {
 	bool reset_due;    /* ... and its connection is to be closed */
 	bool is_rested;    /* no stray answers are waited for */
 	uint32_t accepted_seq, reset_seq;
-	struct trace_hop hops[TTLS]; /* by TTL */
+	struct trace_hop *hops; /* by TTL, the last one asked for included */
 };
 
 static inline unsigned int probe_number(uint8_t ttl, unsigned int attempt)

@@ -69,6 +69,7 @@ struct trace *trace_new(const struct packet *probe, const struct trace_config *c
 	assert(config->first_ttl > 0 && config->first_ttl <= config->last_ttl);
 	assert(config->probes > 0 && config->probes + config->retries <= TRACE_ATTEMPTS);
 	trace->config = *config;
+	trace->hops = xcalloc(config->last_ttl + 1u, sizeof(*trace->hops));
 	trace->probe = packet_new(PACKET_HEADROOM + probe->length);
 	packet_set(trace->probe, packet_data(probe), probe->length);
 	trace->is_rested = true;
@@ -92,8 +93,9 @@ void trace_free(struct trace *trace)
 {
 	if (trace == NULL)
 		return;
-	for (unsigned int ttl = 0; ttl < TTLS; ttl++)
+	for (unsigned int ttl = 0; ttl <= trace->config.last_ttl; ttl++)
 		packet_free(trace->hops[ttl].answer.packet);
+	free(trace->hops);
 	packet_free(trace->probe);
 	free(trace);
 }
@@ -390,6 +392,30 @@ const struct trace_hop *trace_hop(const struct trace *trace, uint8_t ttl)
 unsigned int trace_settled_ttl(const struct trace *trace)
 {
 	return first_unsettled(trace);
+}
+
+const struct addr *trace_target(const struct trace *trace)
+{
+	return &trace->destination;
+}
+
+nsec_t trace_elapsed(const struct trace *trace)
+{
+	nsec_t first = NSEC_NEVER, last = 0;
+
+	for (unsigned int ttl = trace->config.first_ttl; ttl <= trace->last; ttl++) {
+		const struct trace_hop *hop = &trace->hops[ttl];
+
+		for (unsigned int i = 0; i < hop->sent; i++) {
+			nsec_t end = hop->sent_at[i];
+
+			if (hop->answered > 0 && hop->answer.attempt == i)
+				end += hop->answer.rtt;
+			first = nsec_min(first, hop->sent_at[i]);
+			last = end > last ? end : last;
+		}
+	}
+	return first == NSEC_NEVER ? 0 : last - first;
 }
 
 uint32_t trace_sent(const struct trace *trace)

@@ -104,6 +104,12 @@ const struct trace_hop *trace_hop(const struct trace *trace, uint8_t ttl);
 /* All hops with a TTL below this one are settled: they may be reported. */
 unsigned int trace_settled_ttl(const struct trace *trace);
 
+/* The address the probes are for. */
+const struct addr *trace_target(const struct trace *trace);
+
+/* From the first probe to the last answer or retry. */
+nsec_t trace_elapsed(const struct trace *trace);
+
 /* Probes sent, RSTs not counted. */
 uint32_t trace_sent(const struct trace *trace);
 

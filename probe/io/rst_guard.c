@@ -20,10 +20,12 @@ enum {
 	COMMAND_BYTES = 512,
 	REPLY_BYTES = 65536,
 	REPLY_WAIT_MS = 5000,
+	MATCH_TEXT = ADDR_TEXT + 16,
 };
 
 struct reserved {
 	struct sockname local;
+	struct addr peer;
 	int fd; /* bound to it, never listening */
 };
 
@@ -170,19 +172,34 @@ static int reserve(const struct sockname *local)
 	return -1;
 }
 
-bool rst_guard_add(struct rst_guard *guard, const struct sockname *local, struct err *err)
+/* "ip daddr 198.18.1.2 ", or nothing for any address. */
+static const char *match_text(const struct addr *addr, const char *field, char text[MATCH_TEXT])
 {
-	char text[COMMAND_BYTES], addr[ADDR_TEXT];
+	static const uint8_t any[16];
+	char buffer[ADDR_TEXT];
+
+	text[0] = '\0';
+	if (memcmp(addr->bytes, any, sizeof(any)) != 0)
+		snprintf(text, MATCH_TEXT, "%s %s %s ", addr->version == 4 ? "ip" : "ip6", field,
+			addr_text(addr, buffer));
+	return text;
+}
+
+bool rst_guard_add(struct rst_guard *guard, const struct sockname *local, const struct addr *peer,
+	struct err *err)
+{
+	char text[COMMAND_BYTES], to[MATCH_TEXT], from[MATCH_TEXT];
 
 	for (size_t i = 0; i < guard->count; i++)
-		if (sockname_equal(&guard->list[i].local, local))
+		if (sockname_equal(&guard->list[i].local, local) &&
+			addr_equal(&guard->list[i].peer, peer))
 			return true;
-	snprintf(text, sizeof(text), "add rule inet %s in %s daddr %s tcp dport %u drop\n",
-		guard->table, local->addr.version == 4 ? "ip" : "ip6",
-		addr_text(&local->addr, addr), local->port);
+	snprintf(text, sizeof(text), "add rule inet %s in %s%stcp dport %u drop\n", guard->table,
+		match_text(&local->addr, "daddr", to), match_text(peer, "saddr", from),
+		local->port);
 	if (!command(guard, text, err))
 		return false;
 	guard->list = xgrow(guard->list, guard->count, &guard->capacity, sizeof(*guard->list));
-	guard->list[guard->count++] = (struct reserved){ *local, reserve(local) };
+	guard->list[guard->count++] = (struct reserved){ *local, *peer, reserve(local) };
 	return true;
 }

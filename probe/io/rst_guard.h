@@ -20,9 +20,11 @@ struct rst_guard *rst_guard_open(struct err *err);
 void rst_guard_close(struct rst_guard *guard);
 
 /*
- * Guard a local TCP address and port, and reserve it against use by others. In force on return;
- * again for the same does nothing.
+ * Guard a local TCP address and port against segments of a peer, and reserve it against use by
+ * others. An address that is unspecified (0.0.0.0, ::) is any. In force on return; again for the
+ * same does nothing.
  */
-bool rst_guard_add(struct rst_guard *guard, const struct sockname *local, struct err *err);
+bool rst_guard_add(struct rst_guard *guard, const struct sockname *local, const struct addr *peer,
+	struct err *err);
 
 #endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tracebox/command_campaign.h"
+
+#include "probe/base/alloc.h"
+#include "tracebox/campaign.h"
+#include "tracebox/targets.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	STATUS_FINE = 0,
+	STATUS_FOUND = 1,
+	STATUS_WRONG = 2,
+	ACTIVE_MAX = 512,
+};
+
+struct run {
+	const struct campaign_plan *plan;
+	struct targets *targets;
+	struct campaign *campaign;
+	struct report_about about;
+	struct err last_error;
+	unsigned int tried, failed;
+	bool has_found;
+};
+
+/* ---- one target begins ---- */
+
+static bool aim(struct run *run, const char *name, struct packet *probe, struct err *err)
+{
+	const struct campaign_plan *plan = run->plan;
+	const struct channel *channel = plan->channel;
+	struct addr source, destination;
+	uint32_t at = plan->probe->version == 4 ? 12 : 8;
+
+	if (!channel->ops->resolve(channel->self, name, plan->probe->version, &destination, err) ||
+		!channel->ops->source(channel->self, &destination, &source, err))
+		return false;
+	packet_set(probe, packet_data(plan->probe), plan->probe->length);
+	packet_write(probe, at, source.bytes, (uint32_t)addr_len(&source));
+	packet_write(probe, at + (uint32_t)addr_len(&source), destination.bytes,
+		(uint32_t)addr_len(&destination));
+	packet_finish(probe);
+	return true;
+}
+
+/* The probe without its addresses: what all targets' have in common. */
+static struct packet *template_of(const struct packet *probe)
+{
+	static const uint8_t any[32];
+	struct packet *packet = packet_clone(probe);
+
+	packet_write(packet, probe->version == 4 ? 12 : 8, any, probe->version == 4 ? 8 : 32);
+	packet_finish(packet);
+	return packet;
+}
+
+static bool next_target(void *self, struct packet *probe, void **tag)
+{
+	struct run *run = self;
+	const char *name;
+
+	while ((name = targets_next(run->targets)) != NULL) {
+		struct err err = { "" };
+
+		if (aim(run, name, probe, &err)) {
+			*tag = xstrdup(name);
+			run->tried++;
+			return true;
+		}
+		run->failed++;
+		run->last_error = err;
+		if (run->plan->options->json)
+			report_json_error(stdout, name, err.text);
+		else
+			printf("%s: %s\n", name, err.text);
+	}
+	return false;
+}
+
+/* ---- one target is done ---- */
+
+static void report_target(struct run *run, const struct result *result)
+{
+	const struct options *o = run->plan->options;
+
+	if (o->json) {
+		report_json(stdout, &run->about, result);
+	} else if (o->original_json) {
+		report_compat(stdout, &run->about, result);
+	} else {
+		report_text_begin(stdout, &run->about);
+		for (size_t i = 0; i < result->hop_count; i++)
+			report_text_hop(stdout, &run->about, &result->hops[i]);
+		report_text_end(stdout, &run->about, result);
+		putchar('\n');
+	}
+	fflush(stdout);
+}
+
+static void complete_target(void *self, const struct trace *trace, void *tag)
+{
+	struct run *run = self;
+	char name[OPTID_TEXT];
+	struct result result;
+
+	result_init(&result, trace);
+	run->about = run->plan->about;
+	run->about.name = tag;
+	run->about.addr = *trace_target(trace);
+	run->about.elapsed_ns = trace_elapsed(trace);
+	report_target(run, &result);
+	for (size_t i = 0; i < result.finding_count; i++)
+		run->has_found |= options_fail_on(run->plan->options,
+			finding_name(&result.findings[i], name));
+	result_fini(&result);
+	free(tag);
+}
+
+static bool is_done(void *self)
+{
+	return campaign_done(((struct run *)self)->campaign);
+}
+
+/* ---- going on where an earlier run stopped ---- */
+
+/*
+ * Standard output is then the earlier run's file, appended to: its targets are left out. A last
+ * line that was cut goes.
+ */
+static bool resume(struct targets *targets, struct err *err)
+{
+	char *line = NULL, name[512];
+	struct stat status;
+	size_t room = 0;
+	off_t whole = 0;
+	ssize_t length;
+	FILE *file;
+
+	if (fstat(STDOUT_FILENO, &status) < 0 || !S_ISREG(status.st_mode))
+		return err_set(err,
+			"--resume needs standard output to be appended to the file of "
+			"the earlier run (>> FILE)");
+	file = fopen("/proc/self/fd/1", "r");
+	if (file == NULL)
+		return err_set_errno(err, "--resume cannot read standard output's file");
+	while ((length = getline(&line, &room, file)) > 0 && line[length - 1] == '\n') {
+		whole += length;
+		if (report_json_target(line, name, sizeof(name)))
+			targets_skip(targets, name);
+	}
+	free(line);
+	fclose(file);
+	if (whole != status.st_size && ftruncate(STDOUT_FILENO, whole) < 0)
+		return err_set_errno(err, "--resume cannot cut an unfinished line");
+	return true;
+}
+
+int command_campaign(const struct campaign_plan *plan, struct err *err)
+{
+	const struct options *o = plan->options;
+	struct run run = { .plan = plan };
+	struct campaign_config config = { .trace = plan->trace,
+		.active = ACTIVE_MAX,
+		.next = next_target,
+		.complete = complete_target,
+		.self = &run };
+	struct packet *template;
+	bool ok;
+
+	run.targets = targets_open(o->targets, o->shard, o->shards, err);
+	if (run.targets == NULL)
+		return STATUS_WRONG;
+	run.campaign = campaign_new(&config);
+	template = template_of(plan->probe);
+	ok = (!o->resume || resume(run.targets, err)) &&
+		plan->channel->ops->run(plan->channel->self, template,
+			campaign_machine(run.campaign), is_done, &run, err);
+	packet_free(template);
+	campaign_free(run.campaign);
+	targets_free(run.targets);
+	if (!ok)
+		return STATUS_WRONG;
+	if (run.tried == 0 && run.failed > 0) {
+		*err = run.last_error;
+		return STATUS_WRONG;
+	}
+	return run.has_found ? STATUS_FOUND : STATUS_FINE;
+}
