@@ -58,7 +58,8 @@ def test_a_bad_target_is_a_line_and_the_rest_goes_on(campaign):
 
 def test_text_for_each_target(campaign):
     run = campaign(addresses(2))
-    assert run.out.count("tracebox to 198.19.0.") == 2 and run.out.count("MP_CAPABLE is removed") == 2
+    assert run.out.count("tracebox to 198.19.0.") == 2
+    assert run.out.count("MP_CAPABLE is removed") == 2
 
 
 def test_shards_are_all_and_disjoint(campaign):
@@ -73,8 +74,8 @@ def test_resume_leaves_out_what_is_there(campaign, tmp_path):
     lines = campaign(targets, "--json").out.splitlines(keepends=True)
     # Three whole lines and a piece of the fourth, as a killed run leaves them.
     out.write_text("".join(lines[:3]) + lines[3][:100])
-    command = [BUILD / "tracebox", "-n", "--sim", tmp_path / "path.lua", "--mptcp", "1", "--targets",
-               tmp_path / "targets", "--json", "--resume"]
+    command = [BUILD / "tracebox", "-n", "--sim", tmp_path / "path.lua", "--mptcp", "1",
+               "--targets", tmp_path / "targets", "--json", "--resume"]
     with out.open("a") as file:
         done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, env=ENVIRONMENT,
                               check=False)
