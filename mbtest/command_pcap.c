@@ -34,8 +34,7 @@ static bool set_seed(void *self, const char *text, struct err *err)
 }
 
 static const struct option_row rows[] = {
-	{ "to-server", "ADDR", "packets for this address go to the server",
-		set_to_server },
+	{ "to-server", "ADDR", "packets for this address go to the server", set_to_server },
 	{ "seed", "N", "seed of everything random (default 1)", set_seed },
 	{ NULL, NULL, NULL, NULL },
 };

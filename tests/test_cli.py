@@ -27,7 +27,8 @@ def suite(tmp_path, text, name="suite.lua"):
 
 
 def scenario(boxes="", expect='"mptcp"', more=""):
-    return f'scenario {{ name = "one", paths = {{ path {{ {boxes} }} }}, expect = {{ {expect} }}, {more} }}'
+    return (f'scenario {{ name = "one", paths = {{ path {{ {boxes} }} }}, '
+            f'expect = {{ {expect} }}, {more} }}')
 
 
 def assert_wrong(run, *words):
@@ -253,7 +254,7 @@ def test_v0_is_left_out_with_a_kernel(mbtest):
 # ---- the catalogue ----
 
 def test_catalogue(mbtest):
-    catalogue = mbtest("list", "--json").json()
+    catalogue = mbtest("list", "--json", timeout=300).json()
     assert list(catalogue)[0] == "schema" and catalogue["schema"] == "mbkit.catalogue/1"
     boxes = {box["box"]: box for box in catalogue["boxes"]}
     files = {path.stem.replace("_", "-")
@@ -270,9 +271,9 @@ def test_catalogue(mbtest):
 
 @pytest.mark.parametrize("word", ["boxes", "suites", "scenarios", "faults", "rules"])
 def test_one_part_of_the_catalogue(mbtest, word):
-    run = mbtest("list", word, "--json")
+    run = mbtest("list", word, "--json", timeout=300)
     assert set(run.json()) == {"schema", word}
-    text = mbtest("list", word)
+    text = mbtest("list", word, timeout=300)
     assert text.status == 0 and text.out
     assert all(len(line) <= 80 for line in text.out.splitlines()), text
 

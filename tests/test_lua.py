@@ -71,7 +71,7 @@ def test_refused(mbtest, tmp_path, text, words):
 
 
 def test_random_is_the_same_everywhere(mbtest, tmp_path):
-    expression = "string.format('%d %d %.9f', math.random(1000000), math.random(5, 6), math.random())"
+    expression = "('%d %d %.9f'):format(math.random(1000000), math.random(5, 6), math.random())"
     assert said(mbtest, tmp_path, expression) == said(mbtest, tmp_path, expression)
 
 

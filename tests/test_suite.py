@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The suites themselves: classic holds what it promises and passes, each fault of our endpoint makes
-it fail, and what was not exercised does not pass."""
+"""The suites themselves: classic holds what it promises and passes, each fault of our endpoint
+makes it fail, and what was not exercised does not pass."""
 import os
 import pathlib
 import re

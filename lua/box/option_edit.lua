@@ -61,7 +61,8 @@ return {
 		end
 		local bytes = packet:option(self.kind, subtype)
 		local edited = bytes and operations[self.op](bytes, self.value)
-		if edited == nil or #edited > 40 or not packet:replace(self.kind, subtype, edited) then
+		if edited == nil or #edited > 40 or
+			not packet:replace(self.kind, subtype, edited) then
 			return UNCHANGED
 		end
 		return PASS

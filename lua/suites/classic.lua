@@ -282,8 +282,9 @@ local function dss_first(place)
 	return function(c)
 		-- In v1 the client's first data are mapped by MP_CAPABLE and pass. So data in
 		-- that direction were DATA_ACKed when mappings stop: F16 SHOULD reset. Before
-		-- data of its own were DATA_ACKed a receiver may fall back (E5). A second subflow, which the server's DSS allows, may be up by then or
-		-- not: F15 SHOULD reset this one, F17 sends again there.
+		-- data of its own were DATA_ACKed a receiver may fall back (E5). A second
+		-- subflow, which the server's DSS allows, may be up by then or not: F15 SHOULD
+		-- reset this one, F17 sends again there.
 		local capable = c.version == 1 and c.sender ~= "server" and
 			c.direction ~= "to-client"
 		if capable and c.sender == "client" and c.direction == "to-server" then
@@ -296,8 +297,8 @@ local function dss_first(place)
 			return capable and { "fallback", "reset", intact = true } or
 				{ "fallback", intact = true }
 		end
-		-- F9 or F9b at the side whose data's DATA_ACKs are taken: its mapping arrives. Where
-		-- both send, the other side sees it by F9 itself and need not be told.
+		-- F9 or F9b at the side whose data's DATA_ACKs are taken: its mapping arrives.
+		-- Where both send, the other side sees it by F9 itself and need not be told.
 		local _, acked = losses(c)
 		if c.sender == "both" then
 			return { "infinite", "fallback", capable and "reset" or nil, intact = true }
@@ -538,7 +539,8 @@ local long_boxes = {
 		end },
 	{ name = "dss-mid", rules = dss_mid_rules(places[1]), expect = dss_mid(places[1]),
 		box = function()
-			return box.strip { subtype = "dss", direction = "to-server", from = "30000B" }
+			return box.strip { subtype = "dss", direction = "to-server",
+				from = "30000B" }
 		end },
 }
 

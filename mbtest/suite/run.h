@@ -30,7 +30,7 @@ struct run_config {
 	uint64_t bytes;  /* 0: 64 KiB virtual, 1 MiB real */
 	nsec_t deadline; /* 0: 120 s virtual, 20 s real */
 	bool hash;
-	struct net **kept;          /* a network kept from run to run; may be NULL */
+	struct net **kept;                         /* a network kept from run to run; may be NULL */
 	void (*log)(void *self, const char *line); /* NULL: no text log */
 	void *log_self;
 };

@@ -10,7 +10,8 @@ cross(both, function(sender)
 		name = "duplicate-mapping-" .. sender, sender = sender,
 		help = "every DATA_ACK stands twice in its packet (F46)",
 		direction = "both", rules = { "F8" }, expect = { "mptcp", intact = true },
-		paths = { path { box.option_edit { op = "duplicate", subtype = "dss", on = "ack" } } },
+		paths = { path { box.option_edit { op = "duplicate", subtype = "dss",
+			on = "ack" } } },
 	}
 	-- An option that nobody knows is ignored (RFC 9293 3.1).
 	scenario {
@@ -24,7 +25,7 @@ cross(both, function(sender)
 		name = "truncate-capable-" .. sender, sender = sender,
 		help = "MP_CAPABLE of the SYN/ACK is cut (F3)",
 		direction = "to-client", rules = { "F3" }, expect = { "tcp", intact = true },
-		paths = { path { box.option_edit { op = "truncate", subtype = "mp_capable", value = 2,
-			on = "synack", direction = "to-client" } } },
+		paths = { path { box.option_edit { op = "truncate", subtype = "mp_capable",
+			value = 2, on = "synack", direction = "to-client" } } },
 	}
 end)
