@@ -150,8 +150,9 @@ def wait_for_children(process):
 
 def test_a_crashed_worker_is_a_failed_result():
     with start("classic", "--repeat", "4", "--jobs", "2") as process:
-        time.sleep(0.3)
-        os.kill(wait_for_children(process)[0], signal.SIGKILL)
+        victim = wait_for_children(process)[0]
+        time.sleep(0.5)     # by then it is at a scenario
+        os.kill(victim, signal.SIGKILL)
         out, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert len(re.findall(r"^     the run of \S+ crashed: Killed$", out, re.M)) == 1, out[-3000:]
