@@ -149,7 +149,7 @@ def wait_for_children(process):
 
 
 def test_a_crashed_worker_is_a_failed_result():
-    with start("classic", "--repeat", "4", "--jobs", "2") as process:
+    with start("--only", "nat-source-client-1", "--bytes", "100000000", "--jobs", "2") as process:
         victim = wait_for_children(process)[0]
         time.sleep(0.5)     # by then it is at a scenario
         os.kill(victim, signal.SIGKILL)
