@@ -19,6 +19,7 @@ struct trace_lua_config {
 	struct trace_config trace; /* for the function tracebox */
 	int mptcp_version;         /* of mpcapable{} without one */
 	const char *host;          /* where a probe without destination goes; NULL: nowhere */
+	bool warns;                /* tell on standard error how probes are completed */
 	bool any_destination;      /* such a probe goes to the loopback address: a template */
 	char **arguments;          /* argv[1...] of scripts */
 	int argument_count;

@@ -333,5 +333,7 @@ void trace_host_open(lua_State *L, struct trace_host *host)
 	luaL_setfuncs(L, functions, 1);
 	lua_pushinteger(L, host->config.mptcp_version);
 	lua_setfield(L, -2, "mptcp_version");
+	lua_pushboolean(L, host->config.warns);
+	lua_setfield(L, -2, "warns");
 	lua_setfield(L, LUA_REGISTRYINDEX, TRACE_HOST_TABLE);
 }

@@ -13,8 +13,14 @@ end
 
 -- ---- to bytes ----
 
-local function padded(bytes)
-	return bytes .. string.rep("\0", -#bytes % 4)
+local function padded(bytes, what)
+	local padding = -#bytes % 4
+
+	if padding > 0 and what and host.warns then
+		io.stderr:write(string.format("tracebox: %d byte%s of padding behind the %s options\n",
+			padding, padding > 1 and "s" or "", what))
+	end
+	return bytes .. string.rep("\0", padding)
 end
 
 -- Options behind layer number index, first to last.
@@ -37,7 +43,7 @@ local function ip_options(layers, index)
 	if #bytes > 40 then
 		error(string.format("IP options take %d bytes, there is room for 40", #bytes), 0)
 	end
-	return padded(bytes)
+	return padded(bytes, "IP")
 end
 
 -- Options of a TCP header, and how many of their bytes the data offset counts: with an
@@ -57,7 +63,7 @@ local function tcp_options(layers, index, payload)
 		end
 		p.edo_words, p.segment_length = (20 + #bytes + 3) // 4, payload
 	end
-	bytes = padded(bytes)
+	bytes = padded(bytes, "TCP")
 	counted = counted or #bytes
 	if counted > 40 then
 		error(string.format("TCP options take %d bytes, there is room for 40", counted), 0)

@@ -2,6 +2,7 @@
 """tracebox on simulated paths whose truth is known, and its command line."""
 import itertools
 import json
+import tarfile
 import xml.etree.ElementTree
 
 import pytest
@@ -340,3 +341,59 @@ def test_help_names_every_option_and_two_examples():
 def test_the_shipped_path_is_traced():
     run = tracebox("--sim", TOP / "scripts/paths/strip.lua", "--mptcp", "1", "--json")
     assert json.loads(run.out)["findings"][0]["field"] == "tcp.option.mptcp.mp_capable"
+
+
+# ---- several probes, and everything in one file ----
+
+def test_matrix_is_a_table_of_ports_and_options(boxes):
+    path = Path(boxes, ["full"] * 3, "tcp").box(2, "box.nop {}").mss(3)
+    run = path.trace("-n", "--matrix", "80,81")
+    rows = {line[:16].strip(): line[16:].split() for line in run.out.splitlines()}
+    assert run.status == 0 and rows["port"] == ["80", "81"]
+    assert rows["MP_CAPABLE"] == rows["MP_JOIN"] == ["removed", "1-2"] * 2
+    assert rows["MSS"] == ["modified", "2-3"] * 2
+    assert rows["timestamp"] == rows["Fast Open"] == ["kept"] * 2
+    assert rows["answer"] == ["plain", "TCP", "rst"] and rows["other fields"] == ["-", "-"]
+    reports = path.trace("-n", "--json", "--matrix", "80,81").lines()
+    assert [report["target"]["port"] for report in reports] == [80, 80, 81, 81]
+    assert path.trace("-n", "--matrix", "80", "--fail-on-change", "tcp.option.mss").status == 1
+
+
+def test_matrix_says_what_no_quote_shows(boxes):
+    rows = Path(boxes, ["rfc792"] * 2).trace("-n", "--matrix", "80").out.splitlines()
+    assert rows[1].split() == ["MSS", "?"]
+
+
+@pytest.mark.parametrize("ports", ["", "80,", ",80", "a", "65536", "-1", "80,,81",
+                                   ",".join(["1"] * 17)])
+def test_matrix_of_wrong_ports(boxes, ports):
+    run = Path(boxes, ["full"]).trace("-n", "--matrix", ports)
+    assert run.status == 2 and run.out == "" and "--matrix" in run.err, run
+
+
+def test_bundle_holds_all_there_is_to_know(boxes, tmp_path):
+    path = Path(boxes, ["full"] * 3).box(2, "box.nop {}")
+    run = path.trace("-n", "--mptcp", "1", "--bundle", tmp_path / "b.tar.gz", "it's")
+    assert run.status == 0, run
+    with tarfile.open(tmp_path / "b.tar.gz") as bundle:
+        files = {member.name.removeprefix("tracebox/"): bundle.extractfile(member).read()
+                 for member in bundle.getmembers()}
+    assert set(files) == {"command.txt", "versions.txt", "trace.json", "trace.txt", "trace.pcap"}
+    report = json.loads(files["trace.json"])
+    assert report["findings"][0]["field"] == "tcp.option.mptcp.mp_capable"
+    assert b"'it'\\''s'" in files["command.txt"] and b"tracebox " in files["versions.txt"]
+    assert b"MP_CAPABLE is removed" in files["trace.txt"]
+    (tmp_path / "t.pcap").write_bytes(files["trace.pcap"])
+    from scapy.utils import rdpcap
+    assert len(rdpcap(str(tmp_path / "t.pcap"))) > report["sent"]
+    assert [entry.name for entry in tmp_path.iterdir() if "pcap" in entry.name] == ["t.pcap"]
+    run = path.trace("-n", "--bundle", "/no/where.tar.gz")
+    assert run.status == 2 and "/no/where.tar.gz" in run.err, run
+
+
+def test_completed_probes_are_told_of(boxes):
+    path = Path(boxes, ["full"])
+    run = path.trace("-n", "-w", "-p", "IP/TCP/wscale(7)")
+    assert run.status == 0 and run.err == "tracebox: 1 byte of padding behind the TCP options\n"
+    assert path.trace("-n", "-w", "-p", "IP/TCP/MSS").err == ""
+    assert path.trace("-n", "-p", "IP/TCP/wscale(7)").err == ""

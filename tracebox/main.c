@@ -6,7 +6,9 @@
 #include "probe/io/pcap_file.h"
 #include "tracebox/channel_live.h"
 #include "tracebox/channel_offline.h"
+#include "tracebox/command_bundle.h"
 #include "tracebox/command_campaign.h"
+#include "tracebox/command_matrix.h"
 #include "tracebox/command_sim.h"
 #include "tracebox/options.h"
 #include "tracebox/report.h"
@@ -30,6 +32,7 @@ struct program {
 	struct options options;
 	struct channel channel;
 	struct trace_lua *lua;
+	char **argv;
 	struct capture capture;
 	struct report_about about;
 	char probe_text[PROBE_TEXT]; /* of the built-in probe */
@@ -80,6 +83,17 @@ static bool print_hop(void *self, const struct hop_view *view)
 	return false;
 }
 
+static bool write_bundle(struct program *program, const struct result *result, struct err *err)
+{
+	struct bundle_plan plan = { .path = program->options.bundle,
+		.argv = program->argv,
+		.capture = &program->capture,
+		.about = &program->about,
+		.result = result };
+
+	return command_bundle(&plan, err);
+}
+
 static bool report(struct program *program, const struct result *result, struct err *err)
 {
 	const struct options *o = &program->options;
@@ -90,6 +104,8 @@ static bool report(struct program *program, const struct result *result, struct 
 		report_compat(stdout, &program->about, result);
 	else
 		report_text_end(stdout, &program->about, result);
+	if (o->bundle != NULL && !write_bundle(program, result, err))
+		return false;
 	return o->svg == NULL || report_svg(o->svg, &program->about, result, err);
 }
 
@@ -117,6 +133,16 @@ static int trace_many(struct program *program, struct trace_lua_probe *probe, st
 	plan.trace.fixed_seq = probe->fixed_seq;
 	plan.about = program->about;
 	return command_campaign(&plan, err);
+}
+
+static int trace_matrix(struct program *program, struct err *err)
+{
+	struct matrix_plan plan = { .options = &program->options,
+		.channel = &program->channel,
+		.lua = program->lua,
+		.about = program->about };
+
+	return command_matrix(&plan, err);
 }
 
 static int trace_one(struct program *program, struct err *err)
@@ -197,6 +223,7 @@ static void make_lua(struct program *program)
 			: script               ? 0
 					       : 1 };
 
+	config.warns = o->warnings;
 	config.any_destination = o->targets != NULL;
 	config.arguments = o->arguments;
 	config.argument_count = o->argument_count;
@@ -214,7 +241,7 @@ static int run(struct program *program, struct err *err)
 	const struct options *o = &program->options;
 	int status = STATUS_WRONG;
 
-	if (o->capture != NULL)
+	if (o->capture != NULL || o->bundle != NULL)
 		program->channel.ops->record(program->channel.self, &program->capture);
 	if (o->script != NULL) {
 		if (!trace_lua_script(program->lua, o->script, &status, err))
@@ -222,6 +249,8 @@ static int run(struct program *program, struct err *err)
 	} else if (o->chunk != NULL) {
 		if (!trace_lua_chunk(program->lua, o->chunk, &status, err))
 			status = STATUS_WRONG;
+	} else if (o->matrix != NULL) {
+		status = trace_matrix(program, err);
 	} else {
 		status = trace_one(program, err);
 	}
@@ -233,7 +262,7 @@ static int run(struct program *program, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct program program = { .began = false };
+	struct program program = { .argv = argv };
 	struct err err = { "" };
 	int status = STATUS_WRONG;
 

@@ -53,6 +53,8 @@ static bool match_order(const struct trace *trace, unsigned int first, struct an
 			answer_number(answer, probe_number((uint8_t)ttl, attempt), MATCH_ORDER);
 		}
 	}
+	if (trace->config.parallel == 1)
+		answer->match = MATCH_TURN;
 	return oldest != NSEC_NEVER;
 }
 

@@ -77,6 +77,8 @@ TEXT(set_sim, sim)
 TEXT(set_svg, svg)
 TEXT(set_targets, targets)
 FLAG(set_resume, resume)
+TEXT(set_matrix, matrix)
+TEXT(set_bundle, bundle)
 NUMBER(set_port, "port", 0, 65535, uint16_t, port)
 NUMBER(set_first, "first TTL", 1, 255, uint8_t, trace.first_ttl)
 NUMBER(set_probes, "number of probes", 1, TRACE_ATTEMPTS / 2, unsigned int, trace.probes)
@@ -167,7 +169,7 @@ static const struct row rows[] = {
 		set_script },
 	{ 'l', NULL, "LUA", "run a line of Lua", set_chunk },
 	{ 'v', NULL, NULL, "values before and after each change", set_verbose },
-	{ 'w', NULL, NULL, "warn about probes that were completed", set_warnings },
+	{ 'w', NULL, NULL, "tell of padding that probes were completed with", set_warnings },
 	{ 'f', NULL, "FILE", "write what was sent and received as a capture", set_capture },
 	{ 'j', NULL, NULL, "JSON as the original tracebox printed it", set_original_json },
 	{ 't', NULL, "SECONDS", "longest wait for an answer (1)", set_wait },
@@ -183,8 +185,12 @@ static const struct row rows[] = {
 	{ 0, "shard", "I/N", "of the targets every N-th, from the I-th on", set_shard },
 	{ 0, "resume", NULL, "go on with the file that standard output is appended to",
 		set_resume },
+	{ 0, "matrix", "PORT,...", "what becomes of each TCP option towards these ports",
+		set_matrix },
 	{ 0, "mptcp", "0|1", "version of the MPTCP options (1; 0 in scripts)", set_mptcp },
 	{ 0, "json", NULL, "JSON, mbkit.trace/1", set_json },
+	{ 0, "bundle", "FILE.tar.gz", "capture, reports, command line and versions in one file",
+		set_bundle },
 	{ 0, "svg", "FILE", "the path as a picture", set_svg },
 	{ 0, "fail-on-change", "FIELD,...", "exit 1 when one of these is changed", set_fail },
 	{ 0, "sim", "PATH.lua", "trace a simulated path, without privileges", set_sim },
@@ -261,6 +267,13 @@ static bool check_options(const struct options *o, struct err *err)
 		return err_set(err, "-j and --json cannot be given at the same time");
 	if (o->targets != NULL && (o->host != NULL || o->script != NULL || o->chunk != NULL))
 		return err_set(err, "with --targets there is neither a host nor a script");
+	if (o->matrix != NULL &&
+		(o->targets != NULL || o->script != NULL || o->chunk != NULL || o->probe != NULL ||
+			o->udp || o->original_json || o->svg != NULL))
+		return err_set(err, "--matrix makes its own probes and its own table");
+	if (o->bundle != NULL &&
+		(o->matrix != NULL || o->targets != NULL || o->script != NULL || o->chunk != NULL))
+		return err_set(err, "--bundle is about one trace");
 	if (o->resume && (o->targets == NULL || !o->json))
 		return err_set(err, "--resume goes with --targets and --json");
 	if (o->host == NULL && o->script == NULL && o->chunk == NULL && o->sim == NULL &&

@@ -27,6 +27,8 @@ struct options {
 	const char *targets;        /* --targets */
 	unsigned int shard, shards; /* 1 of 1: all */
 	bool resume;
+	const char *bundle;
+	const char *matrix; /* ports */
 	const char *svg;
 	const char *fail_on_change; /* names separated by commas */
 	const char *host;

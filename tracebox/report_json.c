@@ -152,7 +152,7 @@ static json_t *extensions_array(const struct hop_view *view)
 
 static json_t *hop_object(const struct report_about *about, const struct hop_view *view)
 {
-	static const char *const matches[] = { "sequence", "id", "order" };
+	static const char *const matches[] = { "sequence", "id", "turn", "order" };
 	const struct answer *answer = &view->hop->answer;
 	bool silent = answer->kind == ANSWER_NONE;
 	json_t *hop = json_pack("{s:i, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "ttl", view->ttl,

@@ -56,6 +56,7 @@ const char *answer_kind_text(enum answer_kind kind);
 enum answer_match {
 	MATCH_SEQUENCE,
 	MATCH_ID,
+	MATCH_TURN,  /* nothing unique was in it, but only one probe was under way */
 	MATCH_ORDER, /* nothing unique survived: the oldest probe that lacks an answer */
 };
 
