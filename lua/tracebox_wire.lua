@@ -17,8 +17,9 @@ local function padded(bytes, what)
 	local padding = -#bytes % 4
 
 	if padding > 0 and what and host.warns then
-		io.stderr:write(string.format("tracebox: %d byte%s of padding behind the %s options\n",
-			padding, padding > 1 and "s" or "", what))
+		local unit = padding > 1 and "bytes" or "byte"
+		io.stderr:write("tracebox: ", padding, " ", unit, " of padding behind the ", what,
+			" options\n")
 	end
 	return bytes .. string.rep("\0", padding)
 end
