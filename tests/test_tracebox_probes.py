@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The shipped probe scripts, on simulated paths that do or do not what they look for."""
+import re
+
+import pytest
+
+from conftest import BUILD, TOP, run_program
+from test_tracebox import boxes  # noqa: F401  pylint: disable=unused-import
+
+PROBES = TOP / "scripts" / "probes"
+
+
+def probe(folder, name, elements, *arguments, server="tcp"):
+    (folder / "path.lua").write_text(f'return path {{ {elements} server = "{server}" }}\n')
+    return run_program(BUILD / "tracebox", "--sim", folder / "path.lua", "-s",
+                       PROBES / f"{name}.lua", "server", *arguments)
+
+
+def field(folder, name, value):
+    return f'box_file("{folder}/set_field.lua") {{ field = "{name}", value = {value} }},'
+
+
+@pytest.mark.parametrize("name, box", [
+    ("ecn", ("ip.ecn", 0)), ("ipid", ("ip.id", 1)), ("window", ("tcp.window", 1)),
+    ("sequence", "box.seq_rewrite {},"), ("options", "box.nop { kind = 30 },")])
+def test_a_change_is_found_and_a_clean_path_is_clean(boxes, name, box):
+    box = box if isinstance(box, str) else field(boxes, *box)
+    run = probe(boxes, name, f"hop {{}}, hop {{}}, {box} hop {{}},")
+    assert run.status == 1 and run.err == "", run
+    assert "between hop 2 (198.18.202.1) and hop 3 (198.18.203.1)" in run.out
+    run = probe(boxes, name, "hop {}, hop { quote = 'rfc792' }, hop { quote = 'silent' },")
+    assert run.status == 0 and "as they were sent" in run.out.replace("it was", "they were"), run
+
+
+def test_full_icmp(boxes):
+    run = probe(boxes, "full_icmp", 'hop {}, hop { quote = "rfc792" }, hop { quote = "silent" },')
+    assert [line.split(None, 1)[1].strip() for line in run.out.splitlines()] == [
+        "198.18.201.1  all TCP options", "198.18.202.1  a part", "silent",
+        "198.18.100.2  answered itself"], run
+
+
+def test_proxy(boxes):
+    run = probe(boxes, "proxy", "hop {}, hop {},", "80", "81")
+    assert run.status == 0, run
+    assert run.out.splitlines()[:2] == ["port 80: answered at hop 3", "port 81: answered at hop 3"]
+    assert probe(boxes, "proxy", "hop {},", "80", "81", server="silent").status == 2
+
+
+def test_man_page_knows_every_option():
+    page = (TOP / "doc" / "tracebox.1").read_text().replace("\\-", "-")
+    for option in re.findall(r"^  (--?[a-zA-Z-]+)", run_program(BUILD / "tracebox", "--help").out,
+                             re.M):
+        assert option in page, option
