@@ -26,7 +26,8 @@ local function watch(...)
 	return stop
 end
 
-tracebox(ip { ecn = 2 } / tcp { dst = 80, flags = TCP.SYN + TCP.ECE + TCP.CWR } / MSS, { callback = watch })
+local syn = ip { ecn = 2 } / tcp { dst = 80, flags = TCP.SYN + TCP.ECE + TCP.CWR } / MSS
+tracebox(syn, { callback = watch })
 if changed then
 	return 1
 end
