@@ -2,6 +2,9 @@
 #include "mbtest/translate.h"
 
 #include "probe/wire/checksum.h"
+#include "probe/wire/icmp.h"
+
+#include <string.h>
 
 bool translate_fits(const struct packet *packet)
 {
@@ -43,10 +46,11 @@ static bool is_error(const struct packet *packet)
 bool quote_read(const struct packet *packet, struct quote *quote)
 {
 	const uint8_t *ip = packet_payload(packet), *ports;
+	struct icmp_error error;
 	uint32_t room, header;
 	uint8_t version;
 
-	if (!is_error(packet))
+	if (!is_error(packet) || !icmp_parse(&error, packet))
 		return false;
 	room = packet_payload_len(packet);
 	if (room < 1)
@@ -64,6 +68,7 @@ bool quote_read(const struct packet *packet, struct quote *quote)
 		return false;
 	quote->ip = packet->payload;
 	quote->l4 = packet->payload + header;
+	quote->end = error.quote_offset + error.quote_known;
 	ports = packet_data(packet) + quote->l4;
 	quote->src.addr = addr_from_bytes(version, ip + addr_offset(version, SIDE_SRC));
 	quote->dst.addr = addr_from_bytes(version, ip + addr_offset(version, SIDE_DST));
@@ -92,7 +97,7 @@ void quote_translate(struct packet *packet, const struct quote *quote, enum side
 	uint32_t checksum_at = quote->l4 + (quote->protocol == PROTOCOL_TCP ? 16 : 6);
 	uint32_t length = (uint32_t)addr_len(&name->addr);
 	uint8_t old_port[2], new_port[2];
-	bool has_checksum = checksum_at + 2 <= packet->end;
+	bool has_checksum = checksum_at + 2 <= quote->end;
 
 	put_be16(old_port, was->port);
 	put_be16(new_port, name->port);
@@ -107,4 +112,33 @@ void quote_translate(struct packet *packet, const struct quote *quote, enum side
 		follow(packet, checksum_at, was->addr.bytes, name->addr.bytes, length);
 		follow(packet, checksum_at, old_port, new_port, sizeof(new_port));
 	}
+}
+
+struct packet *quote_packet(const struct quote *quote)
+{
+	struct tcp_header header = { .src = quote->src, .dst = quote->dst };
+	struct packet *packet;
+
+	if (quote->protocol != PROTOCOL_TCP)
+		return NULL;
+	packet = packet_new(PACKET_SMALL);
+	packet_init_tcp(packet, &header);
+	return packet;
+}
+
+bool quote_write32(struct packet *packet, const struct quote *quote, uint32_t offset,
+	uint32_t value)
+{
+	uint32_t at = quote->l4 + offset, checksum_at = quote->l4 + 16;
+	uint8_t old[6] = { 0 }, new_[6] = { 0 };
+
+	if (at + 4 > quote->end)
+		return false;
+	/* In the words of the checksum: an odd offset is one byte into the first. */
+	memcpy(old + offset % 2, packet_data(packet) + at, 4);
+	put_be32(new_ + offset % 2, value);
+	packet_write32(packet, at, value);
+	if (checksum_at + 2 <= quote->end)
+		follow(packet, checksum_at, old, new_, sizeof(old));
+	return true;
 }

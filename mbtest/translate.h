@@ -27,6 +27,7 @@ struct quote {
 	struct sockname src, dst;
 	uint8_t protocol;
 	uint32_t ip, l4; /* offsets of its headers in the packet */
+	uint32_t end;    /* offset behind what is quoted for sure: no padding, no extensions */
 };
 
 /* False when the packet is no ICMP error or its quote has no ports. */
@@ -38,5 +39,18 @@ bool quote_read(const struct packet *packet, struct quote *quote);
  */
 void quote_translate(struct packet *packet, const struct quote *quote, enum side side,
 	const struct sockname *name);
+
+/*
+ * A TCP packet with the names of a quoted one, and nothing else of it: to look up its flow
+ * (flow.h). Free it. NULL when the quoted packet is not TCP.
+ */
+struct packet *quote_packet(const struct quote *quote);
+
+/*
+ * Overwrite four bytes of the quoted TCP header, at an offset from its first byte; its checksum
+ * follows if it is quoted. False when the bytes are not.
+ */
+bool quote_write32(struct packet *packet, const struct quote *quote, uint32_t offset,
+	uint32_t value);
 
 #endif

@@ -33,7 +33,7 @@ static const char *const ops[] = { "strip", "nop", "add", "drop", NULL };
 
 static const struct box_param params[] = {
 	{ "op", PARAM_CHOICE, offsetof(struct ip_options, op), "strip", 0, 0, ops,
-		"remove options, overwrite them with NOPs, add one, or drop packets that have any" },
+		"remove options, overwrite them by NOPs, add one, or drop packets having any" },
 	{ "kind", PARAM_INT, offsetof(struct ip_options, kind), "0", 0, 255, NULL,
 		"only options of this kind (first byte); 0: all" },
 	{ "option", PARAM_TEXT, offsetof(struct ip_options, text), "94040000", 0, 0, NULL,

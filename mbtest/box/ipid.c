@@ -43,8 +43,8 @@ static enum verdict ipid_packet(struct box *box, struct packet *packet, enum dir
 }
 
 BOX_TYPE(ipid) = {
-	.help = "puts another identification into IPv4 packets; fragments and IPv6, which has none, "
-		"pass",
+	.help = "puts another identification into IPv4 packets; fragments pass, and IPv6, which "
+		"has none",
 	.params = params,
 	.state_size = sizeof(struct ipid),
 	.any_form = true,

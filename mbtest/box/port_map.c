@@ -2,7 +2,7 @@
 /*
  * port_map.c - changes the destination port of connections, and the source port of what comes
  * back, as load balancers and port forwarders do. A connection is mapped from the first packet of
- * it that is meant.
+ * it that is meant; ICMP errors are translated inside their quotes too.
  */
 #include "mbtest/box.h"
 #include "mbtest/flow.h"
@@ -21,6 +21,7 @@ struct port_map {
 	struct port_pair pairs[PAIRS_MAX];
 	unsigned int pair_count;
 	struct flow_table flows; /* as seen on the server's side */
+	int quotes;
 };
 
 /* What a flow's destination port was. */
@@ -29,9 +30,15 @@ struct mapped {
 	uint16_t port;
 };
 
+enum quotes { QUOTES_TRANSLATE, QUOTES_LEAVE };
+
+static const char *const quotes_names[] = { "translate", "leave", NULL };
+
 static const struct box_param params[] = {
 	{ "map", PARAM_TEXT, offsetof(struct port_map, text), NULL, 0, 0, NULL,
 		"pairs of ports, such as 8080:80,8443:443" },
+	{ "quotes", PARAM_CHOICE, offsetof(struct port_map, quotes), "translate", 0, 0,
+		quotes_names, "the port in the packets that ICMP errors quote" },
 	{ 0 },
 };
 
@@ -88,19 +95,29 @@ static void port_map_fini(struct box *box)
 	flow_table_fini(&((struct port_map *)box_state(box))->flows);
 }
 
+/* The pair of a port on the client's side; NULL when there is none. */
+static const struct port_pair *pair_from(const struct port_map *self, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < self->pair_count; i++) {
+		if (self->pairs[i].from == port)
+			return &self->pairs[i];
+	}
+	return NULL;
+}
+
 static enum verdict map_forward(struct box *box, struct packet *packet)
 {
 	struct port_map *self = box_state(box);
 	uint16_t port = tcp_dport(packet);
+	const struct port_pair *pair = pair_from(self, port);
 	struct mapped *mapped;
-	unsigned int i;
 
-	for (i = 0; i < self->pair_count && self->pairs[i].from != port; i++)
-		;
-	if (i == self->pair_count)
+	if (pair == NULL)
 		return box_unchanged(box);
 	/* The record is that of the flow behind the box. */
-	packet_write16(packet, packet->l4 + 2, self->pairs[i].to);
+	packet_write16(packet, packet->l4 + 2, pair->to);
 	mapped = flow_find(&self->flows, packet, TO_SERVER);
 	if (mapped == NULL && box_matched(box))
 		mapped = flow_add(&self->flows, packet, TO_SERVER);
@@ -114,11 +131,51 @@ static enum verdict map_forward(struct box *box, struct packet *packet)
 	return BOX_PASS;
 }
 
+/*
+ * An ICMP error: it goes against the packet that it quotes, so on its way to the client the quoted
+ * destination port is that behind the box, and on its way to the server the quoted source port is
+ * that in front of it.
+ */
+static enum verdict map_quote(struct box *box, struct packet *packet, const struct quote *quote,
+	enum dir dir)
+{
+	struct port_map *self = box_state(box);
+	enum side side = dir == TO_CLIENT ? SIDE_DST : SIDE_SRC;
+	struct sockname server = side == SIDE_DST ? quote->dst : quote->src;
+	struct quote behind = *quote;
+	const struct port_pair *pair;
+	const struct mapped *mapped;
+	struct packet *looked_for;
+
+	if (dir == TO_SERVER) {
+		pair = pair_from(self, server.port);
+		if (pair == NULL)
+			return box_unchanged(box);
+		server.port = behind.src.port = pair->to;
+	}
+	looked_for = quote_packet(&behind);
+	if (looked_for == NULL)
+		return box_unchanged(box);
+	mapped = flow_find(&self->flows, looked_for, dir_opposite(dir));
+	packet_free(looked_for);
+	if (mapped == NULL || (dir == TO_SERVER && mapped->port != quote->src.port))
+		return box_unchanged(box);
+	if (dir == TO_CLIENT)
+		server.port = mapped->port;
+	quote_translate(packet, quote, side, &server);
+	return BOX_PASS;
+}
+
 static enum verdict port_map_packet(struct box *box, struct packet *packet, enum dir dir)
 {
 	struct port_map *self = box_state(box);
 	const struct mapped *mapped;
+	struct quote quote;
 
+	if (self->quotes == QUOTES_TRANSLATE && quote_read(packet, &quote))
+		return map_quote(box, packet, &quote, dir);
+	if (packet->form != PACKET_TCP || packet->is_fragment)
+		return box_unchanged(box);
 	if (dir == TO_SERVER)
 		return map_forward(box, packet);
 	mapped = flow_find(&self->flows, packet, TO_CLIENT);
@@ -132,6 +189,7 @@ BOX_TYPE(port_map) = {
 	.help = "changes the destination port of connections, and back in the replies",
 	.params = params,
 	.state_size = sizeof(struct port_map),
+	.any_form = true,
 	.sees_all = true,
 	.init = port_map_init,
 	.packet = port_map_packet,

@@ -5,20 +5,24 @@
  * leave SACK blocks as they are; stacks then take the ACK for invalid (blog.multipath-tcp.org
  * 2014/01/29).
  *
- * A direction is moved from its SYN on, if that SYN was meant by the when parameters.
+ * A direction is moved from its SYN on, if that SYN was meant by the when parameters. What ICMP
+ * errors quote keeps the numbers behind the box, unless the parameter quotes says otherwise.
  */
 #include "mbtest/flow.h"
 #include "mbtest/option.h"
+#include "mbtest/translate.h"
 
 #include <string.h>
 
 enum sack { SACK_TRANSLATE, SACK_IGNORE, SACK_STRIP };
 
+enum quotes { QUOTES_LEAVE, QUOTES_TRANSLATE };
+
 struct seq_rewrite {
 	struct param_text offset_text;
 	bool is_random;
 	uint32_t offset;
-	int sack;
+	int sack, quotes;
 	struct flow_table shifts;
 };
 
@@ -29,12 +33,15 @@ struct shift {
 };
 
 static const char *const sack_names[] = { "translate", "ignore", "strip", NULL };
+static const char *const quotes_names[] = { "leave", "translate", NULL };
 
 static const struct box_param params[] = {
 	{ "offset", PARAM_TEXT, offsetof(struct seq_rewrite, offset_text), "random", 0, 0, NULL,
 		"added to sequence numbers: 1..4294967295, or random for each direction" },
 	{ "sack", PARAM_CHOICE, offsetof(struct seq_rewrite, sack), "translate", 0, 0, sack_names,
 		"SACK blocks are moved back too, left as they are, or removed" },
+	{ "quotes", PARAM_CHOICE, offsetof(struct seq_rewrite, quotes), "leave", 0, 0, quotes_names,
+		"whether the numbers in the packets that ICMP errors quote are moved back" },
 	{ 0 },
 };
 
@@ -114,13 +121,72 @@ static void ack_move(const struct seq_rewrite *self, struct packet *packet, uint
 		option_remove(&sack, packet, REMOVE_GAP);
 }
 
+/* First byte of the SACK option's blocks in a quoted header, and the option's end; or false. */
+static bool sack_find(const struct packet *packet, const struct quote *quote, uint32_t *at,
+	uint32_t *end)
+{
+	const uint8_t *tcp = packet_data(packet) + quote->l4;
+	uint32_t header = (uint32_t)(tcp[12] >> 4) * 4, i, length;
+
+	if (quote->l4 + header > quote->end)
+		header = quote->end - quote->l4;
+	for (i = 20; i + 1 < header && tcp[i] != TCPOPT_EOL; i += length) {
+		length = tcp[i] == TCPOPT_NOP ? 1 : tcp[i + 1];
+		if (length == 0 || (length == 1 && tcp[i] != TCPOPT_NOP))
+			return false;
+		if (tcp[i] == TCPOPT_SACK) {
+			*at = i + 2;
+			*end = i + length < header ? i + length : header;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * An ICMP error quotes a packet that went the other way as it was behind the box: as far as it is
+ * quoted, it becomes what it was in front.
+ */
+static enum verdict quote_move(struct box *box, struct packet *packet, const struct quote *quote,
+	enum dir dir)
+{
+	struct seq_rewrite *self = box_state(box);
+	struct packet *looked_for = quote_packet(quote);
+	const uint8_t *tcp = packet_data(packet) + quote->l4;
+	const struct shift *shift;
+	uint32_t ack, at, end;
+
+	if (looked_for == NULL)
+		return box_unchanged(box);
+	shift = flow_find(&self->shifts, looked_for, dir_opposite(dir));
+	packet_free(looked_for);
+	if (shift == NULL || (shift->offset[TO_SERVER] == 0 && shift->offset[TO_CLIENT] == 0))
+		return box_unchanged(box);
+	quote_write32(packet, quote, 4, get_be32(tcp + 4) - shift->offset[dir_opposite(dir)]);
+	ack = shift->offset[dir];
+	if (quote->l4 + 14 > quote->end || (tcp[13] & TCP_ACK) == 0 || ack == 0)
+		return BOX_PASS;
+	quote_write32(packet, quote, 8, get_be32(tcp + 8) + ack);
+	if (self->sack != SACK_TRANSLATE || !sack_find(packet, quote, &at, &end))
+		return BOX_PASS;
+	for (; at + 4 <= end; at += 4)
+		quote_write32(packet, quote, at, get_be32(tcp + at) + ack);
+	return BOX_PASS;
+}
+
 static enum verdict seq_rewrite_packet(struct box *box, struct packet *packet, enum dir dir)
 {
 	struct seq_rewrite *self = box_state(box);
-	uint16_t flags = tcp_flags(packet);
 	const struct shift *shift;
+	struct quote quote;
+	uint16_t flags;
 	uint32_t back;
 
+	if (self->quotes == QUOTES_TRANSLATE && quote_read(packet, &quote))
+		return quote_move(box, packet, &quote, dir);
+	if (packet->form != PACKET_TCP || packet->is_fragment)
+		return box_unchanged(box);
+	flags = tcp_flags(packet);
 	if ((flags & (TCP_SYN | TCP_RST)) == TCP_SYN)
 		shift_decide(box, packet, dir);
 	shift = flow_find(&self->shifts, packet, dir);
@@ -140,6 +206,7 @@ BOX_TYPE(seq_rewrite) = {
 	.help = "moves the sequence numbers of a connection, and its acknowledgements back",
 	.params = params,
 	.state_size = sizeof(struct seq_rewrite),
+	.any_form = true,
 	.sees_all = true,
 	.init = seq_rewrite_init,
 	.packet = seq_rewrite_packet,
