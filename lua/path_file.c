@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "lua/bind_trace_path.h"
+#include "lua/path_file.h"
 
 #include "lua/bind_suite.h"
 #include "lua/state.h"
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 struct path_file {
+	const char *file;
 	struct arena arena;
 	struct lua_boxes *boxes;
 	struct scenario scenario;
@@ -32,9 +33,13 @@ static int read_returned(lua_State *L)
 	struct suite_build build = { &path->arena, path->boxes };
 	struct table table = { L, 1, "" };
 
-	if (!lua_istable(L, 1))
-		return luaL_error(L, "a path file returns path { ... }");
 	luaL_checkstack(L, 40, NULL);
+	lua_getglobal(L, "file_path");
+	lua_insert(L, 1);
+	lua_call(L, 1, 1);
+	if (!lua_istable(L, 1))
+		return luaL_error(L, "%s returns no path { ... } and holds no scenario",
+			path->file);
 	path->server = (enum path_server)table_choice(&table, "server", servers, PATH_SERVER_MPTCP);
 	lua_pushnil(L);
 	lua_setfield(L, 1, "server");
@@ -77,6 +82,7 @@ struct path_file *path_file_load(const char *file, struct err *err)
 	size_t length;
 	bool ok;
 
+	path->file = file;
 	path->boxes = lua_boxes_new();
 	rng_init(&rng, 0);
 	script = script_new(&rng, SCRIPT_MEMORY_SUITE, SCRIPT_STEPS_SUITE);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bind_trace_path.h - a path in a Lua file of its own, as tracebox --sim takes it, in the words of
- * suites:
+ * path_file.h - a path in a Lua file of its own, as tracebox --sim and mbtest pcap take it, in the
+ * words of suites:
  *
  *   return path { hop {}, box.strip { kind = 30 }, hop { quote = "rfc792" }, server = "mptcp" }
  *
  * server says what stands at the end: "mptcp" (both versions; the default), "tcp", "closed", or
- * "silent".
+ * "silent". A suite file serves, too: the paths of its first scenario, one behind the other.
  */
-#ifndef LUA_BIND_TRACE_PATH_H
-#define LUA_BIND_TRACE_PATH_H
+#ifndef LUA_PATH_FILE_H
+#define LUA_PATH_FILE_H
 
 #include "mbtest/suite/scenario.h"
 #include "probe/base/err.h"

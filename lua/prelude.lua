@@ -139,6 +139,23 @@ local function expand(spec, case, emit)
 	end
 end
 
+-- The path of a path file: what it returned, else the paths of its first scenario, one behind the
+-- other; nil when it has neither.
+function file_path(returned)
+	if type(returned) == "table" or scenarios[1] == nil then
+		return returned
+	end
+	local whole = {}
+	expand(scenarios[1], { version = 1, checksum = true, family = 4 }, function(out)
+		for _, one in ipairs(out.paths or {}) do
+			for _, made in ipairs(one) do
+				whole[#whole + 1] = made
+			end
+		end
+	end)
+	return whole
+end
+
 -- Called by the host program: every scenario in every case, handed to emit(settled).
 function expand_suite(cases, emit)
 	for _, spec in ipairs(scenarios) do

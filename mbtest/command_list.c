@@ -33,17 +33,9 @@ struct collection {
 	struct catalogue catalogue;
 };
 
-static bool set_json(void *self, const char *text, struct err *err)
-{
-	(void)text;
-	(void)err;
-	((struct list_options *)self)->json = true;
-	return true;
-}
-
 static const struct option_row rows[] = {
-	{ "json", NULL, "one object: mbkit.catalogue/1", set_json },
-	{ NULL, NULL, NULL, NULL },
+	OPTION_FLAG_ROW(struct list_options, json, "json", "one object: mbkit.catalogue/1"),
+	OPTION_END_ROW,
 };
 
 static const struct command_help help = {
@@ -207,16 +199,10 @@ int command_list(int argc, char **argv, struct err *err)
 		NULL };
 	struct list_options options = { .json = false };
 	unsigned int word;
-	int first;
+	int first, status;
 
-	switch (options_parse(argc, argv, rows, &help, &options, &first, err)) {
-	case OPTIONS_DONE:
-		return output_done(err) ? STATUS_FINE : STATUS_WRONG;
-	case OPTIONS_WRONG:
-		return STATUS_WRONG;
-	case OPTIONS_RUN:
-		break;
-	}
+	if (!options_parse(argc, argv, rows, &help, &options, &first, &status, err))
+		return status;
 	if (argc - first > 1) {
 		err_set(err, "one thing is listed at a time, not \"%s\" too", argv[first + 1]);
 		return STATUS_WRONG;

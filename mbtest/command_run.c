@@ -18,64 +18,12 @@
 struct run_options {
 	struct runner_config config;
 	struct suite_cases cases;
-	const char *only, *junit;
+	const char *only, *junit, *keep;
+	uint64_t jobs, repeat, deadline_s;
 	bool json, tap, log, named_version;
 };
 
 /* ---- options ---- */
-
-static bool set_only(void *self, const char *text, struct err *err)
-{
-	(void)err;
-	((struct run_options *)self)->only = text;
-	return true;
-}
-
-static bool set_jobs(void *self, const char *text, struct err *err)
-{
-	uint64_t jobs;
-
-	if (!parse_number("--jobs", text, 1, 64, &jobs, err))
-		return false;
-	((struct run_options *)self)->config.jobs = (unsigned int)jobs;
-	return true;
-}
-
-static bool set_seed(void *self, const char *text, struct err *err)
-{
-	return parse_number("--seed", text, 0, INT64_MAX,
-		&((struct run_options *)self)->config.run.seed, err);
-}
-
-static bool set_keep(void *self, const char *text, struct err *err)
-{
-	(void)err;
-	((struct run_options *)self)->config.keep = text;
-	return true;
-}
-
-static bool set_json(void *self, const char *text, struct err *err)
-{
-	(void)text;
-	(void)err;
-	((struct run_options *)self)->json = true;
-	return true;
-}
-
-static bool set_tap(void *self, const char *text, struct err *err)
-{
-	(void)text;
-	(void)err;
-	((struct run_options *)self)->tap = true;
-	return true;
-}
-
-static bool set_junit(void *self, const char *text, struct err *err)
-{
-	(void)err;
-	((struct run_options *)self)->junit = text;
-	return true;
-}
 
 static bool set_stack(struct stack *stack, const char *option, const char *text, struct err *err)
 {
@@ -138,32 +86,6 @@ static bool set_family(void *self, const char *text, struct err *err)
 		err);
 }
 
-static bool set_bytes(void *self, const char *text, struct err *err)
-{
-	return parse_number("--bytes", text, 1, 1u << 30,
-		&((struct run_options *)self)->config.run.bytes, err);
-}
-
-static bool set_deadline(void *self, const char *text, struct err *err)
-{
-	uint64_t seconds;
-
-	if (!parse_number("--deadline", text, 1, 3600, &seconds, err))
-		return false;
-	((struct run_options *)self)->config.run.deadline = seconds * NSEC_PER_SEC;
-	return true;
-}
-
-static bool set_repeat(void *self, const char *text, struct err *err)
-{
-	uint64_t repeat;
-
-	if (!parse_number("--repeat", text, 1, 1000000, &repeat, err))
-		return false;
-	((struct run_options *)self)->config.repeat = (unsigned int)repeat;
-	return true;
-}
-
 static bool set_fault(void *self, const char *text, struct err *err)
 {
 	struct run_config *run = &((struct run_options *)self)->config.run;
@@ -176,40 +98,40 @@ static bool set_fault(void *self, const char *text, struct err *err)
 	return true;
 }
 
-static bool set_log(void *self, const char *text, struct err *err)
-{
-	(void)text;
-	(void)err;
-	((struct run_options *)self)->log = true;
-	return true;
-}
+#define TEXT(field, name, argument, help) \
+	OPTION_TEXT_ROW(struct run_options, field, name, argument, help)
+#define NUMBER(field, name, low, high, help) \
+	OPTION_NUMBER_ROW(struct run_options, field, name, low, high, help)
+#define FLAG(field, name, help) OPTION_FLAG_ROW(struct run_options, field, name, help)
 
 static const struct option_row rows[] = {
-	{ "only", "GLOB", "only scenarios whose name matches", set_only },
-	{ "client", "STACK", "sim (our endpoint; default) or kernel (as root)", set_client },
-	{ "server", "STACK", "the same for the server", set_server },
-	{ "mptcp", "0|1|both", "MPTCP version offered (default both)", set_mptcp },
-	{ "checksum", "on|off|both", "DSS checksums (default both)", set_checksum },
-	{ "family", "4|6|both", "IP version (default 4)", set_family },
-	{ "bytes", "N", "bytes each sender sends (64 KiB, with a kernel 1 MiB)", set_bytes },
-	{ "deadline", "S", "seconds until a run is given up (120; kernel 20)", set_deadline },
-	{ "seed", "N", "seed of everything random (default 1)", set_seed },
-	{ "repeat", "N", "run each N times, seeds counting up; tell races", set_repeat },
-	{ "jobs", "N", "scenarios side by side", set_jobs },
-	{ "fault", "NAME", "make our endpoint wrong on purpose", set_fault },
-	{ "keep", "DIR", "write the captures of failures there", set_keep },
-	{ "json", NULL, "JSON Lines: mbkit.result/1", set_json },
-	{ "tap", NULL, "Test Anything Protocol", set_tap },
-	{ "junit", "FILE", "write JUnit XML there as well", set_junit },
-	{ "log", NULL, "one scenario alone: every event, on stderr", set_log },
-	{ NULL, NULL, NULL, NULL },
+	TEXT(only, "only", "GLOB", "only scenarios whose name matches"),
+	OPTION_CALL_ROW(set_client, "client", "STACK",
+		"sim (our endpoint; default) or kernel (as root)"),
+	OPTION_CALL_ROW(set_server, "server", "STACK", "the same for the server"),
+	OPTION_CALL_ROW(set_mptcp, "mptcp", "0|1|both", "MPTCP version offered (default both)"),
+	OPTION_CALL_ROW(set_checksum, "checksum", "on|off|both", "DSS checksums (default both)"),
+	OPTION_CALL_ROW(set_family, "family", "4|6|both", "IP version (default 4)"),
+	NUMBER(config.run.bytes, "bytes", 1, 1u << 30,
+		"bytes each sender sends (64 KiB, with a kernel 1 MiB)"),
+	NUMBER(deadline_s, "deadline", 1, 3600, "seconds until a run is given up (120; kernel 20)"),
+	NUMBER(config.run.seed, "seed", 0, INT64_MAX, "seed of everything random (default 1)"),
+	NUMBER(repeat, "repeat", 1, 1000000, "run each N times, seeds counting up; tell races"),
+	NUMBER(jobs, "jobs", 1, JOBS_MOST, "scenarios side by side"),
+	OPTION_CALL_ROW(set_fault, "fault", "NAME", "make our endpoint wrong on purpose"),
+	TEXT(keep, "keep", "DIR", "write the captures of failures there"),
+	FLAG(json, "json", "JSON Lines: mbkit.result/1"),
+	FLAG(tap, "tap", "Test Anything Protocol"),
+	TEXT(junit, "junit", "FILE", "write JUnit XML there as well"),
+	FLAG(log, "log", "one scenario alone: every event, on stderr"),
+	OPTION_END_ROW,
 };
 
 static const struct command_help help = {
 	"mbtest run [options] [SUITE...]",
 	"Run suites (default: classic) and judge each scenario by the rules of Multipath\n"
 	"TCP. A SUITE with a '/' or ending in .lua is a file. Exit status 1: one failed.",
-	"  mbtest run classic --mptcp 1 --only 'remove-*'\n"
+	"  mbtest run classic --mptcp 1 --only 'capable-*'\n"
 	"  mbtest run my.lua --client kernel --server kernel --keep /tmp/failed --json\n",
 };
 
@@ -380,23 +302,21 @@ static int load_and_run(struct run_options *options, char **names, int count, st
 
 int command_run(int argc, char **argv, struct err *err)
 {
-	struct run_options options = { .config = { .repeat = 1 } };
+	struct run_options options = { .repeat = 1 };
 	unsigned int end;
-	int first;
+	int first, status;
 
 	for (end = 0; end < ENDS; end++)
 		snprintf(options.config.run.stack[end].name, 32, "sim");
 	options.config.run.seed = 1;
 	options.config.run.hash = true;
 	suite_cases_default(&options.cases);
-	switch (options_parse(argc, argv, rows, &help, &options, &first, err)) {
-	case OPTIONS_DONE:
-		return output_done(err) ? STATUS_FINE : STATUS_WRONG;
-	case OPTIONS_WRONG:
-		return STATUS_WRONG;
-	case OPTIONS_RUN:
-		break;
-	}
+	if (!options_parse(argc, argv, rows, &help, &options, &first, &status, err))
+		return status;
+	options.config.jobs = (unsigned int)options.jobs;
+	options.config.repeat = (unsigned int)options.repeat;
+	options.config.keep = options.keep;
+	options.config.run.deadline = options.deadline_s * NSEC_PER_SEC;
 	if (options.json && options.tap) {
 		err_set(err, "--json and --tap both want standard output");
 		return STATUS_WRONG;

@@ -14,31 +14,14 @@ enum { FAULTS_AT_MOST = 64 };
 
 struct selftest_options {
 	bool json;
-	unsigned int jobs;
+	uint64_t jobs;
 };
 
-static bool set_json(void *self, const char *text, struct err *err)
-{
-	(void)text;
-	(void)err;
-	((struct selftest_options *)self)->json = true;
-	return true;
-}
-
-static bool set_jobs(void *self, const char *text, struct err *err)
-{
-	uint64_t jobs;
-
-	if (!parse_number("--jobs", text, 1, 64, &jobs, err))
-		return false;
-	((struct selftest_options *)self)->jobs = (unsigned int)jobs;
-	return true;
-}
-
 static const struct option_row rows[] = {
-	{ "jobs", "N", "scenarios side by side", set_jobs },
-	{ "json", NULL, "one object: mbkit.selftest/1", set_json },
-	{ NULL, NULL, NULL, NULL },
+	OPTION_NUMBER_ROW(struct selftest_options, jobs, "jobs", 1, JOBS_MOST,
+		"scenarios side by side"),
+	OPTION_FLAG_ROW(struct selftest_options, json, "json", "one object: mbkit.selftest/1"),
+	OPTION_END_ROW,
 };
 
 static const struct command_help help = {
@@ -54,7 +37,7 @@ static enum runner_end run_with(const struct suites *suites, uint64_t fault,
 	const struct selftest_options *options, struct run_config *run, struct report_run *report,
 	struct err *err)
 {
-	struct runner_config config = { .repeat = 1, .jobs = options->jobs };
+	struct runner_config config = { .repeat = 1, .jobs = (unsigned int)options->jobs };
 
 	config.run.seed = 1;
 	config.run.stack[CLIENT].faults = config.run.stack[SERVER].faults = fault;
@@ -117,16 +100,11 @@ int command_selftest(int argc, char **argv, struct err *err)
 	struct selftest_options options = { .json = false };
 	struct suites suites = { .count = 0 };
 	struct suite_cases cases;
-	int first, status = STATUS_WRONG;
+	int first, status;
 
-	switch (options_parse(argc, argv, rows, &help, &options, &first, err)) {
-	case OPTIONS_DONE:
-		return output_done(err) ? STATUS_FINE : STATUS_WRONG;
-	case OPTIONS_WRONG:
-		return STATUS_WRONG;
-	case OPTIONS_RUN:
-		break;
-	}
+	if (!options_parse(argc, argv, rows, &help, &options, &first, &status, err))
+		return status;
+	status = STATUS_WRONG;
 	suite_cases_default(&cases);
 	if (suites_load(&suites, argv + first, argc - first, &cases, NULL, err))
 		status = run_faults(&suites, &options, err);

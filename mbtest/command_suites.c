@@ -95,10 +95,3 @@ void report_run_fini(struct report_run *report)
 	report->rows = NULL;
 	report->count = report->capacity = 0;
 }
-
-bool output_done(struct err *err)
-{
-	if (fflush(stdout) == 0 && ferror(stdout) == 0)
-		return true;
-	return err_set_errno(err, "cannot write the output");
-}

@@ -14,7 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SUITES_AT_MOST = 32 };
+enum {
+	SUITES_AT_MOST = 32,
+	JOBS_MOST = 64,
+};
 
 struct suites {
 	struct suite *list[SUITES_AT_MOST];
@@ -35,8 +38,5 @@ void suite_cases_default(struct suite_cases *cases);
 enum runner_end suites_run(const struct suites *suites, struct runner_config *config,
 	struct report_run *report, struct err *err);
 void report_run_fini(struct report_run *report);
-
-/* Whether standard output took everything; false with a sentence. */
-bool output_done(struct err *err);
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "mbtest/options.h"
 
+#include "mbtest/command_set.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -33,8 +35,7 @@ static void print_help(const struct option_row *table, const struct command_help
 }
 
 /* The getopt table: values are the row's number plus one; help and version come last. */
-static void fill_getopt(struct option *options, const struct option_row *table, int *help,
-	int *version)
+static int fill_getopt(struct option *options, const struct option_row *table)
 {
 	int count = 0;
 
@@ -43,41 +44,78 @@ static void fill_getopt(struct option *options, const struct option_row *table, 
 			table[count].argument == NULL ? no_argument : required_argument, NULL,
 			count + 1 };
 	}
-	*help = count + 1;
-	*version = count + 2;
-	options[count] = (struct option){ "help", no_argument, NULL, *help };
-	options[count + 1] = (struct option){ "version", no_argument, NULL, *version };
+	options[count] = (struct option){ "help", no_argument, NULL, count + 1 };
+	options[count + 1] = (struct option){ "version", no_argument, NULL, count + 2 };
+	return count;
 }
 
-enum options_end options_parse(int argc, char **argv, const struct option_row *table,
-	const struct command_help *help, void *self, int *first, struct err *err)
+static bool store(const struct option_row *row, void *self, const char *text, struct err *err)
+{
+	char *field = (char *)self + row->offset;
+	char name[64];
+
+	switch (row->kind) {
+	case OPTION_CALL:
+		return row->set(self, text, err);
+	case OPTION_FLAG:
+		memcpy(field, &(bool){ true }, sizeof(bool));
+		return true;
+	case OPTION_TEXT:
+		memcpy(field, &text, sizeof(text));
+		return true;
+	case OPTION_NUMBER:
+		snprintf(name, sizeof(name), "--%s", row->name);
+		return parse_number(name, text, row->low, row->high, (uint64_t *)(void *)field,
+			err);
+	}
+	return false;
+}
+
+/* One option as getopt told it: stored, or printed (then *printed). */
+static bool take(int got, char **argv, const struct option_row *table,
+	const struct command_help *help, int count, void *self, bool *printed, struct err *err)
+{
+	if (got == count + 1 || got == 'h') {
+		print_help(table, help);
+		*printed = true;
+	} else if (got == count + 2) {
+		printf("mbtest %s\n", MBKIT_VERSION);
+		*printed = true;
+	} else if (got == ':' || got == '?') {
+		return err_set(err,
+			got == ':' ? "option %s needs a value" : "there is no option %s",
+			argv[optind - 1]);
+	} else {
+		return store(&table[got - 1], self, optarg, err);
+	}
+	return true;
+}
+
+bool options_parse(int argc, char **argv, const struct option_row *table,
+	const struct command_help *help, void *self, int *first, int *status, struct err *err)
 {
 	struct option options[OPTIONS_AT_MOST] = { { 0 } };
-	int asks_help, asks_version, got;
+	int count = fill_getopt(options, table), got;
+	bool printed = false;
 
-	fill_getopt(options, table, &asks_help, &asks_version);
+	*status = STATUS_WRONG;
 	optind = 1;
 	opterr = 0;
-	while ((got = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (got == asks_help || got == 'h') {
-			print_help(table, help);
-			return OPTIONS_DONE;
-		}
-		if (got == asks_version) {
-			printf("mbtest %s\n", MBKIT_VERSION);
-			return OPTIONS_DONE;
-		}
-		if (got == ':' || got == '?') {
-			err_set(err,
-				got == ':' ? "option %s needs a value" : "there is no option %s",
-				argv[optind - 1]);
-			return OPTIONS_WRONG;
-		}
-		if (!table[got - 1].set(self, optarg, err))
-			return OPTIONS_WRONG;
+	while (!printed && (got = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (!take(got, argv, table, help, count, self, &printed, err))
+			return false;
 	}
+	if (printed && output_done(err))
+		*status = STATUS_FINE;
 	*first = optind;
-	return OPTIONS_RUN;
+	return !printed;
+}
+
+bool output_done(struct err *err)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	return err_set_errno(err, "cannot write the output");
 }
 
 bool parse_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *value,

@@ -9,16 +9,47 @@
 #include "probe/base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+enum option_kind {
+	OPTION_CALL,   /* set() stores it */
+	OPTION_FLAG,   /* takes no argument; a bool at offset becomes true */
+	OPTION_TEXT,   /* a const char * at offset */
+	OPTION_NUMBER, /* a uint64_t at offset, within low..high */
+};
 
 struct option_row {
 	const char *name;     /* long name; the table ends with NULL */
 	const char *argument; /* "N", "FILE"; NULL: none is taken */
 	const char *help;     /* NULL: not in the help */
-	/* Store it; text is NULL when no argument is taken. */
 	bool (*set)(void *self, const char *text, struct err *err);
+	enum option_kind kind;
+	size_t offset; /* into the command's own struct */
+	uint64_t low, high;
 };
+
+#define OPTION_FLAG_ROW(type, field, name, help)                                 \
+	{                                                                        \
+		name, NULL, help, NULL, OPTION_FLAG, offsetof(type, field), 0, 0 \
+	}
+#define OPTION_TEXT_ROW(type, field, name, argument, help)                           \
+	{                                                                            \
+		name, argument, help, NULL, OPTION_TEXT, offsetof(type, field), 0, 0 \
+	}
+#define OPTION_NUMBER_ROW(type, field, name, low, high, help)                          \
+	{                                                                              \
+		name, "N", help, NULL, OPTION_NUMBER, offsetof(type, field), low, high \
+	}
+#define OPTION_CALL_ROW(set, name, argument, help)              \
+	{                                                       \
+		name, argument, help, set, OPTION_CALL, 0, 0, 0 \
+	}
+#define OPTION_END_ROW                                       \
+	{                                                    \
+		NULL, NULL, NULL, NULL, OPTION_CALL, 0, 0, 0 \
+	}
 
 struct command_help {
 	const char *usage;    /* "mbtest run [options] [SUITE...]" */
@@ -26,14 +57,15 @@ struct command_help {
 	const char *examples; /* lines, each ended */
 };
 
-enum options_end {
-	OPTIONS_RUN,   /* go on; *first is the first argument that is no option */
-	OPTIONS_DONE,  /* help or version was printed: exit 0 */
-	OPTIONS_WRONG, /* err says what: exit 2 */
-};
+/*
+ * Store the options in self, by the table. True: go on, *first is the first argument that is no
+ * option. False: the command ends with *status; help or version was printed, or err says what.
+ */
+bool options_parse(int argc, char **argv, const struct option_row *table,
+	const struct command_help *help, void *self, int *first, int *status, struct err *err);
 
-enum options_end options_parse(int argc, char **argv, const struct option_row *table,
-	const struct command_help *help, void *self, int *first, struct err *err);
+/* Whether standard output took everything; false with a sentence. */
+bool output_done(struct err *err);
 
 /* A whole number within bounds; name is what is complained about. */
 bool parse_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *value,

@@ -309,6 +309,19 @@ def test_pcap_strips_every_option(mbtest, tmp_path):
         assert type(packet)(bytes(packet))[scapy.TCP].chksum == checksum
 
 
+def test_pcap_takes_a_path_file(mbtest, tmp_path):
+    """The file that tracebox --sim takes gives what the same boxes of a suite file give."""
+    (tmp_path / "path.lua").write_text("return path { hop {}, box.strip { kind = 30 } }\n")
+    path = suite(tmp_path, scenario("box.strip { kind = 30 }"))
+    assert mbtest("pcap", tmp_path / "path.lua", CAPTURE, tmp_path / "a.pcap").status == 0
+    assert mbtest("pcap", path, CAPTURE, tmp_path / "b.pcap").status == 0
+    assert records(tmp_path / "a.pcap") == records(tmp_path / "b.pcap") != records(CAPTURE)
+    (tmp_path / "neither.lua").write_text("local nothing = 1\n")
+    assert_wrong(mbtest("pcap", tmp_path / "neither.lua", CAPTURE, tmp_path / "c.pcap"),
+                 "neither.lua", "returns no path")
+    assert not (tmp_path / "c.pcap").exists()
+
+
 @pytest.mark.parametrize("server, changed", [(None, "to-server"), ("198.18.31.1", "to-client")])
 def test_pcap_tells_the_direction(mbtest, tmp_path, server, changed):
     """The first SYN's sender is the client, unless told who the server is."""

@@ -6,7 +6,7 @@
  */
 #include "tracebox/command_sim.h"
 
-#include "lua/bind_trace_path.h"
+#include "lua/path_file.h"
 #include "mbtest/net/net.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/endpoint.h"

@@ -115,19 +115,15 @@ static bool add_stage(struct pipeline *pipeline, const struct element *element,
 
 static bool add_stages(struct pipeline *pipeline, const struct pipeline_plan *plan, struct err *err)
 {
-	const struct scenario *scenario = plan->pipeline;
-	unsigned int i, k;
+	unsigned int i;
 	struct rng rng;
 
 	rng_init(&rng, plan->seed);
-	for (i = 0; i < scenario->path_count; i++) {
-		for (k = 0; k < scenario->paths[i].element_count; k++) {
-			const struct element *element = &scenario->paths[i].elements[k];
+	for (i = 0; i < plan->path->element_count; i++) {
+		const struct element *element = &plan->path->elements[i];
 
-			if (element->kind == ELEMENT_BOX &&
-				!add_stage(pipeline, element, &rng, err))
-				return false;
-		}
+		if (element->kind == ELEMENT_BOX && !add_stage(pipeline, element, &rng, err))
+			return false;
 	}
 	return true;
 }

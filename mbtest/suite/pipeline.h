@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pipeline.h - the boxes of a scenario over a capture: no network, no hosts, only the packets that
+ * pipeline.h - the boxes of a path over a capture: no network, no hosts, only the packets that
  * are there and the times they have.
  */
 #ifndef MBTEST_SUITE_PIPELINE_H
@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 struct pipeline_plan {
-	const struct scenario *pipeline; /* its boxes, path after path; links and hops do nothing */
+	const struct path_plan *path; /* its boxes; links and hops do nothing */
 	/* Packets for it go to the server; version 0: told from the first SYN or first packet. */
 	struct addr server;
 	uint64_t seed;

@@ -85,9 +85,8 @@ static void store_result(struct runner *runner, uint32_t job, const struct resul
 	report_ready(runner);
 }
 
-/* The worker died in the middle of a job: a failed result says how. */
-static void store_crash(struct runner *runner, const struct worker *worker, uint32_t job,
-	int status)
+/* A job that came to no result: a failed one, that says why. */
+static void store_failure(struct runner *runner, uint32_t job, const char *what, const char *detail)
 {
 	struct result result;
 
@@ -95,17 +94,36 @@ static void store_crash(struct runner *runner, const struct worker *worker, uint
 	result.index = job / runner->config->repeat;
 	result.outcome = OUTCOME_STALLED;
 	result.seed = runner->config->run.seed + job % runner->config->repeat;
-	if (worker->was_killed)
-		snprintf(result.why, sizeof(result.why), "the run of %s did not end by itself",
-			work_scenario(&runner->work, job)->name);
-	else if (WIFSIGNALED(status))
-		snprintf(result.why, sizeof(result.why), "the run of %s crashed: %s",
-			work_scenario(&runner->work, job)->name, strsignal(WTERMSIG(status)));
-	else
-		snprintf(result.why, sizeof(result.why),
-			"the run of %s ended its process: status %d",
-			work_scenario(&runner->work, job)->name, WEXITSTATUS(status));
+	snprintf(result.why, sizeof(result.why), "the run of %s %s%s",
+		work_scenario(&runner->work, job)->name, what, detail);
 	store_result(runner, job, &result);
+}
+
+/* The worker died in the middle of a job. */
+static void store_crash(struct runner *runner, const struct worker *worker, uint32_t job,
+	int status)
+{
+	char code[16];
+
+	snprintf(code, sizeof(code), "%d", WEXITSTATUS(status));
+	if (worker->was_killed)
+		store_failure(runner, job, "did not end by itself", "");
+	else if (WIFSIGNALED(status))
+		store_failure(runner, job, "crashed: ", strsignal(WTERMSIG(status)));
+	else
+		store_failure(runner, job, "ended its process: status ", code);
+}
+
+/*
+ * A job that could not be run. On the real clock the machine may have run short of something for
+ * a moment: what the others found is not lost for that. Else, or at the start, the run ends.
+ */
+static bool store_refusal(struct runner *runner, uint32_t job, const char *sentence)
+{
+	if (!run_is_live(&runner->config->run) || runner->finished == 0)
+		return err_set(runner->err, "%s", sentence);
+	store_failure(runner, job, "could not be made: ", sentence);
+	return true;
 }
 
 /* ---- workers ---- */
@@ -207,7 +225,7 @@ static bool read_worker(struct runner *runner, unsigned int index)
 		return true;
 	worker->have = 0;
 	if (!worker->message.ran)
-		return err_set(runner->err, "%s", worker->message.err.text);
+		return store_refusal(runner, worker->message.job, worker->message.err.text);
 	store_result(runner, worker->message.job, &worker->message.result);
 	return true;
 }
