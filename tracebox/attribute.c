@@ -11,6 +11,7 @@
 #include "probe/wire/mptcp.h"
 #include "tracebox/view.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,6 +127,7 @@ static void follow(struct result *result, const struct change *subject)
 		if (known == KNOWN_CHANGED && last == NULL && is_quote_fault(result, i, subject))
 			continue;
 		if (!same_change(last_view, last, view, change)) {
+			assert(change != NULL || last != NULL);
 			finding.change = change != NULL ? *change : *last;
 			finding.is_exact = is_adjacent(last_view, view);
 			add_finding(result, &finding);

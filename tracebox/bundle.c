@@ -17,6 +17,7 @@
 enum {
 	TAR_BLOCK = 512,
 	TAR_CHECKSUM_AT = 148,
+	TAR_MAGIC_AT = 257,
 	STORED_MAX = 65535,
 };
 
@@ -48,6 +49,7 @@ static void add_zeros(struct buffer *buffer, size_t length)
 /* The same bytes for the same contents: no owner, no time. */
 static void add_file(struct buffer *tar, const struct bundle_file *file)
 {
+	static const char magic[8] = { 'u', 's', 't', 'a', 'r', '\0', '0', '0' };
 	char header[TAR_BLOCK] = { 0 };
 	unsigned int sum = 0;
 
@@ -60,10 +62,7 @@ static void add_file(struct buffer *tar, const struct bundle_file *file)
 	snprintf(header + 136, 12, "%011o", 0);
 	memset(header + TAR_CHECKSUM_AT, ' ', 8);
 	header[156] = '0';
-	memcpy(header + 257,
-		"ustar\0"
-		"00",
-		8);
+	memcpy(header + TAR_MAGIC_AT, magic, sizeof(magic));
 	for (size_t i = 0; i < TAR_BLOCK; i++)
 		sum += (unsigned char)header[i];
 	snprintf(header + TAR_CHECKSUM_AT, 8, "%06o", sum);

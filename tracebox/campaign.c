@@ -240,13 +240,9 @@ void campaign_free(struct campaign *campaign)
 {
 	if (campaign == NULL)
 		return;
-	while (campaign->count > 0) {
-		struct flight *flight = campaign->heap[campaign->count - 1];
-
-		heap_remove(campaign, flight);
-		HASH_DEL(campaign->by_destination, flight);
-		flight_free(flight);
-	}
+	HASH_CLEAR(hh, campaign->by_destination);
+	for (size_t i = 0; i < campaign->count; i++)
+		flight_free(campaign->heap[i]);
 	packet_free(campaign->probe);
 	free(campaign->heap);
 	free(campaign);

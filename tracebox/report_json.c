@@ -17,7 +17,7 @@ static json_t *safe_string(const char *text)
 	size_t i;
 
 	for (i = 0; value == NULL && text[i] != '\0' && i + 1 < sizeof(copy); i++)
-		copy[i] = (unsigned char)text[i] < 128 ? text[i] : '?';
+		copy[i] = (char)((unsigned char)text[i] < 128 ? text[i] : '?');
 	copy[i] = '\0';
 	return value != NULL ? value : json_string(copy);
 }
@@ -44,7 +44,9 @@ static json_t *how_or_null(enum change_how how)
 /* Milliseconds with three decimals. */
 static json_t *milliseconds(nsec_t time)
 {
-	return json_real((double)(time / 1000) / 1000.0);
+	nsec_t microseconds = time / NSEC_PER_US;
+
+	return json_real((double)microseconds / 1000.0);
 }
 
 static json_t *name_of(const struct report_about *about, const struct addr *addr)

@@ -44,10 +44,12 @@ void targets_free(struct targets *targets)
 
 	if (targets == NULL)
 		return;
-	HASH_ITER(hh, targets->done, done, next)
-	{
-		HASH_DEL(targets->done, done);
+	done = targets->done;
+	HASH_CLEAR(hh, targets->done);
+	while (done != NULL) {
+		next = done->hh.next;
 		free(done);
+		done = next;
 	}
 	if (targets->file != stdin)
 		fclose(targets->file);
