@@ -310,7 +310,7 @@ def test_a_probe_that_is_none(boxes, probe, said):
 
 
 @pytest.mark.parametrize("text, said", [
-    ("return 7", "returns path"),
+    ("return 7", "path { ... }"),
     ("return path { box.nothing {} }", "nothing"),
     ("return path { hop { quote = 'half' } }", "quote"),
     ("return path { hop {}, server = 'none' }", "server"),
