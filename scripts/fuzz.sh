@@ -7,7 +7,7 @@ folder=$1
 seconds=$2
 for target in "$folder"/fuzz_*; do
 	case $target in
-	*.corpus | *-crash-* | *-leak-* | *-timeout-* | *-oom-*) continue ;;
+	*.corpus | *-log | *-crash-* | *-leak-* | *-timeout-* | *-oom-*) continue ;;
 	esac
 	if [ ! -x "$target" ]; then
 		echo "fuzz.sh: no targets in $folder" >&2
@@ -17,8 +17,11 @@ for target in "$folder"/fuzz_*; do
 	seeds=tests/fuzz/seeds/$name
 	mkdir -p "$target.corpus"
 	echo "$name for $seconds s"
-	"$target" -max_total_time="$seconds" -timeout=10 -max_len=4096 -verbosity=0 \
-		-print_final_stats=0 -artifact_prefix="$target-" "$target.corpus" \
-		$([ -d "$seeds" ] && echo "$seeds") || exit 1
+	if ! "$target" -max_total_time="$seconds" -timeout=10 -max_len=4096 \
+		-artifact_prefix="$target-" "$target.corpus" \
+		$([ -d "$seeds" ] && echo "$seeds") 2>"$target-log"; then
+		tail -n 60 "$target-log" >&2
+		exit 1
+	fi
 	echo "$name: $(find "$target.corpus" -type f | wc -l) inputs kept, none breaks it"
 done
