@@ -95,7 +95,8 @@ TEST(each_counts_what_it_did)
 		bench_check_out(bench);
 		CHECK(bench->count > 0);
 		CHECK(bench->out[0]->length != before->length ||
-			memcmp(packet_data(bench->out[0]), packet_data(before), before->length));
+			memcmp(packet_data(bench->out[0]), packet_data(before), before->length) !=
+				0);
 		/* The drop, and the error that the box sends. */
 		CHECK_U64(box_hits(bench->box), strcmp(boxes[i].name, "mtu") == 0 ? 2 : 1);
 		packet_free(before);
