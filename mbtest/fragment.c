@@ -142,7 +142,7 @@ bool fragment_cut(struct box *box, struct packet *packet, enum dir dir, uint32_t
 {
 	uint32_t count, i, offset, length;
 	struct packet *piece;
-	struct cut cut;
+	struct cut cut = { 0 };
 
 	if (packet->form == PACKET_MALFORMED || packet->end <= size)
 		return false;

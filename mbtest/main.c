@@ -26,15 +26,15 @@ static void print_help(void)
 	unsigned int i;
 
 	printf("usage: mbtest COMMAND [options]\n\n"
-		"Given these middleboxes, does this TCP or Multipath TCP stack fall back\n"
-		"correctly? Simulated without privileges, or against the Linux kernel as root.\n\n"
-		"commands:\n");
+	       "Given these middleboxes, does this TCP or Multipath TCP stack fall back\n"
+	       "correctly? Simulated without privileges, or against the Linux kernel as root.\n\n"
+	       "commands:\n");
 	for (i = 0; i < COMMANDS; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].help);
 	printf("\noptions:\n  --help     print this and exit; after a command, its options\n"
-		"  --version  print the version and exit\n"
-		"\nexamples:\n  mbtest run classic\n"
-		"  mbtest run classic --client kernel --server kernel --mptcp 1 --json\n");
+	       "  --version  print the version and exit\n"
+	       "\nexamples:\n  mbtest run classic\n"
+	       "  mbtest run classic --client kernel --server kernel --mptcp 1 --json\n");
 }
 
 int main(int argc, char **argv)

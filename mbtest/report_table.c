@@ -101,7 +101,7 @@ static void print_scenarios(FILE *out, const struct report_run *report)
 	for (first = 0; first < report->count; first = end) {
 		for (end = first + 1; end < report->count; end++) {
 			if (!same_scenario(report->rows[first].scenario,
-					report->rows[end].scenario))
+				    report->rows[end].scenario))
 				break;
 		}
 		print_scenario(out, report, present, first, end);

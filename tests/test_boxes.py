@@ -20,7 +20,8 @@ scenario {{ name = "pipeline", help = "boxes over a capture", expect = {{ "tcp" 
 	paths = {{ path {{ {boxes} }} }} }}
 """
 
-Seen = collections.namedtuple("Seen", "version seq ack flags window sport dport src dst options payload")
+Seen = collections.namedtuple(
+    "Seen", "version seq ack flags window sport dport src dst options payload")
 
 
 def build(family, direction, seq, ack, flags, options=b"", payload=b"", sport=40000, dport=80):
@@ -132,7 +133,8 @@ def is_chosen(option, kind, subtype):
 @pytest.mark.parametrize("kind,subtype,name", [
     (30, None, "any"), (30, 2, "dss"), (30, 0, "mp_capable"), (8, None, "any"), (77, None, "any")])
 def test_strip(through, kind, subtype, name):
-    before, after = through(f'box.strip {{ kind = {kind}, subtype = "{name}" }}', random_packets(kind))
+    before, after = through(f'box.strip {{ kind = {kind}, subtype = "{name}" }}',
+                            random_packets(kind))
     assert len(before) == len(after)
     for old, new in zip(before, after):
         same_but(old, new, "options")
@@ -231,7 +233,8 @@ def test_coalesce(through, family, options):
 @pytest.mark.parametrize("family", [4, 6])
 def test_split_then_coalesce(through, family):
     payload = random.Random(3).randbytes(20000)
-    before, after = through("box.split { mss = 333 }, box.coalesce { size = 2500, options = 'last' }",
+    boxes = "box.split { mss = 333 }, box.coalesce { size = 2500, options = 'last' }"
+    before, after = through(boxes,
                             flow(family, "up", payload, 1400))
     assert stream_of(after, "up", 1001) == payload
     assert len(after) < len(before)
@@ -266,7 +269,8 @@ def test_rewrite(through, family, old, new):
 @pytest.mark.parametrize("family", [4, 6])
 def test_flip(through, family):
     payload = random.Random(5).randbytes(1000)
-    _, after = through("box.flip { offset = 3, mask = 129, on = 'data', from = '250B', ['until'] = '250B' }",
+    box = "box.flip { offset = 3, mask = 129, on = 'data', from = '250B', ['until'] = '250B' }"
+    _, after = through(box,
                        flow(family, "down", payload, 100))
     want = bytearray(payload)
     want[203] ^= 129
@@ -301,7 +305,8 @@ def test_nat(through, family):
 
 def test_port_map(through):
     packets = list(flow(4, "up", b"hello", 5))
-    before, after = through("box.port_map { map = '80:8080' }", [packets[0], packets[2], packets[3]])
+    before, after = through("box.port_map { map = '80:8080' }",
+                            [packets[0], packets[2], packets[3]])
     for old, new in zip(before, after):
         same_but(old, new, "dport")
         assert new.dport == 8080
