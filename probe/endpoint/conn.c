@@ -172,7 +172,7 @@ static void settle_subflow(struct subflow *subflow, nsec_t now)
 	/* Nothing more can come to map what is held: treat the subflow as broken (F15, F16). */
 	if (subflow->fin_received && mapping_is_holding(subflow) && conn_is_mptcp(conn) &&
 		!conn->fail_sent)
-		subflow_reset(subflow, RESET_MIDDLEBOX);
+		mapping_give_up(subflow, now);
 	else if (subflow->fin_acked && subflow->fin_received && !subflow->ack_now)
 		settle_closed(subflow, now);
 }

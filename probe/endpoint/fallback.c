@@ -98,6 +98,17 @@ static bool is_signalled(enum fallback_reason reason)
 		reason == FALLBACK_INFINITE_MAPPING || reason == FALLBACK_SIGNAL_LOST;
 }
 
+/*
+ * The path strips both directions, and data was DATA_ACKed before (F16). With no data left to carry
+ * the infinite mapping the peer may miss it, and what it sends again would pass for new (F64).
+ */
+static bool would_be_one_sided(const struct subflow *subflow, uint64_t next)
+{
+	const struct conn *conn = subflow->conn;
+
+	return mapping_is_holding(subflow) && conn->rx.next > 0 && next == conn->tx.end;
+}
+
 static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint64_t shift,
 	nsec_t now)
 {
@@ -106,7 +117,8 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 
 	if (conn_has_fault(conn, FAULT_NEVER_FALL_BACK) && reason != FALLBACK_INFINITE_MAPPING)
 		return false;
-	if (shift != receive_shift(subflow) || !send_contiguous(subflow, &next)) {
+	if (shift != receive_shift(subflow) || !send_contiguous(subflow, &next) ||
+		(reason == FALLBACK_NO_DATA_ACK && would_be_one_sided(subflow, next))) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);
 		return false;
 	}
@@ -184,15 +196,27 @@ void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now)
 		conn->fail_now = false;
 }
 
-void fallback_infinite_received(struct subflow *subflow, uint64_t shift, nsec_t now)
+void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t shift, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
+	uint64_t linear = conn->linear ? conn->linear_shift : receive_shift(subflow);
+	bool repeats = dsn_before(shift, linear);
 
-	if (subflow_live_count(conn) > 1) {
-		subflow_reset(subflow, RESET_MPTCP); /* F34 */
-		return;
+	if (conn_is_mptcp(conn)) {
+		if (subflow_live_count(conn) > 1) {
+			subflow_reset(subflow, RESET_MPTCP); /* F34 */
+			return;
+		}
+		/* What arrived before it is a piece of the stream too. */
+		if (!fall_back(subflow, FALLBACK_INFINITE_MAPPING, repeats ? linear : shift, now))
+			return;
 	}
-	fall_back(subflow, FALLBACK_INFINITE_MAPPING, shift, now);
+	if (!repeats)
+		return;
+	conn->linear_turns = true;
+	conn->turn_at = at;
+	conn->turn_shift = shift;
+	mapping_settle(subflow, now);
 }
 
 static struct subflow *only_live(const struct conn *conn)

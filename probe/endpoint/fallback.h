@@ -23,8 +23,11 @@ void fallback_checksum_failed(struct subflow *subflow, const struct mapping *map
 /* MP_FAIL arrived (F22, F24); on_reset tells that it came with a RST. */
 void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now);
 
-/* The infinite mapping arrived (F29, F34): position + shift = offset. */
-void fallback_infinite_received(struct subflow *subflow, uint64_t shift, nsec_t now);
+/*
+ * The infinite mapping arrived (F29, F34) with a segment at a position: position + shift = offset.
+ * It may go back to data that was sent before; each byte is delivered once (O6).
+ */
+void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t shift, nsec_t now);
 
 /* No answer to MP_FAIL within a time-out (O5). */
 void fallback_fail_expired(struct conn *conn, nsec_t now);

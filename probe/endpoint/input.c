@@ -205,6 +205,8 @@ static void take_signals(struct subflow *subflow, const struct arrival *in, bool
 static void schedule_ack(struct subflow *subflow, nsec_t now)
 {
 	subflow->unacked_segments++;
+	if (mapping_is_undecided(subflow))
+		return;
 	/* The first data is acknowledged at once: the sender waits for its DATA_ACK (F8). */
 	if (subflow->unacked_segments >= 2 || subflow->rx_ooo.count > 0 ||
 		subflow->bytes_received <= subflow->mss)

@@ -162,7 +162,8 @@ static bool announce(struct subflow *subflow, const struct mp_dss *dss, const st
 		return true;
 	if (dss->length == 0) {
 		mapping.first = dsn_expand(subflow->rx_next + 1, dss->ssn) - 1;
-		fallback_infinite_received(subflow, mapping.offset - mapping.first, now);
+		fallback_infinite_received(subflow, subflow_position(subflow, in->seq),
+			mapping.offset - mapping.first, now);
 		return !subflow->reset_wanted;
 	}
 	if (!checksum_is_agreed(subflow, dss))
@@ -183,20 +184,26 @@ static bool announce(struct subflow *subflow, const struct mp_dss *dss, const st
 /*
  * After a fallback the peer's options mean nothing, but a mapping that puts bytes elsewhere than
  * the linear one shows a peer that still sends by mappings, perhaps bytes sent before: taking
- * them for new ones would corrupt the stream, so the subflow is reset (F64).
+ * them for new ones would corrupt the stream, so the subflow is reset (F64). Its infinite mapping
+ * says from where it goes on (F24).
  */
-static bool announce_linear(struct subflow *subflow, const struct mp_dss *dss)
+static bool announce_linear(struct subflow *subflow, const struct mp_dss *dss,
+	const struct arrival *in, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 	uint64_t expected = conn->dsn_remote + conn->rx.next, dsn, shift;
 
-	if (!conn->was_mptcp || dss->length == 0 || dss->ssn == 0)
+	if (!conn->was_mptcp || dss->ssn == 0)
 		return true;
 	dsn = dss->dsn_wide ? dss->dsn : dsn_expand(expected, (uint32_t)dss->dsn);
 	shift = dsn - conn->dsn_remote - (dsn_expand(subflow->rx_next + 1, dss->ssn) - 1);
 	if (shift == conn->linear_shift || (int64_t)(dsn - expected) > DSN_PLAUSIBLE ||
 		(int64_t)(dsn - expected) < -DSN_PLAUSIBLE)
 		return true;
+	if (dss->length == 0) {
+		fallback_infinite_received(subflow, subflow_position(subflow, in->seq), shift, now);
+		return true;
+	}
 	subflow_reset(subflow, RESET_MIDDLEBOX);
 	return false;
 }
@@ -232,7 +239,7 @@ bool mapping_announce(struct subflow *subflow, const struct arrival *in, nsec_t 
 		if (!as_mapping(conn, &in->options[i], &dss))
 			continue;
 		if (!conn_is_mptcp(conn)) {
-			if (!announce_linear(subflow, &dss))
+			if (!announce_linear(subflow, &dss, in, now))
 				return false;
 			continue;
 		}
@@ -254,6 +261,8 @@ static size_t deliver_direct(struct subflow *subflow, const uint8_t *bytes, size
 	size_t done = 0, step, i;
 
 	if (conn->linear) {
+		if (conn->linear_turns)
+			return 0;
 		reassembly_insert(conn, at + conn->linear_shift, bytes, length);
 		return length;
 	}
@@ -349,11 +358,52 @@ void mapping_receive(struct subflow *subflow, const struct arrival *in, nsec_t n
 
 /* ---- bytes that wait ---- */
 
+/* Nothing of this direction was ever delivered, its first byte is not mapped: F4 may apply. */
+static bool is_bare_contact(const struct subflow *subflow)
+{
+	const struct conn *conn = subflow->conn;
+	const struct mappings *set = &subflow->mappings;
+
+	return mapping_is_holding(subflow) && subflow->rx_pending.list[0].first == 0 &&
+		conn->rx.next == 0 && conn->rx.ooo.count == 0 && !subflow->is_join &&
+		subflow_live_count(conn) == 1 &&
+		(set->head == set->count || set->list[set->head].first > 0) &&
+		!conn_has_fault(conn, FAULT_NEVER_FALL_BACK | FAULT_DELIVER_UNMAPPED);
+}
+
 /*
- * In-order bytes without a mapping (F10, O3). Nothing of this direction was ever delivered and the
- * initial subflow is the only one: the path is not MPTCP capable, fall back (F4). Otherwise they
- * are held, a late mapping counts (F48); with more than the limit, or for too long, the subflow is
- * broken and reset (F15, F16; on a joined one F11, F12).
+ * The first data came without a mapping. A box that split its segment may have left the option on
+ * the second part (F48): nothing is acknowledged until the next segment is here, or for as long as
+ * an ACK may be delayed. Then the path is not MPTCP capable: fall back (F4).
+ */
+static bool contact_is_made(struct subflow *subflow, nsec_t now)
+{
+	if (!is_bare_contact(subflow)) {
+		if (subflow->contact_end > 0)
+			subflow->unmapped_at = NSEC_NEVER;
+		subflow->contact_end = 0;
+		return true;
+	}
+	if (subflow->contact_end == 0) {
+		subflow->contact_end = subflow->rx_next;
+		subflow->unmapped_at = now + DELAYED_ACK_NS;
+	} else if (subflow->rx_next > subflow->contact_end) {
+		mapping_give_up(subflow, now);
+	}
+	return false;
+}
+
+void mapping_give_up(struct subflow *subflow, nsec_t now)
+{
+	if (!is_bare_contact(subflow))
+		subflow_reset(subflow, RESET_MIDDLEBOX);
+	else if (fallback_to_tcp(subflow, FALLBACK_NO_FIRST_MAPPING, now))
+		subflow->ack_now = true;
+}
+
+/*
+ * In-order bytes without a mapping (F10, O3) are held, a late mapping counts (F48); with more than
+ * the limit, or for too long, the subflow is broken and reset (F15, F16; on a joined one F11, F12).
  */
 static void judge_unmapped(struct subflow *subflow, uint64_t count, uint64_t first, nsec_t now)
 {
@@ -372,11 +422,6 @@ static void judge_unmapped(struct subflow *subflow, uint64_t count, uint64_t fir
 		reassembly_move(conn, conn->rx.next, &subflow->rx_ring, first,
 			(size_t)(end - first));
 		ranges_remove(&subflow->rx_pending, first, end);
-		return;
-	}
-	if (single && first == 0 && conn->rx.next == 0 && conn->rx.ooo.count == 0 &&
-		!conn_has_fault(conn, FAULT_NEVER_FALL_BACK)) {
-		fallback_to_tcp(subflow, FALLBACK_NO_FIRST_MAPPING, now);
 		return;
 	}
 	if (count > UNMAPPED_MOST || count > config->receive_buffer)
@@ -449,24 +494,32 @@ static void settle_linear(struct subflow *subflow)
 
 	for (i = 0; i < pending->count; i++) {
 		struct range range = pending->list[i];
+		uint64_t turn =
+			conn->linear_turns && conn->turn_at < range.end ? conn->turn_at : range.end;
 
+		if (turn < range.first)
+			turn = range.first;
 		reassembly_move(conn, range.first + conn->linear_shift, &subflow->rx_ring,
-			range.first, (size_t)(range.end - range.first));
+			range.first, (size_t)(turn - range.first));
+		reassembly_move(conn, turn + conn->turn_shift, &subflow->rx_ring, turn,
+			(size_t)(range.end - turn));
 	}
 	pending->count = 0;
 	subflow->unmapped_at = NSEC_NEVER;
+	if (conn->linear_turns && conn->turn_at <= subflow->rx_next) {
+		conn->linear_shift = conn->turn_shift;
+		conn->linear_turns = false;
+	}
 }
 
 void mapping_settle(struct subflow *subflow, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 
-	if (subflow->rx_pending.count > 0) {
-		if (conn->linear)
-			settle_linear(subflow);
-		else if (!conn->fail_sent)
-			settle_mapped(subflow, now);
-	}
+	if (conn->linear)
+		settle_linear(subflow);
+	else if (subflow->rx_pending.count > 0 && !conn->fail_sent && contact_is_made(subflow, now))
+		settle_mapped(subflow, now);
 	mappings_drop(&subflow->mappings, undelivered(subflow));
 	ring_drop(&subflow->rx_ring, undelivered(subflow));
 }

@@ -18,6 +18,15 @@ void mapping_receive(struct subflow *subflow, const struct arrival *in, nsec_t n
 /* Deliver what can be, after mappings, mode or payload changed. */
 void mapping_settle(struct subflow *subflow, nsec_t now);
 
+/* No mapping will come for what is held: fall back (F4) or reset the subflow (F15, F16). */
+void mapping_give_up(struct subflow *subflow, nsec_t now);
+
+/* The first data came without a mapping, and the next segment may still bring it (F48). */
+static inline bool mapping_is_undecided(const struct subflow *subflow)
+{
+	return subflow->contact_end > 0 && subflow->rx_pending.count > 0 && !subflow->conn->linear;
+}
+
 /* Bytes in order that were not delivered. */
 static inline bool mapping_is_holding(const struct subflow *subflow)
 {

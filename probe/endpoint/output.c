@@ -392,7 +392,7 @@ static bool perform_on_subflow(struct subflow *subflow, enum action action, stru
 	case ACT_PROBE:
 		return send_probe(subflow, packet, now);
 	case ACT_UNMAPPED:
-		subflow_reset(subflow, RESET_MIDDLEBOX);
+		mapping_give_up(subflow, now);
 		return false;
 	case ACT_LINGER:
 		subflow_end(subflow, SUBFLOW_CLOSED, now);

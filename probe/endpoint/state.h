@@ -114,6 +114,7 @@ struct subflow {
 	unsigned int probes;  /* sent since data last was */
 	nsec_t ack_at;        /* delayed ACK */
 	nsec_t unmapped_at;   /* bytes without mapping are held until then (O3) */
+	uint64_t contact_end; /* the first data came bare and ends here: not judged yet (F4, F48) */
 	nsec_t heard_at;      /* last packet received */
 
 	/* receiving */
@@ -209,6 +210,9 @@ struct conn {
 	bool infinite_on_ack; /* there may be none, and the peer may hold bytes for it */
 	bool linear;          /* receive by one linear mapping: position + shift = offset */
 	uint64_t linear_shift;
+	bool linear_turns; /* from turn_at on another shift counts: the peer sends data again (O6)
+			    */
+	uint64_t turn_at, turn_shift;
 	bool fail_sent; /* our MP_FAIL awaits an infinite mapping or MP_FAIL (O5) */
 	bool fail_now;  /* put MP_FAIL on the next ACK */
 	uint64_t fail_dsn;

@@ -172,6 +172,27 @@ TEST(F48_split_with_options_on_the_last_piece)
 			}
 }
 
+/* F48 before F4: the client's first data is split, the second piece brings its mapping. */
+TEST(F48_first_data_split_with_options_on_the_last_piece)
+{
+	unsigned int speaks, checksum;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
+		for (checksum = 0; checksum < 2; checksum++) {
+			struct shape shape = { .options = LAST,
+				.first = 1,
+				.last = 2,
+				.ways = 1,
+				.path = -1 };
+			struct pipe pipe = run(speaks, checksum, false, split, &shape);
+
+			CHECK(pipe_is_clean(&pipe));
+			CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+			CHECK_U64(pipe_info(&pipe, SERVER).mode, MODE_MPTCP);
+			pipe_fini(&pipe);
+		}
+}
+
 static void free_held(struct shape *shape)
 {
 	unsigned int i;
