@@ -555,7 +555,7 @@ end)
 
 -- ---- the five results of section 3.1 ----
 
-local results = "results of section 3.1"
+local results = "section 3.1"
 
 cross(senders, first_places, function(sender, place)
 	unharmed(results, place, {
