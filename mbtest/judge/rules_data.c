@@ -195,7 +195,7 @@ uint32_t bare_acks_later(const struct scene *scene, const struct subflow_view *s
 			first = first_of(first, i);
 			(*count)++;
 		}
-		if (fact->way == RECEIVED && (fact->has & HAS_DATA_ACK) && fact->ack > 1)
+		if (fact_confirms(scene, i))
 			confirmed = true;
 		if (fact->way == RECEIVED && fact->ack > acked && fact->ack <= INT32_MAX)
 			acked = fact->ack;

@@ -87,6 +87,17 @@ static void handshake_find(struct scene *scene)
 	}
 }
 
+bool fact_confirms(const struct scene *scene, uint32_t index)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct fact *fact = &scene->facts[index];
+
+	if (fact->way != RECEIVED || !(fact->has & HAS_DATA_ACK) || fact->ack <= 1)
+		return false;
+	return !connection->has_key[SENT] ||
+		fact->data_ack - (connection->idsn[SENT] + 2) < INT64_MAX;
+}
+
 /* One walk over the first subflow for the moments of first contact (F8 to F10). */
 static void contact_find(struct scene *scene)
 {
@@ -105,7 +116,7 @@ static void contact_find(struct scene *scene)
 			scene->dss_in = i;
 		if (!acks_data || scene->confirmed != VIEW_NONE)
 			continue;
-		if (fact->has & HAS_DATA_ACK)
+		if (fact_confirms(scene, i))
 			scene->confirmed = i;
 		else if (scene->bare_ack == VIEW_NONE && !(fact->has & HAS_OPTION) && !fin_seen &&
 			scene->mptcp && (scene->version == 0 || scene->join_up > i) &&

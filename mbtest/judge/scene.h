@@ -59,6 +59,9 @@ void scene_fini(struct scene *scene);
 /* Whether fact index, sent by this host, was sent knowing of the received fact cause. */
 bool scene_knew(const struct scene *scene, uint32_t index, uint32_t cause);
 
+/* A received DATA_ACK that covers data of this host: one of IDSN + 1 confirms nothing (F8). */
+bool fact_confirms(const struct scene *scene, uint32_t index);
+
 /* MP_CAPABLE of a fact, in whatever form; NULL when it has none. */
 const struct mp_capable *scene_capable(const struct scene *scene, uint32_t index);
 

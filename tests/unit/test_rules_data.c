@@ -31,9 +31,22 @@ static uint32_t f8(struct play *play, bool wrong)
 				opt_map(play, CLIENT, 101, 100, 100))));
 }
 
+/* A DATA_ACK that covers nothing does not end it. */
+static uint32_t f8_nothing_covered(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 200)));
+	play_say(play, SERVER, ack_part(play, SERVER, 0));
+	return play_say(play, CLIENT,
+		either(wrong, bare_part(play, CLIENT, 0, 100, 100),
+			with(bare_part(play, CLIENT, 0, 100, 100),
+				opt_map(play, CLIENT, 1, 0, 200))));
+}
+
 TEST(f8_mapping_in_every_segment)
 {
 	play_both("F8", 1, false, CLIENT, f8);
+	play_both("F8", 1, false, CLIENT, f8_nothing_covered);
 }
 
 /* First data whose mapping comes with its second half: MAY be held, so leaving is no fault. */
@@ -121,11 +134,27 @@ static uint32_t f9b(struct play *play, bool wrong)
 				opt_infinite(play, SERVER, 301, 300))));
 }
 
+/* What came with a DATA_ACK before confirmed nothing: it covered nothing. */
+static uint32_t f9_nothing_covered(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 200)));
+	play_say(play, SERVER, ack_part(play, SERVER, 0));
+	play_say(play, CLIENT,
+		with(bare_part(play, CLIENT, 0, 100, 100), opt_map(play, CLIENT, 1, 0, 200)));
+	play_say(play, SERVER, (struct part){ .flags = 0 });
+	return play_say(play, CLIENT,
+		either(wrong, data_part(play, CLIENT, 0, 200, 100),
+			with(bare_part(play, CLIENT, 0, 200, 100),
+				opt_infinite(play, CLIENT, 201, 200))));
+}
+
 TEST(f9_first_data_acked_bare)
 {
 	play_both("F9", 1, false, CLIENT, f9a);
 	play_both("F9", 0, true, CLIENT, f9a);
 	play_both("F9", 1, false, CLIENT, f9_without_telling);
+	play_both("F9", 1, false, CLIENT, f9_nothing_covered);
 	play_both("F9a", 1, true, CLIENT, f9a);
 	play_both("F9b", 1, false, SERVER, f9b);
 }

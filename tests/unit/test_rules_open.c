@@ -61,6 +61,38 @@ TEST(o2_data_acks_stop)
 	play_both("O2", 1, false, CLIENT, o2);
 }
 
+/* The first mapping is half there: acknowledged with the first DATA_ACK number, nothing covered. */
+static void half_acked(struct play *play)
+{
+	struct part part;
+
+	play_open(play);
+	part = with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 200));
+	play_say(play, CLIENT, part);
+	play_say(play, SERVER, ack_part(play, SERVER, 0));
+	play_say(play, CLIENT,
+		with(bare_part(play, CLIENT, 0, 100, 100), opt_map(play, CLIENT, 1, 0, 200)));
+}
+
+/* A DATA_ACK that covers no data confirms nothing: bare ACKs after it are F9's, not O2's. */
+TEST(o2_not_before_data_are_confirmed)
+{
+	struct play play;
+
+	play_init(&play, 1, false);
+	half_acked(&play);
+	play_say(&play, SERVER, (struct part){ .flags = 0 });
+	play_say(&play, CLIENT,
+		with(bare_part(&play, CLIENT, 0, 200, 100), opt_infinite(&play, CLIENT, 201, 200)));
+	play_say(&play, SERVER, (struct part){ .flags = 0 });
+	play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 300, 100));
+	play_streams(&play, 400, 400, 0, 0);
+	CHECK_IDLE(&play, "O2");
+	CHECK_HELD(&play, "F9a");
+	CHECK_TEXT(first_broken(&play), "none");
+	play_fini(&play);
+}
+
 /* O3: "hold unmapped bytes up to 64 KiB or the receive window, whichever is less" */
 static uint32_t o3(struct play *play, bool wrong)
 {
