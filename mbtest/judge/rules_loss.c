@@ -42,6 +42,31 @@ static bool has_told(const struct scene *scene)
 		scene->initial->flow[SENT].rst != VIEW_NONE;
 }
 
+/*
+ * Told by F9's own sign: this host had never DATA_ACKed data, and the ACK that came bare to the
+ * peer was sent bare. A peer that goes on with mappings or DATA_ACKs after it breaks F9 itself.
+ */
+static bool peer_ignored_bare_ack(const struct scene *scene)
+{
+	const struct scene *peer = scene->other;
+	struct note note = { .state = RULE_NOT_EXERCISED };
+	uint32_t i;
+
+	rule_f9(peer, &note);
+	if (note.state != RULE_BROKEN ||
+		!(peer->facts[note.fact].has & (HAS_MAPPING | HAS_DATA_ACK)))
+		return false;
+	for (i = scene->initial->first; i < scene->acked_out; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == SENT && !(fact->flags & (TCP_SYN | TCP_RST)) &&
+			!(fact->has & HAS_OPTION) && fact->seq == peer->facts[peer->bare_ack].seq &&
+			fact->ack == peer->facts[peer->bare_ack].ack)
+			return true;
+	}
+	return false;
+}
+
 /* The last packets with payload or DATA_ACK that a host sent were MPTCP's. */
 static bool is_still_mptcp(const struct scene *scene)
 {
@@ -90,7 +115,8 @@ void rule_f64(const struct scene *scene, struct note *note)
 		where == VIEW_NONE || scene->connection->infinite[RECEIVED] < where)
 		return;
 	note_held(note);
-	if (has_told(scene) || peer->connection->infinite[SENT] != VIEW_NONE)
+	if (has_told(scene) || peer->connection->infinite[SENT] != VIEW_NONE ||
+		peer_ignored_bare_ack(scene))
 		return;
 	if (own->received_length > length + bytes_inserted(scene))
 		note_broken(note, where,

@@ -223,3 +223,45 @@ TEST(f64_one_sided_fallback)
 	CHECK_HELD(&play, "F64");
 	play_fini(&play);
 }
+
+/* The way of the server's data strips every DSS; the client tells so by ACKs without DATA_ACK. */
+static void server_data_stripped(struct play *play, bool told)
+{
+	struct part part;
+
+	play_open(play);
+	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
+	play->data_ack[SERVER] = 100;
+	play_say(play, SERVER, ack_part(play, SERVER, 0));
+	part = data_part(play, SERVER, 0, 0, 300);
+	play_emit(play, SERVER, part);
+	part.option_count = 0;
+	play_hear(play, CLIENT, part);
+	part = told ? (struct part){ .flags = 0 } : ack_part(play, CLIENT, 0);
+	play_emit(play, CLIENT, part);
+	part.option_count = 0;
+	play_hear(play, SERVER, part);
+	part = data_part(play, SERVER, 0, 0, 300);
+	play_emit(play, SERVER, part);
+	part.option_count = 0;
+	play_hear(play, CLIENT, part);
+	play_say(play, CLIENT, bare_part(play, CLIENT, 0, 100, 100));
+	play_streams(play, 200, 200, 300, 600);
+}
+
+/* F9 made the server fall back at the client's bare ACK; it re-sent instead. */
+TEST(f64_does_not_blame)
+{
+	struct play play;
+
+	play_init(&play, 1, false);
+	server_data_stripped(&play, true);
+	CHECK_BROKEN(&play, "F9b", SERVER, 8);
+	CHECK_HELD(&play, "F64");
+	play_fini(&play);
+	/* An ACK that the path made bare is no word of the client's. */
+	play_init(&play, 1, false);
+	server_data_stripped(&play, false);
+	CHECK_BROKEN(&play, "F64", CLIENT, 6);
+	play_fini(&play);
+}
