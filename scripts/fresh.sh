@@ -14,15 +14,7 @@ mirror=$(apt-get indextargets --format '$(SITE)' | sort | uniq -c | sort -rn |
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 top=$(mktemp -d)
 root=$top/root
-leave() {
-	for each in proc dev sys; do
-		if mountpoint -q "$root/$each"; then
-			umount -R "$root/$each"
-		fi
-	done
-	rm -rf --one-file-system "$top"
-}
-trap leave EXIT
+trap 'rm -rf --one-file-system "$top"' EXIT
 trap 'exit 130' INT TERM
 
 debootstrap --variant=minbase --include=make "$suite" "$root" "$mirror" >"$top/log" 2>&1 || {
@@ -33,13 +25,19 @@ if [ -e /etc/resolv.conf ]; then
 	cp /etc/resolv.conf "$root/etc/resolv.conf"
 fi
 git clone -q . "$root/srv/mbkit"
+
+# What is mounted goes with the namespace of this shell, whatever ends it.
+unshare --mount sh -eus "$root" "${@:-run}" <<'INSIDE'
+root=$1
+shift
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sys "$root/sys"
 mount --rbind /dev "$root/dev"
-mount --make-rslave "$root/dev"
-for target in ${*:-run}; do
+for target; do
 	start=$(date +%s)
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ chroot "$root" \
 		make --no-print-directory -C /srv/mbkit "$target" </dev/null
 	echo "fresh.sh: make $target took $(($(date +%s) - start)) s"
 done
+INSIDE
