@@ -123,7 +123,7 @@ end)
 cross(places, ways, { "translate", "ignore", "strip" }, function(place, direction, sack)
 	local paths = boxes_on(place, box.seq_rewrite { direction = direction, offset = "random",
 		sack = sack })
-	table.insert(paths[place.path], 1, link { loss = 0.01 })
+	table.insert(paths[place.path], 1, box.loss { on = "data", every = 25 })
 	unharmed("sequence numbers", place, {
 		name = name_of("seq", sack, direction, place.name),
 		help = "sequence numbers get an offset, SACK: " .. sack .. " (RFC 8684 3.3.1)",
