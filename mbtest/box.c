@@ -473,6 +473,26 @@ uint16_t box_path(const struct box *box)
 	return box->path;
 }
 
+bool box_own_addrs(const struct box *box, struct addr *address, struct addr *address6, uint8_t host,
+	struct err *err)
+{
+	uint8_t number = (uint8_t)(box->path + 1);
+	struct addr fallback = { 6, { 0xfd, 0, 0, number } };
+
+	/* The digits of the decimal host, as the text of an IPv6 address has them. */
+	fallback.bytes[14] = host / 100;
+	fallback.bytes[15] = (uint8_t)(host / 10 % 10 << 4 | host % 10);
+	if (address->version == 0)
+		*address = addr_v4(198, 18, number, host);
+	if (address6->version == 0)
+		*address6 = fallback;
+	if (address->version != 4)
+		return err_set(err, "box %s: parameter address is not an IPv4 address", box->name);
+	if (address6->version != 6)
+		return err_set(err, "box %s: parameter address6 is not an IPv6 address", box->name);
+	return true;
+}
+
 bool box_matched(const struct box *box)
 {
 	return box->matched;

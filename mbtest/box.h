@@ -181,6 +181,13 @@ nsec_t box_now(const struct box *box);
 struct rng *box_rng(struct box *box);
 uint16_t box_path(const struct box *box);
 
+/*
+ * Addresses of a box's own that were not given become 198.18.n.HOST and fd00:n::HOST on path n
+ * (host in decimal in both); false when one that was given is of the other family.
+ */
+bool box_own_addrs(const struct box *box, struct addr *address, struct addr *address6, uint8_t host,
+	struct err *err);
+
 /* Send a packet (taken) out in a direction now; finished and counted like an edited one. */
 void box_emit(struct box *box, struct packet *packet, enum dir dir);
 

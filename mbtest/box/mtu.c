@@ -42,19 +42,9 @@ static const struct box_param params[] = {
 static bool mtu_init(struct box *box, struct err *err)
 {
 	struct mtu *self = box_state(box);
-	uint8_t number = (uint8_t)(box_path(box) + 1);
-	const struct addr fallback = { 6, { 0xfd, 0, 0, number, [14] = 2, [15] = 0x54 } };
 
-	if (self->address.version == 0)
-		self->address = addr_v4(198, 18, number, 254);
-	if (self->address6.version == 0)
-		self->address6 = fallback; /* fd00:n::254 */
-	if (self->address.version != 4)
-		return err_set(err, "box %s: parameter address is not an IPv4 address",
-			box_name(box));
-	if (self->address6.version != 6)
-		return err_set(err, "box %s: parameter address6 is not an IPv6 address",
-			box_name(box));
+	if (!box_own_addrs(box, &self->address, &self->address6, 254, err))
+		return false;
 	self->error = packet_new(PACKET_SMALL);
 	return true;
 }

@@ -72,19 +72,9 @@ static const struct box_param params[] = {
 static bool nat_init(struct box *box, struct err *err)
 {
 	struct nat *self = box_state(box);
-	uint8_t number = (uint8_t)(box_path(box) + 1);
-	const struct addr fallback = { 6, { 0xfd, 0, 0, number, [14] = 2 } }; /* fd00:n::200 */
 
-	if (self->address.version == 0)
-		self->address = addr_v4(198, 18, number, 200);
-	if (self->address6.version == 0)
-		self->address6 = fallback;
-	if (self->address.version != 4)
-		return err_set(err, "box %s: parameter address is not an IPv4 address",
-			box_name(box));
-	if (self->address6.version != 6)
-		return err_set(err, "box %s: parameter address6 is not an IPv6 address",
-			box_name(box));
+	if (!box_own_addrs(box, &self->address, &self->address6, 200, err))
+		return false;
 	if (self->first_port > self->last_port)
 		return err_set(err, "box %s: parameter first_port is past last_port",
 			box_name(box));
