@@ -25,11 +25,12 @@ def field(folder, name, value):
     ("sequence", "box.seq_rewrite {},"), ("options", "box.nop { kind = 30 },")])
 def test_a_change_is_found_and_a_clean_path_is_clean(boxes, name, box):
     box = box if isinstance(box, str) else field(boxes, *box)
-    run = probe(boxes, name, f"hop {{}}, hop {{}}, {box} hop {{}},")
+    run = probe(boxes, "kept", f"hop {{}}, hop {{}}, {box} hop {{}},", name)
     assert run.status == 1 and run.err == "", run
     assert "between hop 2 (198.18.202.1) and hop 3 (198.18.203.1)" in run.out
-    run = probe(boxes, name, "hop {}, hop { quote = 'rfc792' }, hop { quote = 'silent' },")
-    assert run.status == 0 and "as they were sent" in run.out.replace("it was", "they were"), run
+    run = probe(boxes, "kept", "hop {}, hop { quote = 'rfc792' }, hop { quote = 'silent' },", name)
+    assert run.status == 0 and run.out.endswith(": kept\n"), run
+    assert "WHAT is ecn" in probe(boxes, "kept", "hop {},", "nothing").err
 
 
 def test_full_icmp(boxes):
