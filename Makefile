@@ -64,7 +64,7 @@ SUBMAKE   = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(n
 .PHONY: all units fuzzers benches run check bench fuzz lint format doc install clean FORCE
 .SECONDARY:
 all: $(PROGRAMS)
-units: $(UNITS) $(TOOLS) $(TOOLS)
+units: $(UNITS) $(TOOLS)
 fuzzers: $(FUZZERS)
 benches: $(BENCHES)
 
@@ -136,12 +136,6 @@ $(B)/unit/%_tool: $(B)/obj/tests/unit/%_tool.o $(B)/libmbkit.a
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/unit.o $(B)/libmbkit.a
-	@mkdir -p $(@D)
-	@echo "  LINK  $@"
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
-
-# What the Python tests ask questions of.
-$(B)/unit/%_tool: $(B)/obj/tests/unit/%_tool.o $(B)/libmbkit.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBS)
