@@ -27,6 +27,7 @@ static const char *const files[] = {
 	"lua/tracebox.lua",
 	"lua/tracebox_ip.lua",
 	"lua/tracebox_tcp.lua",
+	"lua/tracebox_dns.lua",
 	"lua/tracebox_wire.lua",
 	"lua/tracebox_print.lua",
 	"lua/tracebox_api.lua",

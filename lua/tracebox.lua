@@ -87,7 +87,7 @@ local function copy_value(value)
 	for key, each in pairs(value) do
 		copy[key] = copy_value(each)
 	end
-	return copy
+	return setmetatable(copy, getmetatable(value))
 end
 
 local function copy_layer(layer)
@@ -296,6 +296,8 @@ local function complete(packet, default_destination)
 	end
 	if layer.f.src == nil or layer.f.src == open then
 		layer.f.src = host.source(layer.f.dst)
+	elseif not host.is_address(layer.f.src, version) then
+		error("Tracebox error: The specified source address is not valid", 3)
 	end
 	return packet
 end

@@ -84,6 +84,7 @@ end
 -- the program ends; the object is there for scripts that close it.
 local Filter = { __tbx_classname = "FWFilter" }
 Filter.__index = Filter
+FWFilter = Filter
 
 function Filter:close()
 end

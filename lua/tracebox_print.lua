@@ -178,6 +178,14 @@ function show.IPv6SegmentRoutingHeader(f)
 	return { "SegmentsLeft", f.segmentleft, "Segments", table.concat(f.segments, " ") }
 end
 
+function show.DNS(f)
+	return { "Identification", f.id, "QRFlag", f.qr == 1 and "1 (Response)" or "0 (Query)",
+		"OpCode", f.opcode, "AAFlag", f.aa, "TCFlag", f.tc, "RDFlag", f.rd, "RAFlag", f.ra,
+		"ZFlag", f.z, "ADFlag", f.ad, "CDFlag", f.cd, "RCode", f.rcode,
+		"TotalQuestions", #f.queries, "TotalAnswer", #f.answers,
+		"TotalAuthority", #f.authority, "TotalAdditional", #f.additional }
+end
+
 function show.RawLayer(f)
 	return { payload = f.data }
 end
@@ -205,7 +213,7 @@ local function layer_text(layer)
 		size = 8
 	elseif class.is == "ip6" then
 		size = 40
-	elseif class.is == "ipopt" then
+	elseif class.is == "ipopt" or class.is == "dns" then
 		size = #layer:head()
 	end
 	return string.format("< %s (%d bytes) :: %s>", f.name or class.name, size,

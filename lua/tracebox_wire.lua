@@ -6,6 +6,7 @@ local host, tbx = ...
 
 local CHECKSUM_AT = { tcp = 16, udp = 6, icmp = 2 }
 local PROTOCOL6 = { [1] = 58 }
+local DNS_PORT = 53
 
 local function class_of(layer)
 	return getmetatable(layer)
@@ -303,6 +304,10 @@ local function read_udp(packet, bytes)
 	local sport, dport, length, sum = string.unpack(">I2I2I2I2", bytes)
 	add(packet, getmetatable(_G.UDP), { sport = sport, dport = dport, total = length,
 		checksum = sum })
+	local dns = (sport == DNS_PORT or dport == DNS_PORT) and tbx.read_dns(bytes:sub(9))
+	if dns then
+		return add(packet, DNS, dns)
+	end
 	raw_layer(packet, bytes:sub(9))
 end
 

@@ -79,6 +79,9 @@ bool host_resolve(const char *name, uint8_t version, struct addr *addr, struct e
 
 	if (addr_parse(addr, name) && addr->version == version)
 		return true;
+	/* RFC 6761 section 6.3: whatever the host's tables hold. */
+	if (strcmp(name, "localhost") == 0)
+		return addr_parse(addr, version == 4 ? "127.0.0.1" : "::1");
 	status = getaddrinfo(name, NULL, &hints, &list);
 	if (status != 0)
 		return err_set(err, "%s has no IPv%u address: %s", name, version,
