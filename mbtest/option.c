@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mbtest/option.h"
 
+#include <string.h>
+
 const char *const option_subtypes[] = {
 	"any",
 	"mp_capable",
@@ -43,4 +45,35 @@ unsigned int option_remove(const struct option_choice *choice, struct packet *pa
 			opt = (struct tcpopt){ 0 };
 	}
 	return count;
+}
+
+bool option_set_has(const struct option_set *set, uint8_t kind)
+{
+	return (set->bits[kind / 64] >> kind % 64 & 1) != 0;
+}
+
+bool option_set_read(struct option_set *set, const struct box *box, const char *param,
+	const struct param_text *text, struct err *err)
+{
+	unsigned int kind = 0, digits = 0;
+	uint16_t i;
+
+	memset(set, 0, sizeof(*set));
+	for (i = 0; i <= text->length && text->length > 0; i++) {
+		uint8_t byte = i < text->length ? text->bytes[i] : ',';
+
+		if (byte >= '0' && byte <= '9' && digits < 3) {
+			kind = kind * 10 + byte - '0';
+			digits++;
+			continue;
+		}
+		if (byte != ',' || digits == 0 || kind < 2 || kind > 255)
+			return err_set(err,
+				"box %s: parameter %s: \"%.*s\" is no list of option kinds 2..255, "
+				"such as 2,3,4",
+				box_name(box), param, (int)text->length, (const char *)text->bytes);
+		set->bits[kind / 64] |= UINT64_C(1) << kind % 64;
+		kind = digits = 0;
+	}
+	return true;
 }

@@ -27,6 +27,17 @@ extern const char *const option_subtypes[];
 			option_subtypes, "only this MPTCP subtype"                            \
 	}
 
+/* Kinds of options, as a box is told that it knows them: "2,3,4,5,8". */
+struct option_set {
+	uint64_t bits[4];
+};
+
+/* Read one; false with a sentence naming box and parameter. No text is no kind. */
+bool option_set_read(struct option_set *set, const struct box *box, const char *param,
+	const struct param_text *text, struct err *err);
+
+bool option_set_has(const struct option_set *set, uint8_t kind);
+
 bool option_chosen(const struct option_choice *choice, const struct packet *packet,
 	const struct tcpopt *opt);
 

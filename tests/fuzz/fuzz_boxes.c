@@ -48,6 +48,21 @@ static const struct plan plans[] = {
 	{ "reorder", { { "every", "2" }, { "after", "2" } } },
 	{ "duplicate", { { "copies", "2" } } },
 	{ "rate", { { "rate", "1000000" }, { "queue", "2000" } } },
+	{ "firewall",
+		{ { "holes", "reset" }, { "unseen_acks", "drop" }, { "out_of_window", "reset" },
+			{ "unknown_flows", "reset" }, { "resets", "both" } } },
+	{ "firewall",
+		{ { "unknown_options", "reset" }, { "syn_data", "drop" },
+			{ "unseen_acks", "reset" }, { "idle", "5ms" }, { "resets", "both" } } },
+};
+
+/* What a box must be told; every box of the list is tried with nothing else, too. */
+static const char *const needed[][2] = {
+	{ "time", "2ms" },
+	{ "map", "80:8080" },
+	{ "rate", "1000000" },
+	{ "pattern", "a" },
+	{ "replacement", "bcd" },
 };
 
 /* The box under test, and what it asked for. */
@@ -177,6 +192,24 @@ static void stage_init(struct stage *stage, const struct plan *plan)
 	expect(stage->box != NULL);
 }
 
+/* A plan for a box of the list, with what it must be told. */
+static struct plan plan_of(const struct box_entry *entry)
+{
+	const struct box_param *param = entry->type->params;
+	struct plan plan = { .box = entry->name };
+	size_t count = 0, i;
+
+	for (; param != NULL && param->name != NULL; param++) {
+		for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+			if (param->default_text != NULL || strcmp(param->name, needed[i][0]) != 0)
+				continue;
+			plan.args[count][0] = needed[i][0];
+			plan.args[count++][1] = needed[i][1];
+		}
+	}
+	return plan;
+}
+
 static void run_row(const struct plan *plan, const uint8_t *data, size_t size)
 {
 	struct stage stage;
@@ -222,9 +255,15 @@ static void run_one(const struct plan *plan, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t count = sizeof(plans) / sizeof(plans[0]), i;
+	const struct box_entry *entry;
 
 	for (i = 0; i < count; i++)
 		run_row(&plans[i], data, size);
+	for (entry = box_list; entry->name != NULL; entry++) {
+		struct plan plan = plan_of(entry);
+
+		run_row(&plan, data, size);
+	}
 	run_one(&plans[(size > 0 ? data[size - 1] : 0) % count], data, size);
 	return 0;
 }

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Boxes that follow a connection: firewall, ack-proxy and split-tcp over conversations that scapy
+builds. What must come out is said packet by packet, from RFC 9293 and the boxes' own words."""
+import pytest
+
+scapy = pytest.importorskip("scapy.all")
+
+from test_boxes import ACK, FIN, PSH, SYN, build, look, meanings, pass_through  # noqa: E402
+
+RST = 0x04
+WSCALE = bytes([3, 3, 2])
+CAPABLE = bytes([30, 4, 1, 0x81])
+MSS = bytes([2, 4, 5, 0xb4])
+
+
+@pytest.fixture(name="through")
+def fixture_through(mbtest, tmp_path):
+    """What comes out of boxes, in order, as packets looked at."""
+    def through(boxes, packets):
+        return [look(packet) for packet in pass_through(mbtest, tmp_path, boxes, packets)]
+    return through
+
+
+def up(seq, payload=b"", flags=ACK, ack=5001, options=b"", family=4):
+    return build(family, "up", seq, ack, flags, options, payload)
+
+
+def down(seq, payload=b"", flags=ACK, ack=1001, options=b"", family=4):
+    return build(family, "down", seq, ack, flags, options, payload)
+
+
+def opened(family=4, options=b""):
+    """The three packets that open a connection: 1001 and 5001 are the first bytes."""
+    return [up(1000, b"", SYN, 0, options, family),
+            down(5000, b"", SYN | ACK, 1001, options, family), up(1001, family=family)]
+
+
+def is_refusal(packet, refused):
+    """What RFC 9293 3.10.7.1 answers to a segment of no connection."""
+    seq, ack, flags = (refused.ack, 0, RST) if refused.flags & ACK else (
+        0, refused.seq + len(refused.payload) + bool(refused.flags & SYN), RST | ACK)
+    return (packet.seq, packet.ack, packet.flags, packet.payload) == (seq, ack, flags, b"") and \
+        (packet.src, packet.sport, packet.dst, packet.dport) == (
+            refused.dst, refused.dport, refused.src, refused.sport)
+
+
+# ---- firewall ----
+
+HANDSHAKE = opened()
+SACK = bytes([5, 10]) + (1011).to_bytes(4, "big")
+STORIES = [
+    # parameter, what comes before, what is refused, what still passes
+    ("unknown_options", [], up(1000, b"", SYN, 0, CAPABLE), [up(1000, b"", SYN, 0, MSS)]),
+    ("unknown_options", HANDSHAKE[:1], down(5000, b"", SYN | ACK, 1001, CAPABLE), []),
+    ("syn_data", [], up(1000, b"early", SYN, 0), HANDSHAKE),
+    ("holes", HANDSHAKE, up(1002, b"late"), []),
+    ("holes", HANDSHAKE + [up(1001, b"abc"), down(5001, b"xyz")], down(5005, b"late"), []),
+    ("unseen_acks", HANDSHAKE + [up(1001, b"abc")], down(5001, ack=1005), []),
+    ("unseen_acks", HANDSHAKE, down(5001, options=SACK + (1021).to_bytes(4, "big")), []),
+    ("unknown_flows", [], up(1001, b"stray"), HANDSHAKE),
+    ("unknown_flows", HANDSHAKE + [down(5001, b"", RST)], up(1001, b"after the end"), []),
+    # Windows are 1000.
+    ("out_of_window", HANDSHAKE, up(1901, bytes(101)), []),
+    ("out_of_window", HANDSHAKE + [up(1001 + 500 * n, bytes(500), ack=5001) for n in range(2)] + [
+        down(5001, ack=2001), up(2001, bytes(900)), down(5001, ack=2901)], up(1001, bytes(899)), []),
+]
+
+
+@pytest.mark.parametrize("action", ["drop", "reset"])
+@pytest.mark.parametrize("parameter, before, refused, after", STORIES)
+def test_firewall_refuses(through, action, parameter, before, refused, after):
+    boxes = f"box.firewall {{ {parameter} = '{action}' }}"
+    # A dropped segment leaves the connection as it was, and a reset one ends it.
+    got = through(boxes, before + [refused] + (after if action == "drop" or not before else []))
+    want = [look(packet) for packet in before]
+    assert got[:len(want)] == want
+    rest = got[len(want):]
+    if action == "reset":
+        assert is_refusal(rest.pop(0), look(refused))
+    assert rest == [look(packet) for packet in (
+        after if action == "drop" or not before else [])]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_firewall_passes_what_is_right(through, family):
+    """Retransmissions, zero-window probes, SACK of seen data, scaled windows, FINs."""
+    # The window of a SYN/ACK is not scaled (RFC 7323 2.2), that of the next ACK is.
+    packets = opened(family, WSCALE) + [
+        down(5001, family=family), up(1001, bytes(3000), family=family), up(1001, bytes(10), family=family),
+        down(5001, ack=2001, options=SACK + (1021).to_bytes(4, "big"), family=family),
+        up(4001, bytes(1000), family=family),       # up to 1001 + 4 * 1000
+        down(5001, bytes(7), ack=5001, family=family),
+        up(5001, b"", FIN | ACK, 5008, family=family),
+        down(5008, b"", FIN | ACK, 5002, family=family), up(5002, ack=5009, family=family)]
+    every = ", ".join(f"{name} = 'drop'" for name in (
+        "unknown_options", "syn_data", "holes", "unseen_acks", "out_of_window", "unknown_flows"))
+    assert through(f"box.firewall {{ {every} }}", packets) == [look(packet) for packet in packets]
+
+
+def test_firewall_is_off_by_default(through):
+    packets = [packet for _, before, refused, after in STORIES for packet in before + [refused]
+               + after]
+    assert through("box.firewall {}", packets) == [look(packet) for packet in packets]
+
+
+def test_firewall_window_counts_from_the_scaled_one(through):
+    packets = opened(4, WSCALE) + [up(1001, bytes(1001)), down(5001), up(1001, bytes(3999)),
+                                   up(5000, b"ab"), up(5000, b"a")]
+    got = through("box.firewall { out_of_window = 'drop' }", packets)
+    assert got == [look(packet) for packet in packets[:3] + packets[4:6] + packets[7:]]
+    # One side alone has the option: nobody scales (RFC 7323 2.2).
+    packets = [up(1000, b"", SYN, 0, WSCALE)] + opened()[1:] + [up(1001, bytes(1001))]
+    assert len(through("box.firewall { out_of_window = 'drop' }", packets)) == 3
+
+
+def test_firewall_behind_a_hole_all_is_hole(through):
+    """IMC 2011: nothing passes until what is missing has come."""
+    late = [up(1004, b"def"), up(1007, b"ghi")]
+    packets = HANDSHAKE + late + [up(1001, b"abc")] + late
+    got = through("box.firewall { holes = 'drop' }", packets)
+    assert got == [look(packet) for packet in packets[:3] + packets[5:]]
+
+
+def test_firewall_forgets(through):
+    """Packets are a millisecond apart: the eighth comes four after the fourth."""
+    other = [build(4, "up", 1, 0, SYN, sport=40001)] * 4
+    packets = HANDSHAKE + [up(1001, b"a")] + other + [up(1002, b"b")]
+    strict = "box.firewall {{ unknown_flows = 'drop', idle = '{}' }}"
+    assert len(through(strict.format("5ms"), packets)) == 9
+    assert len(through(strict.format("4ms"), packets)) == 8
+    # A new SYN begins it anew.
+    assert len(through(strict.format("4ms"), packets + HANDSHAKE)) == 11
+
+
+def test_firewall_resets_both_ends(through):
+    packets = HANDSHAKE + [up(1001, b"abc"), down(5001, ack=1004), up(1005, b"hole"),
+                           up(1004, b"too late")]
+    got = through("box.firewall { holes = 'reset', resets = 'both', unknown_flows = 'drop' }",
+                  packets)
+    assert got[:5] == [look(packet) for packet in packets[:5]]
+    to_sender, to_receiver = got[5:]
+    assert is_refusal(to_sender, look(packets[5]))
+    # What the receiver expects next, so that it is accepted at once (RFC 5961 3.2).
+    assert (to_receiver.seq, to_receiver.flags & RST, to_receiver.dport) == (1004, RST, 80)
+
+
+@pytest.mark.parametrize("knows, passes", [("2,3,4,5,8,30", True), ("2", False), ("", False)])
+def test_firewall_knows_options(through, knows, passes):
+    packets = [up(1000, b"", SYN, 0, MSS + CAPABLE)]
+    box = f"box.firewall {{ unknown_options = 'drop', knows = '{knows}' }}"
+    assert len(through(box, packets)) == passes
+
+
+@pytest.mark.parametrize("knows", ["x", "1", "256", "3,", "2;3", "3000"])
+def test_option_lists_are_read(mbtest, tmp_path, knows):
+    path = tmp_path / "path.lua"
+    path.write_text(f"return path {{ box.firewall {{ knows = '{knows}' }} }}")
+    run = mbtest("pcap", path, tmp_path / "no.pcap", tmp_path / "out.pcap")
+    assert run.status == 2 and "parameter knows" in run.err and "path.lua:1:" in run.err
