@@ -24,14 +24,15 @@ Seen = collections.namedtuple(
     "Seen", "version seq ack flags window sport dport src dst options payload")
 
 
-def build(family, direction, seq, ack, flags, options=b"", payload=b"", sport=40000, dport=80):
+def build(family, direction, seq, ack, flags, options=b"", payload=b"", sport=40000, dport=80,
+          window=1000):
     """One packet as bytes; options are padded with NOPs in front."""
     options = b"\x01" * (-len(options) % 4) + options
     ends = [(CLIENT[family], sport), (SERVER[family], dport)]
     (src, source), (dst, destination) = ends if direction == "up" else reversed(ends)
     ip = IP(src=src, dst=dst, id=77, flags="DF") if family == 4 else IPv6(src=src, dst=dst)
     tcp = TCP(sport=source, dport=destination, seq=seq % 2**32, ack=ack % 2**32, flags=flags,
-              dataofs=5 + len(options) // 4, window=1000)
+              dataofs=5 + len(options) // 4, window=window)
     return raw(ip / tcp / Raw(options + payload))
 
 

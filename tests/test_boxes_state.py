@@ -25,8 +25,8 @@ def up(seq, payload=b"", flags=ACK, ack=5001, options=b"", family=4):
     return build(family, "up", seq, ack, flags, options, payload)
 
 
-def down(seq, payload=b"", flags=ACK, ack=1001, options=b"", family=4):
-    return build(family, "down", seq, ack, flags, options, payload)
+def down(seq, payload=b"", flags=ACK, ack=1001, options=b"", family=4, window=1000):
+    return build(family, "down", seq, ack, flags, options, payload, window=window)
 
 
 def opened(family=4, options=b""):
@@ -62,7 +62,11 @@ STORIES = [
     # Windows are 1000.
     ("out_of_window", HANDSHAKE, up(1901, bytes(101)), []),
     ("out_of_window", HANDSHAKE + [up(1001 + 500 * n, bytes(500), ack=5001) for n in range(2)] + [
-        down(5001, ack=2001), up(2001, bytes(900)), down(5001, ack=2901)], up(1001, bytes(899)), []),
+        down(5001, ack=2001), up(2001, bytes(900)), down(5001, ack=2901)], up(1001, bytes(899)),
+     []),
+    # One byte may go into a window that is closed, to probe it.
+    ("out_of_window", HANDSHAKE + [up(1001, bytes(1000)), down(5001, ack=2001, window=0),
+                                   up(2001, b"a")], up(2001, b"ab"), []),
 ]
 
 
@@ -94,7 +98,7 @@ def test_firewall_passes_what_is_right(through, family):
         down(5008, b"", FIN | ACK, 5002, family=family), up(5002, ack=5009, family=family)]
     every = ", ".join(f"{name} = 'drop'" for name in (
         "unknown_options", "syn_data", "holes", "unseen_acks", "out_of_window", "unknown_flows"))
-    assert through(f"box.firewall {{ {every} }}", packets) == [look(packet) for packet in packets]
+    assert through(f"box.firewall {{ {every} }}", packets) == list(map(look, packets))
 
 
 def test_firewall_is_off_by_default(through):
@@ -133,7 +137,7 @@ def test_firewall_forgets(through):
 
 
 def test_firewall_resets_both_ends(through):
-    packets = HANDSHAKE + [up(1001, b"abc"), down(5001, ack=1004), up(1005, b"hole"),
+    packets = HANDSHAKE + [up(1001, b"abc"), down(5001, b"xy", ack=1002), up(1005, b"hole"),
                            up(1004, b"too late")]
     got = through("box.firewall { holes = 'reset', resets = 'both', unknown_flows = 'drop' }",
                   packets)
@@ -141,7 +145,8 @@ def test_firewall_resets_both_ends(through):
     to_sender, to_receiver = got[5:]
     assert is_refusal(to_sender, look(packets[5]))
     # What the receiver expects next, so that it is accepted at once (RFC 5961 3.2).
-    assert (to_receiver.seq, to_receiver.flags & RST, to_receiver.dport) == (1004, RST, 80)
+    assert (to_receiver.seq, to_receiver.ack, to_receiver.flags, to_receiver.dport) == (
+        1002, 5003, RST | ACK, 80)
 
 
 @pytest.mark.parametrize("knows, passes", [("2,3,4,5,8,30", True), ("2", False), ("", False)])

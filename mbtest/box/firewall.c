@@ -332,8 +332,9 @@ static enum verdict firewall_packet(struct box *box, struct packet *packet, enum
 }
 
 BOX_TYPE(firewall) = {
-	.help = "follows connections and drops or resets what it does not expect: unknown options, "
-		"data on SYN, holes, ACKs of unseen data, segments out of window or after idle time",
+	.help = "follows connections and drops or resets what it does not expect: unknown "
+		"options, data on SYN, holes, ACKs of unseen data, segments out of window or "
+		"after idle time",
 	.params = params,
 	.state_size = sizeof(struct firewall),
 	.sees_all = true,
