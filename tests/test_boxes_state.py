@@ -90,7 +90,8 @@ def test_firewall_passes_what_is_right(through, family):
     """Retransmissions, zero-window probes, SACK of seen data, scaled windows, FINs."""
     # The window of a SYN/ACK is not scaled (RFC 7323 2.2), that of the next ACK is.
     packets = opened(family, WSCALE) + [
-        down(5001, family=family), up(1001, bytes(3000), family=family), up(1001, bytes(10), family=family),
+        down(5001, family=family), up(1001, bytes(3000), family=family),
+        up(1001, bytes(10), family=family),
         down(5001, ack=2001, options=SACK + (1021).to_bytes(4, "big"), family=family),
         up(4001, bytes(1000), family=family),       # up to 1001 + 4 * 1000
         down(5001, bytes(7), ack=5001, family=family),
