@@ -265,6 +265,7 @@ static void read_expect(const struct table *table, struct scenario *scenario)
 		1u << OUTCOME_RESET | 1u << OUTCOME_REFUSED | 1u << OUTCOME_CORRUPT;
 	lua_State *L = table->L;
 	struct table expect = { L, 0, table->where };
+	const char *name;
 	size_t i;
 
 	if (!table_enter(table, "expect"))
@@ -272,7 +273,6 @@ static void read_expect(const struct table *table, struct scenario *scenario)
 	expect.index = lua_gettop(L);
 	for (i = 1; i <= (size_t)lua_rawlen(L, expect.index); i++) {
 		enum outcome outcome;
-		const char *name;
 
 		lua_rawgeti(L, expect.index, (lua_Integer)i);
 		name = lua_tostring(L, -1);
@@ -283,7 +283,12 @@ static void read_expect(const struct table *table, struct scenario *scenario)
 	}
 	if (scenario->expected == 0)
 		table_error(table, "expect names no outcome");
-	scenario->expect_intact = table_bool(&expect, "intact", (scenario->expected & ~cut) != 0);
+	lua_getfield(L, expect.index, "intact");
+	name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+	scenario->any_intact = strcmp(name, "any") == 0;
+	scenario->expect_intact = scenario->any_intact ||
+		table_bool(&expect, "intact", (scenario->expected & ~cut) != 0);
+	lua_pop(L, 1);
 	scenario->expect_damage_box = table_text(&expect, "damage", NULL) != NULL;
 	lua_pop(L, 1);
 }
@@ -312,6 +317,8 @@ static void read_application(struct suite_build *build, const struct table *tabl
 	scenario->pause_ns = table_time(table, "pause", 0);
 	scenario->first_chunk = table_uint(table, "first_chunk", 0, 1u << 30);
 	scenario->deadline = table_time(table, "deadline", 0);
+	scenario->seed = table_uint(table, "seed", 0, INT64_MAX);
+	scenario->strict = table_bool(table, "strict", false);
 }
 
 void suite_read_scenario(lua_State *L, struct suite_build *build, struct scenario *scenario)

@@ -31,8 +31,4 @@ const struct box_type *lua_boxes_find(struct lua_boxes *boxes, const char *name,
 /* Name of a built-in Lua box: index from 0; NULL past the last. */
 const char *lua_box_builtin(size_t index, char name[static 64]);
 
-/* Check box and arguments by making one and throwing it away. */
-bool box_check(const char *name, const struct box_type *type, const struct box_arg *args,
-	size_t arg_count, struct err *err);
-
 #endif

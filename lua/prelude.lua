@@ -11,7 +11,8 @@
 --   }
 --
 -- Every field may be a function of the case c = { version, checksum, family, sender, direction,
--- path, subflows }. A scenario whose expect is nil in a case does not exist in that case.
+-- path, subflows }. A scenario whose expect is nil in a case does not exist in that case. One with
+-- case = { version, checksum, family } is run in that case alone, with a seed of its own if given.
 
 local scenarios = {}
 local suite_name
@@ -26,7 +27,7 @@ for _, name in ipairs {
 	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction",
 	"paths", "rules", "expect", "needs_box", "long_mapping", "bytes", "marker",
 	"marker_offset", "marker_every", "pause", "first_chunk", "deadline", "versions",
-	"checksums", "virtual_server", "server_port",
+	"checksums", "virtual_server", "server_port", "case", "seed", "strict",
 } do
 	known[name] = true
 end
@@ -159,7 +160,7 @@ end
 -- Called by the host program: every scenario in every case, handed to emit(settled).
 function expand_suite(cases, emit)
 	for _, spec in ipairs(scenarios) do
-		for _, case in ipairs(cases) do
+		for _, case in ipairs(spec.case and { spec.case } or cases) do
 			if holds(spec.versions, case.version) and
 				holds(spec.checksums, case.checksum) then
 				expand(spec, case, emit)

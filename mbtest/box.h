@@ -160,6 +160,10 @@ struct box *box_new(const char *name, const struct box_type *type, const struct 
 	struct err *err);
 void box_free(struct box *box);
 
+/* Check box and arguments by making one and throwing it away. */
+bool box_check(const char *name, const struct box_type *type, const struct box_arg *args,
+	size_t arg_count, struct err *err);
+
 /* A packet arrives; taken. It leaves by host.emit or host.drop. */
 void box_input(struct box *box, struct packet *packet, enum dir dir, nsec_t now);
 

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct run_options {
@@ -155,21 +154,6 @@ static bool check_stacks(struct run_options *options, struct err *err)
 	return true;
 }
 
-static bool check_folder(const char *path, struct err *err)
-{
-	struct stat about;
-
-	if (path == NULL)
-		return true;
-	if (mkdir(path, 0777) != 0 && errno != EEXIST)
-		return err_set_errno(err, "cannot make %s", path);
-	if (stat(path, &about) != 0 || !S_ISDIR(about.st_mode))
-		return err_set(err, "%s is no folder", path);
-	if (access(path, W_OK | X_OK) != 0)
-		return err_set_errno(err, "cannot write into %s", path);
-	return true;
-}
-
 /* Whether a file can be written, before all the work; made: it was not there before. */
 static bool check_file(const char *path, bool *made, struct err *err)
 {
@@ -207,6 +191,8 @@ static bool run_logged(const struct suites *suites, struct run_options *options,
 			"--mptcp and --checksum",
 			suites->scenario_count * options->config.repeat);
 	options->config.run.log = print_log;
+	if (suites->scenarios[0]->seed != 0)
+		options->config.run.seed = suites->scenarios[0]->seed;
 	if (!run_scenario(suites->scenarios[0], &options->config.run, &result, NULL, err))
 		return false;
 	result.index = 0;
@@ -291,7 +277,7 @@ static int load_and_run(struct run_options *options, char **names, int count, st
 
 	if (check_stacks(options, err) &&
 		suites_load(&suites, names, count, &options->cases, options->only, err) &&
-		check_folder(options->config.keep, err) &&
+		folder_ready(options->config.keep, err) &&
 		check_file(options->junit, &made_junit, err))
 		status = run_suites(options, &suites, err);
 	if (status == STATUS_WRONG && made_junit)

@@ -16,6 +16,8 @@ static const struct {
 	{ "run", command_run, "run suites of scenarios (default: classic) and judge the outcomes" },
 	{ "list", command_list, "the catalogue: boxes, suites, scenarios, faults, rules" },
 	{ "selftest", command_selftest, "is every fault of the endpoint caught by a scenario?" },
+	{ "explore", command_explore,
+		"random paths and timing; a violation becomes a small scenario" },
 	{ "pcap", command_pcap, "pass a capture through boxes" },
 };
 
@@ -47,7 +49,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
 		fprintf(stderr,
-			"mbtest: a command is needed: run, list, selftest or pcap "
+			"mbtest: a command is needed: run, list, selftest, explore or pcap "
 			"(see mbtest --help)\n");
 		return STATUS_WRONG;
 	}

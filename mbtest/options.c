@@ -10,6 +10,8 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { OPTIONS_AT_MOST = 40, HELP_COLUMN = 24 };
 
@@ -145,4 +147,19 @@ bool parse_choice(const char *name, const char *text, const char *const *words, 
 			*index == 0 ? "" : ", ", words[*index]);
 	}
 	return err_set(err, "%s is one of %s, not \"%s\"", name, list, text);
+}
+
+bool folder_ready(const char *path, struct err *err)
+{
+	struct stat about;
+
+	if (path == NULL)
+		return true;
+	if (mkdir(path, 0777) != 0 && errno != EEXIST)
+		return err_set_errno(err, "cannot make %s", path);
+	if (stat(path, &about) != 0 || !S_ISDIR(about.st_mode))
+		return err_set(err, "%s is no folder", path);
+	if (access(path, W_OK | X_OK) != 0)
+		return err_set_errno(err, "cannot write into %s", path);
+	return true;
 }

@@ -67,6 +67,9 @@ bool options_parse(int argc, char **argv, const struct option_row *table,
 /* Whether standard output took everything; false with a sentence. */
 bool output_done(struct err *err);
 
+/* A folder to write into, made when missing; NULL is none and ready. */
+bool folder_ready(const char *path, struct err *err);
+
 /* A whole number within bounds; name is what is complained about. */
 bool parse_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *value,
 	struct err *err);

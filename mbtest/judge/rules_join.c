@@ -217,6 +217,7 @@ void rule_f44(const struct scene *scene, struct note *note)
 {
 	const struct sockname *own =
 		scene->active ? &scene->initial->initiator : &scene->initial->responder;
+	const uint32_t *fin = scene->connection->data_fin;
 	uint32_t i, answer;
 
 	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
@@ -227,7 +228,8 @@ void rule_f44(const struct scene *scene, struct note *note)
 			(!scene->active && subflow->responder.port == own->port))
 			continue;
 		answer = packet_with(scene, subflow->syn, SENT, 0, 0);
-		if (answer == VIEW_NONE)
+		/* With the connection's data its token ends. */
+		if (answer == VIEW_NONE || (fin[SENT] < subflow->syn && fin[RECEIVED] < subflow->syn))
 			continue;
 		note_held(note);
 		opt = view_option(&scene->view, &scene->facts[answer], MP_TCPRST);

@@ -73,7 +73,7 @@ static void handshake_find(struct scene *scene)
 	scene->third_capable = third != NULL;
 	if (initial->third != VIEW_NONE && third == NULL && scene->syn_capable &&
 		scene->synack_capable && (scene->facts[initial->third].has & HAS_DSS) &&
-		!scene->connection->opened_by_us && scene->version == 1)
+		!scene->connection->opened_by_us)
 		scene->late_third = true;
 	scene->mptcp = scene->syn_capable && scene->synack_capable &&
 		(scene->third_capable || (scene->late_third && scene->connection->has_key[way]));

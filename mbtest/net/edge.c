@@ -106,6 +106,18 @@ static unsigned int drain(struct edge *edge)
 	return count;
 }
 
+/* Before its deadline, and without input, a machine has nothing to send. */
+static void edge_try(struct edge *edge)
+{
+	struct net *net = edge->node.net;
+	struct packet *packet = net_packet(net, PACKET_SMALL);
+
+	if (edge->machine.ops->deadline(edge->machine.self) > net->now &&
+		edge->machine.ops->output(edge->machine.self, packet, net->now))
+		net_odd(net, NET_BEFORE_DEADLINE);
+	pool_give(&net->pool, packet);
+}
+
 static void edge_ask_deadline(struct edge *edge)
 {
 	struct net *net = edge->node.net;
@@ -253,6 +265,8 @@ static void edge_receive(struct node *node, struct packet *packet, uint16_t path
 		edge_write(edge, packet, path);
 		return;
 	}
+	if (edge->has_machine && net->config.strict)
+		edge_try(edge);
 	if (edge->has_machine)
 		edge->machine.ops->input(edge->machine.self, packet, net->now);
 	pool_give(&net->pool, packet);

@@ -21,6 +21,7 @@ static void net_start(struct net *net, const struct net_config *config)
 	net->path_count = net->node_count = 0;
 	net->hash = net->events = 0;
 	net->failed = false;
+	net->oddity = NET_REGULAR;
 	net->edit_count = net->edit_used = 0;
 	net->edges[CLIENT] = edge_new(net, CLIENT);
 	net->edges[SERVER] = edge_new(net, SERVER);
@@ -222,6 +223,22 @@ void net_fail(struct net *net, const char *sentence)
 nsec_t net_now(const struct net *net)
 {
 	return net->now;
+}
+
+enum net_oddity net_oddity(const struct net *net)
+{
+	return net->oddity;
+}
+
+const char *net_oddity_text(enum net_oddity oddity)
+{
+	static const char *const texts[] = {
+		[NET_REGULAR] = "",
+		[NET_DROP_WITHOUT_REASON] = "drop-reason",
+		[NET_BEFORE_DEADLINE] = "before-deadline",
+	};
+
+	return texts[oddity];
 }
 
 const char *net_error(const struct net *net)

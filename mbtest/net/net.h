@@ -72,6 +72,7 @@ struct net_config {
 	uint64_t seed;
 	bool hash;     /* keep the running hash of events */
 	bool taps;     /* record both taps */
+	bool strict;   /* ask machines for packets when none is due, too: NET_BEFORE_DEADLINE */
 	bool text_log; /* one line an event to log */
 	void (*log)(void *self, const char *line);
 	void *log_self;
@@ -129,6 +130,18 @@ enum net_stop net_run(struct net *net, nsec_t until, bool (*done)(void *self), v
 
 nsec_t net_now(const struct net *net);
 const char *net_error(const struct net *net);
+
+/* What a network must never see, whatever stands in it; the first that it did. */
+enum net_oddity {
+	NET_REGULAR,
+	NET_DROP_WITHOUT_REASON,
+	NET_BEFORE_DEADLINE, /* a machine sent before its deadline, without input */
+};
+
+enum net_oddity net_oddity(const struct net *net);
+
+/* "drop-reason", "before-deadline"; "" for none. */
+const char *net_oddity_text(enum net_oddity oddity);
 
 /* ---- looking ---- */
 

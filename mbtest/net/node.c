@@ -109,8 +109,16 @@ void net_enter(struct node *edge, struct packet *packet, uint16_t path, enum dir
 	post_arrival(to, packet, path, dir, net->now);
 }
 
+void net_odd(struct net *net, enum net_oddity oddity)
+{
+	if (net->oddity == NET_REGULAR)
+		net->oddity = oddity;
+}
+
 void net_drop(struct node *node, struct packet *packet, const char *reason)
 {
+	if (reason == NULL || *reason == '\0')
+		net_odd(node->net, NET_DROP_WITHOUT_REASON);
 	net_record(node, VERB_DROP, packet, reason);
 	pool_give(&node->net->pool, packet);
 }

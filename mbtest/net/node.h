@@ -103,6 +103,7 @@ struct net {
 	uint64_t hash;
 	uint64_t events;
 	bool failed;
+	enum net_oddity oddity;
 	struct err error;
 	struct edit_record *edits;
 	size_t edit_count, edit_capacity;
@@ -121,6 +122,9 @@ void net_enter(struct node *edge, struct packet *packet, uint16_t path, enum dir
 
 /* Drop a packet (taken): why. */
 void net_drop(struct node *node, struct packet *packet, const char *reason);
+
+/* Something happened that must not; the first counts. */
+void net_odd(struct net *net, enum net_oddity oddity);
 
 /* Call wake at this time; replaces an earlier request, NSEC_NEVER cancels it. */
 void net_wake_at(struct node *node, nsec_t at);

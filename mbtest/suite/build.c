@@ -41,7 +41,8 @@ nsec_t scenario_deadline(const struct scenario *scenario, const struct run_confi
 	return run_is_live(run) ? DEADLINE_REAL : DEADLINE_VIRTUAL;
 }
 
-void scenario_net_config(const struct run_config *run, struct net_config *config)
+void scenario_net_config(const struct scenario *scenario, const struct run_config *run,
+	struct net_config *config)
 {
 	bool live = run_is_live(run);
 
@@ -50,6 +51,7 @@ void scenario_net_config(const struct run_config *run, struct net_config *config
 	config->seed = run->seed;
 	config->hash = run->hash && !live;
 	config->taps = true;
+	config->strict = scenario->strict;
 	config->text_log = run->log != NULL;
 	config->log = run->log;
 	config->log_self = run->log_self;
@@ -234,6 +236,7 @@ void run_judge(const struct scenario *scenario, const struct run_config *run,
 	result->bytes = scenario_bytes(scenario, run);
 	result->elapsed = elapsed;
 	result->seed = run->seed;
+	result->oddity = net_oddity(net);
 	result->hash = run->hash && !run_is_live(run) ? net_hash(net) : 0;
 	result->box_idle = !boxes_acted(scenario, net, result->idle, sizeof(result->idle));
 	result_settle(result, scenario, run, judgement);

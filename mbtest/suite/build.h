@@ -34,7 +34,8 @@ nsec_t scenario_deadline(const struct scenario *scenario, const struct run_confi
  * Configuration of the network for this run: clock, seed, taps on, hash and log as asked
  * (the hash on the virtual clock only).
  */
-void scenario_net_config(const struct run_config *run, struct net_config *config);
+void scenario_net_config(const struct scenario *scenario, const struct run_config *run,
+	struct net_config *config);
 
 /*
  * Paths with their links (the default one, next to the client, where a path names none), hops and

@@ -104,7 +104,7 @@ static bool intact_expected(const struct result *result, const struct scenario *
 
 	if (cut && is_expected(result, scenario) && scenario->expect_intact)
 		return result->intact;
-	return scenario->expect_intact;
+	return scenario->any_intact ? result->intact : scenario->expect_intact;
 }
 
 static void explain_failure(struct result *result, const struct scenario *scenario,
@@ -120,6 +120,9 @@ static void explain_failure(struct result *result, const struct scenario *scenar
 		snprintf(why, size, "%s broken by the %s at packet %u: %s",
 			rule_info(report->rule)->name, names[report->end], report->packet,
 			report->why);
+	} else if (result->oddity != NET_REGULAR) {
+		snprintf(why, size, "the network saw what must not be: %s",
+			net_oddity_text(result->oddity));
 	} else if (scenario->needs_box && result->box_idle) {
 		snprintf(why, size, "not exercised: %s never acted; %s", result->idle,
 			judgement->why);
@@ -150,7 +153,8 @@ void result_settle(struct result *result, const struct scenario *scenario,
 	snprintf(result->why, sizeof(result->why), "%s", judgement->why);
 	result->expect_intact = intact_expected(result, scenario);
 	right = is_expected(result, scenario) && result->intact == result->expect_intact &&
-		damage_allowed(result, scenario) && result->broken_count == 0;
+		damage_allowed(result, scenario) && result->broken_count == 0 &&
+		result->oddity == NET_REGULAR;
 	result->exercised = was_exercised(result, scenario, idle, sizeof(idle));
 	result->pass = right && result->exercised;
 	if (!right)

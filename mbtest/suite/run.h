@@ -49,6 +49,8 @@ struct result {
 	uint32_t index; /* of the scenario in its run */
 	enum outcome outcome;
 	bool intact, expect_intact, pass, exercised;
+	bool lost; /* no run came to its end: it crashed or hung, why says */
+	enum net_oddity oddity;
 	enum damage damage;
 	unsigned int subflows_opened;
 	bool second_carried;

@@ -191,7 +191,7 @@ static bool live_start(struct live *live, struct err *err)
 		return false;
 	if (is_kernel[CLIENT] && !host_make(live, CLIENT, err))
 		return false;
-	scenario_net_config(live->run, &config);
+	scenario_net_config(live->scenario, live->run, &config);
 	live->epoch = monotonic_now();
 	live->net = net_new(&config);
 	if (!scenario_build(live->net, live->scenario, err))

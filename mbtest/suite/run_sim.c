@@ -66,7 +66,7 @@ bool run_sim(const struct scenario *scenario, const struct run_config *run, stru
 	struct net *net;
 	bool ok;
 
-	scenario_net_config(run, &config);
+	scenario_net_config(scenario, run, &config);
 	scenario_apps(scenario, run, &ends);
 	net = run->kept == NULL ? NULL : *run->kept;
 	if (net == NULL)

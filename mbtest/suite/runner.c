@@ -93,7 +93,8 @@ static void store_failure(struct runner *runner, uint32_t job, const char *what,
 	memset(&result, 0, sizeof(result));
 	result.index = job / runner->config->repeat;
 	result.outcome = OUTCOME_STALLED;
-	result.seed = runner->config->run.seed + job % runner->config->repeat;
+	result.seed = job_seed(&runner->work, job);
+	result.lost = true;
 	snprintf(result.why, sizeof(result.why), "the run of %s %s%s",
 		work_scenario(&runner->work, job)->name, what, detail);
 	store_result(runner, job, &result);

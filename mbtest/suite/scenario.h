@@ -68,6 +68,7 @@ struct scenario {
 	unsigned int expected; /* set of 1 << enum outcome */
 	bool expect_intact;
 	bool expect_damage_box;
+	bool any_intact;                    /* whether the streams are intact is not compared */
 	unsigned int rules[SCENARIO_RULES]; /* indices that it must exercise */
 	unsigned int rule_count;
 	bool needs_box;    /* every box must have acted */
@@ -81,6 +82,8 @@ struct scenario {
 	nsec_t pause_ns;      /* between the first chunk and the rest; 0: no pause */
 	uint64_t first_chunk; /* bytes written before the pause */
 	nsec_t deadline;      /* 0: the run's default */
+	uint64_t seed;        /* 0: the run's */
+	bool strict;          /* the network's own invariants are tried, too (net.h) */
 	void *lua;            /* Lua boxes of this scenario, opaque here */
 };
 

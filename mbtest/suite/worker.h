@@ -58,6 +58,9 @@ void work_rest(const struct work *work, unsigned int worker, enum worker_state s
 /* The scenario of a job. */
 const struct scenario *work_scenario(const struct work *work, uint32_t job);
 
+/* And its seed. */
+uint64_t job_seed(const struct work *work, uint32_t job);
+
 /* Name for a job's files: scenario, version, checksum and family. */
 void scenario_file_name(const struct scenario *scenario, char *name, size_t size);
 

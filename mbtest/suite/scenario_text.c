@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * scenario_text.c - a scenario written as the Lua that makes it.
+ */
+#include "mbtest/suite/shrink.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const char *const senders[] = { "client", "server", "both" };
+
+/* Text between quotes, as Lua reads it. */
+static void write_text(FILE *out, const char *text, size_t length)
+{
+	size_t i;
+
+	fputc('"', out);
+	for (i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)text[i];
+
+		if (isprint(byte) && byte != '"' && byte != '\\')
+			fputc(byte, out);
+		else
+			fprintf(out, "\\%03u", byte);
+	}
+	fputc('"', out);
+}
+
+/* A number field, unless it is what it is by itself. */
+static void write_number(FILE *out, const char *name, uint64_t value, uint64_t usual)
+{
+	if (value != usual)
+		fprintf(out, " %s = %" PRIu64 ",", name, value);
+}
+
+static void write_time(FILE *out, const char *name, nsec_t value, nsec_t usual)
+{
+	if (value != usual)
+		fprintf(out, " %s = \"%" PRIu64 "ns\",", name, value);
+}
+
+/* Chances are kept in parts of a million: six digits lose nothing. */
+static void write_ratio(FILE *out, const char *name, uint32_t ppm)
+{
+	if (ppm != 0)
+		fprintf(out, " %s = %u.%06u,", name, ppm / 1000000, ppm % 1000000);
+}
+
+static void write_link_plan(FILE *out, const struct link_plan *plan)
+{
+	struct link_plan usual;
+
+	link_plan_default(&usual);
+	write_time(out, "delay", plan->delay_ns, usual.delay_ns);
+	write_number(out, "rate", plan->rate_bps, usual.rate_bps);
+	write_number(out, "queue", plan->queue_bytes, usual.queue_bytes);
+	write_number(out, "loss_mask", plan->loss_mask, usual.loss_mask);
+	write_ratio(out, "loss", plan->loss_ppm);
+	write_ratio(out, "duplicate", plan->duplicate_ppm);
+	write_ratio(out, "reorder", plan->reorder_ppm);
+	write_time(out, "jitter", plan->jitter_ns, usual.jitter_ns);
+}
+
+static void write_link(FILE *out, const struct element *element)
+{
+	const struct link_plan *to_server = &element->link[TO_SERVER];
+	const struct link_plan *to_client = &element->link[TO_CLIENT];
+
+	fprintf(out, "link {");
+	if (memcmp(to_server, to_client, sizeof(*to_server)) == 0) {
+		write_link_plan(out, to_server);
+	} else {
+		fprintf(out, " to_server = {");
+		write_link_plan(out, to_server);
+		fprintf(out, " }, to_client = {");
+		write_link_plan(out, to_client);
+		fprintf(out, " },");
+	}
+	fprintf(out, " }");
+}
+
+static void write_hop(FILE *out, const struct hop_plan *hop)
+{
+	static const char *const quotes[] = { "full", "rfc792", "bytes", "rfc4884", "silent" };
+	char text[ADDR_TEXT];
+
+	fprintf(out, "hop {");
+	if (hop->addr[0].version == 4)
+		fprintf(out, " addr = \"%s\",", addr_text(&hop->addr[0], text));
+	if (hop->addr[1].version == 6)
+		fprintf(out, " addr6 = \"%s\",", addr_text(&hop->addr[1], text));
+	if (hop->quote != QUOTE_FULL)
+		fprintf(out, " quote = \"%s\",", quotes[hop->quote]);
+	write_number(out, "quote_bytes", hop->quote_bytes, 0);
+	fprintf(out, " }");
+}
+
+static void write_box(FILE *out, const struct element *element)
+{
+	unsigned int i;
+	const char *at;
+
+	fprintf(out, "box.");
+	for (at = element->box; *at != '\0'; at++)
+		fputc(*at == '-' ? '_' : *at, out);
+	fprintf(out, " {");
+	for (i = 0; i < element->arg_count; i++) {
+		fprintf(out, " %s = ", element->args[i].name);
+		write_text(out, element->args[i].text, element->args[i].length);
+		fputc(',', out);
+	}
+	fprintf(out, " }");
+}
+
+static void write_path(FILE *out, const struct path_plan *path)
+{
+	unsigned int i;
+
+	fprintf(out, "\t\tpath {");
+	for (i = 0; i < path->element_count; i++) {
+		const struct element *element = &path->elements[i];
+
+		fprintf(out, "\n\t\t\t");
+		if (element->kind == ELEMENT_LINK)
+			write_link(out, element);
+		else if (element->kind == ELEMENT_HOP)
+			write_hop(out, &element->hop);
+		else
+			write_box(out, element);
+		fputc(',', out);
+	}
+	fprintf(out, path->element_count > 0 ? "\n\t\t},\n" : "},\n");
+}
+
+static void write_expectation(FILE *out, const struct scenario *scenario)
+{
+	unsigned int outcome;
+
+	fprintf(out, "\texpect = {");
+	for (outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
+		if (scenario->expected >> outcome & 1)
+			fprintf(out, " \"%s\",", outcome_text((enum outcome)outcome));
+	}
+	if (scenario->any_intact)
+		fprintf(out, " intact = \"any\" },\n");
+	else
+		fprintf(out, " intact = %s },\n", scenario->expect_intact ? "true" : "false");
+}
+
+static void write_application(FILE *out, const struct scenario *scenario)
+{
+	fprintf(out, "\tsender = \"%s\", bytes = %" PRIu64 ",", senders[scenario->sender],
+		scenario->bytes);
+	write_number(out, "server_port", scenario->server_port, 0);
+	write_number(out, "first_chunk", scenario->first_chunk, 0);
+	write_time(out, "pause", scenario->pause_ns, 0);
+	if (scenario->marker != NULL) {
+		fprintf(out, " marker = ");
+		write_text(out, scenario->marker, strlen(scenario->marker));
+		fprintf(out, ", marker_offset = %" PRIu64 ",", scenario->marker_offset);
+		write_number(out, "marker_every", scenario->marker_every, 0);
+	}
+	fputc('\n', out);
+}
+
+void scenario_write(FILE *out, const struct scenario *scenario, const char *comment)
+{
+	unsigned int path;
+
+	fprintf(out, "-- %s\nsuite \"%s\"\n\nscenario {\n", comment, scenario->suite);
+	fprintf(out, "\tname = \"%s\", seed = %" PRIu64 ",\n", scenario->name, scenario->seed);
+	fprintf(out, "\tcase = { version = %u, checksum = %s, family = %u },\n", scenario->version,
+		scenario->checksum ? "true" : "false", scenario->family);
+	fprintf(out, "\tsubflows = %u, direction = \"%s\", needs_box = %s, strict = %s,\n",
+		scenario->subflows, scenario->direction, scenario->needs_box ? "true" : "false",
+		scenario->strict ? "true" : "false");
+	write_application(out, scenario);
+	write_expectation(out, scenario);
+	fprintf(out, "\tpaths = {\n");
+	for (path = 0; path < scenario->path_count; path++)
+		write_path(out, &scenario->paths[path]);
+	fprintf(out, "\t},\n}\n");
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * shrink.c - see shrink.h. A round makes every scenario that is one step smaller, runs them all,
+ * and goes on from the first that still fails alike; it ends when none does.
+ */
+#include "mbtest/suite/shrink.h"
+
+#include "probe/base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CANDIDATES = 96, ROUNDS = 64 };
+
+struct round {
+	struct exploration *candidates;
+	size_t count;
+	const char *name;
+	size_t found; /* the first candidate that fails alike; count: none */
+};
+
+/* One more candidate, to be made smaller; NULL when there are enough. */
+static struct exploration *candidate(struct round *round, const struct exploration *from)
+{
+	struct exploration *made;
+
+	if (round->count == CANDIDATES)
+		return NULL;
+	made = &round->candidates[round->count++];
+	exploration_copy(made, from);
+	return made;
+}
+
+/* ---- steps ---- */
+
+static void fewer_paths(struct round *round, const struct exploration *from)
+{
+	struct exploration *made;
+
+	if (from->scenario.path_count < 2)
+		return;
+	made = candidate(round, from);
+	if (made == NULL)
+		return;
+	made->scenario.subflows--;
+	made->scenario.path_count--;
+}
+
+static void fewer_elements(struct round *round, const struct exploration *from)
+{
+	unsigned int path, i;
+
+	for (path = 0; path < from->scenario.path_count; path++) {
+		for (i = 0; i < from->scenario.paths[path].element_count; i++) {
+			struct exploration *made = candidate(round, from);
+
+			if (made != NULL)
+				exploration_drop_element(made, path, i);
+		}
+	}
+}
+
+static void fewer_args(struct round *round, const struct exploration *from)
+{
+	unsigned int path, i, k;
+
+	for (path = 0; path < from->scenario.path_count; path++) {
+		for (i = 0; i < from->scenario.paths[path].element_count; i++) {
+			const struct element *element = &from->elements[path][i];
+
+			for (k = 0; k < element->arg_count; k++) {
+				struct exploration *made = candidate(round, from);
+				struct err err;
+
+				if (made == NULL)
+					return;
+				exploration_drop_arg(made, path, i, k);
+				element = &made->elements[path][i];
+				if (!box_check(element->box, element->type, element->args,
+					    element->arg_count, &err))
+					round->count--;
+				element = &from->elements[path][i];
+			}
+		}
+	}
+}
+
+/* Everything about the application and the case that could be plainer. */
+static void plainer_application(struct round *round, const struct exploration *from)
+{
+	const struct scenario *scenario = &from->scenario;
+	struct exploration *made;
+
+	if (scenario->first_chunk > 0 && (made = candidate(round, from)) != NULL)
+		made->scenario.first_chunk = made->scenario.pause_ns = 0;
+	if (scenario->marker != NULL && (made = candidate(round, from)) != NULL)
+		made->scenario.marker = NULL;
+	if (scenario->sender == SENDER_BOTH && (made = candidate(round, from)) != NULL)
+		made->scenario.sender = SENDER_CLIENT;
+	if (scenario->sender == SENDER_BOTH && (made = candidate(round, from)) != NULL)
+		made->scenario.sender = SENDER_SERVER;
+	if (scenario->family == 6 && (made = candidate(round, from)) != NULL)
+		made->scenario.family = 4;
+	if (scenario->server_port != 0 && (made = candidate(round, from)) != NULL)
+		made->scenario.server_port = 0;
+	if (scenario->bytes < 2)
+		return;
+	made = candidate(round, from);
+	if (made != NULL)
+		made->scenario.bytes /= 2;
+	made = candidate(round, from);
+	if (made != NULL)
+		made->scenario.bytes -= scenario->bytes > 100 ? 100 : 1;
+}
+
+/* ---- rounds ---- */
+
+static void note_result(void *self, const struct scenario *scenario, const struct result *result)
+{
+	struct round *round = self;
+	char text[32];
+
+	(void)scenario;
+	if (round->found == round->count &&
+		strcmp(explore_violation(result, text), round->name) == 0)
+		round->found = result->index;
+}
+
+static void make_candidates(struct round *round, const struct exploration *from)
+{
+	size_t i;
+
+	round->count = 0;
+	fewer_paths(round, from);
+	fewer_elements(round, from);
+	fewer_args(round, from);
+	plainer_application(round, from);
+	for (i = 0; i < round->count; i++) {
+		struct scenario *scenario = &round->candidates[i].scenario;
+
+		if (scenario->marker_offset + 10 > scenario->bytes)
+			scenario->marker_offset = 0;
+		if (scenario->first_chunk > scenario->bytes)
+			scenario->first_chunk = scenario->bytes;
+		exploration_expect(&round->candidates[i]);
+	}
+}
+
+enum runner_end shrink(struct exploration *exploration, const char *name,
+	const struct run_config *run, struct err *err)
+{
+	struct round round = { xcalloc(CANDIDATES, sizeof(*round.candidates)), 0, name, 0 };
+	const struct scenario *scenarios[CANDIDATES];
+	struct runner_config config = { .run = *run, .repeat = 1, .done = note_result };
+	enum runner_end end = RUNNER_DONE;
+	unsigned int rounds;
+	size_t i;
+
+	config.self = &round;
+	for (rounds = 0; rounds < ROUNDS; rounds++) {
+		make_candidates(&round, exploration);
+		for (i = 0; i < round.count; i++)
+			scenarios[i] = &round.candidates[i].scenario;
+		round.found = round.count;
+		if (round.count > 0)
+			end = runner_run(scenarios, round.count, &config, err);
+		if (end != RUNNER_DONE || round.found == round.count)
+			break;
+		exploration_copy(exploration, &round.candidates[round.found]);
+	}
+	free(round.candidates);
+	return end;
+}
