@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""mbtest explore: a fault is found by chance and made small, what is written down shows it again,
+and the seeds are shared out, counted and remembered as asked."""
+import re
+
+import pytest
+
+# Each makes the endpoint break what an invariant demands.
+FAULTS = ["ignore-checksum", "never-fall-back", "deliver-unmapped", "accept-any-hmac"]
+BOX = re.compile(r"^\t\t\tbox\.", re.MULTILINE)
+
+
+def explore(mbtest, tmp_path, *arguments, **options):
+    return mbtest("explore", "--json", "--keep", tmp_path, *arguments, timeout=300, **options)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found_and_made_small(mbtest, tmp_path, fault):
+    """Within 10,000 seeds, at most 3 boxes, and the file shows it again with the fault alone."""
+    run = explore(mbtest, tmp_path, "--seeds", "1..10000", "--fault", fault, "--stop", 3)
+    assert run.status == 1, run
+    report = run.json()
+    assert report["schema"] == "mbkit.explore/1" and report["seeds"] == [1, 10000]
+    shown = 0
+    for found in report["violations"]:
+        assert found["invariant"]
+        text = (tmp_path / f"explore-{found['seed']}.lua").read_text()
+        assert len(BOX.findall(text)) <= 3, text
+        again = mbtest("run", found["scenario"], "--fault", fault, "--json")
+        assert again.status == 1 and not again.json()["pass"], again
+        shown += mbtest("run", found["scenario"]).status == 0
+    assert shown > 0, "each of them fails without the fault too"
+
+
+def test_a_written_scenario_is_the_explored_one(mbtest, tmp_path):
+    """Two runs of the file are one run: seed and case stand in it."""
+    run = explore(mbtest, tmp_path, "--seeds", "1..2000", "--fault", "ignore-checksum", "--stop", 1)
+    path = run.json()["violations"][0]["scenario"]
+    hashes = {mbtest("run", path, "--json", "--seed", seed).json()["hash"] for seed in (1, 2)}
+    assert len(hashes) == 1 and None not in hashes
+
+
+def test_shards_are_disjoint_and_complete(mbtest, tmp_path):
+    shards = [explore(mbtest, tmp_path, "--seeds", "1..50", "--shard", f"{i}/3").json()["ran"]
+              for i in (1, 2, 3)]
+    assert shards == [17, 17, 16]
+
+
+def test_going_on_counts_what_was_done(mbtest, tmp_path):
+    state = tmp_path / "state"
+    first = explore(mbtest, tmp_path, "--seeds", "1..3000", "--fault", "ignore-checksum", "--stop",
+                    1, "--resume", state).json()
+    assert first["ran"] < 3000
+    second = explore(mbtest, tmp_path, "--seeds", "1..3000", "--fault", "ignore-checksum",
+                     "--stop", 64, "--resume", state).json()
+    assert second["ran"] == 3000
+    assert second["violations"][0] == first["violations"][0]
+
+
+def test_a_state_of_other_seeds_is_refused(mbtest, tmp_path):
+    state = tmp_path / "state"
+    explore(mbtest, tmp_path, "--seeds", "1..10", "--resume", state)
+    run = explore(mbtest, tmp_path, "--seeds", "1..11", "--resume", state)
+    assert run.status == 2 and run.out == "" and "not about these seeds" in run.err
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["--seeds", "5..1"], ["--seeds", "x"], ["--seeds", "-1..2"], ["--seeds", "1..2x"],
+    ["--seeds", "1..2", "--shard", "0/2"], ["--seeds", "1..2", "--shard", "3/2"],
+    ["--seeds", "1..2", "--fault", "nonsense"], ["--seeds", "1..2", "surplus"],
+    ["--seeds", "1..2", "--keep", "/proc/nowhere"],
+])
+def test_bad_input_is_one_sentence(mbtest, arguments):
+    run = mbtest("explore", *arguments)
+    assert run.status == 2 and run.out == "" and run.err.count("\n") == 1, run
