@@ -229,7 +229,8 @@ void rule_f44(const struct scene *scene, struct note *note)
 			continue;
 		answer = packet_with(scene, subflow->syn, SENT, 0, 0);
 		/* With the connection's data its token ends. */
-		if (answer == VIEW_NONE || (fin[SENT] < subflow->syn && fin[RECEIVED] < subflow->syn))
+		if (answer == VIEW_NONE ||
+			(fin[SENT] < subflow->syn && fin[RECEIVED] < subflow->syn))
 			continue;
 		note_held(note);
 		opt = view_option(&scene->view, &scene->facts[answer], MP_TCPRST);

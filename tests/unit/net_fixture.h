@@ -20,8 +20,9 @@ struct talker {
 	struct sockname local, remote;
 	uint32_t to_send, sent, length, seq_step;
 	nsec_t interval, next;
-	bool lies;  /* about its deadline */
-	bool hasty; /* sends before its deadline when asked */
+	bool lies; /* about its deadline */
+	unsigned int asked,
+		hasty; /* sends when asked for the hasty-th time, be it before its time */
 	uint32_t arrived;
 	nsec_t at[ARRIVALS];
 	uint32_t seq[ARRIVALS];
@@ -49,7 +50,8 @@ static inline bool talker_output(void *self, struct packet *packet, nsec_t now)
 		.flags = TCP_ACK,
 		.ttl = talker->sent_ttl };
 
-	if (talker->sent == talker->to_send || (now < talker->next && !talker->hasty))
+	if (talker->sent == talker->to_send ||
+		(++talker->asked != talker->hasty && now < talker->next))
 		return false;
 	packet_init_tcp(packet, &header);
 	memset(packet_append_payload(packet, talker->length), 0x5a, talker->length);
