@@ -71,7 +71,7 @@ PURE_HEADERS = set("""arpa/inet.h assert.h ctype.h endian.h errno.h inttypes.h l
     netinet/in.h stdalign.h stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h
     strings.h""".split())
 PURE_ROOMS = {"machine", "base", "wire", "endpoint", "key", "analyze", "ground", "box", "judge"}
-SYSTEM_HEADER = re.compile(r"(arpa|linux|net|netinet|netpacket|sys)/\w+\.h|[a-z]+\.h")
+SYSTEM_HEADER = re.compile(r"(arpa|linux(/netfilter)?|net|netinet|netpacket|sys)/\w+\.h|[a-z]+\.h")
 FOREIGN_NAMES = re.compile("|".join(pattern for pattern, _ in FOREIGN))
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.M)

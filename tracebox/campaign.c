@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-enum { LATE_MS = 2 };
-
 /* A trace in flight. */
 struct flight {
 	struct addr destination; /* the key; destinations in flight differ */
@@ -193,10 +191,8 @@ static bool campaign_output(void *self, struct packet *packet, nsec_t now)
 		asked_again(campaign, flight);
 		if (!sends)
 			continue;
-		/* A driver that comes late catches up, but not with a burst. */
-		campaign->next_send += rate != 0 ? NSEC_PER_SEC / rate : 0;
-		if (campaign->next_send + LATE_MS * NSEC_PER_MS < now)
-			campaign->next_send = now - LATE_MS * NSEC_PER_MS;
+		if (rate != 0)
+			campaign->next_send = pace_next(campaign->next_send, rate, now);
 		return true;
 	}
 }

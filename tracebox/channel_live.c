@@ -37,7 +37,7 @@ static bool set_filter(struct live *live, const struct packet *probe, struct err
 	else
 		snprintf(text, sizeof(text), "(%s) or src host %s", errors,
 			addr_text(&destination.addr, peer));
-	return pcap_live_filter(live->drive.live, text, err);
+	return sniffer_filter(live->drive.sniffer, text, err);
 }
 
 static bool live_resolve(void *self, const char *name, uint8_t version, struct addr *addr,
@@ -82,8 +82,9 @@ static void live_free(void *self)
 {
 	struct live *live = self;
 
+	/* The guard closes it last. */
+	sniffer_close(live->drive.sniffer);
 	rst_guard_close(live->guard);
-	pcap_live_close(live->drive.live);
 	inject_close(live->drive.inject);
 	packet_free(live->drive.packet);
 	free(live->device);
@@ -106,10 +107,10 @@ bool channel_live_open(struct channel *channel, const char *device, bool guarded
 	*channel = (struct channel){ &ops, live };
 	live->drive.inject = inject_open(device, err);
 	if (live->drive.inject != NULL)
-		live->drive.live = pcap_live_open(device != NULL ? device : "any", err);
-	if (live->drive.live != NULL && guarded)
-		live->guard = rst_guard_open(err);
-	if (live->drive.live != NULL && (!guarded || live->guard != NULL) &&
+		live->drive.sniffer = sniffer_open(device, err);
+	if (live->drive.sniffer != NULL && guarded)
+		live->guard = rst_guard_open(sniffer_fd(live->drive.sniffer), err);
+	if (live->drive.sniffer != NULL && (!guarded || live->guard != NULL) &&
 		host_drop_privileges(err))
 		return true;
 	live_free(live);

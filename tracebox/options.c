@@ -179,7 +179,7 @@ static const struct row rows[] = {
 	{ 'q', NULL, "N", "probes a hop (1)", set_probes },
 	{ 0, "retries", "N", "more probes for a silent hop (2)", set_retries },
 	{ 0, "parallel", "N", "hops in flight at once (32)", set_parallel },
-	{ 0, "rate", "PPS", "probes a second (5000)", set_rate },
+	{ 0, "rate", "PPS", "probes a second (10000)", set_rate },
 	{ 0, "targets", "FILE|-", "trace many: a target a line; with --json JSON Lines",
 		set_targets },
 	{ 0, "shard", "I/N", "of the targets every N-th, from the I-th on", set_shard },

@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#include <stdlib.h>
+
 enum { VALUE_TEXT = 512, NAME_TEXT = 256 };
 
 /* A text from outside, which may be no UTF-8. */
@@ -208,6 +210,16 @@ static json_t *finding_object(const struct finding *finding)
 		verdict_finding(finding, text));
 }
 
+/* One line in one piece: json_dumpf would call fwrite for every few bytes. Takes root. */
+static void print_line(FILE *out, json_t *root)
+{
+	char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(12));
+
+	fprintf(out, "%s\n", text);
+	free(text);
+	json_decref(root);
+}
+
 void report_json(FILE *out, const struct report_about *about, const struct result *result)
 {
 	json_t *hops = json_array(), *findings = json_array(), *root;
@@ -226,9 +238,7 @@ void report_json(FILE *out, const struct report_about *about, const struct resul
 		destination_object(&result->destination), "findings", findings, "verdict",
 		result->finding_count == 0 ? verdict_clean(result, text)
 					   : verdict_finding(&result->findings[0], text));
-	json_dumpf(root, out, JSON_COMPACT | JSON_REAL_PRECISION(12));
-	fputc('\n', out);
-	json_decref(root);
+	print_line(out, root);
 }
 
 void report_json_error(FILE *out, const char *name, const char *error)
@@ -236,10 +246,8 @@ void report_json_error(FILE *out, const char *name, const char *error)
 	json_t *root = json_pack("{s:s, s:{s:o, s:n, s:n}, s:o}", "schema", "mbkit.trace/1",
 		"target", "name", safe_string(name), "addr", "port", "error", safe_string(error));
 
-	json_dumpf(root, out, JSON_COMPACT);
-	fputc('\n', out);
+	print_line(out, root);
 	fflush(out);
-	json_decref(root);
 }
 
 bool report_json_target(const char *line, char *name, size_t size)

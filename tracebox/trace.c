@@ -39,7 +39,7 @@ void trace_config_default(struct trace_config *config)
 		.probes = 1,
 		.retries = 2,
 		.parallel = 32,
-		.rate = 5000,
+		.rate = 10000,
 		.wait = NSEC_PER_SEC,
 		.silent_limit = 8,
 	};
@@ -258,6 +258,14 @@ static void hop_settle(struct trace *trace, unsigned int ttl)
 	}
 }
 
+nsec_t pace_next(nsec_t due, uint32_t rate, nsec_t now)
+{
+	nsec_t credit = PACE_CREDIT_MS * NSEC_PER_MS;
+
+	due += NSEC_PER_SEC / rate;
+	return due + credit < now ? now - credit : due;
+}
+
 static void send_probe(struct trace *trace, uint8_t ttl, struct packet *packet, nsec_t now)
 {
 	struct trace_hop *hop = &trace->hops[ttl];
@@ -267,7 +275,7 @@ static void send_probe(struct trace *trace, uint8_t ttl, struct packet *packet, 
 	trace->last_sent_at = now;
 	trace->sent++;
 	if (trace->config.rate != 0)
-		trace->next_send = now + NSEC_PER_SEC / trace->config.rate;
+		trace->next_send = pace_next(trace->next_send, trace->config.rate, now);
 }
 
 /* The half-open connection ends as the one who asked for it would end it (RFC 9293 3.5.3). */

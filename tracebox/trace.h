@@ -79,6 +79,13 @@ struct trace_hop {
 	struct answer answer;       /* the first */
 };
 
+/*
+ * When the next probe may leave, after one that was due then and left now. Who comes late catches
+ * up, but with no more than the probes of a few milliseconds.
+ */
+enum { PACE_CREDIT_MS = 2 };
+nsec_t pace_next(nsec_t due, uint32_t rate, nsec_t now);
+
 struct trace;
 
 /* The probe is copied; it must be well-formed and settled (packet_finish). */

@@ -44,7 +44,7 @@ static bool send_all(struct drive *drive, struct machine machine, struct err *er
 
 static void receive_all(struct drive *drive, struct machine machine)
 {
-	while (pcap_live_read(drive->live, drive->packet)) {
+	while (sniffer_read(drive->sniffer, drive->packet)) {
 		nsec_t now = drive_now(drive);
 
 		keep(drive, now, false);
@@ -55,7 +55,7 @@ static void receive_all(struct drive *drive, struct machine machine)
 /* Wait for a packet or the moment until. */
 static bool wait_until(const struct drive *drive, nsec_t until, struct err *err)
 {
-	struct pollfd watch = { .fd = pcap_live_fd(drive->live), .events = POLLIN };
+	struct pollfd watch = { .fd = sniffer_fd(drive->sniffer), .events = POLLIN };
 	struct timespec left = { 0 };
 	nsec_t now = drive_now(drive), pause = until > now ? until - now : 0;
 

@@ -8,13 +8,13 @@
 #define PROBE_IO_DRIVE_H
 
 #include "probe/io/inject.h"
-#include "probe/io/pcap_live.h"
+#include "probe/io/sniffer.h"
 #include "probe/machine.h"
 #include "probe/wire/capture.h"
 
 struct drive {
 	struct inject *inject;
-	struct pcap_live *live;
+	struct sniffer *sniffer;
 	struct capture *record; /* what was sent and received; may be NULL */
 	struct packet *packet;  /* room for one, PACKET_LARGE */
 	nsec_t origin;          /* reading of the clock at time 0 */

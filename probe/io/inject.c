@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #ifndef IP_NODEFRAG
 #define IP_NODEFRAG 22
@@ -20,39 +21,56 @@ struct inject {
 	libnet_t *raw[VERSIONS]; /* IPv4, IPv6; the latter NULL where there is none */
 };
 
-static bool set_device(libnet_t *raw, const char *device, struct err *err)
+static bool set_device(int fd, const char *device, struct err *err)
 {
 	if (device == NULL ||
-		setsockopt(libnet_getfd(raw), SOL_SOCKET, SO_BINDTODEVICE, device,
-			(socklen_t)strlen(device)) == 0)
+		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) == 0)
 		return true;
 	if (errno == ENODEV)
 		return err_set(err, "there is no interface %s", device);
 	return err_set_errno(err, "cannot send by interface %s", device);
 }
 
-static bool open_version(struct inject *inject, int index, const char *device, struct err *err)
+static int open_socket(int family, const char *device, struct err *err)
 {
-	char text[ERRORS_BYTES] = "", name[64] = "";
-	int one = 1;
+	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW), one = 1;
 
-	if (device != NULL)
-		strncpy(name, device, sizeof(name) - 1);
-	inject->raw[index] = libnet_init(index == 0 ? LIBNET_RAW4 : LIBNET_RAW6,
-		device != NULL ? name : NULL, text);
-	if (inject->raw[index] == NULL) {
-		/* libnet keeps errno only as a text. */
-		if (strstr(text, strerror(EPERM)) != NULL || strstr(text, strerror(EACCES)) != NULL)
-			return err_set(err,
-				"sending probes needs the capability CAP_NET_RAW (or root)");
-		text[strcspn(text, "\n")] = '\0';
-		return err_set(err, "cannot open a raw socket: %s", text);
+	if (fd < 0 && (errno == EPERM || errno == EACCES)) {
+		err_set(err, "sending probes needs the capability CAP_NET_RAW (or root)");
+		return -1;
+	}
+	if (fd < 0) {
+		err_set_errno(err, "cannot open a raw socket");
+		return -1;
 	}
 	/* Connection tracking would put fragments together again. */
-	if (index == 0)
-		setsockopt(libnet_getfd(inject->raw[index]), IPPROTO_IP, IP_NODEFRAG, &one,
-			sizeof(one));
-	return set_device(inject->raw[index], device, err);
+	if (family == AF_INET)
+		setsockopt(fd, IPPROTO_IP, IP_NODEFRAG, &one, sizeof(one));
+	if (set_device(fd, device, err))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/*
+ * The socket is ours and libnet's is the writing: libnet's own opening makes thousands of system
+ * calls in search of the largest send buffer, and takes longer than some traces.
+ */
+static bool open_version(struct inject *inject, int index, const char *device, struct err *err)
+{
+	int fd = open_socket(index == 0 ? AF_INET : AF_INET6, device, err);
+	char text[ERRORS_BYTES] = "";
+
+	if (fd < 0)
+		return false;
+	inject->raw[index] = libnet_init(LIBNET_NONE, NULL, text);
+	if (inject->raw[index] == NULL) {
+		close(fd);
+		return err_set(err, "cannot open a raw socket: %.*s", (int)strcspn(text, "\n"),
+			text);
+	}
+	inject->raw[index]->fd = fd;
+	return true;
 }
 
 struct inject *inject_open(const char *device, struct err *err)
@@ -65,10 +83,7 @@ struct inject *inject_open(const char *device, struct err *err)
 		return NULL;
 	}
 	/* A host without IPv6 traces IPv4. */
-	if (!open_version(inject, 1, device, &ignored) && inject->raw[1] != NULL) {
-		libnet_destroy(inject->raw[1]);
-		inject->raw[1] = NULL;
-	}
+	open_version(inject, 1, device, &ignored);
 	return inject;
 }
 

@@ -73,6 +73,24 @@ void netlink_begin(struct netlink *netlink, const char *what, uint16_t type, uin
 	netlink_append(netlink, header, length);
 }
 
+void netlink_end(struct netlink *netlink)
+{
+	uint32_t length = (uint32_t)(netlink->used - netlink->start);
+
+	memcpy(netlink->bytes + netlink->start + offsetof(struct nlmsghdr, nlmsg_len), &length,
+		sizeof(length));
+}
+
+void netlink_frame(struct netlink *netlink, uint16_t type, const void *header, size_t length)
+{
+	struct nlmsghdr message = { .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST };
+
+	netlink->start = netlink->used;
+	netlink_append(netlink, &message, sizeof(message));
+	netlink_append(netlink, header, length);
+	netlink_end(netlink);
+}
+
 void netlink_put(struct netlink *netlink, uint16_t type, const void *data, size_t length)
 {
 	struct nlattr attribute = {
@@ -104,15 +122,10 @@ void netlink_nest_end(struct netlink *netlink, size_t nest)
 	memcpy(netlink->bytes + nest + offsetof(struct nlattr, nla_len), &length, sizeof(length));
 }
 
-void netlink_end(struct netlink *netlink)
-{
-	uint32_t length = (uint32_t)(netlink->used - netlink->start);
-
-	memcpy(netlink->bytes + netlink->start + offsetof(struct nlmsghdr, nlmsg_len), &length,
-		sizeof(length));
-}
-
-/* Take the answers in one datagram; *left counts down; the first refusal is remembered. */
+/*
+ * Take the answers in one datagram; *left counts down; the first refusal is remembered. One that
+ * is about no request is about the batch.
+ */
 static void netlink_answers(const struct netlink *netlink, const uint8_t *bytes, size_t length,
 	uint32_t *left, int *refused, const char **what)
 {
@@ -124,14 +137,16 @@ static void netlink_answers(const struct netlink *netlink, const uint8_t *bytes,
 		if (message.nlmsg_len < sizeof(message) || message.nlmsg_len > length)
 			return;
 		if (message.nlmsg_type == NLMSG_ERROR &&
-			message.nlmsg_len >= NLMSG_LENGTH(sizeof(answer)) &&
-			message.nlmsg_seq - netlink->sequence < netlink->count) {
+			message.nlmsg_len >= NLMSG_LENGTH(sizeof(answer))) {
+			uint32_t request = message.nlmsg_seq - netlink->sequence;
+			bool is_whole = request >= netlink->count;
+
 			memcpy(&answer, bytes + NLMSG_HDRLEN, sizeof(answer));
 			if (answer.error && !*refused) {
 				*refused = -answer.error;
-				*what = netlink->what[message.nlmsg_seq - netlink->sequence];
+				*what = netlink->what[is_whole ? 0 : request];
 			}
-			*left -= *left > 0;
+			*left = is_whole ? 0 : *left - (*left > 0);
 		}
 		if (NLMSG_ALIGN(message.nlmsg_len) >= length)
 			return;

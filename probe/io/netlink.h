@@ -46,6 +46,9 @@ size_t netlink_nest(struct netlink *netlink, uint16_t type);
 void netlink_nest_end(struct netlink *netlink, size_t nest);
 void netlink_end(struct netlink *netlink);
 
+/* What the kernel does not answer: the begin and end of a transaction. */
+void netlink_frame(struct netlink *netlink, uint16_t type, const void *header, size_t length);
+
 /* Send the batch and wait for every answer; the first refusal is the error. */
 bool netlink_commit(struct netlink *netlink, struct err *err);
 

@@ -2,7 +2,7 @@
 /*
  * pcap_pipe.h - a network of two capture files or FIFOs: every packet that is sent is appended to
  * one and flushed, every packet that is received is read from the other. Both of link type RAW;
- * what is read may have any that pcap_live.h knows.
+ * what is read may have any that pcap_link.h knows.
  */
 #ifndef PROBE_IO_PCAP_PIPE_H
 #define PROBE_IO_PCAP_PIPE_H

@@ -2,135 +2,127 @@
 #include "probe/io/rst_guard.h"
 
 #include "probe/base/alloc.h"
+#include "probe/io/nftables.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	COMMAND_BYTES = 512,
-	REPLY_BYTES = 65536,
-	REPLY_WAIT_MS = 5000,
-	MATCH_TEXT = ADDR_TEXT + 16,
+/* What is asked of the child, and what it says; a request of no version is the last. */
+struct request {
+	struct sockname local;
+	struct addr peer;
+};
+
+struct reply {
+	bool ok;
+	struct err err;
 };
 
 struct reserved {
-	struct sockname local;
-	struct addr peer;
-	int fd; /* bound to it, never listening */
+	struct request request;
+	int fd; /* bound to the local address and port, never listening */
 };
 
 struct rst_guard {
 	pid_t child;
-	int to, from; /* its standard input and output */
-	char table[32];
+	int link; /* to the child */
 	struct reserved *list;
 	size_t count, capacity;
 };
 
-/* Read what nft says until the listing of our table ends, or an error. */
-static bool read_reply(struct rst_guard *guard, struct err *err)
+/* ---- the child ---- */
+
+static bool answer(int link, bool ok, const struct err *err)
 {
-	char *text = xmalloc(REPLY_BYTES);
-	struct pollfd watch = { .fd = guard->from, .events = POLLIN };
-	size_t used = 0;
+	struct reply reply = { .ok = ok };
+
+	if (!ok)
+		reply.err = *err;
+	return send(link, &reply, sizeof(reply), MSG_NOSIGNAL) == (ssize_t)sizeof(reply);
+}
+
+/* What the child has no use for would be held open by it. */
+static void close_all_but(int first, int second)
+{
+	unsigned int low = (unsigned int)(first < second ? first : second);
+	unsigned int high = (unsigned int)(first < second ? second : first);
+
+	syscall(SYS_close_range, 0U, low - 1, 0U);
+	if (high > low + 1)
+		syscall(SYS_close_range, low + 1, high - 1, 0U);
+	syscall(SYS_close_range, high + 1, ~0U, 0U);
+}
+
+/*
+ * Whoever interrupts a program in a terminal interrupts its children; this one ends with its link.
+ * The table is removed before the last word is said, so that it is gone when we are; what takes
+ * the kernel its time comes after it.
+ */
+static void child_run(int link, int keep, pid_t parent)
+{
+	struct nftables tables;
+	struct request request;
+	struct err err = { "" };
+	bool ok;
+
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	close_all_but(link, keep >= 0 ? keep : link);
+	ok = nftables_open(&tables, parent, &err);
+	while (answer(link, ok, &err) && recv(link, &request, sizeof(request), 0) > 0 &&
+		request.local.addr.version != 0)
+		ok = nftables_drop(&tables, &request.local, &request.peer, &err);
+	nftables_remove(&tables);
+	answer(link, true, &err);
+	_exit(0);
+}
+
+/* ---- its parent ---- */
+
+static bool hear(const struct rst_guard *guard, struct err *err)
+{
+	struct reply reply;
 	ssize_t got;
-	bool ok = false;
 
-	while (used + 1 < REPLY_BYTES && poll(&watch, 1, REPLY_WAIT_MS) > 0) {
-		got = read(guard->from, text + used, REPLY_BYTES - 1 - used);
-		if (got <= 0)
-			break;
-		used += (size_t)got;
-		text[used] = '\0';
-		ok = strstr(text, "\n}\n") != NULL;
-		if (ok || strstr(text, "rror") != NULL)
-			break;
-	}
-	text[used] = '\0';
-	if (!ok && strstr(text, "not permitted") != NULL)
-		err_set(err,
-			"keeping the kernel from resetting probed connections needs the "
-			"capability CAP_NET_ADMIN (or root)");
-	else if (!ok)
-		err_set(err,
-			"nft does not make the table that keeps the kernel from resetting "
-			"probed connections: %.*s",
-			(int)strcspn(text, "\n"), used > 0 ? text : "no answer");
-	free(text);
-	return ok;
+	do
+		got = recv(guard->link, &reply, sizeof(reply), 0);
+	while (got < 0 && errno == EINTR);
+	if (got != (ssize_t)sizeof(reply))
+		return err_set(err, "what keeps the kernel from resetting connections has ended");
+	if (!reply.ok)
+		*err = reply.err;
+	return reply.ok;
 }
 
-/* One command, and a listing whose end says that it is in force. */
-static bool command(struct rst_guard *guard, const char *text, struct err *err)
-{
-	char line[COMMAND_BYTES];
-	int length = snprintf(line, sizeof(line), "%slist table inet %s\n", text, guard->table);
-
-	if (write(guard->to, line, (size_t)length) != length)
-		return err_set_errno(err, "nft has ended");
-	return read_reply(guard, err);
-}
-
-/* The child's ends are the only ones it has: everything else of ours is close-on-exec. */
-static bool start(struct rst_guard *guard, struct err *err)
-{
-	char name[] = "nft", option[] = "-i";
-	char *const arguments[] = { name, option, NULL };
-	char *const environment[] = { NULL };
-	posix_spawn_file_actions_t actions;
-	int in[2], out[2], status;
-
-	if (pipe2(in, O_CLOEXEC) < 0)
-		return err_set_errno(err, "cannot make a pipe");
-	if (pipe2(out, O_CLOEXEC) < 0) {
-		close(in[0]);
-		close(in[1]);
-		return err_set_errno(err, "cannot make a pipe");
-	}
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, out[1], STDERR_FILENO);
-	status = posix_spawnp(&guard->child, name, &actions, NULL, arguments, environment);
-	if (status == ENOENT)
-		status = posix_spawn(&guard->child, "/usr/sbin/nft", &actions, NULL, arguments,
-			environment);
-	posix_spawn_file_actions_destroy(&actions);
-	close(in[0]);
-	close(out[1]);
-	guard->to = in[1];
-	guard->from = out[0];
-	if (status == 0)
-		return true;
-	guard->child = 0;
-	errno = status;
-	return err_set_errno(err,
-		"cannot start nft, which keeps the kernel from resetting probed "
-		"connections");
-}
-
-struct rst_guard *rst_guard_open(struct err *err)
+struct rst_guard *rst_guard_open(int keep, struct err *err)
 {
 	struct rst_guard *guard = xcalloc(1, sizeof(*guard));
-	char text[COMMAND_BYTES];
+	pid_t parent = getpid();
+	int ends[2];
 
-	guard->to = guard->from = -1;
-	snprintf(guard->table, sizeof(guard->table), "mbkit_%d", (int)getpid());
-	snprintf(text, sizeof(text),
-		"add table inet %s { flags owner; }\n"
-		"add chain inet %s in { type filter hook input priority -300; policy accept; }\n",
-		guard->table, guard->table);
-	if (start(guard, err) && command(guard, text, err))
+	guard->link = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		err_set_errno(err, "cannot make a socket pair");
+		rst_guard_close(guard);
+		return NULL;
+	}
+	guard->link = ends[0];
+	guard->child = fork();
+	if (guard->child == 0)
+		child_run(ends[1], keep, parent);
+	close(ends[1]);
+	if (guard->child < 0)
+		err_set_errno(err, "cannot start a process");
+	else if (hear(guard, err))
 		return guard;
 	rst_guard_close(guard);
 	return NULL;
@@ -138,17 +130,21 @@ struct rst_guard *rst_guard_open(struct err *err)
 
 void rst_guard_close(struct rst_guard *guard)
 {
+	struct request last = { .local = { .port = 0 } };
+	struct err ignored;
+
 	if (guard == NULL)
 		return;
 	for (size_t i = 0; i < guard->count; i++)
 		if (guard->list[i].fd >= 0)
 			close(guard->list[i].fd);
-	if (guard->to >= 0)
-		close(guard->to);
-	if (guard->from >= 0)
-		close(guard->from);
-	while (guard->child > 0 && waitpid(guard->child, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (guard->child > 0 &&
+		send(guard->link, &last, sizeof(last), MSG_NOSIGNAL) == (ssize_t)sizeof(last))
+		hear(guard, &ignored);
+	if (guard->link >= 0)
+		close(guard->link);
+	if (guard->child > 0)
+		waitpid(guard->child, NULL, WNOHANG);
 	free(guard->list);
 	free(guard);
 }
@@ -172,34 +168,25 @@ static int reserve(const struct sockname *local)
 	return -1;
 }
 
-/* "ip daddr 198.18.1.2 ", or nothing for any address. */
-static const char *match_text(const struct addr *addr, const char *field, char text[MATCH_TEXT])
-{
-	static const uint8_t any[16];
-	char buffer[ADDR_TEXT];
-
-	text[0] = '\0';
-	if (memcmp(addr->bytes, any, sizeof(any)) != 0)
-		snprintf(text, MATCH_TEXT, "%s %s %s ", addr->version == 4 ? "ip" : "ip6", field,
-			addr_text(addr, buffer));
-	return text;
-}
-
 bool rst_guard_add(struct rst_guard *guard, const struct sockname *local, const struct addr *peer,
 	struct err *err)
 {
-	char text[COMMAND_BYTES], to[MATCH_TEXT], from[MATCH_TEXT];
+	struct request request;
 
 	for (size_t i = 0; i < guard->count; i++)
-		if (sockname_equal(&guard->list[i].local, local) &&
-			addr_equal(&guard->list[i].peer, peer))
+		if (sockname_equal(&guard->list[i].request.local, local) &&
+			addr_equal(&guard->list[i].request.peer, peer))
 			return true;
-	snprintf(text, sizeof(text), "add rule inet %s in %s%stcp dport %u drop\n", guard->table,
-		match_text(&local->addr, "daddr", to), match_text(peer, "saddr", from),
-		local->port);
-	if (!command(guard, text, err))
+	memset(&request, 0, sizeof(request));
+	request.local = *local;
+	request.peer = *peer;
+	if (send(guard->link, &request, sizeof(request), MSG_NOSIGNAL) < 0)
+		return err_set_errno(err,
+			"what keeps the kernel from resetting connections has "
+			"ended");
+	if (!hear(guard, err))
 		return false;
 	guard->list = xgrow(guard->list, guard->count, &guard->capacity, sizeof(*guard->list));
-	guard->list[guard->count++] = (struct reserved){ *local, *peer, reserve(local) };
+	guard->list[guard->count++] = (struct reserved){ request, reserve(local) };
 	return true;
 }
