@@ -31,6 +31,7 @@ static const char *const files[] = {
 	"lua/tracebox_wire.lua",
 	"lua/tracebox_print.lua",
 	"lua/tracebox_api.lua",
+	"lua/tracebox_flow.lua",
 };
 
 /* Ours must load: a failure is a mistake in this program, said as such. */
@@ -70,8 +71,10 @@ struct trace_lua *trace_lua_new(const struct trace_lua_config *config)
 	struct err err = { "" };
 
 	lua->host.config = *config;
+	lua->host.sniff = sniff_new();
 	lua->L = luaL_newstate();
 	if (lua->L == NULL) {
+		sniff_free(lua->host.sniff);
 		free(lua);
 		return NULL;
 	}
@@ -87,9 +90,13 @@ struct trace_lua *trace_lua_new(const struct trace_lua_config *config)
 
 void trace_lua_free(struct trace_lua *lua)
 {
+	struct err ignored = { "" };
+
 	if (lua == NULL)
 		return;
 	lua_close(lua->L);
+	lua->host.config.channel->ops->sniff(lua->host.config.channel->self, NULL, &ignored);
+	sniff_free(lua->host.sniff);
 	free(lua);
 }
 

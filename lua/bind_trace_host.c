@@ -331,6 +331,7 @@ void trace_host_open(lua_State *L, struct trace_host *host)
 	luaL_newlibtable(L, functions);
 	lua_pushlightuserdata(L, host);
 	luaL_setfuncs(L, functions, 1);
+	trace_host_add_flows(L, host);
 	lua_pushinteger(L, host->config.mptcp_version);
 	lua_setfield(L, -2, "mptcp_version");
 	lua_pushboolean(L, host->config.warns);

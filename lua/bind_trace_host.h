@@ -15,7 +15,11 @@
 struct trace_host {
 	struct trace_lua_config config;
 	struct err broken; /* our own Lua files did not load */
+	struct sniff *sniff;
 };
+
+/* Add what filters and sniffers need to the table on top; its functions have host as upvalue. */
+void trace_host_add_flows(lua_State *L, struct trace_host *host);
 
 /* Make the table and keep it in the registry; host outlives the state. */
 void trace_host_open(lua_State *L, struct trace_host *host);

@@ -80,22 +80,6 @@ function tracebox(packet, args)
 	return reply and tbx.received(reply)
 end
 
--- The kernel is kept from answering for us as long as a trace or an exchange goes on, and until
--- the program ends; the object is there for scripts that close it.
-local Filter = { __tbx_classname = "FWFilter" }
-Filter.__index = Filter
-FWFilter = Filter
-
-function Filter:close()
-end
-
-function filter(packet)
-	if not tbx.is_packet(packet) or not (packet:tcp() or packet:udp()) then
-		error("filter needs a TCP or UDP packet", 2)
-	end
-	return setmetatable({}, Filter)
-end
-
 -- ---- names and time ----
 
 local function resolver(version)

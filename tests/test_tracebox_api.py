@@ -392,3 +392,66 @@ def test_names_of_this_host(tmp_path):
     assert run.status == 0, run
     assert run.out == "127.0.0.1\t::1\t127.0.0.1\t::1\nnil\n", run
     assert run.err.startswith("Could not resolve no.such.name.invalid : "), run
+
+
+SNIFFED = """
+    s = TbxSniffer.new{%s}
+    s:start()
+    for i = 1, 2 do (ip{dst = "198.18.100.2"} / tcp{dst = 80, src = 4000 + i} / MSS):send() end
+    for _ = 1, 3 do
+        local p = s:recv(0.5)
+        print(p and p:tcp():getdest(), p and p:tcp():getflags())
+    end
+    s:stop()
+    print(s:recv(1))
+    """
+TWO = ["4001\t18", "4002\t18", "nil\tnil", "nil"]
+
+
+@pytest.mark.parametrize("key, out", [
+    ("'-p', 'tcp', '--sport', '80'", TWO), ("'--protocol', 6, '-m', 'tcp'", TWO), ("", TWO),
+    ("'-s', '198.18.100.2', '-d', '198.18.1.2'", TWO), ("'-p', 'udp'", ["nil\tnil"] * 3 + ["nil"]),
+    ("'-p', 'tcp', '--dport', '4002'", [TWO[1], "nil\tnil", "nil\tnil", "nil"]),
+    ("'-s', '198.18.100.3'", ["nil\tnil"] * 3 + ["nil"])])
+def test_sniffer(tmp_path, key, out):
+    run = run_lua(tmp_path, SNIFFED % key)
+    assert run.status == 0 and run.err == "" and run.out.splitlines() == out, run
+
+
+@pytest.mark.parametrize("text, said", [
+    ("TbxSniffer.new{'-j', 'DROP'}", "a sniffer knows -p, -s, -d, --sport and --dport, not -j"),
+    ("TbxSniffer.new{'-p', 'nothing'}", "a sniffer cannot take -p nothing"),
+    ("TbxSniffer.new{'-p'}", "a sniffer cannot take -p nil"),
+    ("TbxSniffer.new{'--dport', '80'}", "needs -p tcp or -p udp"),
+    ("TbxSniffer.new{'-p', 'tcp', '--dport', '80:90'}", "cannot take --dport 80:90"),
+    ("TbxSniffer.new{'-s', '10.0.0.0/8'}", "cannot take -s 10.0.0.0/8"),
+    ("TbxSniffer.new()", "table expected, got no value"),
+    ("TbxSniffer.new{}:start(7)", "function expected, got number"),
+    ("s = TbxSniffer.new{}; s:start(); s:start()", "already started"),
+    ("snif({}, function() end)", None),   # no packet ever: the path comes to rest
+    ("snif({}, 'name')", "function expected, got string"),
+])
+def test_sniffers_that_cannot_be(tmp_path, text, said):
+    run = run_lua(tmp_path, text)
+    assert run.out == "" and len(run.err.splitlines()) == (1 if said else 0), run
+    assert run.status == (2 if said else 0) and (said or "") in run.err, run
+
+
+def test_a_sniffer_beside_traces(tmp_path):
+    """What a trace takes for its own the sniffer has as well, and the other way round."""
+    run = run_lua(tmp_path, """
+        snif({'-p', 'icmp'})
+        print(getmetatable(_sniffer) == TbxSniffer)
+        print(tracebox(ip{dst = "198.18.100.2"} / tcp{dst = 80}):tcp():getflags())
+        for _ = 1, 3 do local p = _sniffer:recv(0); print(p and p:source()) end
+        """)
+    assert run.out.split() == ["true", "18", "198.18.201.1", "198.18.202.1", "nil"], run
+
+
+def test_offline_nothing_is_sniffed(tmp_path):
+    (tmp_path / "in").write_bytes(PCAP_HEADER)
+    device = f"pcap:{tmp_path}/out:{tmp_path}/in"
+    run = run_program(BUILD / "tracebox", "-i", device, "-l", "TbxSniffer.new{}:start()")
+    assert run.status == 2 and "nothing to sniff" in run.err, run
+    run = run_program(BUILD / "tracebox", "-i", device, "-l", "filter(IP / TCP):close()")
+    assert run.status == 0, run

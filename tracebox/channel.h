@@ -11,6 +11,8 @@
 #include "probe/machine.h"
 #include "probe/wire/addr.h"
 #include "probe/wire/capture.h"
+#include "probe/wire/flow.h"
+#include "tracebox/sniff.h"
 
 struct channel_ops {
 	/* Addresses of a name, of one version; false when there are none. */
@@ -23,11 +25,20 @@ struct channel_ops {
 		struct err *err);
 	/*
 	 * Run a machine whose packets look like probe until done says so (unspecified addresses in
-	 * it stand for any); done is asked after every packet and every pause. False when the
-	 * network failed, not when nobody answered.
+	 * it stand for any; NULL: it sends none and only what is sniffed arrives); done is asked
+	 * after every packet and every pause. False when the network failed, not when nobody
+	 * answered.
 	 */
 	bool (*run)(void *self, const struct packet *probe, struct machine machine,
 		bool (*done)(void *done_self), void *done_self, struct err *err);
+	/*
+	 * Keep a flow towards this host from its kernel, and let the kernel have it again. A trace
+	 * guards what comes back to its TCP probes by itself.
+	 */
+	bool (*guard)(void *self, const struct flow *flow, unsigned int *number, struct err *err);
+	bool (*unguard)(void *self, unsigned int number, struct err *err);
+	/* Hand whatever arrives to sniff as well, between runs too; NULL: no longer. */
+	bool (*sniff)(void *self, struct sniff *sniff, struct err *err);
 	/* Keep what is sent and received from now on; NULL: no longer. */
 	void (*record)(void *self, struct capture *capture);
 	void (*free)(void *self);

@@ -15,6 +15,8 @@ struct live {
 	char *device; /* NULL: by the routing table */
 	struct drive drive;
 	struct rst_guard *guard; /* NULL: no TCP */
+	struct sniff *sniff;     /* who else wants packets; NULL: nobody */
+	struct machine machine;  /* that is run */
 };
 
 /*
@@ -22,21 +24,34 @@ struct live {
  * have none, by their destination). IPv6 filters look at the next header alone, so that errors
  * behind extension headers pass unseen.
  */
-static bool set_filter(struct live *live, const struct packet *probe, struct err *err)
+static void probe_filter(const struct packet *probe, char text[FILTER_TEXT])
 {
 	const char *errors = probe->version == 4
 		? "icmp[0] == 3 or icmp[0] == 4 or icmp[0] == 5 or icmp[0] == 11 or icmp[0] == 12"
 		: "icmp6 and ip6[40] < 128";
 	struct sockname source, destination;
-	char text[FILTER_TEXT], peer[ADDR_TEXT];
+	char peer[ADDR_TEXT];
 
 	packet_socknames(probe, &source, &destination);
 	if (probe->form == PACKET_TCP || probe->form == PACKET_UDP)
-		snprintf(text, sizeof(text), "(%s) or (%s and dst port %u)", errors,
+		snprintf(text, FILTER_TEXT, "(%s) or (%s and dst port %u)", errors,
 			probe->form == PACKET_TCP ? "tcp" : "udp", source.port);
 	else
-		snprintf(text, sizeof(text), "(%s) or src host %s", errors,
+		snprintf(text, FILTER_TEXT, "(%s) or src host %s", errors,
 			addr_text(&destination.addr, peer));
+}
+
+/*
+ * Answers to a probe. As long as somebody sniffs, all that arrives: a change of the filter would
+ * lose what comes meanwhile.
+ */
+static bool set_filter(struct live *live, const struct packet *probe, struct err *err)
+{
+	char text[FILTER_TEXT];
+
+	if (live->sniff != NULL || probe == NULL)
+		return true;
+	probe_filter(probe, text);
 	return sniffer_filter(live->drive.sniffer, text, err);
 }
 
@@ -59,18 +74,75 @@ static bool live_source(void *self, const struct addr *destination, struct addr 
 	return host_source(destination, ((struct live *)self)->device, source, err);
 }
 
+/* ---- the machine that is run, and who listens beside it ---- */
+
+static void live_input(void *self, const struct packet *packet, nsec_t now)
+{
+	struct live *live = self;
+
+	if (live->sniff != NULL)
+		sniff_input(live->sniff, packet);
+	live->machine.ops->input(live->machine.self, packet, now);
+}
+
+static bool live_output(void *self, struct packet *packet, nsec_t now)
+{
+	struct live *live = self;
+
+	return live->machine.ops->output(live->machine.self, packet, now);
+}
+
+static nsec_t live_deadline(const void *self)
+{
+	const struct live *live = self;
+
+	return live->machine.ops->deadline(live->machine.self);
+}
+
+static bool guard_probe(struct live *live, const struct packet *probe, struct err *err)
+{
+	struct flow back = { .protocol = PROTOCOL_TCP };
+
+	if (live->guard == NULL || probe == NULL || probe->form != PACKET_TCP)
+		return true;
+	packet_socknames(probe, &back.to, &back.from);
+	return rst_guard_covers(live->guard, &back) || rst_guard_add(live->guard, &back, NULL, err);
+}
+
 static bool live_run(void *self, const struct packet *probe, struct machine machine,
 	bool (*done)(void *done_self), void *done_self, struct err *err)
 {
+	static const struct machine_ops ops = { live_input, live_output, live_deadline };
 	struct live *live = self;
-	struct sockname local, peer;
 
-	packet_socknames(probe, &local, &peer);
-	if (probe->form == PACKET_TCP && live->guard != NULL &&
-		!rst_guard_add(live->guard, &local, &peer.addr, err))
-		return false;
-	return set_filter(live, probe, err) &&
-		drive_run(&live->drive, machine, done, done_self, err);
+	live->machine = machine;
+	return guard_probe(live, probe, err) && set_filter(live, probe, err) &&
+		drive_run(&live->drive, (struct machine){ &ops, live }, done, done_self, err);
+}
+
+static bool live_guard(void *self, const struct flow *flow, unsigned int *number, struct err *err)
+{
+	struct live *live = self;
+
+	if (live->guard == NULL)
+		return err_set(err, "nothing is kept from the kernel in a trace with UDP");
+	return rst_guard_add(live->guard, flow, number, err);
+}
+
+static bool live_unguard(void *self, unsigned int number, struct err *err)
+{
+	struct live *live = self;
+
+	return live->guard == NULL || rst_guard_remove(live->guard, number, err);
+}
+
+static bool live_sniff(void *self, struct sniff *sniff, struct err *err)
+{
+	struct live *live = self;
+	bool begins = live->sniff == NULL && sniff != NULL;
+
+	live->sniff = sniff;
+	return !begins || sniffer_filter(live->drive.sniffer, "", err);
 }
 
 static void live_record(void *self, struct capture *capture)
@@ -97,6 +169,9 @@ bool channel_live_open(struct channel *channel, const char *device, bool guarded
 		.name = live_name,
 		.source = live_source,
 		.run = live_run,
+		.guard = live_guard,
+		.unguard = live_unguard,
+		.sniff = live_sniff,
 		.record = live_record,
 		.free = live_free };
 	struct live *live = xcalloc(1, sizeof(*live));

@@ -68,6 +68,33 @@ static bool offline_run(void *self, const struct packet *probe, struct machine m
 	return true;
 }
 
+/* There is no kernel to answer, */
+static bool offline_guard(void *self, const struct flow *flow, unsigned int *number,
+	struct err *err)
+{
+	(void)self;
+	(void)flow;
+	(void)err;
+	*number = 0;
+	return true;
+}
+
+static bool offline_unguard(void *self, unsigned int number, struct err *err)
+{
+	(void)self;
+	(void)number;
+	(void)err;
+	return true;
+}
+
+/* and nothing arrives but answers. */
+static bool offline_sniff(void *self, struct sniff *sniff, struct err *err)
+{
+	(void)self;
+	(void)sniff;
+	return err_set(err, "offline there is nothing to sniff");
+}
+
 static void offline_record(void *self, struct capture *capture)
 {
 	(void)self;
@@ -89,6 +116,9 @@ bool channel_offline_open(struct channel *channel, const char *device, struct er
 		.name = offline_name,
 		.source = offline_source,
 		.run = offline_run,
+		.guard = offline_guard,
+		.unguard = offline_unguard,
+		.sniff = offline_sniff,
 		.record = offline_record,
 		.free = offline_free };
 	char *out = xstrdup(device + sizeof(prefix) - 1), *in = strchr(out, ':');

@@ -23,6 +23,7 @@ struct sim {
 	struct endpoint *server;
 	struct machine prober; /* whose turn it is; ops NULL: nobody's */
 	struct capture *capture;
+	struct sniff *sniff;
 };
 
 /* ---- the client's end: whoever is tracing, recorded ---- */
@@ -33,6 +34,8 @@ static void client_input(void *self, const struct packet *packet, nsec_t now)
 
 	if (sim->capture != NULL)
 		capture_add(sim->capture, packet, now, 0, false);
+	if (sim->sniff != NULL)
+		sniff_input(sim->sniff, packet);
 	if (sim->prober.ops != NULL)
 		sim->prober.ops->input(sim->prober.self, packet, now);
 }
@@ -211,6 +214,31 @@ static bool sim_run(void *self, const struct packet *probe, struct machine machi
 	return true;
 }
 
+/* The client has no kernel that would answer. */
+static bool sim_guard(void *self, const struct flow *flow, unsigned int *number, struct err *err)
+{
+	(void)self;
+	(void)flow;
+	(void)err;
+	*number = 0;
+	return true;
+}
+
+static bool sim_unguard(void *self, unsigned int number, struct err *err)
+{
+	(void)self;
+	(void)number;
+	(void)err;
+	return true;
+}
+
+static bool sim_sniff(void *self, struct sniff *sniff, struct err *err)
+{
+	(void)err;
+	((struct sim *)self)->sniff = sniff;
+	return true;
+}
+
 static void sim_record(void *self, struct capture *capture)
 {
 	((struct sim *)self)->capture = capture;
@@ -232,6 +260,9 @@ bool channel_sim_open(struct channel *channel, const char *path, uint16_t port, 
 		.name = sim_name,
 		.source = sim_source,
 		.run = sim_run,
+		.guard = sim_guard,
+		.unguard = sim_unguard,
+		.sniff = sim_sniff,
 		.record = sim_record,
 		.free = sim_free };
 	static const struct machine_ops client = { client_input, client_output, client_deadline };

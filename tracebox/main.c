@@ -198,7 +198,8 @@ static bool open_channel(struct program *program, struct err *err)
 		return channel_sim_open(&program->channel, o->sim, o->port, err);
 	if (channel_is_offline(o->device))
 		return channel_offline_open(&program->channel, o->device, err);
-	return channel_live_open(&program->channel, o->device, !o->udp, err);
+	return channel_live_open(&program->channel, o->device,
+		!o->udp || o->script != NULL || o->chunk != NULL, err);
 }
 
 static void seed(const struct options *options, struct rng *rng)

@@ -12,11 +12,10 @@
 #include <sys/socket.h>
 
 enum {
-	BEFORE_ALL = -300, /* priority: before connection tracking and other tables */
-	TCP_DESTINATION_PORT = 2,
+	BEFORE_ALL = -300,    /* priority: before connection tracking and other tables */
+	DESTINATION_PORT = 2, /* in TCP and UDP; the source port stands before it */
+	CHAIN_TEXT = 16,
 };
-
-static const char chain_name[] = "in";
 
 /* ---- pieces of messages; numbers are in network order ---- */
 
@@ -105,14 +104,34 @@ static void match_bytes(struct nftables *tables, int base, int offset, const voi
 	compare(tables, bytes, length);
 }
 
-/* Offsets: IPv4 source 12, destination 16; IPv6 8 and 24. */
+/* Where an address stands; offsets: IPv4 source 12, destination 16; IPv6 8 and 24. */
 static void match_address(struct nftables *tables, const struct addr *addr, int offset)
 {
-	static const uint8_t any[sizeof(addr->bytes)];
-
-	if (memcmp(addr->bytes, any, sizeof(any)) != 0)
+	if (!flow_any_addr(addr))
 		match_bytes(tables, NFT_PAYLOAD_NETWORK_HEADER, offset, addr->bytes,
 			addr_len(addr));
+}
+
+static void match_port(struct nftables *tables, uint16_t port, int offset)
+{
+	uint16_t number = htons(port);
+
+	if (port != 0)
+		match_bytes(tables, NFT_PAYLOAD_TRANSPORT_HEADER, offset, &number, sizeof(number));
+}
+
+static void match_flow(struct nftables *tables, const struct flow *flow)
+{
+	int version = flow_version(flow);
+
+	if (version != 0)
+		match_meta(tables, NFT_META_NFPROTO, version == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	if (flow->protocol != 0)
+		match_meta(tables, NFT_META_L4PROTO, flow->protocol);
+	match_address(tables, &flow->to.addr, version == 4 ? 16 : 24);
+	match_address(tables, &flow->from.addr, version == 4 ? 12 : 8);
+	match_port(tables, flow->to.port, DESTINATION_PORT);
+	match_port(tables, flow->from.port, 0);
 }
 
 static void verdict_drop(struct nftables *tables)
@@ -139,19 +158,35 @@ static void add_table(struct nftables *tables)
 	netlink_end(&tables->netlink);
 }
 
-static void add_chain(struct nftables *tables)
+/* The rules of each flow are a chain of their own, so that they can be taken back by its name. */
+static void add_chain(struct nftables *tables, const char *name)
 {
 	size_t hook;
 
 	begin(tables, "make a chain of rules on input", NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 	put_text(tables, NFTA_CHAIN_TABLE, tables->table);
-	put_text(tables, NFTA_CHAIN_NAME, chain_name);
+	put_text(tables, NFTA_CHAIN_NAME, name);
 	hook = netlink_nest(&tables->netlink, NFTA_CHAIN_HOOK);
 	put_number(tables, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_IN);
 	put_number(tables, NFTA_HOOK_PRIORITY, BEFORE_ALL);
 	netlink_nest_end(&tables->netlink, hook);
 	put_number(tables, NFTA_CHAIN_POLICY, NF_ACCEPT);
 	put_text(tables, NFTA_CHAIN_TYPE, "filter");
+	netlink_end(&tables->netlink);
+}
+
+static void add_rule(struct nftables *tables, const char *chain, const struct flow *flow)
+{
+	size_t list;
+
+	begin(tables, "add a rule that drops packets", NFT_MSG_NEWRULE,
+		NLM_F_CREATE | NLM_F_APPEND);
+	put_text(tables, NFTA_RULE_TABLE, tables->table);
+	put_text(tables, NFTA_RULE_CHAIN, chain);
+	list = netlink_nest(&tables->netlink, NFTA_RULE_EXPRESSIONS);
+	match_flow(tables, flow);
+	verdict_drop(tables);
+	netlink_nest_end(&tables->netlink, list);
 	netlink_end(&tables->netlink);
 }
 
@@ -162,7 +197,6 @@ bool nftables_open(struct nftables *tables, int number, struct err *err)
 	snprintf(tables->table, sizeof(tables->table), "mbkit_%d", number);
 	frame(tables, NFNL_MSG_BATCH_BEGIN);
 	add_table(tables);
-	add_chain(tables);
 	frame(tables, NFNL_MSG_BATCH_END);
 	if (netlink_commit(&tables->netlink, err))
 		return true;
@@ -188,27 +222,32 @@ void nftables_remove(struct nftables *tables)
 	netlink_commit(&tables->netlink, &ignored);
 }
 
-bool nftables_drop(struct nftables *tables, const struct sockname *local, const struct addr *peer,
+bool nftables_drop(struct nftables *tables, unsigned int number, const struct flow *flow,
 	struct err *err)
 {
-	bool is_v4 = local->addr.version == 4;
-	uint16_t port = htons(local->port);
-	size_t list;
+	char chain[CHAIN_TEXT];
 
+	snprintf(chain, sizeof(chain), "flow%u", number);
 	frame(tables, NFNL_MSG_BATCH_BEGIN);
-	begin(tables, "add a rule that drops segments", NFT_MSG_NEWRULE,
-		NLM_F_CREATE | NLM_F_APPEND);
+	add_chain(tables, chain);
+	add_rule(tables, chain, flow);
+	frame(tables, NFNL_MSG_BATCH_END);
+	return netlink_commit(&tables->netlink, err);
+}
+
+bool nftables_pass(struct nftables *tables, unsigned int number, struct err *err)
+{
+	char chain[CHAIN_TEXT];
+
+	snprintf(chain, sizeof(chain), "flow%u", number);
+	frame(tables, NFNL_MSG_BATCH_BEGIN);
+	begin(tables, "remove a rule", NFT_MSG_DELRULE, 0);
 	put_text(tables, NFTA_RULE_TABLE, tables->table);
-	put_text(tables, NFTA_RULE_CHAIN, chain_name);
-	list = netlink_nest(&tables->netlink, NFTA_RULE_EXPRESSIONS);
-	match_meta(tables, NFT_META_NFPROTO, is_v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
-	match_meta(tables, NFT_META_L4PROTO, IPPROTO_TCP);
-	match_address(tables, &local->addr, is_v4 ? 16 : 24);
-	match_address(tables, peer, is_v4 ? 12 : 8);
-	match_bytes(tables, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_DESTINATION_PORT, &port,
-		sizeof(port));
-	verdict_drop(tables);
-	netlink_nest_end(&tables->netlink, list);
+	put_text(tables, NFTA_RULE_CHAIN, chain);
+	netlink_end(&tables->netlink);
+	begin(tables, "remove a chain of rules", NFT_MSG_DELCHAIN, 0);
+	put_text(tables, NFTA_CHAIN_TABLE, tables->table);
+	put_text(tables, NFTA_CHAIN_NAME, chain);
 	netlink_end(&tables->netlink);
 	frame(tables, NFNL_MSG_BATCH_END);
 	return netlink_commit(&tables->netlink, err);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nftables.h - a table of nf_tables rules that drop TCP segments on input, made over netlink. The
- * socket owns the table (NFT_TABLE_F_OWNER): nobody else may change it, and the kernel removes it
+ * nftables.h - a table of nf_tables rules that drop packets on input, made over netlink. The socket
+ * owns the table (NFT_TABLE_F_OWNER): nobody else may change it, and the kernel removes it
  * when the socket is closed, by whatever.
  */
 #ifndef PROBE_IO_NFTABLES_H
 #define PROBE_IO_NFTABLES_H
 
 #include "probe/io/netlink.h"
+#include "probe/wire/flow.h"
 
 struct nftables {
 	struct netlink netlink;
@@ -23,8 +24,11 @@ bool nftables_open(struct nftables *tables, int number, struct err *err);
  */
 void nftables_remove(struct nftables *tables);
 
-/* Drop what a peer sends to a local address and port; an unspecified address is any. */
-bool nftables_drop(struct nftables *tables, const struct sockname *local, const struct addr *peer,
+/* Drop the packets of a flow towards this host; the number, new to this table, is its name. */
+bool nftables_drop(struct nftables *tables, unsigned int number, const struct flow *flow,
 	struct err *err);
+
+/* Drop them no longer. */
+bool nftables_pass(struct nftables *tables, unsigned int number, struct err *err);
 
 #endif

@@ -15,10 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What is asked of the child, and what it says; a request of no version is the last. */
+#define ENDED "what keeps the kernel from resetting connections has ended"
+
+/* What is asked of the child, and what it says. */
 struct request {
-	struct sockname local;
-	struct addr peer;
+	enum { REQUEST_LAST, REQUEST_DROP, REQUEST_PASS } what;
+	unsigned int number; /* of the flow */
+	struct flow flow;
 };
 
 struct reply {
@@ -26,16 +29,18 @@ struct reply {
 	struct err err;
 };
 
-struct reserved {
-	struct request request;
-	int fd; /* bound to the local address and port, never listening */
+struct guarded {
+	struct flow flow;
+	unsigned int number;
+	int fd; /* bound to its port, never listening; -1: none */
 };
 
 struct rst_guard {
 	pid_t child;
 	int link; /* to the child */
-	struct reserved *list;
+	struct guarded *list;
 	size_t count, capacity;
+	unsigned int added;
 };
 
 /* ---- the child ---- */
@@ -79,8 +84,10 @@ static void child_run(int link, int keep, pid_t parent)
 	close_all_but(link, keep >= 0 ? keep : link);
 	ok = nftables_open(&tables, parent, &err);
 	while (answer(link, ok, &err) && recv(link, &request, sizeof(request), 0) > 0 &&
-		request.local.addr.version != 0)
-		ok = nftables_drop(&tables, &request.local, &request.peer, &err);
+		request.what != REQUEST_LAST)
+		ok = request.what == REQUEST_DROP
+			? nftables_drop(&tables, request.number, &request.flow, &err)
+			: nftables_pass(&tables, request.number, &err);
 	nftables_remove(&tables);
 	answer(link, true, &err);
 	_exit(0);
@@ -97,7 +104,7 @@ static bool hear(const struct rst_guard *guard, struct err *err)
 		got = recv(guard->link, &reply, sizeof(reply), 0);
 	while (got < 0 && errno == EINTR);
 	if (got != (ssize_t)sizeof(reply))
-		return err_set(err, "what keeps the kernel from resetting connections has ended");
+		return err_set(err, ENDED);
 	if (!reply.ok)
 		*err = reply.err;
 	return reply.ok;
@@ -130,7 +137,7 @@ struct rst_guard *rst_guard_open(int keep, struct err *err)
 
 void rst_guard_close(struct rst_guard *guard)
 {
-	struct request last = { .local = { .port = 0 } };
+	struct request last = { .what = REQUEST_LAST };
 	struct err ignored;
 
 	if (guard == NULL)
@@ -150,43 +157,76 @@ void rst_guard_close(struct rst_guard *guard)
 }
 
 /* Nobody else gets the port as long as we hold it; that somebody has it already is no error. */
-static int reserve(const struct sockname *local)
+static int reserve(const struct flow *flow)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(local->port) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(local->port) };
-	bool is_v4 = local->addr.version == 4;
-	int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(flow->to.port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(flow->to.port) };
+	bool is_v6 = flow->to.addr.version == 6;
+	int fd;
 
-	memcpy(&v4.sin_addr, local->addr.bytes, 4);
-	memcpy(&v6.sin6_addr, local->addr.bytes, 16);
+	if (flow->to.port == 0 || flow->protocol == 0)
+		return -1;
+	fd = socket(is_v6 ? AF_INET6 : AF_INET,
+		(flow->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+	memcpy(&v4.sin_addr, flow->to.addr.bytes, 4);
+	memcpy(&v6.sin6_addr, flow->to.addr.bytes, 16);
 	if (fd >= 0 &&
-		bind(fd, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
-			is_v4 ? sizeof(v4) : sizeof(v6)) == 0)
+		bind(fd, is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
+			is_v6 ? sizeof(v6) : sizeof(v4)) == 0)
 		return fd;
 	if (fd >= 0)
 		close(fd);
 	return -1;
 }
 
-bool rst_guard_add(struct rst_guard *guard, const struct sockname *local, const struct addr *peer,
+static bool ask(const struct rst_guard *guard, const struct request *request, struct err *err)
+{
+	if (send(guard->link, request, sizeof(*request), MSG_NOSIGNAL) < 0)
+		return err_set_errno(err, ENDED);
+	return hear(guard, err);
+}
+
+bool rst_guard_add(struct rst_guard *guard, const struct flow *flow, unsigned int *number,
 	struct err *err)
 {
 	struct request request;
 
-	for (size_t i = 0; i < guard->count; i++)
-		if (sockname_equal(&guard->list[i].request.local, local) &&
-			addr_equal(&guard->list[i].request.peer, peer))
-			return true;
 	memset(&request, 0, sizeof(request));
-	request.local = *local;
-	request.peer = *peer;
-	if (send(guard->link, &request, sizeof(request), MSG_NOSIGNAL) < 0)
-		return err_set_errno(err,
-			"what keeps the kernel from resetting connections has "
-			"ended");
-	if (!hear(guard, err))
+	request.what = REQUEST_DROP;
+	request.number = guard->added;
+	request.flow = *flow;
+	if (!ask(guard, &request, err))
 		return false;
 	guard->list = xgrow(guard->list, guard->count, &guard->capacity, sizeof(*guard->list));
-	guard->list[guard->count++] = (struct reserved){ request, reserve(local) };
+	guard->list[guard->count++] = (struct guarded){ *flow, guard->added, reserve(flow) };
+	if (number != NULL)
+		*number = guard->added;
+	guard->added++;
 	return true;
+}
+
+bool rst_guard_covers(const struct rst_guard *guard, const struct flow *flow)
+{
+	for (size_t i = 0; i < guard->count; i++)
+		if (flow_covers(&guard->list[i].flow, flow))
+			return true;
+	return false;
+}
+
+bool rst_guard_remove(struct rst_guard *guard, unsigned int number, struct err *err)
+{
+	struct request request;
+	size_t i = 0;
+
+	while (i < guard->count && guard->list[i].number != number)
+		i++;
+	if (i == guard->count)
+		return true;
+	if (guard->list[i].fd >= 0)
+		close(guard->list[i].fd);
+	guard->list[i] = guard->list[--guard->count];
+	memset(&request, 0, sizeof(request));
+	request.what = REQUEST_PASS;
+	request.number = number;
+	return ask(guard, &request, err);
 }
