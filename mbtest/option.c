@@ -77,3 +77,15 @@ bool option_set_read(struct option_set *set, const struct box *box, const char *
 	}
 	return true;
 }
+
+void option_keep(const struct option_set *set, struct packet *packet)
+{
+	struct tcpopt opt = { 0 };
+
+	while (tcpopt_next(packet, &opt)) {
+		if (opt.kind <= TCPOPT_NOP || option_set_has(set, opt.kind))
+			continue;
+		tcpopt_remove(packet, &opt, REMOVE_GAP);
+		opt = (struct tcpopt){ 0 };
+	}
+}

@@ -38,6 +38,9 @@ bool option_set_read(struct option_set *set, const struct box *box, const char *
 
 bool option_set_has(const struct option_set *set, uint8_t kind);
 
+/* Remove every option of a TCP packet that is not in a set. */
+void option_keep(const struct option_set *set, struct packet *packet);
+
 bool option_chosen(const struct option_choice *choice, const struct packet *packet,
 	const struct tcpopt *opt);
 

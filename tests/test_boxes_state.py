@@ -163,3 +163,123 @@ def test_option_lists_are_read(mbtest, tmp_path, knows):
     path.write_text(f"return path {{ box.firewall {{ knows = '{knows}' }} }}")
     run = mbtest("pcap", path, tmp_path / "no.pcap", tmp_path / "out.pcap")
     assert run.status == 2 and "parameter knows" in run.err and "path.lua:1:" in run.err
+
+
+# ---- ack-proxy ----
+
+DSS = bytes([30, 8, 0x20, 1, 1, 2, 3, 4])
+
+
+def stamp(value, echo):
+    return bytes([8, 10]) + value.to_bytes(4, "big") + echo.to_bytes(4, "big")
+
+
+def proxied(data, *, ack, window, seq=5001, options=b""):
+    """A segment to the server and, before it, what the proxy says to the client."""
+    return [look(build(4, "down", seq, ack, ACK, options, window=window)), look(data)]
+
+
+def test_ack_proxy_acknowledges_at_once(through):
+    """The window that it offers ends where the server's does."""
+    packets = opened() + [up(1001, b"abcde", options=DSS), up(1006, b"fg"),
+                          down(5001, ack=1008, window=700)]
+    want = list(map(look, opened())) + proxied(packets[3], ack=1006, window=995) + proxied(
+        packets[4], ack=1008, window=993) + [look(packets[5])]
+    assert through("box.ack_proxy { direction = 'to-server' }", packets) == want
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_ack_proxy_scales_windows(through, family):
+    packets = opened(family, WSCALE) + [down(5001, family=family),
+                                        up(1001, bytes(402), family=family),
+                                        down(5001, ack=1403, family=family)]
+    got = through("box.ack_proxy {}", packets)
+    assert (got[4].ack, got[4].window) == (1403, (4000 - 402) // 4)
+    assert got[3:4] + got[5:] == list(map(look, packets[3:]))
+
+
+@pytest.mark.parametrize("acks", ["translate", "swallow"])
+def test_ack_proxy_and_the_receivers_acks(through, acks):
+    """An ACK of half of it becomes one of all that the client was told of; SACK makes no sense."""
+    block = bytes([5, 10]) + (1001).to_bytes(4, "big") + (1003).to_bytes(4, "big")
+    packets = opened() + [up(1001, b"abcde"), up(1006, b"fghij"),
+                          down(5001, ack=1006, options=DSS + block), down(5001, ack=1011)]
+    got = through(f"box.ack_proxy {{ acks = '{acks}' }}", packets)
+    assert [(packet.ack, packet.window) for packet in got[7:]] == [(1011, 995), (1011, 1000)]
+    assert meanings(got[7].options) == ([(30, DSS)] if acks == "translate" else [])
+
+
+def test_ack_proxy_raises_acks_on_data(through):
+    packets = opened() + [up(1001, b"abcde"), up(1006, b"fghij"),
+                          down(5001, b"answer", ack=1003), down(5007, ack=1011)]
+    got = through("box.ack_proxy { acks = 'swallow', direction = 'to-server' }", packets)
+    assert got[7:] == [look(down(5001, b"answer", ack=1011, window=992)), look(packets[6])]
+
+
+def test_ack_proxy_repeats_by_itself(through):
+    """Nobody answers: twice, without the option that it does not know, then both hear of it."""
+    data = up(1001, b"abcde", options=MSS + DSS)
+    got = through("box.ack_proxy { timeout = '10ms', tries = 2, direction = 'to-server' }",
+                  opened() + [data])
+    again = look(up(1001, b"abcde", options=MSS))
+    assert got[4] == look(data) and len(got) == 9
+    for packet in got[5:7]:
+        assert packet._replace(options=b"") == again._replace(options=b"")
+        assert meanings(packet.options) == [(2, MSS)]
+    assert [(packet.dport, packet.seq, packet.ack, packet.flags) for packet in got[7:]] == [
+        (80, 1001, 5001, RST | ACK), (40000, 5001, 1006, RST | ACK)]
+
+
+def test_ack_proxy_stops_when_the_receiver_has_it(through):
+    packets = opened() + [up(1001, b"abcde"), up(1006, b"fg"), down(5001, ack=1006)]
+    got = through("box.ack_proxy { timeout = '10ms', tries = 1 }", packets)
+    # The second alone is repeated.
+    assert got[8] == look(up(1006, b"fg")) and len(got) == 11
+
+
+@pytest.mark.parametrize("count, repeated", [(2, 0), (3, 1), (4, 1)])
+def test_ack_proxy_takes_three_duplicates_for_a_loss(through, count, repeated):
+    lost = up(1001, b"abcde")
+    packets = opened() + [lost, up(1006, b"f"), up(1007, b"g"), up(1008, b"h")] + \
+        [down(5001)] * count + [down(5001, ack=1009)]
+    got = through("box.ack_proxy { direction = 'to-server' }", packets)
+    # Of the duplicates the client sees none, the server sees its segment again once.
+    assert got[11:] == [look(lost)] * repeated + [look(packets[-1])]
+
+
+def test_ack_proxy_offers_no_window_past_the_edge(through):
+    got = through("box.ack_proxy {}", opened() + [up(1001, bytes(1001)), down(5001, ack=2002)])
+    assert (got[3].ack, got[3].window) == (2002, 0)
+
+
+def test_ack_proxy_leaves_what_is_out_of_order(through):
+    packets = opened() + [up(1004, b"def"), down(5001), up(1001, b"abc"), down(5001, ack=1007)]
+    got = through("box.ack_proxy {}", packets)
+    assert got[3:5] == list(map(look, packets[3:5]))
+    assert got[5:7] == proxied(packets[5], ack=1004, window=997)
+    assert got[7:] == [look(packets[6])]
+
+
+def test_ack_proxy_keeps_no_more_than_its_buffer(through):
+    packets = opened() + [up(1001, b"abc"), up(1004, b"def"), down(5001, ack=1007)]
+    got = through("box.ack_proxy { buffer = 5 }", packets)
+    assert got[3:5] == proxied(packets[3], ack=1004, window=997)
+    assert got[5:] == list(map(look, packets[4:]))
+
+
+def test_ack_proxy_acknowledges_again(through):
+    """Sent again: what it said was lost."""
+    packets = opened() + [up(1001, b"abc"), up(1001, b"abc"), down(5001, ack=1004)]
+    got = through("box.ack_proxy {}", packets)
+    assert got[3:7] == proxied(packets[3], ack=1004, window=997) * 2
+
+
+@pytest.mark.parametrize("knows", ["8", "2,3"])
+def test_ack_proxy_has_timestamps(through, knows):
+    packets = [up(1000, b"", SYN, 0, stamp(100, 0)),
+               down(5000, b"", SYN | ACK, 1001, stamp(900, 100)),
+               up(1001, options=stamp(101, 900)), up(1001, b"abc", options=stamp(102, 900)),
+               down(5001, ack=1004, options=stamp(903, 102))]
+    got = through(f"box.ack_proxy {{ knows = '{knows}' }}", packets)
+    assert meanings(got[3].options) == ([(8, stamp(900, 102))] if knows == "8" else [])
+    assert got[3].ack == 1004
