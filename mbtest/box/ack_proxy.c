@@ -65,7 +65,7 @@ static const struct box_param params[] = {
 		"bytes that it keeps of one direction; what is more is not acknowledged by it" },
 	{ "timeout", PARAM_TIME, offsetof(struct ack_proxy, timeout), "200ms", NSEC_PER_MS,
 		60 * (int64_t)NSEC_PER_SEC, NULL,
-		"it repeats what the receiver has not acknowledged in this time, then in twice it" },
+		"it repeats what the receiver has not acknowledged in this time, then twice it" },
 	{ "tries", PARAM_INT, offsetof(struct ack_proxy, tries), "8", 1, 30, NULL,
 		"repetitions of one segment; then both ends get a reset" },
 	{ "knows", PARAM_TEXT, offsetof(struct ack_proxy, known_text), "2,3,4,5,8", 0, 0, NULL,
