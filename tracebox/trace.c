@@ -356,7 +356,8 @@ void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 	if (hop->answered_attempts >> answer.attempt & 1)
 		return;
 	hop->answered_attempts |= 1u << answer.attempt;
-	answer.rtt = now - hop->sent_at[answer.attempt];
+	/* Clocks of different makes tell the two times. */
+	answer.rtt = now > hop->sent_at[answer.attempt] ? now - hop->sent_at[answer.attempt] : 0;
 	if (hop->answered++ > 0)
 		return;
 	answer.packet = packet_new(packet->length);

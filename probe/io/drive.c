@@ -5,22 +5,38 @@
 #include <poll.h>
 #include <time.h>
 
-static nsec_t clock_now(void)
+/*
+ * When looks follow each other at once for so long, many packets are under way, and it is cheaper
+ * to look now and then. What is measured does not suffer: the kernel notes when packets come.
+ */
+enum {
+	BUSY_LOOKS = 100,
+	NAP_US = 1000,
+	AGE_MAX_MS = 1000, /* no packet has waited for longer */
+};
+
+static nsec_t clock_read(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (nsec_t)now.tv_sec * NSEC_PER_SEC + (nsec_t)now.tv_nsec;
 }
 
 nsec_t drive_now(const struct drive *drive)
 {
-	return clock_now() - drive->origin;
+	return clock_read(CLOCK_MONOTONIC) - drive->origin;
 }
 
 void drive_start(struct drive *drive)
 {
-	drive->origin = clock_now();
+	drive->origin = clock_read(CLOCK_MONOTONIC);
+}
+
+static struct timespec duration(nsec_t time)
+{
+	return (struct timespec){ .tv_sec = (time_t)(time / NSEC_PER_SEC),
+		.tv_nsec = (long)(time % NSEC_PER_SEC) };
 }
 
 static void keep(const struct drive *drive, nsec_t now, bool outgoing)
@@ -29,38 +45,52 @@ static void keep(const struct drive *drive, nsec_t now, bool outgoing)
 		capture_add(drive->record, drive->packet, now, 0, outgoing);
 }
 
-static bool send_all(struct drive *drive, struct machine machine, struct err *err)
+/* Each returns how many there were; -1 with a sentence. */
+static int send_all(struct drive *drive, struct machine machine, struct err *err)
 {
 	nsec_t now = drive_now(drive);
+	int count = 0;
 
-	while (machine.ops->output(machine.self, drive->packet, now)) {
+	for (; machine.ops->output(machine.self, drive->packet, now); count++) {
 		if (!inject_send(drive->inject, drive->packet, err))
-			return false;
+			return -1;
 		keep(drive, now, true);
 		now = drive_now(drive);
 	}
-	return true;
+	return count;
 }
 
-static void receive_all(struct drive *drive, struct machine machine)
+/* The time a packet came; what the kernel noted is by another clock, which may have been set. */
+static nsec_t arrival(nsec_t noted, nsec_t day, nsec_t now)
 {
-	while (sniffer_read(drive->sniffer, drive->packet)) {
-		nsec_t now = drive_now(drive);
+	nsec_t age = day - noted;
 
-		keep(drive, now, false);
-		machine.ops->input(machine.self, drive->packet, now);
+	return noted != 0 && noted <= day && age <= AGE_MAX_MS * NSEC_PER_MS && age <= now
+		? now - age
+		: now;
+}
+
+static int receive_all(struct drive *drive, struct machine machine)
+{
+	nsec_t day = clock_read(CLOCK_REALTIME), now = drive_now(drive);
+	int count = 0;
+
+	for (; sniffer_read(drive->sniffer, drive->packet); count++) {
+		nsec_t at = arrival(drive->packet->at, day, now);
+
+		keep(drive, at, false);
+		machine.ops->input(machine.self, drive->packet, at);
 	}
+	return count;
 }
 
 /* Wait for a packet or the moment until. */
 static bool wait_until(const struct drive *drive, nsec_t until, struct err *err)
 {
 	struct pollfd watch = { .fd = sniffer_fd(drive->sniffer), .events = POLLIN };
-	struct timespec left = { 0 };
 	nsec_t now = drive_now(drive), pause = until > now ? until - now : 0;
+	struct timespec left = duration(pause);
 
-	left.tv_sec = (time_t)(pause / NSEC_PER_SEC);
-	left.tv_nsec = (long)(pause % NSEC_PER_SEC);
 	if (ppoll(&watch, 1, until == NSEC_NEVER ? NULL : &left, NULL) < 0 && errno != EINTR)
 		return err_set_errno(err, "cannot wait for packets");
 	if (watch.revents & (POLLERR | POLLHUP | POLLNVAL))
@@ -68,16 +98,33 @@ static bool wait_until(const struct drive *drive, nsec_t until, struct err *err)
 	return true;
 }
 
+/* What would be done packet by packet is done for all those of a while. */
+static void nap(const struct drive *drive, nsec_t looked_at)
+{
+	nsec_t now = drive_now(drive), end = looked_at + NAP_US * NSEC_PER_US;
+	struct timespec left = duration(end - now);
+
+	if (end > now)
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &left, NULL);
+}
+
 bool drive_run(struct drive *drive, struct machine machine, bool (*done)(void *self), void *self,
 	struct err *err)
 {
+	unsigned int busy = 0; /* looks in a row that found something to do */
+
 	for (;;) {
-		if (!send_all(drive, machine, err))
+		nsec_t looked_at = drive_now(drive);
+		int received = receive_all(drive, machine), sent = send_all(drive, machine, err);
+
+		if (sent < 0)
 			return false;
 		if (done(self))
 			return true;
-		if (!wait_until(drive, machine.ops->deadline(machine.self), err))
+		busy = received + sent > 0 ? busy + 1 : 0;
+		if (busy > BUSY_LOOKS)
+			nap(drive, looked_at);
+		else if (!wait_until(drive, machine.ops->deadline(machine.self), err))
 			return false;
-		receive_all(drive, machine);
 	}
 }

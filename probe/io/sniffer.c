@@ -12,7 +12,9 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef PACKET_IGNORE_OUTGOING
@@ -23,6 +25,7 @@ enum {
 	BATCH = 32, /* packets taken from the kernel at once */
 	PACKET_BYTES = 65536,
 	QUEUE_BYTES = 8 << 20,
+	NOTE_BYTES = CMSG_SPACE(sizeof(struct timespec)),
 };
 
 struct sniffer {
@@ -30,6 +33,7 @@ struct sniffer {
 	int count, next; /* packets taken, and the first not handed out */
 	struct mmsghdr messages[BATCH];
 	struct iovec pieces[BATCH];
+	_Alignas(struct cmsghdr) uint8_t notes[BATCH][NOTE_BYTES]; /* when they came */
 	uint8_t *bytes; /* PACKET_BYTES for each of the batch */
 };
 
@@ -62,6 +66,7 @@ static bool begin(struct sniffer *sniffer, unsigned int index, const char *devic
 
 	if (setsockopt(sniffer->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
 		setsockopt(sniffer->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	setsockopt(sniffer->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
 	/* An older kernel hands out what is sent as well: nothing but work. */
 	setsockopt(sniffer->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
 	if (!attach_nothing(sniffer, err))
@@ -80,6 +85,7 @@ static void make_room(struct sniffer *sniffer)
 		sniffer->pieces[i].iov_len = PACKET_BYTES;
 		sniffer->messages[i].msg_hdr.msg_iov = &sniffer->pieces[i];
 		sniffer->messages[i].msg_hdr.msg_iovlen = 1;
+		sniffer->messages[i].msg_hdr.msg_control = sniffer->notes[i];
 	}
 }
 
@@ -123,6 +129,8 @@ void sniffer_close(struct sniffer *sniffer)
 /* Take a batch from the kernel; false when nothing waits. */
 static bool take(struct sniffer *sniffer)
 {
+	for (size_t i = 0; i < BATCH; i++)
+		sniffer->messages[i].msg_hdr.msg_controllen = NOTE_BYTES;
 	sniffer->next = 0;
 	sniffer->count = recvmmsg(sniffer->fd, sniffer->messages, BATCH, 0, NULL);
 	return sniffer->count > 0;
@@ -156,14 +164,32 @@ int sniffer_fd(const struct sniffer *sniffer)
 	return sniffer->fd;
 }
 
+/* When a packet came, by the clock of the day; 0: it does not say. */
+static nsec_t came_at(struct msghdr *message)
+{
+	struct cmsghdr *note = CMSG_FIRSTHDR(message);
+	struct timespec time;
+
+	if (note == NULL || note->cmsg_level != SOL_SOCKET || note->cmsg_type != SCM_TIMESTAMPNS)
+		return 0;
+	memcpy(&time, CMSG_DATA(note), sizeof(time));
+	return (nsec_t)time.tv_sec * NSEC_PER_SEC + (nsec_t)time.tv_nsec;
+}
+
 bool sniffer_read(struct sniffer *sniffer, struct packet *packet)
 {
-	while (sniffer->next < sniffer->count || take(sniffer)) {
+	/* A batch that was not full was the last for now. */
+	bool is_last = sniffer->count > 0 && sniffer->count < BATCH;
+
+	while (sniffer->next < sniffer->count || (!is_last && take(sniffer))) {
 		int next = sniffer->next++;
 
-		if (packet_set(packet, sniffer->pieces[next].iov_base,
+		if (!packet_set(packet, sniffer->pieces[next].iov_base,
 			    sniffer->messages[next].msg_len))
-			return true;
+			continue;
+		packet->at = came_at(&sniffer->messages[next].msg_hdr);
+		return true;
 	}
+	sniffer->count = sniffer->next = 0;
 	return false;
 }

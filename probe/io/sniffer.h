@@ -28,7 +28,10 @@ bool sniffer_filter(struct sniffer *sniffer, const char *expression, struct err 
 /* Becomes readable when packets wait. */
 int sniffer_fd(const struct sniffer *sniffer);
 
-/* The next waiting packet, parsed; false when there is none. Packets this host sent are none. */
+/*
+ * The next waiting packet, parsed, with the time it came by the clock of the day in at (0: not
+ * known); false when there is none. Packets this host sent are none.
+ */
 bool sniffer_read(struct sniffer *sniffer, struct packet *packet);
 
 #endif
