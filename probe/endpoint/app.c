@@ -2,6 +2,7 @@
 /*
  * The application's side of a connection: bytes in and out, and what became of it.
  */
+#include "probe/endpoint/address.h"
 #include "probe/endpoint/conn.h"
 #include "probe/endpoint/handshake.h"
 #include "probe/endpoint/reassembly.h"
@@ -114,6 +115,58 @@ bool conn_join(struct conn *conn, const struct sockname *local, const struct soc
 	return handshake_join(conn, local, remote) != NULL;
 }
 
+static struct subflow *find_live(const struct conn *conn, unsigned int subflow, struct err *err)
+{
+	if (!conn_is_mptcp(conn)) {
+		err_set(err, "this is not Multipath TCP (F33)");
+		return NULL;
+	}
+	if (subflow >= conn->subflow_count || !subflow_is_live(conn->subflows[subflow])) {
+		err_set(err, "subflow %u is not open", subflow);
+		return NULL;
+	}
+	return conn->subflows[subflow];
+}
+
+bool conn_drop(struct conn *conn, unsigned int subflow, struct err *err)
+{
+	struct subflow *live = find_live(conn, subflow, err);
+
+	if (live == NULL)
+		return false;
+	live->fin_wanted = true;
+	conn->dirty = true;
+	return true;
+}
+
+bool conn_announce(struct conn *conn, const struct sockname *local, nsec_t now, struct err *err)
+{
+	if (!handshake_may_join(conn))
+		return err_set(err,
+			"no address is told before a DSS came, after a fallback or "
+			"with all subflows in use (F8a, F33)");
+	conn->dirty = true;
+	return address_announce(conn, local, now) ||
+		err_set(err, "no header has room for this address and port");
+}
+
+bool conn_withdraw(struct conn *conn, const struct addr *list, unsigned int count, struct err *err)
+{
+	if (!conn_is_mptcp(conn) || conn->state != CONN_OPEN)
+		return err_set(err, "this is not an open Multipath TCP connection");
+	conn->dirty = true;
+	return address_withdraw(conn, list, count) ||
+		err_set(err, "the peer knows none of these addresses");
+}
+
+bool conn_set_backup(struct conn *conn, unsigned int subflow, bool backup, struct err *err)
+{
+	struct subflow *live = find_live(conn, subflow, err);
+
+	conn->dirty = true;
+	return live != NULL && address_prioritize(live, backup);
+}
+
 /* ---- what became of it ---- */
 
 static enum subflow_state state_of(const struct subflow *subflow)
@@ -132,6 +185,7 @@ static enum subflow_state state_of(const struct subflow *subflow)
 void conn_info(const struct conn *conn, struct conn_info *info)
 {
 	unsigned int i;
+	size_t k;
 
 	*info = (struct conn_info){ .state = conn->state,
 		.end = conn->end,
@@ -143,7 +197,12 @@ void conn_info(const struct conn *conn, struct conn_info *info)
 		.fully_established = conn->peer_confirmed,
 		.written = conn->tx.end,
 		.read = conn->rx.read,
+		.addresses_known = (unsigned int)conn->theirs.count,
 		.subflow_count = conn->subflow_count };
+	for (k = 0; k < conn->own.count; k++) {
+		info->addresses_told += conn->own.list[k].told;
+		info->addresses_echoed += conn->own.list[k].echoed;
+	}
 	for (i = 0; i < conn->subflow_count; i++) {
 		const struct subflow *subflow = conn->subflows[i];
 
@@ -151,6 +210,9 @@ void conn_info(const struct conn *conn, struct conn_info *info)
 			.remote = subflow->remote,
 			.state = state_of(subflow),
 			.is_join = subflow->is_join,
+			.backup = subflow->backup,
+			.address_id = subflow->address_id,
+			.remote_address_id = subflow->remote_address_id,
 			.reset_by_us = subflow->reset_by_us,
 			.reset_reason = subflow->reset_reason,
 			.bytes_sent = subflow->bytes_sent,

@@ -5,6 +5,7 @@
 #include "probe/endpoint/key.h"
 #include "probe/endpoint/output.h"
 #include "probe/endpoint/reassembly.h"
+#include "probe/endpoint/signal.h"
 #include "probe/endpoint/subflow.h"
 #include "probe/wire/checksum.h"
 
@@ -143,9 +144,11 @@ static void draft_syn_options(struct draft *draft, const struct subflow *subflow
 	}
 }
 
-static uint8_t capable_flags(bool checksum)
+static uint8_t capable_flags(const struct conn *conn, bool checksum)
 {
-	return (uint8_t)(MPC_HMAC | (checksum ? MPC_CHECKSUM : 0));
+	bool forbid = conn->version > 0 && conn->endpoint->config.forbid_join;
+
+	return (uint8_t)(MPC_HMAC | (checksum ? MPC_CHECKSUM : 0) | (forbid ? MPC_NO_JOIN : 0));
 }
 
 void build_syn(struct subflow *subflow, struct packet *packet, nsec_t now)
@@ -159,14 +162,14 @@ void build_syn(struct subflow *subflow, struct packet *packet, nsec_t now)
 	if (subflow->is_join) {
 		option.subtype = MP_JOIN;
 		option.join = (struct mp_join){ .form = JOIN_SYN,
-			.backup = subflow->backup,
+			.backup = subflow->backup_own,
 			.address_id = subflow->address_id,
 			.token = conn->token_remote,
 			.nonce = subflow->nonce_local };
 		draft_mptcp(&draft, &option);
 	} else if (handshake_offers(subflow)) {
 		option.capable = (struct mp_capable){ .version = conn->version,
-			.flags = capable_flags(conn->endpoint->config.checksum),
+			.flags = capable_flags(conn, conn->endpoint->config.checksum),
 			.has_sender_key = conn->version == 0,
 			.sender_key = conn->key_local };
 		draft_mptcp(&draft, &option);
@@ -190,12 +193,13 @@ void build_synack(struct subflow *subflow, struct packet *packet, nsec_t now)
 		option.subtype = MP_JOIN;
 		option.join = (struct mp_join){ .form = JOIN_SYNACK,
 			.hmac64 = subflow->hmac64,
+			.backup = subflow->backup_own,
 			.address_id = subflow->address_id,
 			.nonce = subflow->nonce_local };
 		draft_mptcp(&draft, &option);
 	} else if (conn->mode == MODE_UNDECIDED) {
 		option.capable = (struct mp_capable){ .version = conn->version,
-			.flags = capable_flags(conn->checksum),
+			.flags = capable_flags(conn, conn->checksum),
 			.has_sender_key = true,
 			.sender_key = conn->key_local };
 		draft_mptcp(&draft, &option);
@@ -231,7 +235,7 @@ static struct mptcp_opt capable_option(const struct conn *conn)
 	struct mptcp_opt option = { .subtype = MP_CAPABLE };
 
 	option.capable = (struct mp_capable){ .version = conn->version,
-		.flags = capable_flags(conn->checksum),
+		.flags = capable_flags(conn, conn->checksum),
 		.has_sender_key = true,
 		.has_receiver_key = true,
 		.sender_key = conn->key_local,
@@ -347,10 +351,12 @@ void build_segment(struct subflow *subflow, const struct segment *segment, struc
 	packet_finish(packet);
 }
 
-static void draft_signals(struct draft *draft, struct subflow *subflow)
+/* What is said once, on an ACK that counts: a probe's old number has it ignored. */
+static void draft_signals(struct draft *draft, struct subflow *subflow, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 	struct mptcp_opt option = { .subtype = MP_DSS };
+	bool waited = false;
 
 	if (conn->fail_now) {
 		draft_fail(draft, conn);
@@ -362,6 +368,22 @@ static void draft_signals(struct draft *draft, struct subflow *subflow)
 	}
 	if (!conn_is_mptcp(conn))
 		return;
+	while (signal_take(subflow, TCPOPT_SPACE - draft->used, &option)) {
+		draft_mptcp(draft, &option);
+		waited = true;
+	}
+	if (waited)
+		signal_sent(subflow, now);
+}
+
+/* DATA_ACK and DATA_FIN, or the keys, where there is room. */
+static void draft_state(struct draft *draft, struct subflow *subflow)
+{
+	struct conn *conn = subflow->conn;
+	struct mptcp_opt option = { .subtype = MP_DSS };
+
+	if (!conn_is_mptcp(conn) || subflow->phase < PHASE_OPEN)
+		return;
 	if (repeats_keys(subflow) && !conn->tx.fin_sent)
 		option = capable_option(conn);
 	else
@@ -372,7 +394,9 @@ static void draft_signals(struct draft *draft, struct subflow *subflow)
 		option.dss.data_fin = true;
 		conn->tx.fin_now = false;
 	}
-	draft_mptcp(draft, &option);
+	/* Beside timestamps alone any of these fits. */
+	if (draft->used <= 12 || draft->used + signal_length(&option) <= TCPOPT_SPACE)
+		draft_mptcp(draft, &option);
 }
 
 void build_third_ack(struct subflow *subflow, struct packet *packet, nsec_t now)
@@ -403,7 +427,9 @@ void build_ack(struct subflow *subflow, uint32_t seq, struct packet *packet, nse
 	draft_begin(&draft, subflow, seq, TCP_ACK);
 	if (subflow->timestamps)
 		draft_timestamp(&draft, subflow, now);
-	draft_signals(&draft, subflow);
+	if (seq == subflow->snd_nxt)
+		draft_signals(&draft, subflow, now);
+	draft_state(&draft, subflow);
 	if (subflow->sack)
 		draft_sack(&draft, subflow, TCPOPT_SPACE - draft.used);
 	draft_ack(&draft, subflow);
@@ -417,7 +443,8 @@ static void draft_reason(struct draft *draft, uint8_t reason)
 {
 	struct mptcp_opt option = { .subtype = MP_TCPRST };
 
-	option.tcprst = (struct mp_tcprst){ .reason = reason };
+	option.tcprst =
+		(struct mp_tcprst){ .reason = reason, .transient = reset_is_transient(reason) };
 	draft_mptcp(draft, &option);
 }
 

@@ -2,8 +2,9 @@
 #include "probe/endpoint/conn.h"
 
 #include "probe/base/alloc.h"
-#include "probe/endpoint/handshake.h"
+#include "probe/endpoint/address.h"
 #include "probe/endpoint/mapping.h"
+#include "probe/endpoint/pm.h"
 #include "probe/endpoint/reassembly.h"
 #include "probe/endpoint/sched.h"
 #include "probe/endpoint/stream.h"
@@ -23,6 +24,8 @@ struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
 		conn->key_local = rng_next(&endpoint->rng);
 	while (conn->key_local == 0);
 	conn->tx.rto_at = conn->fail_at = conn->close_at = NSEC_NEVER;
+	conn->address_at = conn->join_at = NSEC_NEVER;
+	conn->pm = pm_find(endpoint->config.path_manager);
 	conn->progress_at = conn->heard_at = now;
 	conn->pending = true;
 	conn->dirty = true;
@@ -64,6 +67,7 @@ void conn_free(struct conn *conn)
 	else
 		endpoint->last = conn->previous;
 	free_streams(conn);
+	address_fini(conn);
 	ring_fini(&conn->rx.ring);
 	free(conn);
 }
@@ -75,12 +79,13 @@ void conn_close(struct conn *conn, enum conn_end end)
 	conn->state = CONN_CLOSED;
 	conn->end = end;
 	conn->tx.rto_at = conn->fail_at = conn->close_at = NSEC_NEVER;
+	conn->address_at = conn->join_at = NSEC_NEVER;
 	conn->dirty = true;
 }
 
 /*
- * v1: MP_FASTCLOSE on a RST of every subflow (option R); v0: on an ACK of one subflow, whose peer
- * answers RST, and plain RSTs on the others (RFC 8684 3.5, RFC 6824 3.5).
+ * MP_FASTCLOSE goes on a RST of every subflow (option R of v1), or on an ACK of one subflow, whose
+ * peer answers RST, with plain RSTs on the others (v0, and option A; RFC 8684 3.5, RFC 6824 3.5).
  */
 void conn_kill(struct conn *conn, enum conn_end end, uint8_t reason)
 {
@@ -96,7 +101,7 @@ void conn_kill(struct conn *conn, enum conn_end end, uint8_t reason)
 		if (!fastclose || subflow->phase != PHASE_OPEN)
 			continue;
 		subflow->fastclose_wanted = true;
-		fastclose = conn->version > 0;
+		fastclose = !conn_closes_on_ack(conn);
 	}
 	conn_close(conn, end);
 }
@@ -136,7 +141,7 @@ void conn_take_fin(struct subflow *subflow)
  * When the subflow itself is to be closed. Plain TCP: after the last byte. MPTCP: after both
  * DATA_FINs were acknowledged; the passive closer waits for the peer's FIN, so that TIME-WAIT stays
  * with who closed first (experience draft 3.6). A peer's FIN before that closes only this subflow,
- * and is answered where the stream can go on elsewhere.
+ * and is answered once nothing of ours waits on it: the stream can go on elsewhere, or later.
  */
 static bool wants_fin(const struct subflow *subflow)
 {
@@ -147,7 +152,8 @@ static bool wants_fin(const struct subflow *subflow)
 	if (conn_is_done(conn))
 		return conn->tx.fin_first || subflow->fin_received;
 	return subflow->fin_received && subflow->queue.una == subflow->queue.tail &&
-		subflow_live_count(conn) > 1;
+		(subflow_live_count(conn) > 1 ||
+			(conn->tx.una == conn->tx.end && conn->tx.fin_sent == conn->tx.fin_acked));
 }
 
 /* RFC 9293 3.6: who sent FIN first, or at the same time, keeps TIME-WAIT. */
@@ -187,9 +193,18 @@ static unsigned int busy_subflows(const struct conn *conn)
 	return count;
 }
 
+/* A subflow may yet come: there were several, or the only one was reset in a way that may pass. */
+static bool may_come_back(const struct conn *conn)
+{
+	const struct subflow *first = conn->subflows[0];
+
+	return conn->subflow_count > 1 || first->end_state != SUBFLOW_RESET ||
+		first->is_transient || conn->join_at != NSEC_NEVER;
+}
+
 /*
- * No subflow is left. Without Multipath TCP, or when there was but one, that is the end; else the
- * connection lives on for a new subflow until its time-out (F56, O7, O11).
+ * No subflow is left. Without Multipath TCP, or when the only one was refused for good, that is the
+ * end; else the connection lives on for a new subflow until its time-out (F56, O7, O11).
  */
 static void settle_end(struct conn *conn)
 {
@@ -200,8 +215,7 @@ static void settle_end(struct conn *conn)
 		return;
 	if (conn_is_mptcp(conn) ? conn_is_done(conn) : delivered)
 		conn_close(conn, END_CLEAN);
-	else if (!conn_is_mptcp(conn) ||
-		(conn->subflow_count == 1 && conn->subflows[0]->end_state == SUBFLOW_RESET))
+	else if (!conn_is_mptcp(conn) || !may_come_back(conn))
 		conn_close(conn, END_RESET);
 }
 
@@ -221,29 +235,6 @@ static void settle_data_fin(struct conn *conn, nsec_t now)
 		!conn->close_waited) {
 		conn->close_waited = true;
 		conn->close_at = now + 2 * conn->endpoint->config.rto_initial;
-	}
-}
-
-/* The client joins from its other addresses as soon as F8a allows, once. */
-static void settle_joins(struct conn *conn)
-{
-	const struct endpoint_config *config = &conn->endpoint->config;
-	const struct subflow *initial = conn->subflows[0];
-	unsigned int i;
-
-	if (!conn->active || conn->joins_started || config->join_count == 0 || conn->peer_no_join ||
-		!handshake_may_join(conn))
-		return;
-	conn->joins_started = true;
-	for (i = 0; i < config->join_count; i++) {
-		struct sockname local = { .addr = config->join[i] };
-
-		if (local.addr.version != initial->remote.addr.version)
-			continue;
-		do
-			local.port = (uint16_t)(32768 + rng_below(&conn->endpoint->rng, 28232));
-		while (subflow_find(conn->endpoint, &local, &initial->remote) != NULL);
-		handshake_join(conn, &local, &initial->remote);
 	}
 }
 
@@ -281,7 +272,8 @@ void conn_settle(struct conn *conn, nsec_t now)
 	for (i = 0; i < conn->subflow_count; i++)
 		settle_subflow(conn->subflows[i], now);
 	if (conn->state != CONN_CLOSED) {
-		settle_joins(conn);
+		address_settle(conn, now);
+		pm_settle(conn, now);
 		settle_end(conn);
 	}
 	if (conn->state == CONN_CLOSED) {

@@ -8,6 +8,7 @@
 #include "probe/endpoint/handshake.h"
 #include "probe/endpoint/input.h"
 #include "probe/endpoint/output.h"
+#include "probe/endpoint/pm.h"
 #include "probe/endpoint/subflow.h"
 
 #include <assert.h>
@@ -23,6 +24,8 @@ static const char *const drop_texts[ENDPOINT_DROP_COUNT] = {
 	[DROP_TIMESTAMP] = "old timestamp",
 	[DROP_RESETTING] = "subflow is being reset",
 	[DROP_LIMIT] = "too many pieces at once",
+	[DROP_SPACE] = "no room for an option",
+	[DROP_HMAC] = "ADD_ADDR with a wrong HMAC",
 };
 
 void endpoint_config_default(struct endpoint_config *config)
@@ -44,6 +47,9 @@ void endpoint_config_default(struct endpoint_config *config)
 		/* Packets of a laboratory path do not live long. */
 		.time_wait = 2 * NSEC_PER_SEC,
 		.capable_syns = 3,
+		.path_manager = "full-mesh",
+		.subflows_most = ENDPOINT_SUBFLOWS,
+		.subflows_wanted = 1,
 	};
 }
 
@@ -52,7 +58,9 @@ struct endpoint *endpoint_new(const struct endpoint_config *config, const struct
 	struct endpoint *endpoint = xcalloc(1, sizeof(*endpoint));
 
 	assert(config->mtu >= 256 && config->receive_buffer > 0);
-	assert(config->join_count <= ENDPOINT_JOINS);
+	assert(config->join_count <= ENDPOINT_JOINS && config->announce_count <= ENDPOINT_JOINS);
+	assert(config->subflows_most > 0 && config->subflows_most <= ENDPOINT_SUBFLOWS);
+	assert(pm_find(config->path_manager) != NULL);
 	endpoint->config = *config;
 	endpoint->rng = *rng;
 	endpoint->secret = rng_next(&endpoint->rng);

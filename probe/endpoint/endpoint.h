@@ -23,8 +23,9 @@
 #include <stdint.h>
 
 enum {
-	ENDPOINT_SUBFLOWS = 32, /* subflows a connection may have had in its life */
-	ENDPOINT_JOINS = 8,     /* local addresses a connection joins from by itself */
+	ENDPOINT_SUBFLOWS =
+		32,         /* of a connection at once; the slots of closed ones are used again */
+	ENDPOINT_JOINS = 8, /* local addresses a connection joins from, or tells of, by itself */
 };
 
 /* Versions an endpoint speaks, as a set. */
@@ -44,14 +45,25 @@ struct endpoint_config {
 	uint32_t send_buffer, receive_buffer; /* bytes, connection level */
 	uint32_t initial_window;              /* segments (RFC 6928) */
 	nsec_t rto_initial, rto_min, rto_max;
-	nsec_t connection_timeout;        /* no progress for so long ends it with an error */
-	nsec_t time_wait;                 /* 2 MSL */
-	unsigned int capable_syns;        /* SYNs with MP_CAPABLE before one without (F5) */
-	struct addr join[ENDPOINT_JOINS]; /* the client joins from these once F8a allows */
+	nsec_t connection_timeout; /* no progress for so long ends it with an error */
+	nsec_t time_wait;          /* 2 MSL */
+	unsigned int capable_syns; /* SYNs with MP_CAPABLE before one without (F5) */
+	bool refuse_checksum;      /* ignore an MP_CAPABLE that asks for checksums (F7b) */
+	bool fastclose_on_ack;     /* v1: option A of MP_FASTCLOSE rather than option R */
+	bool retry_v0;             /* v1 was ignored: try again with v0, if spoken (RFC 8684 3.1) */
+	/* further subflows */
+	const char *path_manager;         /* a name of pm_list (pm.h) */
+	unsigned int subflows_most;       /* at once, joins by the peer included */
+	unsigned int subflows_wanted;     /* by ndiffports */
+	struct addr join[ENDPOINT_JOINS]; /* local addresses to join from, beside the first's */
 	unsigned int join_count;
-	bool join_backup;
-	bool refuse_checksum; /* ignore an MP_CAPABLE that asks for checksums (F7b) */
-	uint64_t faults;      /* set of FAULT_* bits: ways of being wrong, fault.h */
+	bool join_backup;    /* ask the peer to keep to the others while it can (B) */
+	bool join_as_server; /* the passive opener's path manager starts subflows too */
+	bool same_port;      /* joins leave from the first subflow's port where they can */
+	bool forbid_join;    /* no further subflows to our first address and port (C, v1) */
+	struct sockname announce[ENDPOINT_JOINS]; /* told by ADD_ADDR; port 0: none */
+	unsigned int announce_count;
+	uint64_t faults; /* set of FAULT_* bits: ways of being wrong, fault.h */
 };
 
 void endpoint_config_default(struct endpoint_config *config);
@@ -74,6 +86,8 @@ enum endpoint_drop {
 	DROP_TIMESTAMP,     /* PAWS */
 	DROP_RESETTING,     /* for a subflow that is being reset */
 	DROP_LIMIT,         /* too many ranges, mappings or reinjections at once */
+	DROP_SPACE,         /* an option to send that no header has room for */
+	DROP_HMAC,          /* ADD_ADDR with a wrong HMAC */
 	ENDPOINT_DROP_COUNT,
 };
 
@@ -118,6 +132,21 @@ void conn_release(struct conn *conn);
 /* Start a further subflow; false with a reason when F8a, F33 or the peer's C flag forbids it. */
 bool conn_join(struct conn *conn, const struct sockname *local, const struct sockname *remote,
 	nsec_t now, struct err *err);
+
+/*
+ * Close one subflow and no more: FIN after what it carries. With the last one closed the connection
+ * goes on for its time-out, for a later one to join (RFC 8684 3.3.3, break before make).
+ */
+bool conn_drop(struct conn *conn, unsigned int subflow, struct err *err);
+
+/* Tell the peer of a further address of ours (ADD_ADDR); port 0: none is told. */
+bool conn_announce(struct conn *conn, const struct sockname *local, nsec_t now, struct err *err);
+
+/* These addresses of ours are gone (REMOVE_ADDR): their subflows are closed. */
+bool conn_withdraw(struct conn *conn, const struct addr *list, unsigned int count, struct err *err);
+
+/* Ask the peer to use a subflow only for want of others, or again as any other (MP_PRIO). */
+bool conn_set_backup(struct conn *conn, unsigned int subflow, bool backup, struct err *err);
 
 enum conn_state {
 	CONN_OPENING,
@@ -180,6 +209,8 @@ struct subflow_info {
 	struct sockname local, remote;
 	enum subflow_state state;
 	bool is_join;
+	bool backup;                           /* asked for by either side */
+	uint8_t address_id, remote_address_id; /* of our address and of the peer's */
 	bool reset_by_us;
 	uint8_t reset_reason;                /* RESET_*, ours or the peer's */
 	uint64_t bytes_sent, bytes_received; /* payload, retransmissions not counted */
@@ -194,10 +225,12 @@ struct conn_info {
 	enum conn_mode mode;
 	enum fallback_reason fallback;
 	uint8_t version;
-	bool checksum;          /* in use */
-	bool peer_closed;       /* end of the peer's stream was read */
-	bool fully_established; /* F8 done: joins are allowed */
-	uint64_t written, read; /* bytes over the application's side */
+	bool checksum;                                 /* in use */
+	bool peer_closed;                              /* end of the peer's stream was read */
+	bool fully_established;                        /* F8 done: joins are allowed */
+	uint64_t written, read;                        /* bytes over the application's side */
+	unsigned int addresses_told, addresses_echoed; /* ours, by ADD_ADDR */
+	unsigned int addresses_known;                  /* the peer's, by ADD_ADDR */
 	unsigned int subflow_count;
 	struct subflow_info subflows[ENDPOINT_SUBFLOWS];
 };

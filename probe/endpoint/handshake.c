@@ -2,6 +2,7 @@
 #include "probe/endpoint/handshake.h"
 
 #include "probe/endpoint/ack.h"
+#include "probe/endpoint/address.h"
 #include "probe/endpoint/conn.h"
 #include "probe/endpoint/fallback.h"
 #include "probe/endpoint/key.h"
@@ -209,7 +210,7 @@ static void join_passive(struct endpoint *endpoint, const struct sockname *local
 {
 	struct conn *conn = join->form == JOIN_SYN ? find_token(endpoint, join->token) : NULL;
 	struct subflow *subflow;
-	uint8_t hmac[20];
+	uint8_t hmac[20], id;
 
 	if (conn == NULL) {
 		reply_reset(endpoint, local, remote, in, RESET_MPTCP);
@@ -219,13 +220,17 @@ static void join_passive(struct endpoint *endpoint, const struct sockname *local
 		reply_reset(endpoint, local, remote, in, RESET_PROHIBITED);
 		return;
 	}
+	id = address_id(conn, &local->addr);
 	subflow = subflow_new(conn, local, remote, PHASE_SYN_RECEIVED);
 	if (subflow == NULL) {
 		reply_reset(endpoint, local, remote, in, RESET_RESOURCES);
 		return;
 	}
 	subflow->is_join = true;
-	subflow->backup = join->backup;
+	subflow->backup_own = endpoint->config.join_backup;
+	subflow->backup_theirs = join->backup;
+	subflow->backup = subflow->backup_own || subflow->backup_theirs;
+	subflow->address_id = id;
 	subflow->remote_address_id = join->address_id;
 	subflow->nonce_local = (uint32_t)rng_next(&endpoint->rng);
 	subflow->nonce_remote = join->nonce;
@@ -361,7 +366,8 @@ static void synack_of_join(struct subflow *subflow, const struct arrival *in, ns
 	}
 	subflow->nonce_remote = option->join.nonce;
 	subflow->remote_address_id = option->join.address_id;
-	subflow->backup = subflow->backup || option->join.backup;
+	subflow->backup_theirs = option->join.backup;
+	subflow->backup = subflow->backup_own || subflow->backup_theirs;
 	put_be64(hmac64, option->join.hmac64);
 	if (!hmac_is_right(subflow, hmac64, sizeof(hmac64))) {
 		subflow_reset(subflow, RESET_MPTCP);
@@ -399,6 +405,29 @@ static void synack_of_capable(struct subflow *subflow, const struct arrival *in,
 	subflow->snd_una = in->ack;
 	subflow_open(subflow, now);
 	subflow->third_now = true;
+}
+
+/*
+ * RFC 8684 3.1: a v1 offer that nobody took may be followed by one of v0. The connection that the
+ * answer would make is reset, and its addresses are used again.
+ */
+static bool retry_v0(struct subflow *subflow, const struct arrival *in)
+{
+	struct conn *conn = subflow->conn;
+	const struct endpoint_config *config = &conn->endpoint->config;
+
+	if (subflow->is_join || conn->mode != MODE_UNDECIDED || conn->version == 0 ||
+		conn->plain_syn_sent || !config->retry_v0 || !(config->speaks & SPEAKS_V0) ||
+		arrival_find(in, MP_CAPABLE) != NULL)
+		return false;
+	subflow->stray_now = true;
+	subflow->stray_ack = in->ack;
+	conn->version = 0;
+	subflow->iss = subflow->snd_una = (uint32_t)rng_next(&conn->endpoint->rng);
+	subflow->snd_nxt = subflow->delivered_seq = subflow->iss + 1;
+	subflow->tries = subflow->backoff = 0;
+	subflow->rto_at = 0;
+	return true;
 }
 
 /* Simultaneous open (RFC 9293 3.5): MPTCP is given up, no rule says how its keys would meet. */
@@ -445,6 +474,8 @@ void handshake_syn_sent(struct subflow *subflow, const struct arrival *in, nsec_
 		simultaneous_open(subflow, in);
 		return;
 	}
+	if (retry_v0(subflow, in))
+		return;
 	subflow_take_syn(subflow, in);
 	if (subflow->is_join)
 		synack_of_join(subflow, in, now);
@@ -457,31 +488,21 @@ void handshake_syn_sent(struct subflow *subflow, const struct arrival *in, nsec_
 bool handshake_may_join(const struct conn *conn)
 {
 	return conn_is_mptcp(conn) && conn->state == CONN_OPEN && conn->peer_confirmed &&
-		!conn->fail_sent && !conn_is_done(conn) && conn->subflow_count < ENDPOINT_SUBFLOWS;
-}
-
-/* The initial subflow's address has ID 0 (RFC 8684 3.2); others count up, one an address. */
-static uint8_t address_id_of(struct conn *conn, const struct addr *addr)
-{
-	unsigned int i;
-
-	for (i = 0; i < conn->subflow_count; i++)
-		if (addr_equal(&conn->subflows[i]->local.addr, addr))
-			return conn->subflows[i]->address_id;
-	return ++conn->next_address_id;
+		!conn->fail_sent && !conn_is_done(conn) &&
+		subflow_standing_count(conn) < conn->endpoint->config.subflows_most;
 }
 
 struct subflow *handshake_join(struct conn *conn, const struct sockname *local,
 	const struct sockname *remote)
 {
-	uint8_t id = address_id_of(conn, &local->addr);
+	uint8_t id = address_id(conn, &local->addr);
 	struct subflow *subflow = subflow_new(conn, local, remote, PHASE_SYN_SENT);
 
 	if (subflow == NULL)
 		return NULL;
 	subflow->is_join = true;
 	subflow->address_id = id;
-	subflow->backup = conn->endpoint->config.join_backup;
+	subflow->backup = subflow->backup_own = conn->endpoint->config.join_backup;
 	subflow->nonce_local = (uint32_t)rng_next(&conn->endpoint->rng);
 	conn->dirty = true;
 	return subflow;

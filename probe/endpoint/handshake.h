@@ -15,7 +15,7 @@ void handshake_unknown(struct endpoint *endpoint, const struct sockname *local,
 /* What answers our SYN. */
 void handshake_syn_sent(struct subflow *subflow, const struct arrival *in, nsec_t now);
 
-/* Another SYN for a connection that is half open: the newer one counts (O13, E1). */
+/* The same SYN again for a subflow that is half open: its options now count (O13, E1). */
 void handshake_syn_again(struct subflow *subflow, const struct arrival *in);
 
 /* The third packet; false when it does not open the subflow and is to be dropped. */

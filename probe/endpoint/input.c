@@ -2,6 +2,7 @@
 #include "probe/endpoint/input.h"
 
 #include "probe/endpoint/ack.h"
+#include "probe/endpoint/address.h"
 #include "probe/endpoint/conn.h"
 #include "probe/endpoint/fallback.h"
 #include "probe/endpoint/handshake.h"
@@ -40,6 +41,9 @@ static void take_reset(struct subflow *subflow, const struct arrival *in, nsec_t
 	if (reason != NULL)
 		subflow->reset_reason = reason->tcprst.reason;
 	subflow->reset_by_us = false;
+	/* O17: v1 hosts give a reason, so one without is a middlebox's; v0 has none to give. */
+	subflow->is_transient = subflow->phase == PHASE_OPEN &&
+		(reason != NULL ? reason->tcprst.transient : conn->version > 0);
 	if (subflow->phase == PHASE_TIME_WAIT) {
 		subflow_end(subflow, SUBFLOW_CLOSED, now);
 		return;
@@ -65,7 +69,8 @@ static bool control_is_handled(struct subflow *subflow, const struct arrival *in
 	}
 	if (!(in->flags & TCP_SYN))
 		return false;
-	if (subflow->phase == PHASE_SYN_RECEIVED && !(in->flags & TCP_ACK))
+	if (subflow->phase == PHASE_SYN_RECEIVED && !(in->flags & TCP_ACK) &&
+		in->seq == subflow->irs)
 		handshake_syn_again(subflow, in);
 	else if (in->flags & TCP_ACK && in->seq == subflow->irs && subflow->phase == PHASE_JOINING)
 		subflow->join_ack_now = true;
@@ -155,8 +160,8 @@ static void judge_bare_ack(struct subflow *subflow, nsec_t now)
 		fallback_to_tcp(subflow, FALLBACK_NO_DATA_ACK, now);
 }
 
-/* MP_FAIL and MP_FASTCLOSE. */
-static void take_ends(struct subflow *subflow, const struct arrival *in, nsec_t now)
+/* All but DSS and what belongs to handshakes. */
+static void take_others(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 	unsigned int i;
@@ -169,6 +174,8 @@ static void take_ends(struct subflow *subflow, const struct arrival *in, nsec_t 
 		else if (option->subtype == MP_FASTCLOSE &&
 			option->fastclose_key == conn->key_local)
 			conn_kill(conn, END_RESET, RESET_UNSPECIFIED); /* F62, option A */
+		else
+			address_take(subflow, option, now);
 	}
 }
 
@@ -185,13 +192,14 @@ static void take_signals(struct subflow *subflow, const struct arrival *in, bool
 
 		if (option->subtype != MP_DSS)
 			continue;
-		conn->peer_confirmed = conn->peer_confirmed || !subflow->is_join;
+		if (!conn->peer_confirmed && !subflow->is_join)
+			conn->peer_confirmed = conn->pm_news = true;
 		if (!option->dss.has_ack)
 			continue;
 		has_data_ack = true;
 		take_data_ack(subflow, &option->dss, in, now);
 	}
-	take_ends(subflow, in, now);
+	take_others(subflow, in, now);
 	if (!conn_is_mptcp(conn) || !acked_payload || subflow->reset_wanted)
 		return;
 	if (has_data_ack)
@@ -288,6 +296,7 @@ void subflow_input(struct subflow *subflow, const struct arrival *in, nsec_t now
 
 	conn->dirty = true;
 	subflow->heard_at = conn->heard_at = now;
+	subflow->is_doubted = false;
 	if (subflow->reset_wanted)
 		conn->endpoint->dropped[DROP_RESETTING]++;
 	else if (subflow->phase == PHASE_SYN_SENT)

@@ -2,12 +2,14 @@
 #include "probe/endpoint/output.h"
 
 #include "probe/endpoint/ack.h"
+#include "probe/endpoint/address.h"
 #include "probe/endpoint/build.h"
 #include "probe/endpoint/conn.h"
 #include "probe/endpoint/fallback.h"
 #include "probe/endpoint/handshake.h"
 #include "probe/endpoint/mapping.h"
 #include "probe/endpoint/sched.h"
+#include "probe/endpoint/signal.h"
 #include "probe/endpoint/stream.h"
 #include "probe/endpoint/subflow.h"
 
@@ -19,7 +21,7 @@ static const char *const texts[ACT_NOTHING + 1] = {
 	[ACT_SYNACK] = "SYN/ACK",
 	[ACT_JOIN_ACK] = "third ACK of MP_JOIN",
 	[ACT_THIRD_ACK] = "third packet",
-	[ACT_SIGNAL] = "MP_FAIL",
+	[ACT_SIGNAL] = "signal",
 	[ACT_RETRANSMIT] = "retransmit",
 	[ACT_DATA] = "send data",
 	[ACT_FIN] = "send FIN",
@@ -30,6 +32,8 @@ static const char *const texts[ACT_NOTHING + 1] = {
 	[ACT_LINGER] = "end of TIME-WAIT",
 	[ACT_DATA_RTO] = "connection-level retransmission time-out",
 	[ACT_FAIL] = "MP_FAIL not answered",
+	[ACT_ADDRESS] = "ADD_ADDR not echoed",
+	[ACT_JOIN] = "join again",
 	[ACT_CLOSE] = "the peer's FIN did not come",
 	[ACT_GIVE_UP] = "connection time-out",
 	[ACT_NOTHING] = "nothing to do",
@@ -72,7 +76,8 @@ static void todo_open(struct subflow *subflow, struct todo *todo)
 	const struct segment *lost = ack_next_lost(subflow);
 
 	if (subflow->fastclose_sent) {
-		consider(todo, subflow->rto_at, ACT_RESET, subflow);
+		consider(todo, subflow->rto_at,
+			subflow->fastcloses < FASTCLOSES_MOST ? ACT_FASTCLOSE : ACT_RESET, subflow);
 		return;
 	}
 	if (subflow->third_now)
@@ -80,6 +85,7 @@ static void todo_open(struct subflow *subflow, struct todo *todo)
 	if (subflow->conn->fail_now ||
 		(subflow->conn->infinite_wanted && subflow->conn->infinite_on_ack))
 		consider(todo, 0, ACT_SIGNAL, subflow);
+	consider(todo, signal_due(subflow), ACT_SIGNAL, subflow);
 	if (lost != NULL &&
 		(subflow->in_flight == 0 || subflow->in_flight + lost->length <= subflow->cc.cwnd))
 		consider(todo, 0, ACT_RETRANSMIT, subflow);
@@ -97,8 +103,9 @@ static void subflow_todo(struct subflow *subflow, struct todo *todo)
 		return;
 	if (subflow->reset_wanted) {
 		consider(todo, 0,
-			subflow->fastclose_wanted && subflow->conn->version == 0 ? ACT_FASTCLOSE
-										 : ACT_RESET,
+			subflow->fastclose_wanted && conn_closes_on_ack(subflow->conn)
+				? ACT_FASTCLOSE
+				: ACT_RESET,
 			subflow);
 		return;
 	}
@@ -110,6 +117,7 @@ static void subflow_todo(struct subflow *subflow, struct todo *todo)
 		break;
 	case PHASE_SYN_RECEIVED:
 		consider(todo, subflow->synack_now ? 0 : subflow->rto_at, ACT_SYNACK, subflow);
+		consider(todo, subflow->ack_now ? 0 : NSEC_NEVER, ACT_ACK, subflow);
 		break;
 	case PHASE_JOINING:
 		consider(todo, subflow->join_ack_now ? 0 : subflow->rto_at, ACT_JOIN_ACK, subflow);
@@ -160,6 +168,8 @@ struct todo conn_todo(const struct conn *conn)
 	consider(&todo, conn->tx.rto_at, ACT_DATA_RTO, NULL);
 	consider(&todo, conn->fail_at, ACT_FAIL, NULL);
 	consider(&todo, conn->close_at, ACT_CLOSE, NULL);
+	consider(&todo, conn->address_at, ACT_ADDRESS, NULL);
+	consider(&todo, conn->join_at, ACT_JOIN, NULL);
 	consider(&todo, (conn->pending ? conn->progress_at : conn->heard_at) + timeout, ACT_GIVE_UP,
 		NULL);
 	return todo;
@@ -183,7 +193,7 @@ static bool send_fastclose(struct subflow *subflow, struct packet *packet, nsec_
 	build_fastclose(subflow, packet, now);
 	subflow->reset_wanted = false;
 	subflow->fastclose_sent = true;
-	subflow->rto_at = now + subflow->rto;
+	subflow->rto_at = now + (subflow->rto << subflow->fastcloses++);
 	return true;
 }
 
@@ -337,9 +347,15 @@ static bool send_probe(struct subflow *subflow, struct packet *packet, nsec_t no
 {
 	nsec_t timeout = subflow->conn->endpoint->config.connection_timeout;
 
+	if (subflow->is_doubted && subflow->probes == DOUBT_PROBES) {
+		subflow_reset(subflow, RESET_UNSPECIFIED);
+		return false;
+	}
 	subflow->probes++;
 	build_ack(subflow, subflow->snd_una - 1, packet, now);
-	subflow->probe_at = now + (subflow->rto > timeout / 6 ? subflow->rto : timeout / 6);
+	subflow->probe_at = now + subflow->rto;
+	if (!subflow->is_doubted && subflow->rto < timeout / 6)
+		subflow->probe_at = now + timeout / 6;
 	return true;
 }
 
@@ -351,8 +367,11 @@ static bool perform_on_conn(struct conn *conn, enum action action, nsec_t now)
 		fallback_fail_expired(conn, now);
 	else if (action == ACT_CLOSE)
 		conn_stop_waiting(conn);
-	else
+	else if (action == ACT_ADDRESS)
+		address_retry(conn, now);
+	else if (action == ACT_GIVE_UP)
 		conn_give_up(conn);
+	/* ACT_JOIN: settling does it. */
 	return false;
 }
 

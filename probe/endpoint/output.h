@@ -17,7 +17,7 @@ enum action {
 	ACT_SYNACK,
 	ACT_JOIN_ACK,   /* third ACK of MP_JOIN */
 	ACT_THIRD_ACK,  /* third packet of the initial subflow */
-	ACT_SIGNAL,     /* an ACK for the sake of its MP_FAIL, before any data */
+	ACT_SIGNAL,     /* an ACK for the sake of MP_FAIL, ADD_ADDR, ...: before any data */
 	ACT_RETRANSMIT, /* the oldest segment marked lost */
 	ACT_DATA,       /* the next piece of the stream */
 	ACT_FIN,
@@ -28,6 +28,8 @@ enum action {
 	ACT_LINGER,   /* end of TIME-WAIT */
 	ACT_DATA_RTO, /* connection-level retransmission timer */
 	ACT_FAIL,     /* no answer to MP_FAIL (O5) */
+	ACT_ADDRESS,  /* no echo of ADD_ADDR */
+	ACT_JOIN,     /* the path manager waited before a join */
 	ACT_CLOSE,    /* the peer's FIN did not come */
 	ACT_GIVE_UP,  /* connection_timeout without progress */
 	ACT_NOTHING,

@@ -35,6 +35,8 @@ enum {
 	DATA_RTOS_MOST = 3,    /* O2, O5 */
 	DUP_THRESHOLD = 3,
 	SYNACK_REPEATS = 8,   /* O12: repeats of a SYN/ACK asked for by early data */
+	DOUBT_PROBES = 3,     /* of a subflow whose address was removed, before it is ended */
+	FASTCLOSES_MOST = 3,  /* ACKs with MP_FASTCLOSE, before a RST (RFC 8684 3.5) */
 	CHALLENGES_MOST = 10, /* challenge ACKs of a subflow a second (RFC 5961 7) */
 };
 
@@ -73,7 +75,12 @@ struct subflow {
 	uint8_t index;
 	enum phase phase;
 	enum subflow_state end_state; /* once dead: SUBFLOW_CLOSED or SUBFLOW_RESET */
-	bool is_join, active, backup;
+	bool is_join, active;
+	bool backup_own, backup_theirs; /* B as told by us and by the peer */
+	bool backup;                    /* either: data goes there only for want of another */
+	bool is_doubted;                /* its address was removed: probed, ended if silent */
+	bool is_transient;              /* reset in a way that may pass (F57, O17) */
+	nsec_t ended_at;
 	bool reset_by_us;
 	uint8_t reset_reason;
 	uint8_t address_id, remote_address_id;
@@ -144,6 +151,10 @@ struct subflow {
 	nsec_t synack_repeat_at; /* not before */
 	unsigned int challenges;
 	nsec_t challenges_since;
+	uint32_t signal_seq, signal_ack; /* numbers of the last ACK that only signalled (F59) */
+	unsigned int signal_run;         /* such ACKs in a row */
+	nsec_t signal_hold;              /* the next one not before */
+	unsigned int fastcloses;         /* v0: sent so far */
 
 	uint64_t bytes_sent, bytes_received;
 	uint32_t retransmissions;
@@ -152,10 +163,10 @@ struct subflow {
 /* Data to be sent again on another subflow than the one that carried it. */
 struct reinjection {
 	uint64_t first, end;
-	uint8_t avoid; /* index of the subflow that carried it */
+	uint8_t avoid; /* index of the subflow that carried it, or AVOID_NONE */
 };
 
-enum { REINJECTIONS_MOST = 4096 };
+enum { REINJECTIONS_MOST = 4096, AVOID_NONE = 0xff };
 
 /* The application's bytes on their way out. */
 struct send_stream {
@@ -184,6 +195,31 @@ struct receive_stream {
 	bool wide; /* a 64-bit DSN was received: DATA_ACKs must be wide */
 };
 
+/* An address of ours that has an ID, or one that the peer told us of. */
+struct address {
+	struct sockname name; /* port 0: none was told */
+	uint8_t id;
+	bool told, echoed;  /* ours: with ADD_ADDR */
+	unsigned int tries; /* ours: times told; the peer's: times told again */
+	nsec_t retry_at;    /* ours: told again then, unless echoed */
+};
+
+struct addresses {
+	struct address *list;
+	size_t count, capacity;
+};
+
+/* An option that waits for an ACK of a subflow, or of any (SIGNAL_ANYWHERE). */
+struct signal {
+	struct mptcp_opt option;
+	uint8_t subflow;
+};
+
+struct signals {
+	struct signal *list;
+	size_t count, capacity;
+};
+
 struct conn {
 	struct endpoint *endpoint;
 	struct conn *next, *previous;
@@ -203,7 +239,6 @@ struct conn {
 	bool peer_confirmed;            /* a DSS of the peer arrived on the first subflow (F8a) */
 	bool data_confirmed;            /* data of ours was DATA_ACKed: end of F8's first contact */
 	bool was_mptcp;                 /* fell back after the handshake had succeeded */
-	bool joins_started;
 
 	/* fallback in progress */
 	bool infinite_wanted; /* one infinite mapping is to go with the next new segment */
@@ -224,6 +259,13 @@ struct conn {
 	struct subflow *subflows[ENDPOINT_SUBFLOWS];
 	unsigned int subflow_count;
 	uint8_t next_address_id;
+	struct addresses own, theirs; /* addresses beside the first subflow's */
+	struct signals signals;
+	bool announced;    /* what the configuration names */
+	nsec_t address_at; /* an ADD_ADDR is to be told again */
+	const struct pm_ops *pm;
+	bool pm_news;   /* something changed that the path manager may care about */
+	nsec_t join_at; /* the path manager will want a subflow then */
 	const struct sched_ops *sched;
 	nsec_t progress_at; /* connection_timeout counts from here while work is pending */
 	bool pending;
@@ -267,6 +309,12 @@ static inline bool conn_has_fault(const struct conn *conn, uint64_t bit)
 static inline bool conn_is_mptcp(const struct conn *conn)
 {
 	return conn->mode == MODE_MPTCP;
+}
+
+/* MP_FASTCLOSE goes on an ACK: the only form of v0, option A of v1 (RFC 8684 3.5). */
+static inline bool conn_closes_on_ack(const struct conn *conn)
+{
+	return conn->version == 0 || conn->endpoint->config.fastclose_on_ack;
 }
 
 /* Data can go out on it. */

@@ -60,23 +60,44 @@ static uint8_t scale_for(uint32_t buffer)
 	return scale;
 }
 
+/* A slot for a new subflow: the next, or one of a subflow that is over; the first one's stays. */
+static struct subflow **free_slot(struct conn *conn)
+{
+	unsigned int i;
+	size_t k;
+
+	if (subflow_standing_count(conn) >= conn->endpoint->config.subflows_most)
+		return NULL;
+	if (conn->subflow_count < ENDPOINT_SUBFLOWS)
+		return &conn->subflows[conn->subflow_count++];
+	for (i = 1; i < conn->subflow_count && conn->subflows[i]->phase != PHASE_DEAD; i++)
+		;
+	if (i == conn->subflow_count)
+		return NULL;
+	for (k = 0; k < conn->tx.again_count; k++)
+		if (conn->tx.again[k].avoid == i)
+			conn->tx.again[k].avoid = AVOID_NONE;
+	subflow_free(conn->subflows[i]);
+	return &conn->subflows[i];
+}
+
 struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 	const struct sockname *remote, enum phase phase)
 {
 	struct endpoint *endpoint = conn->endpoint;
 	const struct endpoint_config *config = &endpoint->config;
-	struct subflow *subflow;
+	struct subflow **slot = free_slot(conn), *subflow;
 	unsigned int bucket;
 
-	if (conn->subflow_count == ENDPOINT_SUBFLOWS)
+	if (slot == NULL)
 		return NULL;
-	subflow = xcalloc(1, sizeof(*subflow));
+	subflow = *slot = xcalloc(1, sizeof(*subflow));
+	subflow->index = (uint8_t)(slot - conn->subflows);
 	subflow->conn = conn;
 	subflow->local = *local;
 	subflow->remote = *remote;
 	subflow->phase = phase;
 	subflow->active = phase == PHASE_SYN_SENT;
-	subflow->index = (uint8_t)conn->subflow_count;
 	subflow->iss = (uint32_t)rng_next(&endpoint->rng);
 	subflow->ts_offset = (uint32_t)rng_next(&endpoint->rng);
 	subflow->snd_una = subflow->iss;
@@ -92,7 +113,6 @@ struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 	subflow->rto = config->rto_initial;
 	subflow->rto_at = phase == PHASE_SYN_SENT ? 0 : NSEC_NEVER;
 	subflow->probe_at = subflow->ack_at = subflow->unmapped_at = NSEC_NEVER;
-	conn->subflows[conn->subflow_count++] = subflow;
 	bucket = bucket_of(endpoint, local, remote);
 	subflow->hash_next = endpoint->buckets[bucket];
 	endpoint->buckets[bucket] = subflow;
@@ -161,6 +181,12 @@ void subflow_open(struct subflow *subflow, nsec_t now)
 	conn->tx.limit = subflow->snd_window;
 }
 
+bool reset_is_transient(uint8_t reason)
+{
+	return reason == RESET_RESOURCES || reason == RESET_OUTSTANDING ||
+		reason == RESET_PERFORMANCE;
+}
+
 void subflow_reset(struct subflow *subflow, uint8_t reason)
 {
 	if (subflow->phase == PHASE_DEAD || subflow->reset_wanted)
@@ -168,6 +194,7 @@ void subflow_reset(struct subflow *subflow, uint8_t reason)
 	subflow->reset_wanted = true;
 	subflow->reset_by_us = true;
 	subflow->reset_reason = reason;
+	subflow->is_transient = subflow->phase == PHASE_OPEN && reset_is_transient(reason);
 }
 
 void subflow_reset_with_fail(struct subflow *subflow, uint8_t reason, uint64_t dsn)
@@ -185,6 +212,8 @@ void subflow_end(struct subflow *subflow, enum subflow_state how, nsec_t now)
 		return;
 	stream_reinject(conn, subflow);
 	unhash(subflow);
+	subflow->ended_at = now;
+	conn->pm_news = true;
 	subflow->phase = PHASE_DEAD;
 	subflow->end_state = how;
 	subflow->reset_wanted = false;
@@ -192,6 +221,15 @@ void subflow_end(struct subflow *subflow, enum subflow_state how, nsec_t now)
 	subflow->in_flight = subflow->lost_count = 0;
 	stream_release(conn);
 	stream_arm(conn, now);
+}
+
+unsigned int subflow_standing_count(const struct conn *conn)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		count += conn->subflows[i]->phase < PHASE_TIME_WAIT;
+	return count;
 }
 
 unsigned int subflow_live_count(const struct conn *conn)

@@ -7,7 +7,7 @@
 
 #include "probe/endpoint/arrival.h"
 
-/* A new subflow of a connection, known by its addresses; NULL when it has had too many. */
+/* A new subflow of a connection, known by its addresses; NULL when it has too many. */
 struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 	const struct sockname *remote, enum phase phase);
 void subflow_free(struct subflow *subflow);
@@ -28,8 +28,14 @@ void subflow_open(struct subflow *subflow, nsec_t now);
 void subflow_reset(struct subflow *subflow, uint8_t reason);
 void subflow_reset_with_fail(struct subflow *subflow, uint8_t reason, uint64_t dsn);
 
+/* Reasons for a RST after which the same path may be tried again: flag T (RFC 8684 3.6; F57). */
+bool reset_is_transient(uint8_t reason);
+
 /* It is over: its unacknowledged data goes to other subflows (F22, F56). */
 void subflow_end(struct subflow *subflow, enum subflow_state how, nsec_t now);
+
+/* Subflows that stand or are being made or closed. */
+unsigned int subflow_standing_count(const struct conn *conn);
 
 /* Subflows that are live; used to tell single-path from multi-path rules. */
 unsigned int subflow_live_count(const struct conn *conn);

@@ -152,7 +152,7 @@ static void application(struct world *world)
 		conn = world->conn[1] = endpoint_accept(world->endpoint[1]);
 	if (conn == NULL)
 		return;
-	switch (what >> 1 & 7) {
+	switch (what >> 1 & 15) {
 	case 0:
 		conn_shutdown(conn);
 		break;
@@ -166,6 +166,18 @@ static void application(struct world *world)
 	case 3:
 		while (conn_read(conn, bytes, sizeof(bytes)) > 0)
 			;
+		break;
+	case 4:
+		conn_announce(conn, &second, world->now, &err);
+		break;
+	case 5:
+		conn_withdraw(conn, &second.addr, 1, &err);
+		break;
+	case 6:
+		conn_set_backup(conn, what >> 5, what & 0x80, &err);
+		break;
+	case 7:
+		conn_drop(conn, what >> 5, &err);
 		break;
 	default:
 		conn_write(conn, bytes, (size_t)what * 16);

@@ -39,10 +39,11 @@ struct pipe_app {
 struct pipe {
 	struct endpoint *endpoint[2];
 	struct pipe_app app[2];
-	struct packet *queue; /* sorted by at, then order of sending */
+	struct packet *queue[2]; /* by receiver, sorted by at, then order of sending */
 	nsec_t now, delay, jitter, delay_path1;
 	struct rng rng;
 	unsigned int loss, duplicate; /* of 1000 */
+	enum pipe_side sender;        /* of the packet in the hook's hands */
 	pipe_hook hook;
 	void *hook_state;
 	uint64_t hits;             /* the hook's own count */
@@ -96,11 +97,13 @@ static inline void pipe_init(struct pipe *pipe, const struct endpoint_config *cl
 static inline void pipe_fini(struct pipe *pipe)
 {
 	struct packet *packet;
+	int side;
 
-	while ((packet = pipe->queue) != NULL) {
-		pipe->queue = packet->next;
-		packet_free(packet);
-	}
+	for (side = 0; side < 2; side++)
+		while ((packet = pipe->queue[side]) != NULL) {
+			pipe->queue[side] = packet->next;
+			packet_free(packet);
+		}
 	endpoint_free(pipe->endpoint[CLIENT]);
 	endpoint_free(pipe->endpoint[SERVER]);
 	if (pipe->dump != NULL)
@@ -127,7 +130,8 @@ static inline void pipe_show(const struct pipe *pipe, const struct packet *packe
 			fprintf(stderr, " m%llx:%u+%u%s", (unsigned long long)option.dss.dsn,
 				option.dss.ssn, option.dss.length, option.dss.data_fin ? "F" : "");
 		if (option.subtype == MP_TCPRST)
-			fprintf(stderr, " reason %u", option.tcprst.reason);
+			fprintf(stderr, " reason %u%s", option.tcprst.reason,
+				option.tcprst.transient ? "T" : "");
 	}
 	fputc('\n', stderr);
 }
@@ -145,7 +149,7 @@ static inline void pipe_dump(const struct pipe *pipe, const struct packet *packe
 /* Put a copy into the path, after a delay. */
 static inline void pipe_send(struct pipe *pipe, const struct packet *packet, unsigned int path)
 {
-	struct packet *copy = packet_clone(packet), **at = &pipe->queue;
+	struct packet *copy = packet_clone(packet), **at = &pipe->queue[!pipe->sender];
 	nsec_t jitter = pipe->jitter > 0 ? rng_below(&pipe->rng, pipe->jitter) : 0;
 
 	copy->at = pipe->now + pipe->delay + jitter + (path ? pipe->delay_path1 : 0);
@@ -164,6 +168,7 @@ static inline void pipe_take(struct pipe *pipe, struct packet *packet, enum pipe
 	packet_socknames(packet, &src, &dst);
 	path = addr_equal(from == CLIENT ? &src.addr : &dst.addr, &pipe_second.addr);
 	pipe->packets[from][path]++;
+	pipe->sender = from;
 	if (pipe->hook != NULL)
 		verdict = pipe->hook(pipe, packet, from, path);
 	if (verdict == PIPE_PASS && pipe->loss > 0 && rng_chance(&pipe->rng, pipe->loss, 1000))
@@ -220,7 +225,7 @@ static inline void pipe_run(struct pipe *pipe, nsec_t until)
 	int side;
 
 	for (;;) {
-		nsec_t next = pipe->queue != NULL ? pipe->queue->at : NSEC_NEVER;
+		nsec_t next = NSEC_NEVER;
 
 		for (side = 0; side < 2; side++) {
 			pipe_app_run(pipe, side);
@@ -231,20 +236,18 @@ static inline void pipe_run(struct pipe *pipe, nsec_t until)
 			CHECK(endpoint_deadline(pipe->endpoint[side]) > pipe->now);
 			next = nsec_min(next, endpoint_deadline(pipe->endpoint[side]));
 		}
-		next = nsec_min(next, pipe->queue != NULL ? pipe->queue->at : NSEC_NEVER);
+		for (side = 0; side < 2; side++)
+			if (pipe->queue[side] != NULL)
+				next = nsec_min(next, pipe->queue[side]->at);
 		if (next > until)
 			break;
 		pipe->now = next;
-		while ((arrived = pipe->queue) != NULL && arrived->at <= pipe->now) {
-			struct sockname src, dst;
-
-			pipe->queue = arrived->next;
-			packet_socknames(arrived, &src, &dst);
-			endpoint_input(pipe->endpoint[dst.port == pipe_server.port ? SERVER
-										   : CLIENT],
-				arrived, pipe->now);
-			packet_free(arrived);
-		}
+		for (side = 0; side < 2; side++)
+			while ((arrived = pipe->queue[side]) != NULL && arrived->at <= pipe->now) {
+				pipe->queue[side] = arrived->next;
+				endpoint_input(pipe->endpoint[side], arrived, pipe->now);
+				packet_free(arrived);
+			}
 	}
 	pipe->now = until;
 	packet_free(packet);

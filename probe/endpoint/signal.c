@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/endpoint/signal.h"
+
+#include "probe/base/alloc.h"
+
+#include <string.h>
+
+enum {
+	SIGNALS_MOST = 256,  /* waiting at once */
+	DUPLICATES_MOST = 2, /* F59 */
+	TIMESTAMP_LENGTH = 12,
+	DATA_ACK_LENGTH = 12,
+};
+
+unsigned int signal_length(const struct mptcp_opt *option)
+{
+	uint8_t bytes[TCPOPT_SPACE];
+
+	return (mptcp_emit(option, bytes) + 3) & ~3u;
+}
+
+static unsigned int room_of(const struct subflow *subflow)
+{
+	return TCPOPT_SPACE - (subflow->timestamps ? TIMESTAMP_LENGTH : 0);
+}
+
+/* The first subflow that is live and has room: who carries what may go anywhere. */
+static const struct subflow *carrier(const struct conn *conn, unsigned int length)
+{
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		if (subflow_is_live(conn->subflows[i]) && room_of(conn->subflows[i]) >= length)
+			return conn->subflows[i];
+	return NULL;
+}
+
+bool signal_queue(struct conn *conn, const struct mptcp_opt *option, uint8_t subflow)
+{
+	struct signals *signals = &conn->signals;
+	unsigned int length = signal_length(option);
+
+	if (signals->count == SIGNALS_MOST ||
+		(subflow == SIGNAL_ANYWHERE ? carrier(conn, length) == NULL
+					    : room_of(conn->subflows[subflow]) < length)) {
+		conn->endpoint->dropped[DROP_SPACE]++;
+		return false;
+	}
+	signals->list =
+		xgrow(signals->list, signals->count, &signals->capacity, sizeof(*signals->list));
+	signals->list[signals->count++] = (struct signal){ *option, subflow };
+	conn->dirty = true;
+	return true;
+}
+
+/* Index of the first signal that a subflow is to carry and has room for; count when none. */
+static size_t find(const struct subflow *subflow, unsigned int room)
+{
+	const struct signals *signals = &subflow->conn->signals;
+	size_t i;
+
+	for (i = 0; i < signals->count; i++) {
+		const struct signal *signal = &signals->list[i];
+		unsigned int length = signal_length(&signal->option);
+
+		if (length > room)
+			continue;
+		if (signal->subflow == subflow->index ||
+			(signal->subflow == SIGNAL_ANYWHERE &&
+				carrier(subflow->conn, length) == subflow))
+			break;
+	}
+	return i;
+}
+
+/* The ACK would repeat the one before it, to everybody who looks at TCP alone. */
+static bool is_duplicate(const struct subflow *subflow)
+{
+	return subflow->signal_seq == subflow->snd_nxt && subflow->signal_ack == subflow->rcv_nxt;
+}
+
+nsec_t signal_due(const struct subflow *subflow)
+{
+	if (subflow->conn->signals.count == 0 || !subflow_is_live(subflow) ||
+		!conn_is_mptcp(subflow->conn) ||
+		find(subflow, room_of(subflow)) == subflow->conn->signals.count)
+		return NSEC_NEVER;
+	if (subflow->signal_run >= DUPLICATES_MOST && is_duplicate(subflow))
+		return subflow->signal_hold;
+	return 0;
+}
+
+bool signal_take(struct subflow *subflow, unsigned int room, struct mptcp_opt *option)
+{
+	struct signals *signals = &subflow->conn->signals;
+	size_t index;
+
+	if (signals->count == 0 || subflow->phase != PHASE_OPEN)
+		return false;
+	if (subflow->rcv_acked != subflow->rcv_nxt)
+		room = room > DATA_ACK_LENGTH ? room - DATA_ACK_LENGTH : 0;
+	index = find(subflow, room);
+	if (index == signals->count)
+		return false;
+	*option = signals->list[index].option;
+	signals->count--;
+	memmove(signals->list + index, signals->list + index + 1,
+		(signals->count - index) * sizeof(*signals->list));
+	return true;
+}
+
+void signal_sent(struct subflow *subflow, nsec_t now)
+{
+	if (!is_duplicate(subflow) || subflow->signal_run >= DUPLICATES_MOST)
+		subflow->signal_run = 0;
+	subflow->signal_run++;
+	subflow->signal_seq = subflow->snd_nxt;
+	subflow->signal_ack = subflow->rcv_nxt;
+	subflow->signal_hold = now + subflow->rto;
+}
