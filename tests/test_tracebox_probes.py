@@ -10,9 +10,9 @@ from test_tracebox import boxes  # noqa: F401  pylint: disable=unused-import
 PROBES = TOP / "scripts" / "probes"
 
 
-def probe(folder, name, elements, *arguments, server="tcp"):
+def probe(folder, name, elements, *arguments, server="tcp", options=()):
     (folder / "path.lua").write_text(f'return path {{ {elements} server = "{server}" }}\n')
-    return run_program(BUILD / "tracebox", "--sim", folder / "path.lua", "-s",
+    return run_program(BUILD / "tracebox", "--sim", folder / "path.lua", *options, "-s",
                        PROBES / f"{name}.lua", "server", *arguments)
 
 
@@ -45,6 +45,52 @@ def test_proxy(boxes):
     assert run.status == 0, run
     assert run.out.splitlines()[:2] == ["port 80: answered at hop 3", "port 81: answered at hop 3"]
     assert probe(boxes, "proxy", "hop {},", "80", "81", server="silent").status == 2
+
+
+ALG = 'box.rewrite { pattern = "PORT 198,18,1,2", replacement = "PORT 198,18,1,99", ' \
+      'direction = "to-server" },'
+HOPS = "hop {}, hop {}, %s hop {},"
+
+
+@pytest.mark.parametrize("box, server, said, status", [
+    ("", "tcp", "no gateway for FTP seen", 0), (ALG, "silent", "no FTP server", 2),
+    (ALG, "tcp", "a gateway for FTP before 198.18.203.1", 1), (ALG, "closed", "no FTP server", 2)])
+def test_ftp_gateway(boxes, box, server, said, status):
+    """The original thought that the server's bare ACK was a gateway."""
+    run = probe(boxes, "ftp_gateway", HOPS % box, server=server, options=("-d", "21"))
+    assert (run.status, run.out, run.err) == (status, said + "\n", ""), run
+
+
+SAY_EDO = """
+return {
+	help = "makes SYN/ACKs say that they know extended data offsets",
+	packet = function(self, packet, dir)
+		packet:append("\\237\\2\\1\\1")
+		return PASS
+	end,
+}
+"""
+
+
+@pytest.mark.parametrize("server, said, status", [
+    ("tcp", "extended data offset: supported", 0), ("silent", "no SYN/ACK", 2),
+    ("tcp", "extended data offset: not supported", 1), ("closed", "no SYN/ACK", 2)])
+def test_edo(boxes, server, said, status):
+    (boxes / "say_edo.lua").write_text(SAY_EDO)
+    box = f'box_file("{boxes}/say_edo.lua") {{ on = "synack", direction = "to-client" }},'
+    run = probe(boxes, "edo", HOPS % (box if status == 0 else ""), server=server)
+    assert run.status == status and run.err == "" and run.out.splitlines()[-1] == said, run
+    if status == 0:
+        assert run.out.splitlines()[0] == "198.18.100.2 answers 198.18.1.2"
+        assert "TCPOptionEDO (2 bytes)" in run.out and "Flags = ( SYN ACK )" in run.out
+
+
+def test_changes(boxes):
+    run = probe(boxes, "changes", HOPS % field(boxes, "tcp.window", 1), "IP / TCP / MSS / SACKP")
+    assert run.status == 0 and run.out.splitlines() == [
+        "towards 198.18.100.2", "1: 198.18.201.1 ", "2: 198.18.202.1 IP::TTL IP::CheckSum ",
+        "3: 198.18.203.1 TCP::WindowsSize TCP::CheckSum IP::TTL IP::CheckSum ",
+        "4: 198.18.100.2 "], run
 
 
 def test_man_page_knows_every_option():

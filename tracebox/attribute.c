@@ -213,7 +213,8 @@ static void follow_destination(struct result *result)
 
 		if (answer->kind == ANSWER_NONE)
 			continue;
-		if (answer->kind != ANSWER_TIME_EXCEEDED || !answer->from_destination) {
+		if (answer->kind != ANSWER_TIME_EXCEEDED || !answer->from_destination ||
+			view->hop == trace_destination(result->trace)) {
 			last = view;
 			continue;
 		}

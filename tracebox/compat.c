@@ -4,6 +4,7 @@
 #include "probe/wire/mptcp.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -247,6 +248,17 @@ static struct compat_change *add_change(struct compat_changes *changes, enum com
 	return change;
 }
 
+/* The bytes of a layer, as far as its packet is known. */
+static void set_bytes(struct compat_change *change, const struct packet_layers *layers,
+	const struct found *found)
+{
+	change->id = found->id;
+	change->bytes = layers->bytes + found->offset;
+	change->length = found->offset + found->length <= layers->known ? found->length
+		: layers->known > found->offset ? layers->known - found->offset
+						: 0;
+}
+
 static bool has_fields(int layer)
 {
 	for (size_t i = 0; i < sizeof(field_rows) / sizeof(field_rows[0]); i++)
@@ -267,9 +279,10 @@ static void compare_layer(struct compat_changes *changes, int id, const struct p
 		bool cut = end < b->length;
 		uint32_t common = end < a->length ? end : a->length;
 
-		if (!cut && a->length != b->length)
-			add_change(changes, a->length < b->length ? COMPAT_ADDED : COMPAT_REMOVED,
-				id);
+		if (!cut && a->length < b->length)
+			set_bytes(add_change(changes, COMPAT_ADDED, id), seen, b);
+		else if (!cut && a->length > b->length)
+			set_bytes(add_change(changes, COMPAT_REMOVED, id), sent, a);
 		else if (memcmp(before, after, common) != 0)
 			add_change(changes, COMPAT_FIELD, id);
 		return;
@@ -319,10 +332,69 @@ void compat_list(struct compat_changes *changes, const struct hop_view *view)
 		if (a != NULL && b != NULL)
 			compare_layer(changes, id, &sent, a, &seen, b);
 		else if (b != NULL)
-			add_change(changes, COMPAT_ADDED, id);
+			set_bytes(add_change(changes, COMPAT_ADDED, id), &seen, b);
 		else if (a != NULL && can_be_missed(&seen, &view->layers, id))
-			add_change(changes, COMPAT_REMOVED, id);
+			set_bytes(add_change(changes, COMPAT_REMOVED, id), &sent, a);
 	}
+}
+
+/* ---- a layer as text ---- */
+
+struct text {
+	char *buf;
+	size_t used;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct text *text, const char *format, ...)
+{
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(text->buf + text->used, COMPAT_TEXT - text->used, format, arguments);
+	va_end(arguments);
+	text->used += (size_t)length;
+	if (text->used >= COMPAT_TEXT)
+		text->used = COMPAT_TEXT - 1;
+}
+
+static void put_payload(struct text *text, const uint8_t *bytes, uint32_t length)
+{
+	put(text, "Payload = ");
+	for (uint32_t i = 0; i < length; i++)
+		put(text, bytes[i] >= ' ' && bytes[i] <= '~' ? "%c" : "\\x%x", bytes[i]);
+}
+
+static bool is_option(int layer)
+{
+	return layer >= LAYER_MSS_ID && layer <= LAYER_TFO_ID;
+}
+
+const char *compat_layer_text(const struct compat_change *change, char buf[static COMPAT_TEXT])
+{
+	struct text text = { .buf = buf };
+	bool option = is_option(change->id), single = change->id == LAYER_PAD_ID;
+	char value[COMPAT_VALUE];
+
+	put(&text, "< %s (%u bytes) :: ", change->layer, change->length);
+	if (option && change->length > 0)
+		put(&text, "Kind = %u , ", change->bytes[0]);
+	if (option && !single && change->length > 1)
+		put(&text, "Length = %u , ", change->bytes[1]);
+	for (size_t i = 0; i < sizeof(field_rows) / sizeof(field_rows[0]); i++) {
+		const struct field_row *row = &field_rows[i];
+
+		if (row->layer != change->id || (option && row->offset < 16) ||
+			(row->offset + row->width + 7) / 8 > change->length)
+			continue;
+		value_text(row, change->bytes, value);
+		put(&text, "%s = %s , ", row->name, value);
+	}
+	if (!has_fields(change->id) && change->length > (option ? 2 : 0))
+		put_payload(&text, change->bytes + (option ? 2 : 0),
+			change->length - (option ? 2 : 0));
+	put(&text, ">");
+	return buf;
 }
 
 bool compat_is_partial(const struct hop_view *view)
@@ -340,7 +412,7 @@ const char *compat_text(const struct hop_view *view, char buf[static COMPAT_TEXT
 
 	buf[0] = '\0';
 	if (compat_is_partial(view))
-		used += (size_t)snprintf(buf, COMPAT_TEXT, "[PARTIAL] ");
+		used += (size_t)snprintf(buf, COMPAT_TEXT, " [PARTIAL] ");
 	compat_list(&changes, view);
 	for (size_t i = 0; i < changes.count && used < COMPAT_TEXT; i++) {
 		const struct compat_change *change = &changes.list[i];

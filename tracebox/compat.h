@@ -22,6 +22,9 @@ struct compat_change {
 	enum compat_kind kind;
 	const char *layer, *field;
 	char expected[COMPAT_VALUE], received[COMPAT_VALUE]; /* COMPAT_FIELD */
+	int id;               /* of the layer, for compat_layer_text */
+	const uint8_t *bytes; /* of the layer that was added or removed; the view's */
+	uint32_t length;      /* of them, as far as known */
 };
 
 struct compat_changes {
@@ -35,7 +38,13 @@ void compat_list(struct compat_changes *changes, const struct hop_view *view);
 /* Whether the quote ends within the TCP header. */
 bool compat_is_partial(const struct hop_view *view);
 
-/* "[PARTIAL] TCP::WindowsSize +TCPOptionPad "; returns buf. */
+/*
+ * A layer that was added or removed, field by field: "< TCPOptionPad (1 bytes) :: Kind = 1 , >";
+ * returns buf.
+ */
+const char *compat_layer_text(const struct compat_change *change, char buf[static COMPAT_TEXT]);
+
+/* " [PARTIAL] TCP::WindowsSize +TCPOptionPad "; returns buf. */
 const char *compat_text(const struct hop_view *view, char buf[static COMPAT_TEXT]);
 
 #endif

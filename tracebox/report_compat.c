@@ -8,6 +8,9 @@
 
 #include <jansson.h>
 
+#include <stdlib.h>
+#include <string.h>
+
 enum { NAME_TEXT = 256 };
 
 static const char *const groups[] = {
@@ -18,14 +21,14 @@ static const char *const groups[] = {
 
 static json_t *change_item(const struct compat_change *change, bool verbose)
 {
-	char name[128];
+	char name[128], text[COMPAT_TEXT];
 
 	snprintf(name, sizeof(name), "%s%s%s", change->layer, change->field != NULL ? "::" : "",
 		change->field != NULL ? change->field : "");
 	if (!verbose)
 		return json_string(name);
 	if (change->kind != COMPAT_FIELD)
-		return json_pack("{s:{s:s}}", name, "Info", change->layer);
+		return json_pack("{s:{s:s}}", name, "Info", compat_layer_text(change, text));
 	if (change->field == NULL)
 		return json_pack("{s:{}}", name);
 	return json_pack("{s:{s:s, s:s}}", name, "Expected", change->expected, "Received",
@@ -48,9 +51,18 @@ static void add_changes(json_t *hop, const struct hop_view *view, bool verbose)
 	}
 }
 
-static const char *object_name(const struct icmp_object *object)
+static json_t *object_item(const struct icmp_object *object, bool verbose)
 {
-	return object->class_ == ICMP_CLASS_MPLS ? "ICMPExtensionMPLS" : "ICMPExtensionObject";
+	const char *name =
+		object->class_ == ICMP_CLASS_MPLS ? "ICMPExtensionMPLS" : "ICMPExtensionObject";
+	char text[128];
+
+	if (!verbose)
+		return json_string(name);
+	snprintf(text, sizeof(text),
+		"< %s (%u bytes) :: Length = %u , ClassNum = %u , CType = %u , >", name,
+		object->length, object->length, object->class_, object->type);
+	return json_pack("{s:{s:s}}", name, "Info", text);
 }
 
 static void add_extensions(json_t *hop, const struct hop_view *view, bool verbose)
@@ -62,10 +74,7 @@ static void add_extensions(json_t *hop, const struct hop_view *view, bool verbos
 		return;
 	array = json_array();
 	while (icmp_object_next(view->hop->answer.packet, &view->error, &object))
-		json_array_append_new(array,
-			verbose ? json_pack("{s:{s:s}}", object_name(&object), "Info",
-					  object_name(&object))
-				: json_string(object_name(&object)));
+		json_array_append_new(array, object_item(&object, verbose));
 	json_object_set_new(hop, "ICMPExtensions", array);
 }
 
@@ -89,10 +98,31 @@ static json_t *hop_object(const struct report_about *about, const struct hop_vie
 	return hop;
 }
 
+/* As json-c spaces it: a blank inside every bracket, one alone between those of an empty pair. */
+static void print_spaced(FILE *out, const char *text)
+{
+	bool quoted = false;
+
+	for (; *text != '\0'; text++) {
+		bool opens = strchr("{[", *text) != NULL, closes = strchr("}]", *text) != NULL;
+
+		if (!quoted && closes)
+			fputc(' ', out);
+		fputc(*text, out);
+		if (!quoted && opens && strchr("}]", text[1]) == NULL)
+			fputc(' ', out);
+		if (quoted && *text == '\\')
+			fputc(*++text, out);
+		else if (*text == '"')
+			quoted = !quoted;
+	}
+	fputc('\n', out);
+}
+
 void report_compat(FILE *out, const struct report_about *about, const struct result *result)
 {
 	json_t *root = json_object(), *hops = json_array();
-	char text[ADDR_TEXT];
+	char text[ADDR_TEXT], *line;
 
 	if (trace_first_ttl(result->trace) == 1) {
 		json_object_set_new(root, "addr", json_string(addr_text(&about->addr, text)));
@@ -102,7 +132,9 @@ void report_compat(FILE *out, const struct report_about *about, const struct res
 	for (size_t i = 0; i < result->hop_count; i++)
 		json_array_append_new(hops, hop_object(about, &result->hops[i]));
 	json_object_set_new(root, "Hops", hops);
-	json_dumpf(root, out, 0);
-	fputc('\n', out);
+	line = json_dumps(root, 0);
+	if (line != NULL)
+		print_spaced(out, line);
+	free(line);
 	json_decref(root);
 }

@@ -321,13 +321,14 @@ nsec_t trace_deadline(const struct trace *trace)
 }
 
 /*
- * Behind such an answer the path does not go on. A destination that says "time exceeded" is none: a
- * NAT has put its address in the place of a hop's behind it.
+ * Behind such an answer the path does not go on. A destination that says "time exceeded" is mostly
+ * none: a NAT has put its address in the place of a hop's behind it.
  */
-static bool ends_path(const struct answer *answer)
+static bool ends_path(const struct trace *trace, const struct answer *answer)
 {
 	return answer->kind == ANSWER_UNREACHABLE ||
-		(answer->from_destination && answer->kind != ANSWER_TIME_EXCEEDED);
+		(answer->from_destination &&
+			(trace->config.any_answer_ends || answer->kind != ANSWER_TIME_EXCEEDED));
 }
 
 static void note_accepted(struct trace *trace, const struct packet *packet)
@@ -367,7 +368,7 @@ void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 		trace->farthest = answer.ttl;
 	if (answer.rtt >= trace->longest_rtt)
 		trace->longest_rtt = answer.rtt + 1;
-	if (ends_path(&answer) && answer.ttl < trace->last)
+	if (ends_path(trace, &answer) && answer.ttl < trace->last)
 		trace->last = answer.ttl;
 }
 
@@ -436,7 +437,7 @@ const struct trace_hop *trace_destination(const struct trace *trace)
 {
 	const struct trace_hop *hop = &trace->hops[trace->last];
 
-	return hop->answer.from_destination && ends_path(&hop->answer) ? hop : NULL;
+	return hop->answer.from_destination && ends_path(trace, &hop->answer) ? hop : NULL;
 }
 
 bool trace_accepted_seq(const struct trace *trace, uint32_t *seq)

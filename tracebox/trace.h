@@ -33,6 +33,7 @@ struct trace_config {
 	unsigned int silent_limit; /* end behind so many silent hops in a row; 0: never */
 	bool fixed_id, fixed_seq;  /* chosen by the user, so not ours to vary */
 	bool keep_open;            /* no RST for a connection that the probes half opened */
+	bool any_answer_ends;      /* "time exceeded" from the destination is its answer as well */
 };
 
 /* TTL 1 to 64, one probe and two retries, 32 hops in flight, end behind 8 silent hops. */
