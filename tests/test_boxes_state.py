@@ -283,3 +283,75 @@ def test_ack_proxy_has_timestamps(through, knows):
     got = through(f"box.ack_proxy {{ knows = '{knows}' }}", packets)
     assert meanings(got[3].options) == ([(8, stamp(900, 102))] if knows == "8" else [])
     assert got[3].ack == 1004
+
+
+# ---- split-tcp ----
+
+CAPABLE_V1 = bytes([30, 4, 0x01, 0x01])
+
+
+def told(packet):
+    return packet.seq, packet.ack, packet.flags, packet.payload
+
+
+def mptcp(packet):
+    """Subtypes of the MPTCP options of a packet."""
+    return [option[2] >> 4 for kind, option in meanings(packet.options) if kind == 30]
+
+
+@pytest.fixture(name="split")
+def fixture_split(through):
+    """A client that sends "ping", and a server that answers, on both sides of a split-tcp: what each
+    of them is told by the proxy. The first runs tell which numbers it has chosen."""
+    def split(parameters, family=4, options=b""):
+        def run(packets):
+            out = through(f"box.split_tcp {{ {parameters} }}", packets)
+            return ([packet for packet in out if packet.dport == 40000],
+                    [packet for packet in out if packet.dport == 80])
+        syn = up(1000, b"", SYN, 0, options, family)
+        to_client, to_server = run([syn])
+        assert to_client and not to_server
+        isn = to_client[0].seq
+        talk = [syn, up(1001, ack=isn + 1, family=family),
+                up(1001, b"ping", ACK | PSH, isn + 1, family=family)]
+        _, to_server = run(talk)
+        front = to_server[0].seq
+        talk += [down(700, b"", SYN | ACK, front + 1, family=family),
+                 down(701, b"pong", ACK | PSH, front + 5, family=family)]
+        return (isn, front) + run(talk)
+    return split
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_split_tcp_is_two_connections(split, family):
+    isn, front, to_client, to_server = split("", family, MSS)
+    assert told(to_client[0]) == (isn, 1001, SYN | ACK, b"")
+    assert told(to_server[0]) == (front, 0, SYN, b"") and front != 1000
+    # Each side hears in its own numbers what the other said.
+    assert (isn + 1, 1005, b"pong") in [(packet.seq, packet.ack, packet.payload)
+                                        for packet in to_client]
+    assert (front + 1, 701, b"ping") in [(packet.seq, packet.ack, packet.payload)
+                                         for packet in to_server]
+    client, server = look(up(1, family=family)), look(down(1, family=family))
+    assert {(packet.src, packet.sport) for packet in to_client} == {(server.src, 80)}
+    assert {(packet.src, packet.sport) for packet in to_server} == {(client.src, 40000)}
+
+
+@pytest.mark.parametrize("knows, client, server", [
+    ("none", [], []), ("client", [0], []), ("server", [], [0]), ("both", [0], [0])])
+def test_split_tcp_knows_mptcp_on_a_side(split, knows, client, server):
+    _, _, to_client, to_server = split(f"mptcp = '{knows}'", 4, CAPABLE_V1)
+    assert (mptcp(to_client[0]), mptcp(to_server[0])) == (client, server)
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_split_tcp_offers_a_version(split, version):
+    _, _, _, to_server = split(f"mptcp = 'server', version = {version}")
+    (_, offer), = [option for option in meanings(to_server[0].options) if option[0] == 30]
+    assert offer[2] & 15 == version
+
+
+def test_split_tcp_leaves_others_alone(through):
+    """Connections that it did not see begin."""
+    packets = [up(1001, b"late"), down(5000, b"", SYN | ACK), down(5001, b"x")]
+    assert through("box.split_tcp {}", packets) == list(map(look, packets))

@@ -26,6 +26,7 @@ ROOMS = [
     ("judge", r"mbtest/judge/.*"),
     ("suite", r"mbtest/suite/.*"),
     ("report", r"mbtest/report(_\w+)?\.[ch]"),
+    ("relay", r"mbtest/box/split_tcp\.c"),        # the one box that is two hosts
     ("box", r"mbtest/box/.*|mbtest/\w+\.[ch]"),   # box.c and what several boxes share
     ("lua", r"lua/.*"),
     ("tests", r"tests/.*"),
@@ -46,6 +47,7 @@ ARROWS = {
     "tracebox": {"base", "wire", "machine", "io", "endpoint", "key"},
     "ground": {"base"},
     "box": {"base", "wire", "ground"},
+    "relay": {"base", "wire", "ground", "box", "endpoint"},
     "net": {"base", "wire", "machine", "io", "endpoint", "key", "ground", "box"},
     "judge": {"base", "wire", "analyze", "ground"},
     "suite": _PROBE | _MBTEST - {"report"},
@@ -70,7 +72,8 @@ FOREIGN = [
 PURE_HEADERS = set("""arpa/inet.h assert.h ctype.h endian.h errno.h inttypes.h limits.h math.h
     netinet/in.h stdalign.h stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h
     strings.h""".split())
-PURE_ROOMS = {"machine", "base", "wire", "endpoint", "key", "analyze", "ground", "box", "judge"}
+PURE_ROOMS = {"machine", "base", "wire", "endpoint", "key", "analyze", "ground", "box", "relay",
+    "judge"}
 SYSTEM_HEADER = re.compile(r"(arpa|linux(/netfilter)?|net|netinet|netpacket|sys)/\w+\.h|[a-z]+\.h")
 FOREIGN_NAMES = re.compile("|".join(pattern for pattern, _ in FOREIGN))
 
