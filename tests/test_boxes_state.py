@@ -301,8 +301,8 @@ def mptcp(packet):
 
 @pytest.fixture(name="split")
 def fixture_split(through):
-    """A client that sends "ping", and a server that answers, on both sides of a split-tcp: what each
-    of them is told by the proxy. The first runs tell which numbers it has chosen."""
+    """A client that sends "ping", and a server that answers, on both sides of a split-tcp: what
+    each of them is told by the proxy. The first runs tell which numbers it has chosen."""
     def split(parameters, family=4, options=b""):
         def run(packets):
             out = through(f"box.split_tcp {{ {parameters} }}", packets)
