@@ -279,6 +279,7 @@ static int host_trace(lua_State *L)
 	plan.config.first_ttl = (uint8_t)luaL_checkinteger(L, 4);
 	plan.config.last_ttl = (uint8_t)luaL_checkinteger(L, 5);
 	plan.config.keep_open = true;
+	plan.config.pace = &host->pace;
 	luaL_checkstack(L, 20, NULL);
 	trace = run_trace(&plan, probe, &err);
 	if (trace == NULL || call.failed) {

@@ -16,6 +16,7 @@ struct trace_host {
 	struct trace_lua_config config;
 	struct err broken; /* our own Lua files did not load */
 	struct sniff *sniff;
+	struct trace_pace pace; /* of all traces of a script */
 };
 
 /* Add what filters and sniffers need to the table on top; its functions have host as upvalue. */

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 
+import bench_trace
+
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITE = "tests/bench/strip.lua"
 SCENARIOS = 8000
@@ -99,9 +101,14 @@ def main():
     options = parser.parse_args()
     measures = packets() + simulated()
     if options.no_live or os.geteuid() != 0:
-        print("bench.py: the live suite is left out: it needs root", file=sys.stderr)
+        print("bench.py: the live suite and the traces are left out: they need root",
+              file=sys.stderr)
     else:
         measures += live()
+        traces, missing = bench_trace.measures(measure)
+        measures += traces
+        for sentence in missing:
+            print(f"bench.py: {sentence}", file=sys.stderr)
     print(table(measures))
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:

@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # install.sh GROUP... - make sure the Debian packages of these groups are there: build, check (the
-# tests), fuzz, lint. Installs only what is missing; exit 2 with one line to type when it may not.
+# tests), bench (who is compared with), fuzz, lint. Installs only what is missing; exit 2 with one
+# line to type when it may not.
 set -eu
 
 build='gcc make pkg-config libc6-dev libpcap-dev libnet1-dev liblua5.4-dev libssl-dev
 	libjansson-dev libcap-ng-dev uthash-dev nftables'
 check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark iproute2
 	nftables binutils groff-base git'
+bench='python3 iproute2 traceroute mtr-tiny'
 fuzz='clang'
 lint='clang-format clang-tidy'
 # What pkg-config calls the libraries among them.
@@ -18,6 +20,7 @@ for group; do
 	case $group in
 	build) wanted="$wanted $build" ;;
 	check) wanted="$wanted $check" ;;
+	bench) wanted="$wanted $bench" ;;
 	fuzz) wanted="$wanted $fuzz" ;;
 	lint) wanted="$wanted $lint" ;;
 	*)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tracebox through real kernel routers in namespaces, with nftables doing the damage."""
+import collections
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import time
 
 import pytest
+from scapy.all import ICMP, ICMPv6TimeExceeded, rdpcap
 
 from conftest import RELEASE, run_program
 
@@ -18,7 +20,7 @@ ROUTERS = 4
 PROBE = "TCP/MSS/SACKP/TS/WSCALE/MPCAPABLE"
 SETTINGS = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratemask=0",
             "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
-            "net.ipv6.icmp.ratelimit=0", "net.ipv6.conf.all.accept_dad=0",
+            "net.ipv6.icmp.ratemask=", "net.ipv6.conf.all.accept_dad=0",
             "net.ipv6.conf.default.accept_dad=0"]
 
 
@@ -45,14 +47,17 @@ class Lab:
     def inside(self, number, *command, **options):
         return run(*self.enter(number), *command, **options)
 
+    def set(self, number, name, value):
+        """A setting of the kernel; not every kernel has each of them."""
+        subprocess.run([*self.enter(number), "sh", "-c", 'echo "$1" >"$2"', "sh", str(value),
+                        "/proc/sys/" + name.replace(".", "/")], check=False, capture_output=True)
+
     def up(self):
         for i in range(self.count):
             run("ip", "netns", "add", self.name(i))
             for setting in SETTINGS:
-                name, value = setting.split("=")
-                subprocess.run([*self.enter(i), "sh", "-c", 'echo "$1" >"$2"', "sh", value,
-                                "/proc/sys/" + name.replace(".", "/")],
-                               check=False, capture_output=True)
+                name, value = setting.split("=", 1)
+                self.set(i, name, value)
             self.inside(i, "ip", "link", "set", "lo", "up")
         for i in range(self.count - 1):
             run("ip", "link", "add", "right", "netns", self.name(i), "type", "veth", "peer",
@@ -227,6 +232,52 @@ def test_what_cannot_be_traced(lab, arguments, said):
     result = lab.trace("-m", "1", *arguments)
     assert (result.status, result.out) == (2, "") if said else result.status == 0, result
     assert said in result.err and len(result.err.splitlines()) == (1 if said else 0), result
+
+
+# Which messages are limited: what a kernel has that nobody has told otherwise, and none.
+SPARING = {"net.ipv4.icmp_ratemask": (6168, 0), "net.ipv6.icmp.ratemask": ("0-1,3-127", "")}
+
+
+@pytest.fixture
+def sparing(lab):
+    """The routers answer as sparingly as they do by default."""
+    def settle(which):
+        for i in range(1, ROUTERS + 1):
+            for name, values in SPARING.items():
+                lab.set(i, name, values[which])
+    settle(0)
+    yield lab
+    settle(1)
+
+
+def time_exceeded(capture):
+    """How often each router said so, by address."""
+    count = collections.Counter()
+    for packet in rdpcap(str(capture)):
+        if ICMP in packet and packet[ICMP].type == 11 or ICMPv6TimeExceeded in packet:
+            count[packet.src] += 1
+    return count
+
+
+def test_routers_that_limit_their_answers_are_given_time(sparing, tmp_path):
+    """Eight probes a hop, which is more than a router answers at once."""
+    report = sparing.trace("--json", "-q", "8", "-6", "-m", "5", "-f", tmp_path / "c.pcap",
+                           TARGET["IPv6"]).json()
+    routers = report["hops"][:ROUTERS]
+    assert [hop["reply"] for hop in routers] == ["time-exceeded"] * ROUTERS, report
+    assert any(hop["sent"] > 8 for hop in routers), "nothing was limited"
+    assert time_exceeded(tmp_path / "c.pcap") == {hop["addr"]: 8 for hop in routers}
+
+
+def test_traces_in_a_row_are_complete_behind_limits(sparing):
+    """A trace has one probe for a router; eight have more than it answers at once."""
+    reports = sparing.trace("--json", "-m", "5", "--matrix", "80,81,82,83", TARGET["IP"]).lines()
+    assert len(reports) > 6
+    for report in reports:
+        assert [hop["reply"] for hop in report["hops"][:ROUTERS]] == \
+            ["time-exceeded"] * ROUTERS, report
+    assert any(hop["sent"] > 1 for report in reports for hop in report["hops"]), \
+        "nothing was limited"
 
 
 def test_no_route_and_no_privilege(lab):

@@ -113,7 +113,7 @@ static void fill_column(struct column *column, int probe, const struct result *r
 
 /* One trace; its findings go into the column, its JSON to standard output. */
 static bool trace_cell(const struct matrix_plan *plan, uint16_t port, int index,
-	struct column *column, bool *has_found, struct err *err)
+	struct trace_pace *pace, struct column *column, bool *has_found, struct err *err)
 {
 	const struct options *o = plan->options;
 	struct trace_lua_probe probe = { .packet = packet_new(PACKET_LARGE) };
@@ -127,6 +127,7 @@ static bool trace_cell(const struct matrix_plan *plan, uint16_t port, int index,
 	snprintf(expression, sizeof(expression), "%s/tcp{dst=%u}/%s", o->ipv6 ? "IPv6" : "IP", port,
 		probes[index]);
 	snprintf(label, sizeof(label), "%s/TCP/%s", o->ipv6 ? "IPv6" : "IP", probes[index]);
+	run.config.pace = pace;
 	if (trace_lua_probe(plan->lua, expression, &probe, err)) {
 		packet_socknames(probe.packet, &source, &destination);
 		trace = run_trace(&run, probe.packet, err);
@@ -177,6 +178,7 @@ static void print_table(const struct column *columns, const uint16_t *ports, uns
 int command_matrix(const struct matrix_plan *plan, struct err *err)
 {
 	struct column columns[MATRIX_PORTS] = { 0 };
+	struct trace_pace pace = { { 0 } };
 	uint16_t ports[MATRIX_PORTS];
 	bool has_found = false;
 	unsigned int count;
@@ -185,7 +187,7 @@ int command_matrix(const struct matrix_plan *plan, struct err *err)
 		return STATUS_WRONG;
 	for (unsigned int i = 0; i < count; i++)
 		for (int index = 0; index < PROBES; index++)
-			if (!trace_cell(plan, ports[i], index, &columns[i], &has_found, err))
+			if (!trace_cell(plan, ports[i], index, &pace, &columns[i], &has_found, err))
 				return STATUS_WRONG;
 	if (!plan->options->json)
 		print_table(columns, ports, count);

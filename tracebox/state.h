@@ -16,6 +16,7 @@ enum probe_number {
 
 struct trace {
 	struct trace_config config;
+	struct trace_pace own_pace, *pace;
 	struct packet *probe;
 	struct addr source, destination;
 	unsigned int numbers; /* set of NUMBER_*: what differs between the probes */

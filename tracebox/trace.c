@@ -24,6 +24,12 @@ enum {
 	WAIT_STRAY_MS = 20,
 };
 
+/* A hop that has answered so often and does not now may have used up what it sends at once. */
+enum {
+	LIMITED_ANSWERS = 5,
+	LIMITED_WAIT_MS = 1050,
+};
+
 /* What to do next, and when. */
 struct todo {
 	nsec_t at;
@@ -69,6 +75,7 @@ struct trace *trace_new(const struct packet *probe, const struct trace_config *c
 	assert(config->first_ttl > 0 && config->first_ttl <= config->last_ttl);
 	assert(config->probes > 0 && config->probes + config->retries <= TRACE_ATTEMPTS);
 	trace->config = *config;
+	trace->pace = config->pace != NULL ? config->pace : &trace->own_pace;
 	trace->hops = xcalloc(config->last_ttl + 1u, sizeof(*trace->hops));
 	trace->probe = packet_new(PACKET_HEADROOM + probe->length);
 	packet_set(trace->probe, packet_data(probe), probe->length);
@@ -142,12 +149,20 @@ static nsec_t hop_wait(const struct trace *trace, nsec_t behind)
 	return nsec_min(wait, trace->config.wait);
 }
 
+/* Whether a hop is silent because it limits its answers: more of them come with time. */
+static bool is_limited(const struct trace *trace, unsigned int ttl)
+{
+	return !trace->config.fixed_wait && trace->pace->answers[ttl] >= LIMITED_ANSWERS;
+}
+
 /* Probes this hop may get: a retry only while it is silent and its answer could still matter. */
 static unsigned int hop_budget(const struct trace *trace, unsigned int ttl)
 {
 	const struct trace_config *config = &trace->config;
 	unsigned int reach = trace->farthest + config->silent_limit;
 
+	if (is_limited(trace, ttl))
+		return config->probes + config->retries;
 	if (trace->hops[ttl].answered > 0 || (config->silent_limit != 0 && ttl > reach))
 		return config->probes;
 	return config->probes + config->retries;
@@ -168,6 +183,8 @@ static struct todo hop_todo(const struct trace *trace, unsigned int ttl, nsec_t 
 		todo.at = hop->sent_at[hop->sent - 1] + hop_wait(trace, behind);
 		if (hop->sent >= hop_budget(trace, ttl))
 			todo.action = TODO_SETTLE;
+		else if (is_limited(trace, ttl))
+			todo.at = hop->sent_at[hop->sent - 1] + LIMITED_WAIT_MS * NSEC_PER_MS;
 	}
 	return todo;
 }
@@ -359,6 +376,8 @@ void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 	hop->answered_attempts |= 1u << answer.attempt;
 	/* Clocks of different makes tell the two times. */
 	answer.rtt = now > hop->sent_at[answer.attempt] ? now - hop->sent_at[answer.attempt] : 0;
+	if (!answer.from_destination && trace->pace->answers[answer.ttl] < UINT8_MAX)
+		trace->pace->answers[answer.ttl]++;
 	if (hop->answered++ > 0)
 		return;
 	answer.packet = packet_new(packet->length);

@@ -22,6 +22,15 @@
 
 enum { TRACE_ATTEMPTS = 16 }; /* probes and retries of one hop, at most */
 
+/*
+ * How often the hop at each TTL has answered. Routers limit their errors (Linux: six at once, then
+ * one a second), so that one that has answered and falls silent is not asked again at once. Traces
+ * that follow each other on a path share one.
+ */
+struct trace_pace {
+	uint8_t answers[256];
+};
+
 struct trace_config {
 	uint8_t first_ttl, last_ttl;
 	unsigned int probes;       /* sent to every hop */
@@ -32,6 +41,7 @@ struct trace_config {
 	bool fixed_wait;           /* ... and the only one */
 	unsigned int silent_limit; /* end behind so many silent hops in a row; 0: never */
 	bool fixed_id, fixed_seq;  /* chosen by the user, so not ours to vary */
+	struct trace_pace *pace;   /* NULL: one of its own */
 	bool keep_open;            /* no RST for a connection that the probes half opened */
 	bool any_answer_ends;      /* "time exceeded" from the destination is its answer as well */
 };
@@ -84,7 +94,7 @@ struct trace_hop {
  * When the next probe may leave, after one that was due then and left now. Who comes late catches
  * up, but with no more than the probes of a few milliseconds.
  */
-enum { PACE_CREDIT_MS = 2 };
+enum { PACE_CREDIT_MS = 4 };
 nsec_t pace_next(nsec_t due, uint32_t rate, nsec_t now);
 
 struct trace;

@@ -21,6 +21,9 @@ struct played {
 	struct packet *arrivals[EVENTS];
 	nsec_t at[EVENTS];
 	unsigned int pending, sent, resets;
+	unsigned int limited; /* TTL of a hop that answers six at once, then one a second */
+	unsigned int said;
+	nsec_t said_at;
 };
 
 static struct packet *make_probe(uint8_t version)
@@ -71,6 +74,18 @@ static struct packet *direct(const struct packet *probe, uint16_t flags)
 	return answer;
 }
 
+/* As Linux limits its errors (icmp_ratelimit 1000). */
+static bool may_answer(struct played *played)
+{
+	if (played->said == 0)
+		played->said_at = played->now;
+	while (played->said > 0 && played->now >= played->said_at + NSEC_PER_SEC) {
+		played->said--;
+		played->said_at += NSEC_PER_SEC;
+	}
+	return played->said < 6 && ++played->said;
+}
+
 static void play_probe(struct played *played, const struct packet *probe)
 {
 	unsigned int ttl = packet_ttl(probe), hop = ttl < played->end ? ttl : played->end;
@@ -81,7 +96,7 @@ static void play_probe(struct played *played, const struct packet *probe)
 		return;
 	}
 	played->sent++;
-	if (played->rtt[hop - 1] == 0)
+	if (played->rtt[hop - 1] == 0 || (hop == played->limited && !may_answer(played)))
 		return;
 	seen = packet_clone(probe);
 	if (played->damage != NULL)
@@ -176,6 +191,49 @@ TEST(trace_ten_silent_hops_are_asked_again)
 	CHECK_U64(trace_hop(played.trace, 3)->sent, 3);
 	CHECK_U64(trace_hop(played.trace, 4)->sent, 1);
 	trace_free(played.trace);
+}
+
+TEST(trace_a_hop_that_limits_its_answers_gets_time)
+{
+	struct trace_config config;
+	struct packet *probe = make_probe(4);
+	struct played played;
+
+	begin(&played, 4, 10 * NSEC_PER_MS, 0);
+	trace_free(played.trace);
+	trace_config_default(&config);
+	config.probes = 8;
+	played.trace = trace_new(probe, &config);
+	played.limited = 2;
+	play(&played);
+	CHECK_U64(trace_hop(played.trace, 2)->answered, 8);
+	CHECK_U64(trace_hop(played.trace, 3)->answered, 8);
+	CHECK_U64(trace_hop(played.trace, 3)->sent, 8);
+	CHECK(played.now < 4 * NSEC_PER_SEC);
+	trace_free(played.trace);
+	packet_free(probe);
+}
+
+/* Ten traces, one after the other: the hop has used up its answers when the seventh begins. */
+TEST(trace_traces_in_a_row_share_what_a_hop_has_answered)
+{
+	struct packet *probe = make_probe(4);
+	struct trace_pace pace = { { 0 } };
+	struct trace_config config;
+	struct played played;
+
+	begin(&played, 4, 10 * NSEC_PER_MS, 0);
+	played.limited = 1;
+	trace_config_default(&config);
+	config.pace = &pace;
+	for (unsigned int i = 0; i < 10; i++) {
+		trace_free(played.trace);
+		played.trace = trace_new(probe, &config);
+		play(&played);
+		CHECK_U64(kind_at(&played, 1), ANSWER_TIME_EXCEEDED);
+	}
+	trace_free(played.trace);
+	packet_free(probe);
 }
 
 TEST(trace_silent_destination_ends_in_time)
