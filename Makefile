@@ -116,7 +116,7 @@ install: all
 	install -m 644 $(wildcard doc/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -D -m 644 scripts/mbtest.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mbtest
-	for file in $(LUA); do \
+	for file in $(LUA) $(wildcard scripts/probes/*.lua); do \
 		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/mbkit/$$file || exit; done
 
 clean:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import RELEASE
+from conftest import RELEASE, TOP
 from test_tracebox_live import TARGET, clean, lab  # noqa: F401  pylint: disable=unused-import
 
 pytestmark = [pytest.mark.live,
@@ -187,3 +187,43 @@ def test_a_sniffer_with_a_callback(lab):  # noqa: F811
         assert script.said() == "3"
         script.end()
     assert lab.inside(0, "nft", "list", "ruleset").stdout == ""
+
+
+PROBES = TOP / "scripts" / "probes"
+
+
+def shipped(lab, name):  # noqa: F811
+    run = lab.trace("-s", PROBES / f"{name}.lua", TARGET["IP"])
+    assert run.err == "", run
+    return run.status, run.out.splitlines()
+
+
+def test_fragments_through_routers(lab):  # noqa: F811
+    """Who follows connections puts fragments together first: one alone stays with him."""
+    whole = ["packets of 1228 bytes are not cut", "fragments go as far as whole packets",
+             "a SYN in two fragments is answered"]
+    assert shipped(lab, "fragments") == (0, whole)
+    lab.rules(3, "table inet c { chain f { type filter hook forward priority 0; "
+                 "ct state established counter; }; }")
+    status, lines = shipped(lab, "fragments")
+    assert (status, lines[0], lines[2]) == (1, whole[0], whole[2])
+    assert lines[1] == "a fragment without its rest does not get between hop 2 (198.18.2.2) " \
+        "and hop 3 (198.18.3.2)"
+    lab.inside(2, "ip", "link", "set", "right", "mtu", "600")
+    try:
+        # The router answers before it sends on: who sees the fragments is behind it.
+        lab.rules(3, "table inet c { }")
+        assert shipped(lab, "fragments")[1][0] == "packets of 1228 bytes are cut into fragments " \
+            "between hop 2 (198.18.2.2) and hop 3 (198.18.3.2)"
+    finally:
+        lab.inside(2, "ip", "link", "set", "right", "mtu", "1500")
+
+
+def test_state_in_routers(lab):  # noqa: F811
+    assert shipped(lab, "stateful")[0] == 0
+    lab.rules(2, "table inet c { chain f { type filter hook forward priority 0; ct state new "
+                 "tcp flags & (fin | syn | rst | ack) != syn drop; }; }")
+    status, lines = shipped(lab, "stateful")
+    assert status == 1
+    assert lines[2] == "an ACK of no connection is refused between hop 2 (198.18.2.2) and hop 3 " \
+        "(198.18.3.2)", lines

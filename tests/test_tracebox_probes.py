@@ -93,6 +93,60 @@ def test_changes(boxes):
         "4: 198.18.100.2 "], run
 
 
+# A firewall that takes a SYN of another number in an open connection for an intruder's.
+STRICT = """
+return {
+	help = "drops SYNs that do not repeat the first one of their connection",
+	init = function(self) self.first = {} end,
+	packet = function(self, packet, dir)
+		local port = packet["tcp.sport"]
+		if dir ~= "to-server" or not port or packet["tcp.flags"] ~= 2 then
+			return UNCHANGED
+		end
+		self.first[port] = self.first[port] or packet["tcp.seq"]
+		return self.first[port] == packet["tcp.seq"] and UNCHANGED or DROP
+	end,
+}
+"""
+AT_3 = " is refused between hop 2 (198.18.202.1) and hop 3 (198.18.203.1)"
+ON = " goes as far as the first SYN"
+PROBED = ["a SYN of a number lower by 10", "a SYN of a number lower by 20",
+          "an ACK of no connection"]
+
+
+@pytest.mark.parametrize("box, ends", [
+    ("", [ON, ON, ON]), ('box_file("%s/strict.lua") {},', [AT_3, AT_3, ON]),
+    ('box.firewall { unknown_flows = "drop" },', [ON, ON, AT_3]),
+    ('box.firewall { unknown_flows = "reset" },', [ON, ON, AT_3])])
+@pytest.mark.parametrize("server", ["tcp", "silent"])
+def test_stateful(boxes, box, ends, server):
+    (boxes / "strict.lua").write_text(STRICT)
+    box = box % boxes if "%s" in box else box
+    run = probe(boxes, "stateful", f"hop {{}}, hop {{}}, {box} hop {{ quote = 'rfc792' }}, "
+                                   "hop { quote = 'silent' }, hop {},", server=server)
+    assert run.status == (1 if box else 0) and run.err == "", run
+    assert run.out.splitlines() == [what + end for what, end in zip(PROBED, ends)], run
+
+
+@pytest.mark.parametrize("box", ["", 'box.fragment { size = 576, df = "obey" },'])
+def test_fragments(boxes, box):
+    """Who holds them back, and a server that puts them together: the live tests, with kernels."""
+    run = probe(boxes, "fragments", f"hop {{}}, hop {{}}, {box} hop {{}}, hop {{}},")
+    assert run.status == 1 and run.err == "", run
+    assert run.out.splitlines() == [
+        "packets of 1228 bytes are cut into fragments between hop 2 (198.18.202.1) and hop 3 "
+        "(198.18.203.1)" if box else "packets of 1228 bytes are not cut",
+        "fragments go as far as whole packets", "a SYN in two fragments is not answered"], run
+    run = probe(boxes, "fragments", "hop { quote = 'silent' },", server="silent")
+    assert (run.status, run.out) == (2, "nobody answered on the way\n"), run
+
+
+def test_man_page_knows_every_script():
+    page = (TOP / "doc" / "tracebox.1").read_text()
+    for script in PROBES.iterdir():
+        assert script.name in page and script.read_text().count(script.name + " HOST") == 1, script
+
+
 def test_man_page_knows_every_option():
     page = (TOP / "doc" / "tracebox.1").read_text().replace("\\-", "-")
     for option in re.findall(r"^  (--?[a-zA-Z-]+)", run_program(BUILD / "tracebox", "--help").out,
