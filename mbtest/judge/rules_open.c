@@ -12,9 +12,15 @@ enum { HELD_BYTES = 64 << 10 }; /* unmapped bytes to hold (O3) */
 /* This host's first packet that gives MPTCP up: plain data, or a reset of the first subflow. */
 static uint32_t gave_up(const struct scene *scene, uint32_t from)
 {
+	const struct flow *flow = scene->initial->flow;
 	uint32_t reset = subflow_reset_after(scene, scene->initial, SENT, from);
 	uint32_t plain = scene->plain_out >= from ? scene->plain_out : VIEW_NONE;
 
+	/* Once both ends have closed, strays are answered with RST; and any wait ends one day. */
+	if (reset != VIEW_NONE &&
+		((flow[SENT].fin < reset && flow[RECEIVED].fin < reset) ||
+			scene->facts[reset].at - scene->facts[from].at > SCENE_PATIENCE))
+		reset = VIEW_NONE;
 	return first_of(reset, plain);
 }
 

@@ -11,7 +11,7 @@
 
 enum { TRIES = 8, SHARE = 3 /* of the optional parameters one in so many is given */ };
 
-/* Texts that fit together: the marker is what rewrite looks for. */
+/* Values that make sense, and fit together: the marker is what rewrite looks for. */
 static const char marker[] = "MARK";
 
 static const struct {
@@ -19,6 +19,7 @@ static const struct {
 	const char *texts[4];
 } guesses[] = {
 	{ "port-map", "map", { "80:8080", "80:81" } },
+	{ "rate", "rate", { "100000", "400000", "2000000", "10000000" } },
 	{ "rewrite", "pattern", { marker } },
 	{ "rewrite", "replacement", { "mark", "MARKER", "MA", "" } },
 };
@@ -71,7 +72,7 @@ static void draw_int(struct rng *rng, const struct box_param *param, char *text)
 }
 
 /* A value as text; false when there is none to be had. */
-static bool draw_value(struct rng *rng, const char *box, const struct box_param *param, char *text)
+static bool draw_value(struct rng *rng, const struct box_param *param, char *text)
 {
 	unsigned int count = 0;
 
@@ -97,7 +98,6 @@ static bool draw_value(struct rng *rng, const char *box, const struct box_param 
 		draw_point(rng, text);
 		return true;
 	case PARAM_TEXT:
-		return guess(rng, box, param->name, text);
 	case PARAM_ADDR:
 		break;
 	}
@@ -140,7 +140,7 @@ static bool draw_params(struct rng *rng, struct exploration *exploration, unsign
 
 		if (!needed && !rng_chance(rng, 1, SHARE))
 			continue;
-		if (draw_value(rng, box, param, text))
+		if (guess(rng, box, param->name, text) || draw_value(rng, param, text))
 			add_arg(exploration, path, param->name, text);
 		else if (needed)
 			return false;
