@@ -5,6 +5,8 @@
 #include "mbtest/command_set.h"
 #include "mbtest/command_suites.h"
 #include "mbtest/options.h"
+#include "mbtest/report_html.h"
+#include "mbtest/suite/tap_file.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/fault.h"
 
@@ -17,7 +19,8 @@
 struct run_options {
 	struct runner_config config;
 	struct suite_cases cases;
-	const char *only, *junit, *keep;
+	const char *only, *junit, *html, *keep;
+	char taps[256]; /* folder of what the HTML page draws; empty: none is wanted */
 	uint64_t jobs, repeat, deadline_s;
 	bool json, tap, log, named_version;
 };
@@ -122,6 +125,7 @@ static const struct option_row rows[] = {
 	FLAG(json, "json", "JSON Lines: mbkit.result/1"),
 	FLAG(tap, "tap", "Test Anything Protocol"),
 	TEXT(junit, "junit", "FILE", "write JUnit XML there as well"),
+	TEXT(html, "html", "FILE", "write a page with the matrix and a ladder of each scenario"),
 	FLAG(log, "log", "one scenario alone: every event, on stderr"),
 	OPTION_END_ROW,
 };
@@ -205,28 +209,45 @@ static bool run_logged(const struct suites *suites, struct run_options *options,
 
 /* ---- reports ---- */
 
-static bool write_junit(const char *path, const struct report_run *report, struct err *err)
+static bool close_report(FILE *file, const char *path, struct err *err)
 {
-	FILE *file;
-	bool ok;
+	bool ok = fflush(file) == 0 && ferror(file) == 0;
 
-	if (path == NULL)
-		return true;
-	file = fopen(path, "we");
-	if (file == NULL)
-		return err_set_errno(err, "cannot write %s", path);
-	report_junit(file, report);
-	ok = fflush(file) == 0 && ferror(file) == 0;
 	if (!ok)
 		err_set_errno(err, "cannot write %s", path);
 	fclose(file);
 	return ok;
 }
 
+static bool write_junit(const char *path, const struct report_run *report, struct err *err)
+{
+	FILE *file = path == NULL ? NULL : fopen(path, "we");
+
+	if (path == NULL)
+		return true;
+	if (file == NULL)
+		return err_set_errno(err, "cannot write %s", path);
+	report_junit(file, report);
+	return close_report(file, path, err);
+}
+
+static bool write_html(const struct run_options *options, const struct report_run *report,
+	struct err *err)
+{
+	FILE *file = options->html == NULL ? NULL : fopen(options->html, "we");
+
+	if (options->html == NULL)
+		return true;
+	if (file == NULL)
+		return err_set_errno(err, "cannot write %s", options->html);
+	report_html(file, report, options->taps);
+	return close_report(file, options->html, err);
+}
+
 static bool write_reports(const struct run_options *options, const struct report_run *report,
 	struct err *err)
 {
-	if (!write_junit(options->junit, report, err))
+	if (!write_junit(options->junit, report, err) || !write_html(options, report, err))
 		return false;
 	if (options->json)
 		report_json(stdout, report);
@@ -238,6 +259,33 @@ static bool write_reports(const struct run_options *options, const struct report
 }
 
 /* Run and report; the exit status. */
+/* A folder for what the page draws. */
+static bool make_taps(struct run_options *options, struct err *err)
+{
+	const char *parent = getenv("TMPDIR");
+
+	if (options->html == NULL)
+		return true;
+	snprintf(options->taps, sizeof(options->taps), "%.230s/mbtest.XXXXXX",
+		parent == NULL ? "/tmp" : parent);
+	if (mkdtemp(options->taps) == NULL)
+		return err_set_errno(err, "cannot make a folder in %s",
+			parent == NULL ? "/tmp" : parent);
+	options->config.record = options->taps;
+	return true;
+}
+
+static void remove_taps(const struct run_options *options, size_t jobs)
+{
+	size_t job;
+
+	if (options->config.record == NULL)
+		return;
+	for (job = 0; job < jobs; job++)
+		tap_file_remove(options->taps, (uint32_t)job);
+	rmdir(options->taps);
+}
+
 static int run_suites(struct run_options *options, const struct suites *suites, struct err *err)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -266,22 +314,27 @@ static int run_suites(struct run_options *options, const struct suites *suites, 
 		break;
 	}
 	report_run_fini(&report);
+	if (end != RUNNER_WORKER)
+		remove_taps(options, suites->scenario_count * options->config.repeat);
 	return status;
 }
 
 static int load_and_run(struct run_options *options, char **names, int count, struct err *err)
 {
 	struct suites suites = { .count = 0 };
-	bool made_junit = false;
+	bool made_junit = false, made_html = false;
 	int status = STATUS_WRONG;
 
 	if (check_stacks(options, err) &&
 		suites_load(&suites, names, count, &options->cases, options->only, err) &&
 		folder_ready(options->config.keep, err) &&
-		check_file(options->junit, &made_junit, err))
+		check_file(options->junit, &made_junit, err) &&
+		check_file(options->html, &made_html, err) && make_taps(options, err))
 		status = run_suites(options, &suites, err);
 	if (status == STATUS_WRONG && made_junit)
 		unlink(options->junit);
+	if (status == STATUS_WRONG && made_html)
+		unlink(options->html);
 	suites_fini(&suites);
 	return status;
 }

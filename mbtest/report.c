@@ -38,3 +38,26 @@ bool selftest_caught(const struct selftest *selftest, size_t fault)
 	}
 	return false;
 }
+
+void report_escaped(FILE *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		switch (*text) {
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		default:
+			fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+			break;
+		}
+	}
+}

@@ -45,6 +45,9 @@ void report_tap(FILE *out, const struct report_run *report);
 /* JUnit XML. */
 void report_junit(FILE *out, const struct report_run *report);
 
+/* Text as XML and HTML want it. */
+void report_escaped(FILE *out, const char *text);
+
 /* ---- the catalogue ---- */
 
 enum catalogue_part {

@@ -6,29 +6,6 @@
 
 #include <stdio.h>
 
-static void print_escaped(FILE *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		switch (*text) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
-			break;
-		}
-	}
-}
-
 void report_junit(FILE *out, const struct report_run *report)
 {
 	char text[32];
@@ -41,9 +18,9 @@ void report_junit(FILE *out, const struct report_run *report)
 		const struct report_row *row = &report->rows[i];
 
 		fprintf(out, "  <testcase classname=\"");
-		print_escaped(out, row->scenario->suite);
+		report_escaped(out, row->scenario->suite);
 		fprintf(out, "\" name=\"");
-		print_escaped(out, row->scenario->name);
+		report_escaped(out, row->scenario->name);
 		fprintf(out, " %s\" time=\"%.6f\"", report_case(row->scenario, text),
 			(double)row->result.elapsed / 1e9);
 		if (row->result.pass) {
@@ -52,7 +29,7 @@ void report_junit(FILE *out, const struct report_run *report)
 		}
 		fprintf(out, ">\n    <failure type=\"%s\" message=\"",
 			outcome_text(row->result.outcome));
-		print_escaped(out, row->result.why);
+		report_escaped(out, row->result.why);
 		fprintf(out, "\"/>\n  </testcase>\n");
 	}
 	fprintf(out, "</testsuite>\n");

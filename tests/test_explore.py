@@ -73,3 +73,12 @@ def test_a_state_of_other_seeds_is_refused(mbtest, tmp_path):
 def test_bad_input_is_one_sentence(mbtest, arguments):
     run = mbtest("explore", *arguments)
     assert run.status == 2 and run.out == "" and run.err.count("\n") == 1, run
+
+
+def test_all_that_is_written_is_read(mbtest, tmp_path):
+    """Whatever box a violation holds: the file is a suite."""
+    run = explore(mbtest, tmp_path, "--seeds", "1..2000", "--fault", "never-fall-back", "--stop",
+                  64)
+    assert run.json()["violations"]
+    for found in run.json()["violations"]:
+        assert mbtest("run", found["scenario"]).status in (0, 1)

@@ -106,7 +106,10 @@ static void write_box(FILE *out, const struct element *element)
 		fputc(*at == '-' ? '_' : *at, out);
 	fprintf(out, " {");
 	for (i = 0; i < element->arg_count; i++) {
-		fprintf(out, " %s = ", element->args[i].name);
+		/* The one parameter whose name is a word of Lua. */
+		fprintf(out,
+			strcmp(element->args[i].name, "until") == 0 ? " [\"%s\"] = " : " %s = ",
+			element->args[i].name);
 		write_text(out, element->args[i].text, element->args[i].length);
 		fputc(',', out);
 	}

@@ -5,6 +5,7 @@
 #include "mbtest/suite/worker.h"
 
 #include "mbtest/suite/build.h"
+#include "mbtest/suite/tap_file.h"
 #include "probe/io/pcap_file.h"
 
 #include <errno.h>
@@ -52,7 +53,7 @@ static void run_job(const struct work *work, uint32_t job, struct net **kept,
 {
 	const struct scenario *scenario = work_scenario(work, job);
 	struct run_config run = work->config->run;
-	bool keep = work->config->keep != NULL;
+	bool keep = work->config->keep != NULL || work->config->record != NULL;
 	struct run_taps taps;
 	struct result result;
 	struct err err;
@@ -64,8 +65,10 @@ static void run_job(const struct work *work, uint32_t job, struct net **kept,
 	/* A crowded host may refuse what it grants a moment later. */
 	if (!message->ran && run_is_live(&run))
 		message->ran = run_scenario(scenario, &run, &result, keep ? &taps : NULL, &err);
-	if (message->ran && keep && !result.pass)
+	if (message->ran && work->config->keep != NULL && !result.pass)
 		message->ran = keep_taps(work, scenario, &taps, &err);
+	if (message->ran && work->config->record != NULL)
+		message->ran = tap_file_write(work->config->record, job, &taps, &err);
 	capture_fini(&taps.tap[CLIENT]);
 	capture_fini(&taps.tap[SERVER]);
 	result.index = job / work->config->repeat;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ladder.c - see ladder.h. Quadratic in what a ladder shows, which is bounded.
+ */
+#include "mbtest/ladder.h"
+
+#include "probe/wire/packet.h"
+
+#include <string.h>
+
+enum {
+	LOOKED_AT = LADDER_ARROWS, /* records of one tap */
+	PATHS = 8,
+	WHAT = TCP_SYN | TCP_FIN | TCP_RST,
+};
+
+/* One record as it is compared. */
+struct trace {
+	nsec_t at;
+	uint16_t path, flags;
+	bool outgoing, is_tcp, used;
+	uint32_t seq, length;
+};
+
+struct traces {
+	struct trace list[LOOKED_AT];
+	size_t count;
+};
+
+/* Read the records of a tap; numbers become relative to the last SYN in their direction. */
+static void read_tap(const struct capture *tap, struct traces *traces)
+{
+	struct packet *packet = packet_new(PACKET_LARGE);
+	uint32_t isn[PATHS][2];
+	size_t i;
+
+	memset(isn, 0, sizeof(isn));
+	traces->count = tap->count < LOOKED_AT ? tap->count : LOOKED_AT;
+	for (i = 0; i < traces->count; i++) {
+		const struct capture_record *record = &tap->records[i];
+		struct trace *trace = &traces->list[i];
+		uint32_t *base = &isn[record->path % PATHS][record->outgoing];
+
+		memset(trace, 0, sizeof(*trace));
+		trace->at = record->at;
+		trace->path = record->path;
+		trace->outgoing = record->outgoing;
+		trace->length = record->length;
+		if (!capture_get(tap, i, packet) || packet->form != PACKET_TCP)
+			continue;
+		trace->is_tcp = true;
+		trace->flags = tcp_flags(packet) & WHAT;
+		if (trace->flags & TCP_SYN)
+			*base = tcp_seq(packet);
+		trace->seq = tcp_seq(packet) - *base;
+		trace->length = packet_payload_len(packet);
+	}
+	packet_free(packet);
+}
+
+/* How well a received record fits a sent one: 0 not at all. */
+static unsigned int fit(const struct trace *sent, const struct trace *received)
+{
+	if (received->used || received->outgoing || received->at < sent->at ||
+		received->path != sent->path || received->is_tcp != sent->is_tcp)
+		return 0;
+	if (sent->is_tcp &&
+		(received->seq != sent->seq ||
+			((received->flags ^ sent->flags) & (TCP_SYN | TCP_RST))))
+		return 0;
+	return received->length == sent->length && received->flags == sent->flags ? 2 : 1;
+}
+
+static uint32_t find(const struct trace *sent, const struct traces *other)
+{
+	uint32_t best = LADDER_NONE, i;
+	unsigned int value = 0;
+
+	for (i = 0; i < other->count && value < 2; i++) {
+		unsigned int now = fit(sent, &other->list[i]);
+
+		if (now > value) {
+			value = now;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static void add(struct ladder *ladder, const struct trace *trace, enum end from, uint32_t sent,
+	uint32_t received)
+{
+	if (ladder->count == LADDER_ARROWS) {
+		ladder->more++;
+		return;
+	}
+	ladder->arrows[ladder->count++] =
+		(struct ladder_arrow){ from, trace->path, sent, received, trace->seq };
+}
+
+/* The next unused record of a tap in time. */
+static uint32_t next_of(struct traces *traces, uint32_t at)
+{
+	while (at < traces->count && traces->list[at].used)
+		at++;
+	return at;
+}
+
+void ladder_make(struct ladder *ladder, const struct capture *const tap[ENDS])
+{
+	struct traces traces[ENDS];
+	uint32_t next[ENDS] = { 0, 0 };
+
+	memset(ladder, 0, sizeof(*ladder));
+	read_tap(tap[CLIENT], &traces[CLIENT]);
+	read_tap(tap[SERVER], &traces[SERVER]);
+	for (;;) {
+		struct trace *trace;
+		uint32_t received;
+		enum end end;
+
+		next[CLIENT] = next_of(&traces[CLIENT], next[CLIENT]);
+		next[SERVER] = next_of(&traces[SERVER], next[SERVER]);
+		if (next[CLIENT] == traces[CLIENT].count && next[SERVER] == traces[SERVER].count)
+			break;
+		end = next[SERVER] == traces[SERVER].count ||
+				(next[CLIENT] < traces[CLIENT].count &&
+					traces[CLIENT].list[next[CLIENT]].at <=
+						traces[SERVER].list[next[SERVER]].at)
+			? CLIENT
+			: SERVER;
+		trace = &traces[end].list[next[end]];
+		trace->used = true;
+		if (!trace->outgoing) {
+			add(ladder, trace, end == CLIENT ? SERVER : CLIENT, LADDER_NONE, next[end]);
+			continue;
+		}
+		received = find(trace, &traces[end == CLIENT ? SERVER : CLIENT]);
+		if (received != LADDER_NONE)
+			traces[end == CLIENT ? SERVER : CLIENT].list[received].used = true;
+		add(ladder, trace, end, next[end], received);
+	}
+	ladder->more += tap[CLIENT]->count - traces[CLIENT].count;
+	ladder->more += tap[SERVER]->count - traces[SERVER].count;
+}
