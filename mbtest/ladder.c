@@ -4,13 +4,16 @@
  */
 #include "mbtest/ladder.h"
 
+#include "probe/base/bytes.h"
 #include "probe/wire/packet.h"
+#include "probe/wire/tcpopt.h"
 
 #include <string.h>
 
 enum {
 	LOOKED_AT = LADDER_ARROWS, /* records of one tap */
 	PATHS = 8,
+	FIT_CERTAIN = 3,
 	WHAT = TCP_SYN | TCP_FIN | TCP_RST,
 };
 
@@ -20,6 +23,8 @@ struct trace {
 	uint16_t path, flags;
 	bool outgoing, is_tcp, used;
 	uint32_t seq, length;
+	uint32_t id, timestamp; /* what tells a packet from its repetition, if no box changed it */
+	uint32_t partner;       /* of an outgoing one, when certain */
 };
 
 struct traces {
@@ -31,7 +36,7 @@ struct traces {
 static void read_tap(const struct capture *tap, struct traces *traces)
 {
 	struct packet *packet = packet_new(PACKET_LARGE);
-	uint32_t isn[PATHS][2];
+	uint32_t isn[PATHS][2], echo;
 	size_t i;
 
 	memset(isn, 0, sizeof(isn));
@@ -46,6 +51,7 @@ static void read_tap(const struct capture *tap, struct traces *traces)
 		trace->path = record->path;
 		trace->outgoing = record->outgoing;
 		trace->length = record->length;
+		trace->partner = LADDER_NONE;
 		if (!capture_get(tap, i, packet) || packet->form != PACKET_TCP)
 			continue;
 		trace->is_tcp = true;
@@ -54,6 +60,8 @@ static void read_tap(const struct capture *tap, struct traces *traces)
 			*base = tcp_seq(packet);
 		trace->seq = tcp_seq(packet) - *base;
 		trace->length = packet_payload_len(packet);
+		trace->id = packet->version == 4 ? get_be16(packet_data(packet) + 4) : 0;
+		tcpopt_timestamp(packet, &trace->timestamp, &echo);
 	}
 	packet_free(packet);
 }
@@ -68,15 +76,17 @@ static unsigned int fit(const struct trace *sent, const struct trace *received)
 		(received->seq != sent->seq ||
 			((received->flags ^ sent->flags) & (TCP_SYN | TCP_RST))))
 		return 0;
-	return received->length == sent->length && received->flags == sent->flags ? 2 : 1;
+	if (received->length != sent->length || received->flags != sent->flags)
+		return 1;
+	return received->id == sent->id && received->timestamp == sent->timestamp ? FIT_CERTAIN : 2;
 }
 
-static uint32_t find(const struct trace *sent, const struct traces *other)
+static uint32_t find(const struct trace *sent, const struct traces *other, unsigned int least)
 {
 	uint32_t best = LADDER_NONE, i;
-	unsigned int value = 0;
+	unsigned int value = least - 1;
 
-	for (i = 0; i < other->count && value < 2; i++) {
+	for (i = 0; i < other->count && value < FIT_CERTAIN; i++) {
 		unsigned int now = fit(sent, &other->list[i]);
 
 		if (now > value) {
@@ -85,6 +95,21 @@ static uint32_t find(const struct trace *sent, const struct traces *other)
 		}
 	}
 	return best;
+}
+
+/* Pair what is certain first: else a lost packet would take its repetition's arrival. */
+static void pair(struct traces *from, struct traces *to)
+{
+	size_t i;
+
+	for (i = 0; i < from->count; i++) {
+		struct trace *trace = &from->list[i];
+
+		if (trace->outgoing && trace->is_tcp)
+			trace->partner = find(trace, to, FIT_CERTAIN);
+		if (trace->partner != LADDER_NONE)
+			to->list[trace->partner].used = true;
+	}
 }
 
 static void add(struct ladder *ladder, const struct trace *trace, enum end from, uint32_t sent,
@@ -114,6 +139,8 @@ void ladder_make(struct ladder *ladder, const struct capture *const tap[ENDS])
 	memset(ladder, 0, sizeof(*ladder));
 	read_tap(tap[CLIENT], &traces[CLIENT]);
 	read_tap(tap[SERVER], &traces[SERVER]);
+	pair(&traces[CLIENT], &traces[SERVER]);
+	pair(&traces[SERVER], &traces[CLIENT]);
 	for (;;) {
 		struct trace *trace;
 		uint32_t received;
@@ -135,7 +162,9 @@ void ladder_make(struct ladder *ladder, const struct capture *const tap[ENDS])
 			add(ladder, trace, end == CLIENT ? SERVER : CLIENT, LADDER_NONE, next[end]);
 			continue;
 		}
-		received = find(trace, &traces[end == CLIENT ? SERVER : CLIENT]);
+		received = trace->partner;
+		if (received == LADDER_NONE)
+			received = find(trace, &traces[end == CLIENT ? SERVER : CLIENT], 1);
 		if (received != LADDER_NONE)
 			traces[end == CLIENT ? SERVER : CLIENT].list[received].used = true;
 		add(ladder, trace, end, next[end], received);

@@ -75,15 +75,16 @@ def test_a_lost_packet_is_marked(mbtest, tmp_path):
     suite = tmp_path / "lost.lua"
     suite.write_text("""suite "lost"
 scenario { name = "lost", bytes = 10, expect = { "mptcp", intact = true },
-	paths = { path { box.loss { on = "data", direction = "to-server", ["until"] = 1 } } } }
+	paths = { path {
+		box.loss { on = "data", direction = "to-server", ["until"] = 1 } } } }
 """)
     _, page = page_of(mbtest, tmp_path, suite, "--mptcp", 1, "--checksum", "off")
     assert page.marked == ["\u2715 lost"]
 
 
 def test_a_failure_is_told_apart(mbtest, tmp_path):
-    path, page = page_of(mbtest, tmp_path, "classic", "--mptcp", 1, "--only", "flip-first-to-server-*-1",
-                         "--fault", "ignore-checksum", status=1)
+    path, page = page_of(mbtest, tmp_path, "classic", "--mptcp", 1, "--only",
+                         "flip-first-to-server-*-1", "--fault", "ignore-checksum", status=1)
     assert page.failed and set(page.failed) <= set(page.names)
     assert "Broken:" in path.read_text(encoding="utf-8")
 
