@@ -83,7 +83,7 @@ def test_man_page_knows_every_option(mbtest):
     text = mbtest("--help").out
     commands = set(re.findall(r"^  (?:mbtest )?([a-z]+)\b", text, re.M))
     assert "run" in commands
-    for command in sorted(commands & {"run", "list", "pcap", "selftest"}):
+    for command in sorted(commands & {"run", "list", "net", "pcap", "selftest"}):
         text += mbtest(command, "--help").out
         assert f"mbtest {command}" in page, command
     missing = [option for option in sorted(set(re.findall(r"--[a-z][a-z-]+", text)))

@@ -8,14 +8,13 @@
 
 #include "lua/path_file.h"
 #include "mbtest/net/net.h"
+#include "mbtest/suite/build.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/endpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SIM_HOPS_BASE = 200 };
 
 struct sim {
 	struct path_file *path;
@@ -81,61 +80,6 @@ static nsec_t silent_deadline(const void *self)
 }
 
 /* ---- building ---- */
-
-static void add_default_link(struct net *net)
-{
-	struct link_plan plan;
-
-	link_plan_default(&plan);
-	net_add_link(net, 0, &plan, &plan);
-}
-
-/* A hop that was not given an address answers from 198.18.200+n.1 and fd00:200+n::1. */
-static struct hop_plan hop_with_address(const struct hop_plan *given, unsigned int number)
-{
-	struct hop_plan plan = *given;
-	char text[ADDR_TEXT];
-
-	if (plan.addr[0].version == 0)
-		plan.addr[0] = addr_v4(198, 18, (uint8_t)(SIM_HOPS_BASE + number), 1);
-	snprintf(text, sizeof(text), "fd00:%u::1", SIM_HOPS_BASE + number);
-	if (plan.addr[1].version == 0)
-		addr_parse(&plan.addr[1], text);
-	return plan;
-}
-
-/* As in a scenario, a path that names no link has the default one next to the client. */
-static bool build_path(struct net *net, const struct path_plan *path, struct err *err)
-{
-	unsigned int hops = 0;
-	bool has_link = false;
-
-	net_add_path(net);
-	for (unsigned int i = 0; i < path->element_count; i++)
-		has_link |= path->elements[i].kind == ELEMENT_LINK;
-	if (!has_link)
-		add_default_link(net);
-	for (unsigned int i = 0; i < path->element_count; i++) {
-		const struct element *element = &path->elements[i];
-		struct hop_plan hop;
-
-		switch (element->kind) {
-		case ELEMENT_LINK:
-			net_add_link(net, 0, &element->link[TO_SERVER], &element->link[TO_CLIENT]);
-			break;
-		case ELEMENT_HOP:
-			hop = hop_with_address(&element->hop, ++hops);
-			net_add_hop(net, 0, &hop);
-			break;
-		case ELEMENT_BOX:
-			if (!net_add_box(net, 0, element->box, element->type, element->args,
-				    element->arg_count, err))
-				return false;
-			break;
-		}
-	}
-	return true;
-}
 
 static bool build_server(struct sim *sim, uint16_t port, struct err *err)
 {
@@ -276,7 +220,7 @@ bool channel_sim_open(struct channel *channel, const char *path, uint16_t port, 
 	sim->path = file;
 	sim->net = net_new(&config);
 	*channel = (struct channel){ &ops, sim };
-	if (!build_path(sim->net, path_file_plan(file), err) || !build_server(sim, port, err)) {
+	if (!path_build(sim->net, path_file_plan(file), 0, err) || !build_server(sim, port, err)) {
 		sim_free(sim);
 		return false;
 	}

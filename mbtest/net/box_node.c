@@ -59,6 +59,8 @@ static void host_edited(void *self, enum dir dir, const uint8_t *old_bytes, uint
 	struct net *net = node->net;
 	struct edit_record *edit;
 
+	if (!net->config.taps)
+		return;
 	net->edits = xgrow(net->edits, net->edit_count, &net->edit_capacity, sizeof(*edit));
 	edit = &net->edits[net->edit_count++];
 	edit->dir = dir;

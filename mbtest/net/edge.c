@@ -34,6 +34,8 @@ static void edge_tap(struct edge *edge, const struct packet *packet, uint16_t pa
 {
 	struct net *net = edge->node.net;
 
+	if (net->config.observe != NULL)
+		net->config.observe(net->config.observe_self, edge->end, packet, outgoing);
 	if (net->config.taps && (packet->form == PACKET_TCP || packet->form == PACKET_ICMP))
 		capture_add(&net->taps[edge->end], packet, net->now, path, outgoing);
 }

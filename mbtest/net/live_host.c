@@ -23,8 +23,8 @@ enum {
 static bool host_settings(const struct live_host_plan *plan, struct err *err)
 {
 	const struct netns_setting settings[] = {
-		{ "mptcp/enabled", "1", false },
-		{ "mptcp/checksum_enabled", plan->checksum ? "1" : "0", false },
+		{ "mptcp/enabled", "1", true },
+		{ "mptcp/checksum_enabled", plan->checksum ? "1" : "0", true },
 		{ "mptcp/allow_join_initial_addr_port", "1", true },
 		{ "mptcp/blackhole_timeout", "0", true },
 		{ "mptcp/pm_type", "0", true },
@@ -47,10 +47,9 @@ static bool host_settings(const struct live_host_plan *plan, struct err *err)
 	return netns_set(with_ipv6, sizeof(with_ipv6) / sizeof(with_ipv6[0]), err);
 }
 
-static struct addr host_addr(const struct live_host_plan *plan, uint16_t path)
+static struct addr host_addr(const struct live_host_plan *plan, uint16_t path, uint8_t family)
 {
-	return plan->end == CLIENT ? net_client_addr(path, plan->family)
-				   : net_server_addr(plan->family);
+	return plan->end == CLIENT ? net_client_addr(path, family) : net_server_addr(family);
 }
 
 static bool host_devices(struct live_host *host, const struct live_host_plan *plan, int *index,
@@ -71,9 +70,24 @@ static bool host_devices(struct live_host *host, const struct live_host_plan *pl
 }
 
 /*
- * Addresses and routes. Whatever comes from the client's n-th address leaves by its n-th device;
- * what has no address yet takes the first.
+ * An address and its routes. Whatever comes from the client's n-th address leaves by its n-th
+ * device; what has no address yet takes the first.
  */
+static void device_routes(struct netlink *netlink, const struct live_host_plan *plan, uint16_t path,
+	int index, uint8_t family)
+{
+	struct addr addr = host_addr(plan, path, family);
+	uint32_t table = FIRST_TABLE + path;
+
+	netlink_address_add(netlink, index, &addr, family == 4 ? 24 : 64);
+	if (path == 0)
+		netlink_default_route_add(netlink, index, family, &addr, RT_TABLE_MAIN);
+	if (plan->end == CLIENT && plan->paths > 1) {
+		netlink_default_route_add(netlink, index, family, &addr, table);
+		netlink_rule_add(netlink, &addr, table);
+	}
+}
+
 static bool host_routes(const struct live_host *host, const struct live_host_plan *plan,
 	const int *index, struct err *err)
 {
@@ -84,35 +98,31 @@ static bool host_routes(const struct live_host *host, const struct live_host_pla
 		return false;
 	netlink_link_up(&netlink, LOOPBACK_INDEX);
 	for (uint16_t i = 0; i < host->tun_count; i++) {
-		struct addr addr = host_addr(plan, i);
-
 		netlink_link_set(&netlink, index[i], QUEUE_PACKETS, plan->long_mapping ? 0 : 1);
 		netlink_link_up(&netlink, index[i]);
-		netlink_address_add(&netlink, index[i], &addr, plan->family == 4 ? 24 : 64);
-		if (i == 0)
-			netlink_default_route_add(&netlink, index[i], plan->family, &addr,
-				RT_TABLE_MAIN);
-		if (plan->end == CLIENT && host->tun_count > 1) {
-			netlink_default_route_add(&netlink, index[i], plan->family, &addr,
-				FIRST_TABLE + i);
-			netlink_rule_add(&netlink, &addr, FIRST_TABLE + i);
-		}
+		if (!plan->no_address && plan->family != 6)
+			device_routes(&netlink, plan, i, index[i], 4);
+		if (!plan->no_address && plan->family != 4)
+			device_routes(&netlink, plan, i, index[i], 6);
 	}
 	ok = netlink_commit(&netlink, err);
 	netlink_close(&netlink);
 	return ok;
 }
 
-/* The client joins from its further addresses by itself; the server lets it. */
+/* The client joins from its further addresses by itself; the server lets it; if they can at all. */
 static bool host_path_manager(const struct live_host_plan *plan, const int *index, struct err *err)
 {
 	struct netlink_endpoint endpoints[NET_PATHS];
 	uint32_t joins = 0;
 
+	if (access("/proc/sys/net/mptcp", F_OK) != 0)
+		return true;
 	if (plan->end == SERVER)
 		return netlink_mptcp_set(NET_PATHS - 1, 0, NULL, 0, err);
 	while (joins + 1 < plan->subflows && joins + 1 < plan->paths) {
-		endpoints[joins].addr = net_client_addr((uint16_t)(joins + 1), plan->family);
+		endpoints[joins].addr =
+			host_addr(plan, (uint16_t)(joins + 1), plan->family == 6 ? 6 : 4);
 		endpoints[joins].index = index[joins + 1];
 		joins++;
 	}

@@ -16,11 +16,12 @@
 
 struct live_host_plan {
 	enum end end;
-	uint8_t family;
+	uint8_t family;    /* 4, 6, or 0: both */
 	uint16_t paths;    /* of the client: addresses and devices */
 	uint16_t subflows; /* of the client: opened from its first addresses */
 	bool checksum;     /* net.mptcp.checksum_enabled */
 	bool long_mapping; /* segmentation offload stays on, so that mappings are long */
+	bool no_address;   /* it is not there: what comes is dropped in silence */
 };
 
 struct live_host {

@@ -18,6 +18,7 @@ static void net_start(struct net *net, const struct net_config *config)
 	rng_init(&net->rng, config->seed);
 	net->now = 0;
 	net->origin = config->clock == CLOCK_REAL ? net_clock() : 0;
+	net->watch = -1;
 	net->path_count = net->node_count = 0;
 	net->hash = net->events = 0;
 	net->failed = false;
@@ -125,6 +126,11 @@ void net_set_tun(struct net *net, enum end end, const int *fds, uint16_t fd_coun
 {
 	assert(net->config.clock == CLOCK_REAL);
 	edge_set_tun(net->edges[end], fds, fd_count);
+}
+
+void net_set_watch(struct net *net, int fd)
+{
+	net->watch = fd;
 }
 
 struct addr net_client_addr(uint16_t path, uint8_t family)
@@ -284,6 +290,23 @@ uint64_t net_box_hits_at(const struct net *net, uint16_t path, unsigned int box)
 			return box_node_hits(line->nodes[i]);
 	}
 	return 0;
+}
+
+bool net_counts(const struct net *net, uint16_t path, size_t position, struct net_counts *counts)
+{
+	const struct node *node;
+
+	if (path >= net->path_count || position >= net->paths[path].count)
+		return false;
+	node = net->paths[path].nodes[position];
+	*counts = (struct net_counts){
+		.name = node->name,
+		.is_box = node_is_box(node),
+		.hits = box_node_hits(node),
+		.sent = { node->sent[TO_SERVER], node->sent[TO_CLIENT] },
+		.dropped = node->dropped,
+	};
+	return true;
 }
 
 size_t net_edits(const struct net *net, const struct stream_edit **edits)

@@ -71,11 +71,14 @@ struct net_config {
 	enum net_clock clock;
 	uint64_t seed;
 	bool hash;     /* keep the running hash of events */
-	bool taps;     /* record both taps */
+	bool taps;     /* record both taps, and what boxes declare */
 	bool strict;   /* ask machines for packets when none is due, too: NET_BEFORE_DEADLINE */
 	bool text_log; /* one line an event to log */
 	void (*log)(void *self, const char *line);
 	void *log_self;
+	/* Every packet at the taps, of any kind, as it passes: for runs that no memory holds. */
+	void (*observe)(void *self, enum end end, const struct packet *packet, bool outgoing);
+	void *observe_self;
 };
 
 struct net *net_new(const struct net_config *config);
@@ -108,6 +111,9 @@ void net_set_machine(struct net *net, enum end end, struct machine machine,
  */
 void net_set_tun(struct net *net, enum end end, const int *fds, uint16_t fd_count);
 
+/* Real clock only: done is asked when this becomes readable, not every few milliseconds. */
+void net_set_watch(struct net *net, int fd);
+
 /* Addresses by the plan above; family 4 or 6. */
 struct addr net_client_addr(uint16_t path, uint8_t family);
 struct addr net_server_addr(uint8_t family);
@@ -124,7 +130,7 @@ enum net_stop {
 
 /*
  * Run until done(self) after an event, idle, or the moment until. Machines are called at once.
- * On the real clock done is also asked every few milliseconds.
+ * On the real clock done is also asked every few milliseconds, or see net_set_watch.
  */
 enum net_stop net_run(struct net *net, nsec_t until, bool (*done)(void *self), void *self);
 
@@ -150,6 +156,17 @@ uint64_t net_hash(const struct net *net);     /* time, node, verb, bytes, reason
 uint64_t net_box_hits(const struct net *net); /* sum over all boxes */
 uint64_t net_box_hits_at(const struct net *net, uint16_t path, unsigned int box);
 uint64_t net_events(const struct net *net);
+
+/* What an element of a path did, position counted from the client. */
+struct net_counts {
+	const char *name; /* "path1/strip" */
+	bool is_box;
+	uint64_t hits; /* of a box */
+	uint64_t sent[DIRS], dropped;
+};
+
+/* False when there is no such element. */
+bool net_counts(const struct net *net, uint16_t path, size_t position, struct net_counts *counts);
 
 /* Payload edits declared by boxes; the array is the network's. */
 size_t net_edits(const struct net *net, const struct stream_edit **edits);

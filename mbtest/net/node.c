@@ -91,6 +91,7 @@ void net_send(struct node *from, struct packet *packet, enum dir dir, nsec_t at)
 {
 	struct node *to = next_node(from->net, from->path, from->position, dir);
 
+	from->sent[dir]++;
 	net_record(from, VERB_SEND, packet, NULL);
 	post_arrival(to, packet, from->path, dir, at);
 }
@@ -117,6 +118,7 @@ void net_odd(struct net *net, enum net_oddity oddity)
 
 void net_drop(struct node *node, struct packet *packet, const char *reason)
 {
+	node->dropped++;
 	if (reason == NULL || *reason == '\0')
 		net_odd(node->net, NET_DROP_WITHOUT_REASON);
 	net_record(node, VERB_DROP, packet, reason);

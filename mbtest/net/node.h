@@ -35,6 +35,7 @@ struct node {
 	nsec_t wake_at;       /* asked for; NSEC_NEVER: not at all */
 	nsec_t wake_posted;   /* when the event that stands for it comes: no later than wake_at */
 	uint64_t wake_serial; /* of that event; others of this node are void */
+	uint64_t sent[DIRS], dropped; /* packets */
 };
 
 /* A packet's arrival at a node, or (packet NULL) a node's waking. */
@@ -92,7 +93,8 @@ struct net {
 	struct net_config config;
 	struct rng rng;
 	nsec_t now;
-	nsec_t origin; /* real clock: its reading at time 0 */
+	nsec_t origin; /* real clock: its reading at time 0, ... */
+	int watch;     /* ... and what else wakes it; -1: nothing */
 	struct event_queue queue;
 	struct packet_pool pool;
 	struct node *edges[ENDS];

@@ -6,12 +6,13 @@
 #include "mbtest/net/node.h"
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 enum { ASK_DONE_MS = 5 }; /* what done looks at may change without a packet */
 
 struct sources {
-	struct pollfd polls[ENDS * NET_PATHS];
+	struct pollfd polls[ENDS * NET_PATHS + 1]; /* the last: what done looks at, or nothing */
 	struct node *nodes[ENDS * NET_PATHS];
 	uint16_t indexes[ENDS * NET_PATHS];
 	nfds_t count;
@@ -77,11 +78,12 @@ static void sleep_until(struct net *net, struct sources *sources, nsec_t at, boo
 	nsec_t now = real_now(net), wait = at > now ? at - now : 0;
 	struct timespec timeout;
 
+	sources->polls[sources->count] = (struct pollfd){ net->watch, POLLIN, 0 };
 	if (is_short)
 		wait = nsec_min(wait, ASK_DONE_MS * NSEC_PER_MS);
 	timeout.tv_sec = (time_t)(wait / NSEC_PER_SEC);
 	timeout.tv_nsec = (long)(wait % NSEC_PER_SEC);
-	if (ppoll(sources->polls, sources->count, &timeout, NULL) <= 0) {
+	if (ppoll(sources->polls, sources->count + 1, &timeout, NULL) <= 0) {
 		nfds_t i;
 
 		for (i = 0; i < sources->count; i++)
@@ -95,6 +97,8 @@ enum net_stop net_run_real(struct net *net, nsec_t until, bool (*done)(void *sel
 	struct sources sources;
 	nsec_t now;
 
+	/* Sleep to the moment, not to one within 50 us of it. */
+	prctl(PR_SET_TIMERSLACK, 1);
 	sources_collect(net, &sources);
 	for (;;) {
 		now = nsec_min(real_now(net), until);
@@ -108,7 +112,7 @@ enum net_stop net_run_real(struct net *net, nsec_t until, bool (*done)(void *sel
 			return NET_DEADLINE;
 		next = event_peek(&net->queue);
 		sleep_until(net, &sources, next != NULL ? nsec_min(next->at, until) : until,
-			done != NULL);
+			done != NULL && net->watch < 0);
 		/* Packets bear the time they were found at, not that of the last event. */
 		now = nsec_min(real_now(net), until);
 		if (run_due(net, now, done, self))

@@ -374,7 +374,7 @@ bool app_kernel_done(const struct app_kernel *app)
 
 bool app_kernel_lost(const struct app_kernel *app)
 {
-	return helpers_ended(app->helpers, app->pid);
+	return helpers_ended(app->helpers, app->pid, NULL);
 }
 
 static const char *error_text(int error)

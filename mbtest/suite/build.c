@@ -13,6 +13,8 @@
 enum {
 	BYTES_VIRTUAL = 64 * 1024,
 	BYTES_REAL = 1024 * 1024,
+	HOP_NETWORK = 201, /* 198.18.201.0/24 and up are the hops' */
+	HOP_NETWORKS = 55,
 };
 
 #define DEADLINE_VIRTUAL (120 * NSEC_PER_SEC)
@@ -68,41 +70,91 @@ static bool path_has_link(const struct path_plan *plan)
 	return false;
 }
 
-static bool build_element(struct net *net, uint16_t path, const struct element *element,
-	struct err *err)
+struct addr hop_addr(unsigned int number, uint8_t family)
 {
-	switch (element->kind) {
-	case ELEMENT_LINK:
-		net_add_link(net, path, &element->link[TO_SERVER], &element->link[TO_CLIENT]);
-		return true;
-	case ELEMENT_HOP:
-		net_add_hop(net, path, &element->hop);
-		return true;
-	case ELEMENT_BOX:
-		return net_add_box(net, path, element->box, element->type, element->args,
-			element->arg_count, err);
+	/* 55 networks; should there be more hops, hosts in them are counted on. */
+	uint8_t network = (uint8_t)(HOP_NETWORK + number % HOP_NETWORKS);
+	uint8_t host = (uint8_t)(1 + number / HOP_NETWORKS);
+	char text[ADDR_TEXT];
+	struct addr addr;
+
+	if (family == 4)
+		return addr_v4(198, 18, network, host);
+	snprintf(text, sizeof(text), "fd00:%u::%u", network, host);
+	addr_parse(&addr, text);
+	return addr;
+}
+
+unsigned int path_hops(const struct path_plan *plan)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < plan->element_count; i++)
+		count += plan->elements[i].kind == ELEMENT_HOP;
+	return count;
+}
+
+static struct hop_plan with_address(const struct hop_plan *given, unsigned int hop)
+{
+	struct hop_plan plan = *given;
+
+	if (plan.addr[0].version == 0)
+		plan.addr[0] = hop_addr(hop, 4);
+	if (plan.addr[1].version == 0)
+		plan.addr[1] = hop_addr(hop, 6);
+	return plan;
+}
+
+struct hop_plan path_hop(const struct path_plan *plan, unsigned int index, unsigned int hop)
+{
+	unsigned int i = 0;
+
+	for (unsigned int left = index;; i++) {
+		if (plan->elements[i].kind == ELEMENT_HOP && left-- == 0)
+			return with_address(&plan->elements[i].hop, hop + index);
+	}
+}
+
+bool path_build(struct net *net, const struct path_plan *plan, unsigned int hop, struct err *err)
+{
+	uint16_t path = net_add_path(net);
+	struct link_plan link;
+
+	if (!path_has_link(plan)) {
+		link_plan_default(&link);
+		net_add_link(net, path, &link, &link);
+	}
+	for (unsigned int i = 0; i < plan->element_count; i++) {
+		const struct element *element = &plan->elements[i];
+		struct hop_plan placed;
+
+		switch (element->kind) {
+		case ELEMENT_LINK:
+			net_add_link(net, path, &element->link[TO_SERVER],
+				&element->link[TO_CLIENT]);
+			break;
+		case ELEMENT_HOP:
+			placed = with_address(&element->hop, hop++);
+			net_add_hop(net, path, &placed);
+			break;
+		case ELEMENT_BOX:
+			if (!net_add_box(net, path, element->box, element->type, element->args,
+				    element->arg_count, err))
+				return false;
+			break;
+		}
 	}
 	return true;
 }
 
 bool scenario_build(struct net *net, const struct scenario *scenario, struct err *err)
 {
-	unsigned int i, k;
+	unsigned int hop = 0;
 
-	for (i = 0; i < scenario->path_count; i++) {
-		const struct path_plan *plan = &scenario->paths[i];
-		uint16_t path = net_add_path(net);
-
-		if (!path_has_link(plan)) {
-			struct link_plan link;
-
-			link_plan_default(&link);
-			net_add_link(net, path, &link, &link);
-		}
-		for (k = 0; k < plan->element_count; k++) {
-			if (!build_element(net, path, &plan->elements[k], err))
-				return false;
-		}
+	for (unsigned int i = 0; i < scenario->path_count; i++) {
+		if (!path_build(net, &scenario->paths[i], hop, err))
+			return false;
+		hop += path_hops(&scenario->paths[i]);
 	}
 	return true;
 }

@@ -41,20 +41,25 @@ bool helpers_begin(struct helpers *helpers, struct err *err)
  * Die with the parent. It may have died before prctl, and getppid says 0 in any case, for the
  * parent stands outside: so its pidfd is asked.
  */
-static void child_settle(int parent, int keep)
+static void child_tie(int parent)
 {
 	struct pollfd watch = { .fd = parent, .events = POLLIN };
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || poll(&watch, 1, 0) != 0)
 		_exit(1);
+}
+
+static void child_settle(int keep)
+{
 	if (keep >= 0 && keep != KEPT_FD)
 		dup2(keep, KEPT_FD);
 	syscall(SYS_close_range, KEPT_FD + (keep >= 0), ~0U, 0);
 	signal(SIGINT, SIG_IGN); /* a Ctrl-C is the parent's to answer */
+	signal(SIGQUIT, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
 }
 
-pid_t helpers_fork(struct helpers *helpers, int keep, struct err *err)
+static pid_t helper_fork(struct helpers *helpers, struct err *err)
 {
 	pid_t pid;
 
@@ -63,18 +68,40 @@ pid_t helpers_fork(struct helpers *helpers, int keep, struct err *err)
 	if (pid < 0)
 		err_set_errno(err, "cannot start a helper process");
 	if (pid == 0)
-		child_settle(helpers->parent, keep);
+		child_tie(helpers->parent);
 	if (pid > 0)
 		helpers->pids[helpers->count++] = pid;
 	return pid;
 }
 
-bool helpers_ended(struct helpers *helpers, pid_t pid)
+pid_t helpers_fork(struct helpers *helpers, int keep, struct err *err)
+{
+	pid_t pid = helper_fork(helpers, err);
+
+	if (pid == 0)
+		child_settle(keep);
+	return pid;
+}
+
+pid_t helpers_fork_program(struct helpers *helpers, struct err *err)
+{
+	pid_t pid = helper_fork(helpers, err);
+	sigset_t none;
+
+	if (pid != 0)
+		return pid;
+	signal(SIGPIPE, SIG_DFL); /* ignored by us alone */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	return 0;
+}
+
+bool helpers_ended(struct helpers *helpers, pid_t pid, int *status)
 {
 	for (unsigned int i = 0; i < helpers->count; i++) {
 		if (helpers->pids[i] != pid)
 			continue;
-		if (waitpid(pid, NULL, WNOHANG) == 0)
+		if (waitpid(pid, status, WNOHANG) == 0)
 			return false;
 		helpers->pids[i] = 0;
 	}

@@ -31,8 +31,14 @@ bool helpers_begin(struct helpers *helpers, struct err *err);
  */
 pid_t helpers_fork(struct helpers *helpers, int keep, struct err *err);
 
-/* Whether a helper has ended by itself. */
-bool helpers_ended(struct helpers *helpers, pid_t pid);
+/*
+ * As helpers_fork, but for another program, to be executed by the child: it keeps every descriptor
+ * that is not close-on-exec, no signal is blocked, and SIGPIPE ends it.
+ */
+pid_t helpers_fork_program(struct helpers *helpers, struct err *err);
+
+/* Whether a helper has ended by itself; then, if status is not NULL, how, as wait(2) has it. */
+bool helpers_ended(struct helpers *helpers, pid_t pid, int *status);
 
 /* Kill and reap all helpers; later children are born where we are. */
 void helpers_end(struct helpers *helpers);

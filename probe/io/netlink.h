@@ -16,7 +16,7 @@
 
 enum {
 	NETLINK_BYTES = 8192, /* of one batch */
-	NETLINK_REQUESTS = 64,
+	NETLINK_REQUESTS = 96,
 };
 
 struct netlink {

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pcap_log.h - a capture file that grows while packets come, link type RAW, in nanoseconds: for
+ * runs without an end in sight, which no memory holds (pcap_file.h writes what is held).
+ */
+#ifndef PROBE_IO_PCAP_LOG_H
+#define PROBE_IO_PCAP_LOG_H
+
+#include "probe/base/err.h"
+#include "probe/base/nsec.h"
+#include "probe/wire/packet.h"
+
+#include <stdbool.h>
+
+struct pcap_log;
+
+/* Begins a file, over what was there; NULL with a sentence. */
+struct pcap_log *pcap_log_open(const char *path, struct err *err);
+
+void pcap_log_add(struct pcap_log *log, const struct packet *packet, nsec_t at);
+
+/* What was added is in the file; false when not all of it could be written. */
+bool pcap_log_flush(struct pcap_log *log, struct err *err);
+
+/* Flush and close; NULL is nothing. False as pcap_log_flush. */
+bool pcap_log_close(struct pcap_log *log, struct err *err);
+
+#endif
