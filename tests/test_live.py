@@ -220,6 +220,8 @@ def test_nothing_is_left_of_killed_workers(started):
     """The applications' processes are in namespaces whose workers die under them."""
     pid = started.process.pid
     os.kill(pid, signal.SIGSTOP)
+    stat = pathlib.Path(f"/proc/{pid}/stat")
+    assert eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
     workers = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     assert workers
     for worker in workers:

@@ -216,7 +216,8 @@ def test_a_shell_keeps_its_terminal(tmp_path):
     path = tmp_path / "path.lua"
     path.write_text(PLAIN)
     status, out = in_terminal(
-        [(b"% ", b"echo o''n; sleep 1000\n"), (b"on\r\n", b"\x03"), (b"% ", b"tty; exit 6\n")],
+        [(b"% ", b"sh -c 'echo o\"\"n; exec sleep 1000'\n"), (b"on\r\n", b"\x03"),
+         (b"% ", b"tty; exit 6\n")],
         MBTEST, "net", "--quiet", path, "--", "env", "PS1=% ", "TERM=dumb", "bash", "--norc",
         "--noprofile", "-i")
     assert status == 6 and b"/dev/pts/" in out
