@@ -114,8 +114,8 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard doc/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
-	install -D -m 644 scripts/mbtest.bash \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mbtest
+	for name in $(notdir $(PROGRAMS)); do install -D -m 644 scripts/$$name.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$name || exit; done
 	for file in $(LUA) $(wildcard scripts/probes/*.lua); do \
 		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/mbkit/$$file || exit; done
 

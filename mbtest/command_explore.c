@@ -5,7 +5,7 @@
  */
 #include "lua/box.h"
 #include "mbtest/command_set.h"
-#include "mbtest/options.h"
+#include "probe/options.h"
 #include "mbtest/report_explore.h"
 #include "mbtest/suite/shrink.h"
 #include "probe/base/alloc.h"

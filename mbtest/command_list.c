@@ -4,7 +4,7 @@
  */
 #include "mbtest/command_set.h"
 #include "mbtest/command_suites.h"
-#include "mbtest/options.h"
+#include "probe/options.h"
 
 #include "lua/box.h"
 #include "probe/base/alloc.h"

@@ -6,7 +6,7 @@
 #include "lua/path_file.h"
 #include "mbtest/command_set.h"
 #include "mbtest/net/inside.h"
-#include "mbtest/options.h"
+#include "probe/options.h"
 #include "mbtest/report_net.h"
 #include "mbtest/suite/build.h"
 #include "mbtest/suite/wire_log.h"

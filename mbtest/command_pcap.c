@@ -5,7 +5,7 @@
  */
 #include "lua/path_file.h"
 #include "mbtest/command_set.h"
-#include "mbtest/options.h"
+#include "probe/options.h"
 #include "mbtest/suite/pipeline.h"
 #include "probe/io/pcap_file.h"
 

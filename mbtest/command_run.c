@@ -4,9 +4,9 @@
  */
 #include "mbtest/command_set.h"
 #include "mbtest/command_suites.h"
-#include "mbtest/options.h"
 #include "mbtest/report_html.h"
 #include "mbtest/suite/tap_file.h"
+#include "probe/options.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/fault.h"
 

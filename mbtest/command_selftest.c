@@ -5,7 +5,7 @@
  */
 #include "mbtest/command_set.h"
 #include "mbtest/command_suites.h"
-#include "mbtest/options.h"
+#include "probe/options.h"
 #include "probe/endpoint/fault.h"
 
 #include <stdlib.h>

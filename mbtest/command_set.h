@@ -6,13 +6,7 @@
 #ifndef MBTEST_COMMAND_SET_H
 #define MBTEST_COMMAND_SET_H
 
-#include "probe/base/err.h"
-
-enum {
-	STATUS_FINE = 0,
-	STATUS_FAIL = 1,  /* a test failed */
-	STATUS_WRONG = 2, /* usage, input or environment: err is set */
-};
+#include "probe/options.h"
 
 int command_run(int argc, char **argv, struct err *err);
 int command_list(int argc, char **argv, struct err *err);

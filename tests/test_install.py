@@ -107,9 +107,11 @@ def test_make_install_puts_things_in_place(release_dir, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "usr/share/man/man1/mbtest.1").is_file()
     assert (tmp_path / "usr/share/mbkit/lua/suites/classic.lua").is_file()
-    assert (tmp_path / "usr/share/bash-completion/completions/mbtest").is_file()
-    run = run_program(tmp_path / "usr/bin/mbtest", "--version", cwd=tmp_path)
-    assert run.status == 0 and "0.1.0" in run.out
+    for name in ("mbtest", "mpprobe", "tracebox"):
+        assert (tmp_path / f"usr/share/bash-completion/completions/{name}").is_file()
+        assert (tmp_path / f"usr/share/man/man1/{name}.1").is_file()
+        run = run_program(tmp_path / "usr/bin" / name, "--help", cwd=tmp_path)
+        assert run.status == 0 and name in run.out
 
 
 @pytest.mark.parametrize("typed, offered", [
@@ -118,10 +120,15 @@ def test_make_install_puts_things_in_place(release_dir, tmp_path):
     (["mbtest", "run", "--client", "k"], ["kernel"]),
     (["mbtest", "run", "clas"], ["classic"]),
     (["mbtest", "list", "ru"], ["rules"]),
+    (["mpprobe", "an"], ["analyze"]),
+    (["mpprobe", "analyze", "--js"], ["--json"]),
+    (["tracebox", "--shar"], ["--shard"]),
+    (["tracebox", "-i", "l"], ["lo"]),
 ])
 def test_completion_offers(release_dir, typed, offered):
-    words = " ".join([str(release_dir / "mbtest")] + typed[1:])
-    script = (f". scripts/mbtest.bash; COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; "
-              'complete() { :; }; _mbtest; printf "%s\\n" "${COMPREPLY[@]}"')
+    name = typed[0]
+    words = " ".join([str(release_dir / name)] + typed[1:])
+    script = (f". scripts/{name}.bash; COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; "
+              f'complete() {{ :; }}; _{name}; printf "%s\\n" "${{COMPREPLY[@]}}"')
     run = run_program("bash", "-c", script)
     assert run.out.split() == offered, run

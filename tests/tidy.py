@@ -27,6 +27,7 @@ ROOMS = [
     ("suite", r"mbtest/suite/.*"),
     ("report", r"mbtest/report(_\w+)?\.[ch]"),
     ("relay", r"mbtest/box/split_tcp\.c"),        # the one box that is two hosts
+    ("capture report", r"probe/report(_\w+)?\.[ch]"),
     ("box", r"mbtest/box/.*|mbtest/\w+\.[ch]"),   # box.c and what several boxes share
     ("lua", r"lua/.*"),
     ("tests", r"tests/.*"),
@@ -52,9 +53,10 @@ ARROWS = {
     "judge": {"base", "wire", "analyze", "ground"},
     "suite": _PROBE | _MBTEST - {"report"},
     "report": {"base", "wire"} | _MBTEST,
+    "capture report": {"base", "wire", "analyze"},
     "lua": _PROBE | _MBTEST | {"tracebox"},
-    "main": _PROBE | _MBTEST | {"tracebox", "lua"},
-    "tests": _PROBE | _MBTEST | {"tracebox", "lua", "main"},
+    "main": _PROBE | _MBTEST | {"capture report", "tracebox", "lua"},
+    "tests": _PROBE | _MBTEST | {"capture report", "tracebox", "lua", "main"},
 }
 
 # The one place of each foreign library; what is not named here may not be used at all.

@@ -269,7 +269,7 @@ int main(int argc, char **argv)
 
 	/* A reader that goes away is an error of the write, not the end of us. */
 	signal(SIGPIPE, SIG_IGN);
-	switch (options_parse(&program.options, argc, argv, &err)) {
+	switch (options_fill(&program.options, argc, argv, &err)) {
 	case OPTIONS_DONE:
 		return STATUS_FINE;
 	case OPTIONS_RUN:

@@ -282,7 +282,7 @@ static bool check_options(const struct options *o, struct err *err)
 	return true;
 }
 
-enum options_end options_parse(struct options *options, int argc, char **argv, struct err *err)
+enum options_end options_fill(struct options *options, int argc, char **argv, struct err *err)
 {
 	char letters[2 * ROWS_MAX];
 	struct option table[ROWS_MAX];

@@ -42,7 +42,7 @@ enum options_end {
 	OPTIONS_WRONG, /* err says what: exit 2 */
 };
 
-enum options_end options_parse(struct options *options, int argc, char **argv, struct err *err);
+enum options_end options_fill(struct options *options, int argc, char **argv, struct err *err);
 
 /* Whether a field's name is among those of fail_on_change; a name covers what begins with it. */
 bool options_fail_on(const struct options *options, const char *field);

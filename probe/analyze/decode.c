@@ -175,16 +175,20 @@ static void decode_capable(struct view *view, uint32_t index, struct connection_
 	connection->is_mptcp = true;
 	if (!capable_form_ok(fact, capable))
 		return;
-	if (syn) {
+	if (syn || !connection->has_version) {
+		connection->has_version = true;
 		connection->version = capable->version;
 		connection->flag_a = connection->flag_a || (capable->flags & MPC_CHECKSUM);
-	} else if (subflow->third == index) {
-		connection->third_flag_a = (capable->flags & MPC_CHECKSUM) != 0;
 	}
+	if (subflow->third == index)
+		connection->third_flag_a = (capable->flags & MPC_CHECKSUM) != 0;
 	/* A repeated SYN or SYN/ACK of a half-open connection may bring a new key (O13). */
 	if (capable->has_sender_key)
 		key_learn(connection, fact->way, capable->sender_key,
 			synack ? subflow->third == VIEW_NONE : syn && subflow->synack == VIEW_NONE);
+	/* A capture that began after the SYN/ACK: the third packet repeats its key. */
+	if (capable->has_receiver_key && subflow->synack == VIEW_NONE)
+		key_learn(connection, way_back(fact->way), capable->receiver_key, false);
 	if (!capable->has_data_length)
 		return;
 	mapping = mapping_blank(fact, index);

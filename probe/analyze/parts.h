@@ -6,6 +6,7 @@
 #ifndef PROBE_ANALYZE_PARTS_H
 #define PROBE_ANALYZE_PARTS_H
 
+#include "probe/analyze/history.h"
 #include "probe/analyze/view.h"
 
 /*
@@ -26,5 +27,9 @@ void fact_decode(struct view *view, uint32_t index, const struct packet *packet)
 
 /* After the last packet: order the bytes, lay the mappings over them, verify checksums. */
 void view_settle(struct view *view);
+
+/* Parts of a history: its subflows, its addresses. */
+void history_subflows(struct history *history);
+void history_addresses(struct history *history);
 
 #endif

@@ -63,11 +63,22 @@ static void pieces_sort(struct view *view)
 	view->piece_capacity = view->piece_count;
 }
 
+/* End of a piece's bytes as far as the capture kept them. */
+static uint32_t piece_kept_end(const struct view *view, const struct piece *piece)
+{
+	const struct capture_record *record =
+		&view->capture->records[view->facts[piece->fact].record];
+	size_t end = record->offset + record->length;
+	size_t kept = end > piece->offset ? end - piece->offset : 0;
+
+	return piece->seq + (kept < piece->length ? (uint32_t)kept : piece->length);
+}
+
 /* Two copies of the same bytes: do they say the same? */
 static bool pieces_agree(const struct view *view, const struct piece *a, const struct piece *b)
 {
 	uint32_t first = a->seq > b->seq ? a->seq : b->seq;
-	uint32_t a_end = a->seq + a->length, b_end = b->seq + b->length;
+	uint32_t a_end = piece_kept_end(view, a), b_end = piece_kept_end(view, b);
 	uint32_t end = a_end < b_end ? a_end : b_end;
 	const uint8_t *bytes = view->capture->bytes;
 
@@ -168,7 +179,7 @@ static uint32_t piece_after(const struct view *view, const struct flow *flow, ui
 struct gathered {
 	uint64_t sum;
 	uint32_t have, complete, early;
-	bool doubted;
+	bool doubted, cut;
 };
 
 static struct gathered mapping_gather(const struct view *view, const struct flow *flow, uint32_t at,
@@ -185,7 +196,9 @@ static struct gathered mapping_gather(const struct view *view, const struct flow
 		(*looks)--;
 		if (first != seq || stop <= first)
 			break;
-		if (mapping->has_checksum) {
+		if (stop > piece_kept_end(view, piece)) {
+			gathered.cut = true;
+		} else if (mapping->has_checksum) {
 			uint16_t sum = checksum_fold(checksum_add(0,
 				view->capture->bytes + piece->offset + (first - piece->seq),
 				stop - first));
@@ -215,6 +228,10 @@ static void mapping_check(struct mapping *mapping, const struct gathered *gather
 	/* The infinite mapping's checksum field is 0, whatever it would cover (RFC 8684 3.3.1). */
 	if (!mapping->has_checksum || mapping->infinite)
 		return;
+	if (gathered->cut) {
+		mapping->state = MAPPING_CUT;
+		return;
+	}
 	sum += checksum_dss(mapping->dsn, mapping->ssn, mapping->wire_length);
 	sum += mapping->checksum;
 	if (checksum_fold(sum) == 0xffff)
@@ -294,10 +311,32 @@ static void bytes_note(uint64_t *bytes, uint32_t *first, const struct piece *pie
 		*first = piece->fact;
 }
 
+/* Mappings over bytes that an earlier one, by subflow sequence number, has already. */
+static void flow_overlaps(const struct view *view, struct flow *flow)
+{
+	const struct mapping *top = NULL;
+	uint32_t i;
+
+	for (i = 0; i < flow->order_count; i++) {
+		const struct mapping *mapping = &view->mappings[view->order[flow->order + i]];
+
+		if (mapping->length == 0)
+			continue;
+		if (top != NULL && mapping->ssn < top->ssn + top->length &&
+			(mapping->ssn != top->ssn || mapping->length != top->length ||
+				mapping->dsn != top->dsn)) {
+			flow->overlaps++;
+			flow->conflicts += mapping->dsn - mapping->ssn != top->dsn - top->ssn;
+		}
+		if (top == NULL || mapping->ssn + mapping->length > top->ssn + top->length)
+			top = mapping;
+	}
+}
+
 /* Bytes of one flow under no mapping: sweep the pieces against the union of the mappings. */
 static void flow_cover(struct view *view, struct flow *flow)
 {
-	uint32_t covered = 0, infinite = UINT32_MAX, i, next = 0;
+	uint32_t covered = 0, infinite = UINT32_MAX, gap_end = 0, i, next = 0;
 
 	for (i = 0; i < flow->order_count; i++) {
 		const struct mapping *mapping = &view->mappings[view->order[flow->order + i]];
@@ -329,9 +368,12 @@ static void flow_cover(struct view *view, struct flow *flow)
 				stop = view->mappings[view->order[flow->order + next]].ssn;
 			stop = stop < end ? stop : end;
 			bytes_note(&flow->plain_bytes, &flow->plain, piece, stop - seq);
-			if (seq < infinite)
+			if (seq < infinite) {
 				bytes_note(&flow->unmapped_bytes, &flow->unmapped, piece,
 					(stop < infinite ? stop : infinite) - seq);
+				flow->gaps += seq != gap_end;
+				gap_end = stop;
+			}
 			seq = stop;
 		}
 	}
@@ -348,8 +390,10 @@ void view_settle(struct view *view)
 	pieces_cut(view);
 	mappings_sort(view);
 	for (i = 0; i < view->subflow_count; i++) {
-		flow_cover(view, &view->subflows[i].flow[SENT]);
-		flow_cover(view, &view->subflows[i].flow[RECEIVED]);
+		for (way = SENT; way < WAYS; way++) {
+			flow_cover(view, &view->subflows[i].flow[way]);
+			flow_overlaps(view, &view->subflows[i].flow[way]);
+		}
 	}
 	for (i = 0; i < view->connection_count; i++) {
 		struct connection_view *connection = &view->connections[i];

@@ -25,6 +25,30 @@ const char *hmac_text(enum hmac_verdict verdict)
 	return texts[verdict];
 }
 
+/*
+ * The SYN was not captured. A mapping tells where its segment stands, the handshake's third packet
+ * where both ways do; what comes before either cannot be placed.
+ */
+static void flow_anchor_late(struct subflow_view *subflow, const struct packet *packet,
+	enum way way)
+{
+	struct flow *flow = &subflow->flow[way], *back = &subflow->flow[way_back(way)];
+	struct mptcp_opt opt;
+
+	if (mptcp_find(packet, MP_DSS, &opt, NULL) && opt.dss.has_mapping && opt.dss.ssn > 0 &&
+		packet_payload_len(packet) > 0) {
+		flow->isn = tcp_seq(packet) - opt.dss.ssn;
+		flow->has_isn = true;
+	} else if (mptcp_find(packet, MP_CAPABLE, &opt, NULL) && opt.capable.has_receiver_key) {
+		flow->isn = tcp_seq(packet) - 1;
+		flow->has_isn = true;
+		if (!back->has_isn && (tcp_flags(packet) & TCP_ACK)) {
+			back->isn = tcp_ack(packet) - 1;
+			back->has_isn = true;
+		}
+	}
+}
+
 /* A packet fixes the number that its flow counts from. */
 static void flow_anchor(struct subflow_view *subflow, const struct packet *packet, enum way way)
 {
@@ -43,14 +67,7 @@ static void flow_anchor(struct subflow_view *subflow, const struct packet *packe
 		if (flow->wscale > WSCALE_MAX)
 			flow->wscale = WSCALE_MAX;
 	} else if (!flow->has_isn && !(flags & TCP_RST)) {
-		struct mptcp_opt opt;
-
-		/* The capture began later: a mapping tells where its segment stands. */
-		flow->isn = tcp_seq(packet) - 1;
-		if (mptcp_find(packet, MP_DSS, &opt, NULL) && opt.dss.has_mapping &&
-			opt.dss.ssn > 0)
-			flow->isn = tcp_seq(packet) - opt.dss.ssn;
-		flow->has_isn = true;
+		flow_anchor_late(subflow, packet, way);
 	}
 }
 

@@ -86,6 +86,7 @@ enum mapping_state {
 	MAPPING_GOOD,
 	MAPPING_BAD,       /* complete, and the checksum fails */
 	MAPPING_AMBIGUOUS, /* fails, but its bytes came twice with different content */
+	MAPPING_CUT,       /* complete, but the capture kept not all of its bytes */
 };
 
 struct mapping {
@@ -107,7 +108,7 @@ struct mapping {
 
 /* Bytes of a subflow's stream, each byte once; who came first counts. */
 struct piece {
-	size_t offset; /* of the bytes, in the capture */
+	size_t offset; /* of the bytes, in the capture; it may have cut them */
 	uint32_t seq, length;
 	uint32_t fact;
 	uint32_t flow; /* 2 * subflow + way */
@@ -135,6 +136,9 @@ struct flow {
 	uint32_t early;              /* first data that came before its mapping (F48) */
 	uint64_t plain_bytes;        /* in no mapping but perhaps an infinite one */
 	uint32_t plain;              /* first fact with such bytes */
+	uint32_t gaps;               /* runs of unmapped bytes between or behind mappings */
+	uint32_t overlaps;           /* mappings over bytes that another one had, copies aside */
+	uint32_t conflicts;          /* of these, such that place a byte elsewhere (F52) */
 	uint32_t infinite;           /* first fact with an infinite mapping */
 	uint32_t data_ack;           /* first fact with a DATA_ACK */
 	uint32_t last_mapping;       /* announced last */
@@ -181,7 +185,8 @@ static inline enum way subflow_way(const struct subflow_view *subflow)
 
 /* Everything else is by owner or sender: SENT is this host, RECEIVED its peer. */
 struct connection_view {
-	bool is_mptcp; /* an MP_CAPABLE that decodes was seen */
+	bool is_mptcp;    /* an MP_CAPABLE that decodes was seen */
+	bool has_version; /* and one that tells the version */
 	bool opened_by_us;
 	bool flag_a;       /* checksums: A in a SYN or SYN/ACK that passed here */
 	bool third_flag_a; /* A in the third packet */

@@ -4,12 +4,15 @@
  */
 #include "probe/io/pcap_file.h"
 
-#include "probe/base/bytes.h"
+#include "probe/base/alloc.h"
+#include "probe/io/pcap_link.h"
 #include "probe/wire/packet.h"
 
 #include <pcap/pcap.h>
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,116 +74,92 @@ bool pcap_file_write(const char *path, const struct capture *capture, struct err
 
 /* ---- reading ---- */
 
-/* Bytes before the IP header by link type; false when the frame carries none. */
-static bool skip_link(int type, const uint8_t *bytes, uint32_t length, uint32_t *header)
-{
-	uint16_t ethertype = 0;
+struct pcap_file {
+	pcap_t *pcap;
+	struct pcap_link link;
+	char *path;
+	uint64_t frames;
+	nsec_t start; /* time of the first frame */
+};
 
-	switch (type) {
-	case DLT_RAW:
-	case DLT_IPV4:
-	case DLT_IPV6:
-		*header = 0;
-		return true;
-	case DLT_NULL:
-	case DLT_LOOP:
-		*header = 4;
-		return length > 4;
-	case DLT_EN10MB:
-		*header = 14;
-		if (length < 14)
-			return false;
-		ethertype = get_be16(bytes + 12);
-		while ((ethertype == 0x8100 || ethertype == 0x88a8) && length >= *header + 4) {
-			ethertype = get_be16(bytes + *header + 2);
-			*header += 4;
-		}
-		break;
-	case DLT_LINUX_SLL:
-		*header = 16;
-		if (length < 16)
-			return false;
-		ethertype = get_be16(bytes + 14);
-		break;
-	case DLT_LINUX_SLL2:
-		*header = 20;
-		if (length < 20)
-			return false;
-		ethertype = get_be16(bytes);
-		break;
-	default:
-		return false;
+struct pcap_file *pcap_file_open(const char *path, struct err *err)
+{
+	char text[PCAP_ERRBUF_SIZE] = "";
+	FILE *stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+	struct pcap_file *file;
+	pcap_t *pcap;
+
+	if (stream == NULL) {
+		err_set_errno(err, "cannot read %s", path);
+		return NULL;
 	}
-	return ethertype == 0x0800 || ethertype == 0x86dd;
-}
-
-static bool is_known_link(int type)
-{
-	switch (type) {
-	case DLT_RAW:
-	case DLT_IPV4:
-	case DLT_IPV6:
-	case DLT_NULL:
-	case DLT_LOOP:
-	case DLT_EN10MB:
-	case DLT_LINUX_SLL:
-	case DLT_LINUX_SLL2:
-		return true;
-	default:
-		return false;
+	pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, text);
+	if (pcap == NULL) {
+		if (stream != stdin)
+			fclose(stream);
+		err_set(err, "%s is no capture: %s", path, text);
+		return NULL;
 	}
+	file = xcalloc(1, sizeof(*file));
+	file->pcap = pcap;
+	file->path = xstrdup(path);
+	if (pcap_link_find(&file->link, pcap_datalink(pcap)))
+		return file;
+	err_set(err, "%s has link type %d, which is not read", path, pcap_datalink(pcap));
+	pcap_file_close(file);
+	return NULL;
 }
 
-static nsec_t header_time(const struct pcap_pkthdr *header)
+void pcap_file_close(struct pcap_file *file)
 {
-	return (nsec_t)header->ts.tv_sec * NSEC_PER_SEC + (nsec_t)header->ts.tv_usec;
+	if (file == NULL)
+		return;
+	pcap_close(file->pcap);
+	free(file->path);
+	free(file);
 }
 
-static bool read_records(pcap_t *pcap, const char *path, struct capture *capture, struct err *err)
+enum pcap_file_next pcap_file_next(struct pcap_file *file, struct packet *packet, struct err *err)
 {
-	struct packet *packet = packet_new(PACKET_LARGE);
-	int type = pcap_datalink(pcap), got;
 	struct pcap_pkthdr *header;
 	const u_char *bytes;
-	nsec_t start = 0, at;
-	size_t number = 0;
-	uint32_t skip;
+	nsec_t at;
+	int got;
 
-	while ((got = pcap_next_ex(pcap, &header, &bytes)) == 1) {
-		at = header_time(header);
-		if (number++ == 0)
-			start = at;
-		if (!skip_link(type, bytes, header->caplen, &skip))
+	while ((got = pcap_next_ex(file->pcap, &header, &bytes)) == 1) {
+		/* Nanoseconds: the file is read with that precision. */
+		at = (nsec_t)header->ts.tv_sec * NSEC_PER_SEC + (nsec_t)header->ts.tv_usec;
+		if (file->frames++ == 0)
+			file->start = at;
+		if (!pcap_link_read(&file->link, bytes, header->caplen, packet))
 			continue;
-		if (packet_set(packet, bytes + skip, header->caplen - skip))
-			capture_add(capture, packet, at > start ? at - start : 0, 0, false);
+		packet->at = at > file->start ? at - file->start : 0;
+		return PCAP_FILE_PACKET;
 	}
-	packet_free(packet);
-	if (got == PCAP_ERROR)
-		return err_set(err, "%s is cut after %zu packets: %s", path, number,
-			pcap_geterr(pcap));
-	return true;
+	if (got != PCAP_ERROR)
+		return PCAP_FILE_END;
+	err_set(err, "%s is cut after %" PRIu64 " packets: %s", file->path, file->frames,
+		pcap_geterr(file->pcap));
+	return PCAP_FILE_CUT;
+}
+
+uint64_t pcap_file_frames(const struct pcap_file *file)
+{
+	return file->frames;
 }
 
 bool pcap_file_read(const char *path, struct capture *capture, struct err *err)
 {
-	char text[PCAP_ERRBUF_SIZE] = "";
-	FILE *file = fopen(path, "rb");
-	pcap_t *pcap;
-	bool ok;
+	struct pcap_file *file = pcap_file_open(path, err);
+	enum pcap_file_next next;
+	struct packet *packet;
 
 	if (file == NULL)
-		return err_set_errno(err, "cannot read %s", path);
-	pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, text);
-	if (pcap == NULL) {
-		fclose(file);
-		return err_set(err, "%s is no capture: %s", path, text);
-	}
-	if (is_known_link(pcap_datalink(pcap)))
-		ok = read_records(pcap, path, capture, err);
-	else
-		ok = err_set(err, "%s has link type %d, which is not read", path,
-			pcap_datalink(pcap));
-	pcap_close(pcap);
-	return ok;
+		return false;
+	packet = packet_new(PACKET_LARGE);
+	while ((next = pcap_file_next(file, packet, err)) == PCAP_FILE_PACKET)
+		capture_add(capture, packet, packet->at, 0, false);
+	packet_free(packet);
+	pcap_file_close(file);
+	return next == PCAP_FILE_END;
 }

@@ -6,17 +6,23 @@
 #include <pcap/pcap.h>
 
 enum {
-	ETHERTYPE_VLAN_TAG = 0x8100,
+	ETHERTYPE_V4 = 0x0800,
+	ETHERTYPE_V6 = 0x86dd,
+	ETHERTYPE_VLAN = 0x8100,
+	ETHERTYPE_VLAN_OUTER = 0x88a8,
 	VLAN_TAG = 4,
+	VLAN_NEXT = 2, /* where in a tag the next Ethertype is */
 };
 
 static const struct {
 	int type;
 	struct pcap_link link;
 } links[] = {
-	{ DLT_RAW, { 0, 0 } },
-	{ DLT_NULL, { 4, 0 } },
-	{ DLT_LOOP, { 4, 0 } },
+	{ DLT_RAW, { 0, LINK_IP_ALONE } },
+	{ DLT_IPV4, { 0, LINK_IP_ALONE } },
+	{ DLT_IPV6, { 0, LINK_IP_ALONE } },
+	{ DLT_NULL, { 4, LINK_IP_ALONE } },
+	{ DLT_LOOP, { 4, LINK_IP_ALONE } },
 	{ DLT_EN10MB, { 14, 12 } },
 	{ DLT_LINUX_SLL, { 16, 14 } },
 	{ DLT_LINUX_SLL2, { 20, 0 } },
@@ -37,10 +43,19 @@ bool pcap_link_read(const struct pcap_link *link, const uint8_t *bytes, uint32_t
 	struct packet *packet)
 {
 	uint32_t skip = link->header;
+	uint16_t type;
 
-	if (length < skip)
+	if (length <= skip)
 		return false;
-	if (link->type_offset != 0 && get_be16(bytes + link->type_offset) == ETHERTYPE_VLAN_TAG)
-		skip += VLAN_TAG;
-	return length > skip && packet_set(packet, bytes + skip, length - skip);
+	if (link->type_offset != LINK_IP_ALONE) {
+		type = get_be16(bytes + link->type_offset);
+		while ((type == ETHERTYPE_VLAN || type == ETHERTYPE_VLAN_OUTER) &&
+			length > skip + VLAN_TAG) {
+			type = get_be16(bytes + skip + VLAN_NEXT);
+			skip += VLAN_TAG;
+		}
+		if (type != ETHERTYPE_V4 && type != ETHERTYPE_V6)
+			return false;
+	}
+	return packet_set(packet, bytes + skip, length - skip);
 }

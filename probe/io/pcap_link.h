@@ -11,8 +11,11 @@
 
 struct pcap_link {
 	uint32_t header;      /* bytes of link header */
-	uint32_t type_offset; /* where it has an Ethertype; 0: nowhere */
+	uint32_t type_offset; /* where it has an Ethertype, or LINK_IP_ALONE */
 };
+
+/* The link carries nothing but IP, and has no Ethertype. */
+#define LINK_IP_ALONE UINT32_MAX
 
 /* By libpcap's link type; false when it is not known here. */
 bool pcap_link_find(struct pcap_link *link, int type);

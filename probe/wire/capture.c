@@ -24,13 +24,15 @@ void capture_clear(struct capture *capture)
 	capture->used = 0;
 }
 
-void capture_add(struct capture *capture, const struct packet *packet, nsec_t at, uint16_t path,
-	bool outgoing)
+void capture_add_cut(struct capture *capture, const struct packet *packet, uint32_t kept, nsec_t at,
+	uint16_t path, bool outgoing)
 {
 	struct capture_record *record;
 
-	if (capture->room - capture->used < packet->length) {
-		capture->room = 2 * capture->room + PACKET_LARGE;
+	if (kept > packet->length)
+		kept = packet->length;
+	if (capture->bytes == NULL || capture->room - capture->used < kept) {
+		capture->room = 2 * (capture->room + kept);
 		capture->bytes = xrealloc(capture->bytes, capture->room, 1);
 	}
 	capture->records =
@@ -38,19 +40,30 @@ void capture_add(struct capture *capture, const struct packet *packet, nsec_t at
 	record = &capture->records[capture->count++];
 	record->at = at;
 	record->offset = capture->used;
-	record->length = packet->length;
+	record->length = kept;
+	record->wire_length = packet->length;
 	record->path = path;
 	record->outgoing = outgoing;
-	memcpy(capture->bytes + capture->used, packet_data(packet), packet->length);
-	capture->used += packet->length;
+	if (kept > 0)
+		memcpy(capture->bytes + capture->used, packet_data(packet), kept);
+	capture->used += kept;
+}
+
+void capture_add(struct capture *capture, const struct packet *packet, nsec_t at, uint16_t path,
+	bool outgoing)
+{
+	capture_add_cut(capture, packet, packet->length, at, path, outgoing);
 }
 
 bool capture_get(const struct capture *capture, size_t index, struct packet *packet)
 {
 	const struct capture_record *record = &capture->records[index];
 
-	if (!packet_set(packet, capture->bytes + record->offset, record->length))
+	if (record->wire_length > packet->capacity ||
+		!packet_set(packet, capture->bytes + record->offset, record->length))
 		return false;
+	if (record->wire_length > record->length)
+		packet_fill_cut(packet);
 	packet->at = record->at;
 	return true;
 }

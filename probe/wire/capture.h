@@ -11,9 +11,10 @@
 
 struct capture_record {
 	nsec_t at;
-	size_t offset; /* into bytes */
-	uint32_t length;
-	uint16_t path; /* index of the path, 0 first; 0 for files */
+	size_t offset;        /* into bytes */
+	uint32_t length;      /* bytes that are kept */
+	uint32_t wire_length; /* bytes that the packet had: more when it was cut */
+	uint16_t path;        /* index of the path, 0 first; 0 for files */
 	bool outgoing; /* sent by the host at this tap; false: received, or unknown in files */
 };
 
@@ -33,7 +34,14 @@ void capture_clear(struct capture *capture);
 void capture_add(struct capture *capture, const struct packet *packet, nsec_t at, uint16_t path,
 	bool outgoing);
 
-/* Put record index into packet and parse it; false when it exceeds the packet's capacity. */
+/* As capture_add, keeping only the first bytes of the packet: what was kept, zeros behind it. */
+void capture_add_cut(struct capture *capture, const struct packet *packet, uint32_t kept, nsec_t at,
+	uint16_t path, bool outgoing);
+
+/*
+ * Put record index into packet and parse it, with zeros for what was cut; false when it exceeds the
+ * packet's capacity.
+ */
 bool capture_get(const struct capture *capture, size_t index, struct packet *packet);
 
 #endif

@@ -245,6 +245,28 @@ enum packet_form packet_parse(struct packet *packet)
 	return packet->form;
 }
 
+bool packet_fill_cut(struct packet *packet)
+{
+	uint32_t length = packet->length;
+
+	if (packet->fault != FAULT_IP_TRUNCATED || packet->end <= length ||
+		packet->end > packet->capacity)
+		return false;
+	if (packet->start + packet->end > packet->capacity) {
+		memmove(packet->buf, packet_data(packet), length);
+		packet->start = 0;
+	}
+	memset(packet_bytes(packet) + length, 0, packet->end - length);
+	packet->length = packet->end;
+	packet_parse(packet);
+	/* The headers themselves must have been there. */
+	if (packet->fault == FAULT_NONE && packet->payload <= length)
+		return true;
+	packet->length = length;
+	packet_parse(packet);
+	return false;
+}
+
 const char *packet_fault_text(enum packet_fault fault)
 {
 	static const char *const texts[] = {

@@ -107,6 +107,12 @@ bool packet_set(struct packet *packet, const void *bytes, size_t length);
 /* (Re)derive form, fault and offsets from the bytes, forgetting unsettled edits. Returns form. */
 enum packet_form packet_parse(struct packet *packet);
 
+/*
+ * Of a packet that a capture cut behind its transport header: zeros for the bytes that are missing,
+ * up to what the IP header says, and parsed again. False, unchanged, when nothing can be done.
+ */
+bool packet_fill_cut(struct packet *packet);
+
 /* A sentence for a fault, e.g. "TCP header cut". */
 const char *packet_fault_text(enum packet_fault fault);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * options.h - options of a command from one table: it makes the getopt arrays and the help, so
- * that help cannot lie.
+ * options.h - a program of commands, and the options of each from one table: it makes the getopt
+ * arrays and the help, so that help cannot lie.
  */
-#ifndef MBTEST_OPTIONS_H
-#define MBTEST_OPTIONS_H
+#ifndef PROBE_OPTIONS_H
+#define PROBE_OPTIONS_H
 
 #include "probe/base/err.h"
 
@@ -12,6 +12,30 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+/* Exit statuses of every program. */
+enum {
+	STATUS_FINE = 0,
+	STATUS_FAIL = 1,  /* a test failed */
+	STATUS_WRONG = 2, /* usage, input or environment: err is set */
+};
+
+/* A command takes its own argv and returns an exit status; the table ends with NULL. */
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv, struct err *err);
+	const char *help;
+};
+
+struct program {
+	const char *name;
+	const char *about;    /* lines, each ended */
+	const char *examples; /* likewise */
+	const struct command *commands;
+};
+
+/* What a main does: finds the command, runs it, prints what went wrong; the exit status. */
+int program_run(const struct program *program, int argc, char **argv);
 
 enum option_kind {
 	OPTION_CALL,   /* set() stores it */
@@ -52,7 +76,7 @@ struct option_row {
 	}
 
 struct command_help {
-	const char *usage;    /* "mbtest run [options] [SUITE...]" */
+	const char *usage;    /* "mbtest run [options] [SUITE...]": begins with the program */
 	const char *about;    /* a sentence or two */
 	const char *examples; /* lines, each ended */
 };

@@ -2,12 +2,11 @@
 /*
  * options.c - see options.h.
  */
-#include "mbtest/options.h"
-
-#include "mbtest/command_set.h"
+#include "probe/options.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -81,7 +80,7 @@ static bool take(int got, char **argv, const struct option_row *table,
 		print_help(table, help);
 		*printed = true;
 	} else if (got == count + 2) {
-		printf("mbtest %s\n", MBKIT_VERSION);
+		printf("%.*s %s\n", (int)strcspn(help->usage, " "), help->usage, MBKIT_VERSION);
 		*printed = true;
 	} else if (got == ':' || got == '?') {
 		return err_set(err,
@@ -162,4 +161,70 @@ bool folder_ready(const char *path, struct err *err)
 	if (access(path, W_OK | X_OK) != 0)
 		return err_set_errno(err, "cannot write into %s", path);
 	return true;
+}
+
+static void print_commands(const struct program *program)
+{
+	const struct command *command;
+
+	printf("usage: %s COMMAND [options]\n\n%s\ncommands:\n", program->name, program->about);
+	for (command = program->commands; command->name != NULL; command++)
+		printf("  %-10s %s\n", command->name, command->help);
+	printf("\noptions:\n  --help     print this and exit; after a command, its options\n"
+	       "  --version  print the version and exit\n"
+	       "\nexamples:\n%s",
+		program->examples);
+}
+
+/* "run, list or pcap". */
+static void list_commands(const struct program *program, char *text, size_t size)
+{
+	const struct command *command = program->commands;
+	size_t used = 0;
+
+	for (; command->name != NULL && used < size; command++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s",
+			command == program->commands      ? ""
+				: command[1].name == NULL ? " or "
+							  : ", ",
+			command->name);
+}
+
+static int command_find(const struct program *program, int argc, char **argv, struct err *err)
+{
+	const struct command *command = program->commands;
+	char list[128];
+
+	if (argc < 2) {
+		list_commands(program, list, sizeof(list));
+		err_set(err, "a command is needed: %s (see %s --help)", list, program->name);
+		return STATUS_WRONG;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_commands(program);
+		return output_done(err) ? STATUS_FINE : STATUS_WRONG;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("%s %s\n", program->name, MBKIT_VERSION);
+		return output_done(err) ? STATUS_FINE : STATUS_WRONG;
+	}
+	for (; command->name != NULL; command++)
+		if (strcmp(command->name, argv[1]) == 0)
+			return command->run(argc - 1, argv + 1, err);
+	err_set(err, "there is no command %s (see %s --help)", argv[1], program->name);
+	return STATUS_WRONG;
+}
+
+int program_run(const struct program *program, int argc, char **argv)
+{
+	struct err err = { "" };
+	int status;
+
+	/* A reader that goes away is an error of the write, not the end of us. */
+	signal(SIGPIPE, SIG_IGN);
+	status = command_find(program, argc, argv, &err);
+	/* A command that runs another one may end with that status on the other's account. */
+	if (status == STATUS_WRONG && err.text[0] != '\0')
+		fprintf(stderr, "%s: %s\n", program->name, err.text);
+	return status;
 }

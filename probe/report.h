@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * report.h - what a capture holds, for people and as mbkit.capture/1. A capture is written in two
+ * parts, so that nothing of a connection is kept once it is told: its connections one by one to one
+ * stream, and, when all are known, the whole around them to another.
+ */
+#ifndef PROBE_REPORT_H
+#define PROBE_REPORT_H
+
+#include "probe/analyze/history.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* How many connections a server's port had. */
+struct report_peer {
+	struct sockname name;
+	uint64_t connections, mptcp, fallback;
+};
+
+struct report_capture {
+	const char *file;
+	uint64_t packets;
+	uint64_t connections, mptcp, fallback;
+	struct report_peer *peers; /* the busiest first */
+	size_t peer_count;
+	bool colour;
+};
+
+/* A connection; packets: the numbers in the capture of the view's records, from 1. */
+struct report_connection {
+	const struct history *history;
+	const uint64_t *packets;
+	uint64_t number; /* of the connection in its capture, from 1 */
+	bool colour;
+};
+
+struct report_format {
+	void (*connection)(FILE *out, const struct report_connection *connection);
+	/* The capture without connections, before them and behind. */
+	void (*begin)(FILE *out, const struct report_capture *capture);
+	void (*end)(FILE *out, const struct report_capture *capture);
+};
+
+extern const struct report_format capture_text, capture_json;
+
+/* ---- what both formats say ---- */
+
+/* Number in the capture of a fact's packet. */
+uint64_t report_packet(const struct report_connection *connection, uint32_t fact);
+
+/* "client" or "server". */
+const char *report_side(const struct history *history, enum way way);
+
+/* The initiator's name on the first subflow, and the responder's. */
+const struct sockname *report_client(const struct history *history);
+const struct sockname *report_server(const struct history *history);
+
+#endif
