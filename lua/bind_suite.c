@@ -163,7 +163,7 @@ static void read_link(const struct table *table, struct element *element)
 static void read_hop(const struct table *table, struct element *element)
 {
 	static const char *const known[] = { "element", "where", "addr", "addr6", "quote",
-		"quote_bytes", NULL };
+		"quote_bytes", "limit", "burst", NULL };
 	static const char *const quotes[] = { "full", "rfc792", "bytes", "rfc4884", "silent",
 		NULL };
 	const char *addr = table_text(table, "addr", NULL);
@@ -177,12 +177,32 @@ static void read_hop(const struct table *table, struct element *element)
 	if (addr6 != NULL &&
 		!(addr_parse(&element->hop.addr[1], addr6) && element->hop.addr[1].version == 6))
 		table_error(table, "\"%s\" is no IPv6 address", addr6);
+	element->hop.answers_per_s = (uint32_t)table_uint(table, "limit", 0, 1000000);
+	element->hop.burst = (uint32_t)table_uint(table, "burst", 1, 1000000);
 	element->hop.quote = (enum quote_kind)table_choice(table, "quote", quotes, QUOTE_FULL);
 	element->hop.quote_bytes = (uint32_t)table_uint(table, "quote_bytes", 8, 1500);
 }
 
-/* The path in the table on top of the stack. */
-static void read_path(struct suite_build *build, const struct table *outer, struct path_plan *plan)
+/* One element of a row, by its kind. */
+typedef void element_reader(struct suite_build *build, const struct table *table, const char *kind,
+	struct element *element);
+
+static void read_element(struct suite_build *build, const struct table *table, const char *kind,
+	struct element *element)
+{
+	if (strcmp(kind, "box") == 0)
+		read_box(build, table, element);
+	else if (strcmp(kind, "link") == 0)
+		read_link(table, element);
+	else if (strcmp(kind, "hop") == 0)
+		read_hop(table, element);
+	else
+		table_error(table, "here stand boxes, links and hops");
+}
+
+/* The row in the table on top of the stack. */
+static void read_row(struct suite_build *build, const struct table *outer, struct path_plan *plan,
+	element_reader *reader)
 {
 	lua_State *L = outer->L;
 	int index = lua_gettop(L);
@@ -193,24 +213,74 @@ static void read_path(struct suite_build *build, const struct table *outer, stru
 		table_error(outer, "a path has at most %d elements", SCENARIO_ELEMENTS);
 	for (i = 0; i < count; i++) {
 		struct table table = { L, index + 1, outer->where };
-		const char *kind;
 
 		if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TTABLE)
 			table_error(outer, "a path holds boxes, links and hops");
 		table.where = where_of(L, index + 1);
-		kind = table_text(&table, "element", "");
-		if (strcmp(kind, "box") == 0)
-			read_box(build, &table, &elements[i]);
-		else if (strcmp(kind, "link") == 0)
-			read_link(&table, &elements[i]);
-		else if (strcmp(kind, "hop") == 0)
-			read_hop(&table, &elements[i]);
-		else
-			table_error(outer, "a path holds boxes, links and hops");
+		reader(build, &table, table_text(&table, "element", ""), &elements[i]);
 		lua_pop(L, 1);
 	}
 	plan->elements = elements;
 	plan->element_count = (unsigned int)count;
+}
+
+static void read_branches(struct suite_build *build, const struct table *table,
+	struct element *element)
+{
+	lua_State *L = table->L;
+	struct path_plan *branches;
+	size_t count, i;
+
+	if (!table_enter(table, "paths"))
+		table_error(table, "ecmp needs paths = { path { ... }, ... }");
+	count = (size_t)lua_rawlen(L, -1);
+	if (count == 0 || count > ECMP_BRANCHES)
+		table_error(table, "ecmp has 1 to %d paths", ECMP_BRANCHES);
+	branches = arena_alloc(build->arena, count * sizeof(*branches));
+	for (i = 0; i < count; i++) {
+		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TTABLE)
+			table_error(table, "path %zu is no table", i + 1);
+		read_row(build, table, &branches[i], read_element);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	element->branches = branches;
+	element->branch_count = (unsigned int)count;
+}
+
+static void read_ecmp(struct suite_build *build, const struct table *table, struct element *element)
+{
+	static const char *const known[] = { "element", "where", "by", "direction", "salt",
+		"change", "paths", NULL };
+	static const char *const bys[] = { "none", "flow", "label", "packet", NULL };
+	static const char *const directions[] = { "to-server", "to-client", "both", NULL };
+	struct ecmp_plan *plan = &element->ecmp;
+	unsigned int direction;
+
+	check_fields(table, known);
+	element->kind = ELEMENT_ECMP;
+	plan->by = (enum ecmp_by)table_choice(table, "by", bys, ECMP_FLOW);
+	direction = table_choice(table, "direction", directions, 2);
+	plan->one_way[TO_SERVER] = direction == 1;
+	plan->one_way[TO_CLIENT] = direction == 0;
+	plan->salt = (uint32_t)table_uint(table, "salt", 0, UINT32_MAX);
+	plan->change_ns = table_time(table, "change", NSEC_NEVER);
+	read_branches(build, table, element);
+}
+
+static void read_path_element(struct suite_build *build, const struct table *table,
+	const char *kind, struct element *element)
+{
+	if (strcmp(kind, "ecmp") == 0)
+		read_ecmp(build, table, element);
+	else
+		read_element(build, table, kind, element);
+}
+
+/* The path in the table on top of the stack. */
+static void read_path(struct suite_build *build, const struct table *outer, struct path_plan *plan)
+{
+	read_row(build, outer, plan, read_path_element);
 }
 
 static void read_paths(struct suite_build *build, const struct table *table,

@@ -79,6 +79,12 @@ function hop(plan)
 	return element("hop", plan or {})
 end
 
+-- Several ways on, of which each packet takes one:
+-- ecmp { by = "flow", change = "500ms", paths = { path {}, path { box.strip {} } } }.
+function ecmp(plan)
+	return element("ecmp", plan)
+end
+
 function path(elements)
 	return elements
 end

@@ -165,3 +165,42 @@ def test_an_interrupted_run_ends_cleanly():
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2 and err == "mbtest: interrupted\n"
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
+
+
+# ---- ecmp ----
+
+@pytest.mark.parametrize("element, words", [
+    ("ecmp {}", "ecmp needs paths"),
+    ("ecmp { paths = {} }", "1 to 8 paths"),
+    ("ecmp { by = 'luck', paths = { path {} } }", "by"),
+    ("ecmp { nosuch = 1, paths = { path {} } }", 'no field "nosuch"'),
+    ("ecmp { paths = { path { ecmp { paths = { path {} } } } } }", "boxes, links and hops"),
+    ("ecmp { paths = { 3 } }", "path 1 is no table"),
+    ("hop { limit = -1 }", "limit"),
+])
+def test_an_element_that_cannot_be(mbtest, tmp_path, element, words):
+    path = tmp_path / "suite.lua"
+    path.write_text("scenario { name = 'one', expect = { 'tcp' }, "
+                    f"paths = {{ path {{ {element} }} }} }}")
+    run = mbtest("run", path)
+    assert run.status == 2 and words in run.err and "suite.lua:1:" in run.err, run
+
+
+def test_a_route_that_changes(mbtest, tmp_path):
+    """The new path strips: an idle box on the branch that nobody takes is told, too."""
+    text = """paths = { path { ecmp { by = 'none', %s paths = { path { box.df {} },
+        path { box.strip {} } } } } }"""
+    status, row = one(mbtest, tmp_path, "scenario { name = 'one', expect = { 'fallback', 'reset' },"
+                      + text % "change = '30ms'," + "}")
+    assert status == 0 and row["pass"], row
+    status, row = one(mbtest, tmp_path, "scenario { name = 'one', expect = { 'mptcp' },"
+                      + text % "" + "}")
+    assert status == 1 and "box strip on path 1 never acted" in row["why"], row
+
+
+def test_a_pipeline_has_no_branches(mbtest, tmp_path):
+    path = tmp_path / "path.lua"
+    path.write_text("return path { ecmp { paths = { path {} } } }")
+    capture = next((TOP / "tests/data/captures").rglob("*.pcap"))
+    run = mbtest("pcap", path, capture, tmp_path / "out.pcap")
+    assert run.status == 2 and "ecmp" in run.err and not (tmp_path / "out.pcap").exists(), run

@@ -38,6 +38,8 @@ static void net_stop_all(struct net *net)
 		for (i = 0; i < net->paths[path].count; i++)
 			node_free(net->paths[path].nodes[i]);
 		net->paths[path].count = 0;
+		net->paths[path].row = (struct row){ NULL, NULL };
+		net->paths[path].ecmp = NULL;
 	}
 	while (event_peek(&net->queue) != NULL) {
 		struct event event = event_pop(&net->queue);
@@ -107,6 +109,22 @@ void net_add_link(struct net *net, uint16_t path, const struct link_plan *to_ser
 void net_add_hop(struct net *net, uint16_t path, const struct hop_plan *plan)
 {
 	hop_node_new(net, path, plan);
+}
+
+void net_add_ecmp(struct net *net, uint16_t path, const struct ecmp_plan *plan)
+{
+	assert(net->paths[path].ecmp == NULL);
+	net->paths[path].ecmp = ecmp_node_new(net, path, plan);
+}
+
+void net_begin_branch(struct net *net, uint16_t path)
+{
+	ecmp_begin_branch(net->paths[path].ecmp);
+}
+
+void net_end_ecmp(struct net *net, uint16_t path)
+{
+	net->paths[path].ecmp = NULL;
 }
 
 bool net_add_box(struct net *net, uint16_t path, const char *name, const struct box_type *type,

@@ -24,6 +24,7 @@ enum element_kind {
 	ELEMENT_LINK,
 	ELEMENT_HOP,
 	ELEMENT_BOX,
+	ELEMENT_ECMP,
 };
 
 struct element {
@@ -34,6 +35,9 @@ struct element {
 	const struct box_type *type; /* ... C or Lua type, ... */
 	const struct box_arg *args;  /* ... and arguments */
 	unsigned int arg_count;
+	struct ecmp_plan ecmp;            /* ELEMENT_ECMP ... */
+	const struct path_plan *branches; /* ... and its branches, which have none themselves */
+	unsigned int branch_count;
 };
 
 struct path_plan {
