@@ -7,6 +7,7 @@
 
 #include "lua/table.h"
 #include "mbtest/judge/rules.h"
+#include "probe/endpoint/pm.h"
 
 #include <lauxlib.h>
 
@@ -302,7 +303,7 @@ static void read_paths(struct suite_build *build, const struct table *table,
 		scenario->path_count = (unsigned int)count;
 		lua_pop(L, 1);
 	}
-	while (scenario->path_count < scenario->subflows)
+	while (scenario->path_count <= scenario->joins)
 		scenario->path_count++;
 }
 
@@ -391,6 +392,82 @@ static void read_application(struct suite_build *build, const struct table *tabl
 	scenario->strict = table_bool(table, "strict", false);
 }
 
+/* One thing an end does, in the table on top of the stack. */
+static void read_step(const struct table *outer, struct step *step)
+{
+	static const char *const known[] = { "at", "by", "port", "announce", "withdraw", "backup",
+		"regular", "drop", "abort", NULL };
+	static const char *const verbs[STEP_VERBS] = { "announce", "withdraw", "backup", "regular",
+		"drop", "abort" };
+	static const char *const ends[] = { "client", "server", NULL };
+	struct table table = { outer->L, lua_gettop(outer->L), outer->where };
+	unsigned int verb, found = 0;
+
+	check_fields(&table, known);
+	step->at = table_time(&table, "at", 0);
+	step->by = table_choice(&table, "by", ends, 0) == 0 ? CLIENT : SERVER;
+	step->port = (uint16_t)table_uint(&table, "port", 0, 65535);
+	for (verb = 0; verb < STEP_VERBS; verb++) {
+		bool has = lua_getfield(table.L, table.index, verbs[verb]) != LUA_TNIL;
+
+		lua_pop(table.L, 1);
+		if (!has)
+			continue;
+		found++;
+		step->verb = (enum step_verb)verb;
+		if (verb != STEP_ABORT)
+			step->number = (unsigned int)table_uint(&table, verbs[verb], 0, NET_PATHS);
+	}
+	if (found != 1 || (step->verb != STEP_ABORT && step->number == 0))
+		table_error(&table, "a step does one thing, with an address from 1 to %d",
+			NET_PATHS);
+}
+
+static int compare_steps(const void *a, const void *b)
+{
+	const struct step *one = a, *other = b;
+
+	return one->at < other->at ? -1 : one->at > other->at;
+}
+
+static void read_steps(const struct table *table, struct scenario *scenario)
+{
+	struct step_plan *plan = &scenario->steps;
+	lua_State *L = table->L;
+	size_t count, i;
+
+	if (!table_enter(table, "steps"))
+		return;
+	count = (size_t)lua_rawlen(L, -1);
+	if (count > STEPS_MOST)
+		table_error(table, "at most %d steps", STEPS_MOST);
+	for (i = 0; i < count; i++) {
+		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TTABLE)
+			table_error(table, "step %zu is no table", i + 1);
+		read_step(table, &plan->steps[plan->count++]);
+		lua_pop(L, 1);
+	}
+	qsort(plan->steps, plan->count, sizeof(*plan->steps), compare_steps);
+	lua_pop(L, 1);
+}
+
+static void read_subflows(struct suite_build *build, const struct table *table,
+	struct scenario *scenario)
+{
+	scenario->subflows = (unsigned int)table_uint(table, "subflows", 1, ENDPOINT_SUBFLOWS);
+	if (scenario->subflows == 0)
+		table_error(table, "at least one subflow");
+	scenario->path_manager = keep_text(build, table, "path_manager", NULL);
+	if (scenario->path_manager != NULL && pm_find(scenario->path_manager) == NULL)
+		table_error(table, "there is no path manager %s", scenario->path_manager);
+	scenario->joins = (unsigned int)table_uint(table, "joins",
+		scenario->path_manager == NULL ? scenario->subflows - 1 : 0, NET_PATHS - 1);
+	if (scenario->joins >= NET_PATHS)
+		table_error(table, "the client joins from at most %d addresses", NET_PATHS - 1);
+	scenario->join_backup = table_bool(table, "join_backup", false);
+	read_steps(table, scenario);
+}
+
 void suite_read_scenario(lua_State *L, struct suite_build *build, struct scenario *scenario)
 {
 	static const char *const senders[] = { "client", "server", "both", NULL };
@@ -408,15 +485,13 @@ void suite_read_scenario(lua_State *L, struct suite_build *build, struct scenari
 	scenario->version = (uint8_t)table_uint(&table, "version", 1, 1);
 	scenario->checksum = table_bool(&table, "checksum", true);
 	scenario->family = (uint8_t)table_uint(&table, "family", 4, 6);
-	scenario->subflows = (unsigned int)table_uint(&table, "subflows", 1, NET_PATHS);
+	read_subflows(build, &table, scenario);
 	scenario->second_carries = table_bool(&table, "second_carries", false);
 	scenario->sender = (enum sender)table_choice(&table, "sender", senders, SENDER_CLIENT);
 	scenario->path = (unsigned int)table_uint(&table, "path", 1, NET_PATHS);
 	scenario->direction = directions[table_choice(&table, "direction", directions, 0)];
 	scenario->needs_box = table_bool(&table, "needs_box", true);
 	scenario->long_mapping = table_bool(&table, "long_mapping", false);
-	if (scenario->subflows == 0)
-		table_error(&table, "at least one subflow");
 	read_paths(build, &table, scenario);
 	read_rules(&table, scenario);
 	read_expect(&table, scenario);

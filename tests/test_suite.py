@@ -47,6 +47,14 @@ def test_classic_is_what_it_should_be(classic):
                    for how in ("strip", "nop", "eol"))
 
 
+def test_signal_passes(mbtest):
+    run = mbtest("run", "signal", "--json", timeout=300)
+    rows = run.lines()
+    assert not [(row["scenario"], row["version"], row["why"]) for row in rows if not row["pass"]]
+    assert run.status == 0 and {row["version"] for row in rows} == {0, 1}
+    assert {row["subflows"] for row in rows} == {2, 3, 8, 32}
+
+
 def test_every_scenario_names_rules_and_source(classic):
     _, rows = classic
     assert all(row["rules"] for row in rows)

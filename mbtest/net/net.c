@@ -158,11 +158,17 @@ struct addr net_client_addr(uint16_t path, uint8_t family)
 	return family == 4 ? addr_v4(198, 18, (uint8_t)(path + 1), 2) : addr;
 }
 
+struct addr net_server_addr_at(uint16_t number, uint8_t family)
+{
+	uint8_t last = (uint8_t)(2 + number);
+	struct addr addr = { 6, { 0xfd, 0, 1, 0, [15] = last } };
+
+	return family == 4 ? addr_v4(198, 18, 100, last) : addr;
+}
+
 struct addr net_server_addr(uint8_t family)
 {
-	struct addr addr = { 6, { 0xfd, 0, 1, 0, [15] = 2 } };
-
-	return family == 4 ? addr_v4(198, 18, 100, 2) : addr;
+	return net_server_addr_at(0, family);
 }
 
 /* ---- running ---- */

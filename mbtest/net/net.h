@@ -146,6 +146,9 @@ void net_set_watch(struct net *net, int fd);
 struct addr net_client_addr(uint16_t path, uint8_t family);
 struct addr net_server_addr(uint8_t family);
 
+/* A further address of the server: 198.18.100.<2+number>, fd00:100::<2+number>. */
+struct addr net_server_addr_at(uint16_t number, uint8_t family);
+
 /* ---- running ---- */
 
 enum net_stop {

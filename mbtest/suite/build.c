@@ -211,6 +211,18 @@ static void plan_stream(const struct scenario *scenario, const struct run_config
 	plan->marker_every = scenario->marker_every;
 }
 
+/* Then the server is to join. */
+static bool client_announces(const struct scenario *scenario)
+{
+	unsigned int i;
+
+	for (i = 0; i < scenario->steps.count; i++)
+		if (scenario->steps.steps[i].by == CLIENT &&
+			scenario->steps.steps[i].verb == STEP_ANNOUNCE)
+			return true;
+	return false;
+}
+
 static void plan_config(const struct scenario *scenario, const struct run_config *run, enum end end,
 	struct endpoint_config *config)
 {
@@ -219,9 +231,14 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 	config->checksum = scenario->checksum;
 	config->faults = run->stack[end].faults;
 	config->join_count = 0;
+	config->join_as_server = client_announces(scenario);
 	if (end == SERVER)
 		return;
-	while (config->join_count + 1 < scenario->subflows && config->join_count < ENDPOINT_JOINS) {
+	config->join_backup = scenario->join_backup;
+	if (scenario->path_manager != NULL)
+		config->path_manager = scenario->path_manager;
+	config->subflows_wanted = scenario->subflows;
+	while (config->join_count < scenario->joins && config->join_count < ENDPOINT_JOINS) {
 		config->join[config->join_count] =
 			net_client_addr((uint16_t)(config->join_count + 1), scenario->family);
 		config->join_count++;
@@ -245,6 +262,8 @@ void scenario_apps(const struct scenario *scenario, const struct run_config *run
 		plan_stream(scenario, run, plan->end, &plan->sends);
 		plan->first_chunk = scenario->first_chunk;
 		plan->pause_ns = scenario->pause_ns;
+		plan->family = scenario->family;
+		step_plan_of(&scenario->steps, plan->end, &plan->steps);
 		plan_config(scenario, run, plan->end, &ends->config[end]);
 	}
 	ends->plan[CLIENT].local = client;

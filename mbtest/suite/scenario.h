@@ -10,6 +10,7 @@
 #include "mbtest/box.h"
 #include "mbtest/judge/judge.h"
 #include "mbtest/net/net.h"
+#include "mbtest/suite/step.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -86,9 +87,15 @@ struct scenario {
 	nsec_t pause_ns;      /* between the first chunk and the rest; 0: no pause */
 	uint64_t first_chunk; /* bytes written before the pause */
 	nsec_t deadline;      /* 0: the run's default */
-	uint64_t seed;        /* 0: the run's */
-	bool strict;          /* the network's own invariants are tried, too (net.h) */
-	void *lua;            /* Lua boxes of this scenario, opaque here */
+	/* further subflows, and what else the ends do */
+	unsigned int
+		joins; /* addresses the client joins from by itself; subflows - 1 unless told */
+	const char *path_manager; /* of our endpoint as the client; NULL: its default */
+	bool join_backup;         /* they are for want of others (B); of our endpoint */
+	struct step_plan steps;
+	uint64_t seed; /* 0: the run's */
+	bool strict;   /* the network's own invariants are tried, too (net.h) */
+	void *lua;     /* Lua boxes of this scenario, opaque here */
 };
 
 #endif
