@@ -98,6 +98,18 @@ def test_scenario_file(mbtest, path):
     assert run.status == 0, run
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_tcp_passes(mbtest, family):
+    run = mbtest("run", "tcp", "--json", "--family", family, timeout=300)
+    rows = run.lines()
+    assert not [(row["scenario"], row["version"], row["why"]) for row in rows if not row["pass"]]
+    assert run.status == 0 and run.err == ""
+    # Each box is tried on plain TCP and on Multipath TCP.
+    names = {row["scenario"] for row in rows}
+    twins = {name.removesuffix("-tcp") for name in names if name.endswith("-tcp")}
+    assert len(twins) >= 20 and {f"{name}-mptcp" for name in twins} <= names
+
+
 # ---- not exercised is not passed ----
 
 def one(mbtest, tmp_path, text):
