@@ -8,7 +8,7 @@ set -eu
 build='gcc make pkg-config libc6-dev libpcap-dev libnet1-dev liblua5.4-dev libssl-dev
 	libjansson-dev libcap-ng-dev uthash-dev nftables'
 check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark iproute2
-	nftables binutils groff-base git curl'
+	nftables iptables binutils groff-base git curl'
 bench='python3 iproute2 traceroute mtr-tiny iperf3'
 fuzz='clang'
 lint='clang-format clang-tidy'
