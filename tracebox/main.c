@@ -186,7 +186,7 @@ static void settle_options(struct options *options)
 		return;
 	options->trace.parallel = options->trace.probes = 1;
 	options->trace.retries = 0;
-	options->trace.keep_open = options->trace.any_answer_ends = true;
+	options->trace.keep_open = options->trace.lockstep = true;
 	options->capture = NULL;
 }
 

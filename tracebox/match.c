@@ -3,7 +3,8 @@
  * match.c - whose answer a packet is, by what survived of the probe. The sequence number is the
  * better witness than the IPv4 id: it has more bits, so that a rewritten one is hardly ever taken
  * for another probe's. Addresses and ports must fit as well, but not all of them: a box may have
- * rewritten some. When neither number survived, the oldest probe without an answer is meant.
+ * rewritten some. When neither number survived, the oldest probe without an answer is meant, if
+ * addresses and ports did: whoever is off the path does not know the port that was chosen.
  */
 #include "probe/wire/icmp.h"
 #include "tracebox/state.h"
@@ -72,6 +73,11 @@ static bool seq_tells(const struct trace *trace, uint32_t seq, unsigned int *num
 		was_sent(trace, *number);
 }
 
+static bool has_ports(const struct packet *packet)
+{
+	return packet->form == PACKET_TCP || packet->form == PACKET_UDP;
+}
+
 static void witness_read(const struct trace *trace, const uint8_t *quote,
 	const struct layers *layers, struct witness *witness)
 {
@@ -116,6 +122,8 @@ static bool match_quote(const struct trace *trace, const struct packet *packet,
 		answer_number(answer, witness.id_number, MATCH_ID);
 		return true;
 	}
+	if (!witness.has_ports && has_ports(trace->probe))
+		return false;
 	return witness.same_source && witness.same_destination && witness.same_ports &&
 		match_order(trace, trace->config.first_ttl, answer);
 }
@@ -135,11 +143,68 @@ static enum answer_kind error_answer(enum icmp_kind kind)
 	return ANSWER_ICMP;
 }
 
-/* A segment of the destination: what it acknowledges is the probe, if it is one of ours. */
+static uint32_t sent_seq(const struct trace *trace, unsigned int ttl, unsigned int attempt)
+{
+	return trace->seq -
+		((trace->numbers & NUMBER_SEQ) ? probe_number((uint8_t)ttl, attempt) : 0);
+}
+
+/* The sequence number that a hop quotes of the probe it answered. */
+static bool quoted_seq(const struct trace *trace, unsigned int ttl, uint32_t *seq)
+{
+	const struct trace_hop *hop = &trace->hops[ttl];
+	struct icmp_error error;
+	struct layers layers;
+	const uint8_t *quote;
+
+	if (hop->answered == 0 || !icmp_parse(&error, hop->answer.packet))
+		return false;
+	quote = packet_data(hop->answer.packet) + error.quote_offset;
+	layers_read(&layers, quote, error.quote_known);
+	if (layers.l4 == 0 || layers.protocol != PROTOCOL_TCP || layers.known < layers.l4 + 8)
+		return false;
+	*seq = get_be32(quote + layers.l4 + 4);
+	return true;
+}
+
+/*
+ * A number that the destination saw in a probe: one of ours, or what a box makes of them, as hops
+ * quote it: always the same, or each moved by the same distance.
+ */
+static bool match_seen(const struct trace *trace, uint32_t seq, struct answer *answer)
+{
+	unsigned int number;
+	uint32_t quoted;
+
+	if (seq_tells(trace, seq, &number)) {
+		answer_number(answer, number, MATCH_SEQUENCE);
+		return true;
+	}
+	if (trace->config.lockstep || (!(trace->numbers & NUMBER_SEQ) && seq == trace->seq))
+		return match_order(trace, trace->farthest + 1, answer);
+	for (unsigned int ttl = trace->config.first_ttl; ttl <= trace->farthest; ttl++)
+		if (quoted_seq(trace, ttl, &quoted) && quoted == seq)
+			return match_order(trace, trace->farthest + 1, answer);
+	for (unsigned int ttl = trace->config.first_ttl; ttl <= trace->farthest; ttl++) {
+		uint32_t sent = sent_seq(trace, ttl, trace->hops[ttl].answer.attempt);
+
+		if (quoted_seq(trace, ttl, &quoted) && quoted != sent &&
+			seq_tells(trace, seq - (quoted - sent), &number)) {
+			answer_number(answer, number, MATCH_SEQUENCE);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A segment of the destination: what it acknowledges is the probe, if it is one of ours. SYN/ACKs
+ * and resets are held to that as a connection's are (RFC 9293 3.10.7.3), for anybody may send them.
+ */
 static bool match_segment(const struct trace *trace, const struct packet *packet,
 	struct answer *answer)
 {
-	uint16_t flags = tcp_flags(packet);
+	uint16_t flags = tcp_flags(packet), asked = tcp_flags(trace->probe);
 	uint32_t seq = tcp_ack(packet) - tcp_seq_len(trace->probe);
 	unsigned int number;
 
@@ -150,9 +215,16 @@ static bool match_segment(const struct trace *trace, const struct packet *packet
 	else
 		answer->kind = ANSWER_ACK;
 	/* A server may say again what it said to an earlier SYN. */
-	if (answer->kind == ANSWER_SYN_ACK && !(tcp_flags(trace->probe) & TCP_SYN))
+	if (answer->kind == ANSWER_SYN_ACK && !(asked & TCP_SYN))
 		return false;
-	if ((flags & TCP_ACK) && seq_tells(trace, seq, &number)) {
+	if (answer->kind == ANSWER_RST && (asked & TCP_ACK) &&
+		tcp_seq(packet) == tcp_ack(trace->probe))
+		return match_order(trace, trace->farthest + 1, answer);
+	if (!(flags & TCP_ACK) && !trace->config.lockstep)
+		return false;
+	if (answer->kind != ANSWER_ACK)
+		return match_seen(trace, seq, answer);
+	if (seq_tells(trace, seq, &number)) {
 		answer_number(answer, number, MATCH_SEQUENCE);
 		return true;
 	}

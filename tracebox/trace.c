@@ -345,7 +345,7 @@ static bool ends_path(const struct trace *trace, const struct answer *answer)
 {
 	return answer->kind == ANSWER_UNREACHABLE ||
 		(answer->from_destination &&
-			(trace->config.any_answer_ends || answer->kind != ANSWER_TIME_EXCEEDED));
+			(trace->config.lockstep || answer->kind != ANSWER_TIME_EXCEEDED));
 }
 
 static void note_accepted(struct trace *trace, const struct packet *packet)

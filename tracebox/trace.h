@@ -43,7 +43,7 @@ struct trace_config {
 	bool fixed_id, fixed_seq;  /* chosen by the user, so not ours to vary */
 	struct trace_pace *pace;   /* NULL: one of its own */
 	bool keep_open;            /* no RST for a connection that the probes half opened */
-	bool any_answer_ends;      /* "time exceeded" from the destination is its answer as well */
+	bool lockstep; /* offline: what comes is the answer to the last probe, whatever it says */
 };
 
 /* TTL 1 to 64, one probe and two retries, 32 hops in flight, end behind 8 silent hops. */

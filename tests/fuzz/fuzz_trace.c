@@ -2,13 +2,15 @@
 /*
  * fuzz_trace.c - answers that anybody may have made: the input is put together with the quote of a
  * probe that was sent, damaged as it says, and handed to a trace, which is then read and reported.
- * Whatever does not name a probe leaves no trace; nothing crashes.
+ * Before it comes a segment in the destination's name. Whatever does not name a probe leaves no
+ * trace; nothing crashes.
  */
 #include "probe/wire/icmp.h"
 #include "probe/wire/tcpopt.h"
 #include "tracebox/compat.h"
 #include "tracebox/verdict.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -66,6 +68,39 @@ static void forge(struct packet *error, const struct trace *trace, const uint8_t
 	packet_free(probe);
 }
 
+/* Whether a hop has an answer. */
+static bool is_answered(const struct trace *trace)
+{
+	for (uint8_t ttl = 1; ttl <= SENT; ttl++)
+		if (trace_hop(trace, ttl)->answered > 0)
+			return true;
+	return false;
+}
+
+/* A segment from the destination: a SYN/ACK or a reset must acknowledge what was sent. */
+static void forge_segment(struct packet *packet, struct trace *trace, const uint8_t *data)
+{
+	struct tcp_header header = { .flags = data[1] & 0x3f };
+	struct packet *probe = packet_new(ROOM);
+	bool names = false;
+
+	memcpy(&header.ack, data, sizeof(header.ack));
+	if (data[2] & 1)
+		header.ack = (1u << 31) + 1 - data[3] % 16;
+	for (uint8_t ttl = 1; ttl <= SENT; ttl++) {
+		trace_probe(trace, ttl, 0, probe);
+		names |= header.ack == tcp_seq(probe) + 1;
+	}
+	packet_socknames(probe, &header.dst, &header.src);
+	packet_init_tcp(packet, &header);
+	packet_finish(packet);
+	trace_input(trace, packet, 500);
+	names &= (header.flags & TCP_ACK) != 0;
+	if ((header.flags & (TCP_SYN | TCP_RST)) != 0 && is_answered(trace) != names)
+		abort();
+	packet_free(probe);
+}
+
 static void read_result(const struct trace *trace)
 {
 	char text[COMPAT_TEXT];
@@ -94,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size >= 4 && size < ROOM - PACKET_HEADROOM) {
 		trace = sent_trace(data[0] & 1);
+		forge_segment(packet, trace, data);
 		forge(packet, trace, data, size);
 		trace_input(trace, packet, 1000);
 		if (packet_set(packet, data, size))
