@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A trace while somebody off the path sends answers of his own: ICMP of every type and length,
 quotes that name no probe, segments in the server's name with wrong numbers. He knows the addresses;
-for segments he has even guessed the probes' port, for quotes he has not (both at once, and a quote
-is as good as one whose numbers a box has rewritten). Nothing of it may become a hop, a finding or the
-server's answer."""
+for segments he has even guessed the probes' port, for quotes he has not (with it a quote is as good
+as one whose numbers a box has rewritten). Nothing of it may become a hop, a finding or the server's
+answer."""
 import shutil
 import subprocess
 
 import pytest
 
 from conftest import BUILD, RELEASE, run_program
-from test_tracebox_live import TARGET, clean, found, lab  # noqa: F401  pylint: disable=unused-import
+from test_tracebox_live import (  # noqa: F401  pylint: disable=unused-import
+    TARGET, clean, found, lab)
 
 pytestmark = [pytest.mark.live,
               pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
