@@ -17,6 +17,20 @@ struct suite_build {
 	struct lua_boxes *boxes;
 };
 
+/* The functions that prelude.lua and suites need of C. */
+void suite_register(lua_State *L);
+
+struct table;
+
+/* Refuse fields of a table that are not in the list, which ends with NULL. */
+void suite_check_fields(const struct table *table, const char *const *known);
+
+/* The field "server" of a table. */
+enum path_server path_server_read(const struct table *table);
+
+/* What a table says of a trace, kept in the arena. */
+const struct trace_plan *suite_read_trace(struct suite_build *build, const struct table *table);
+
 /* From the table at index 1; raises a Lua error with file, line and scenario. */
 void suite_read_scenario(lua_State *L, struct suite_build *build, struct scenario *scenario);
 

@@ -18,17 +18,9 @@ struct path_file {
 	enum path_server server;
 };
 
-/* Lua: where(level), the place of a caller as "file:line: ". */
-static int push_where(lua_State *L)
-{
-	luaL_where(L, (int)luaL_checkinteger(L, 1));
-	return 1;
-}
-
 /* Lua: what the file returned becomes the only path of a scenario; upvalue the path_file. */
 static int read_returned(lua_State *L)
 {
-	static const char *const servers[] = { "mptcp", "tcp", "closed", "silent", NULL };
 	struct path_file *path = lua_touserdata(L, lua_upvalueindex(1));
 	struct suite_build build = { &path->arena, path->boxes };
 	struct table table = { L, 1, "" };
@@ -40,7 +32,7 @@ static int read_returned(lua_State *L)
 	if (!lua_istable(L, 1))
 		return luaL_error(L, "%s returns no path { ... } and holds no scenario",
 			path->file);
-	path->server = (enum path_server)table_choice(&table, "server", servers, PATH_SERVER_MPTCP);
+	path->server = path_server_read(&table);
 	lua_pushnil(L);
 	lua_setfield(L, 1, "server");
 	lua_newtable(L);
@@ -63,7 +55,7 @@ static bool run_file(struct path_file *path, struct script *script, const char *
 	size_t prelude_length;
 	const void *prelude = script_builtin("lua/prelude.lua", &prelude_length);
 
-	lua_register(L, "where", push_where);
+	suite_register(L);
 	if (!script_load(script, "lua/prelude.lua", prelude, prelude_length, err) ||
 		!script_call(script, 0, 0, err))
 		return false;

@@ -16,13 +16,6 @@
 
 struct path_file;
 
-enum path_server {
-	PATH_SERVER_MPTCP,
-	PATH_SERVER_TCP,
-	PATH_SERVER_CLOSED,
-	PATH_SERVER_SILENT,
-};
-
 /* NULL with a sentence that names file and line. */
 struct path_file *path_file_load(const char *file, struct err *err);
 void path_file_free(struct path_file *path);

@@ -10,13 +10,6 @@
 --     rules = { "F1" }, expect = { "tcp", intact = true },
 --   }
 --
---   joins = 1                      addresses the client joins from by itself (subflows - 1)
---   path_manager = "ndiffports"    of our endpoint; join_backup = true: joins are backups
---   steps = { { at = "200ms", by = "server", announce = 2, port = 81 }, ... }
---
--- A step is one of announce, withdraw, backup, regular, drop with the number of an address (1 is
--- the first subflow's), or abort = true; it counts from the opening of the connection at that end.
---
 -- Every field may be a function of the case c = { version, checksum, family, sender, direction,
 -- path, subflows }. A scenario whose expect is nil in a case does not exist in that case. One with
 -- case = { version, checksum, family } is run in that case alone, with a seed of its own if given.
@@ -34,8 +27,7 @@ for _, name in ipairs {
 	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction",
 	"paths", "rules", "expect", "needs_box", "long_mapping", "bytes", "marker",
 	"marker_offset", "marker_every", "pause", "first_chunk", "deadline", "versions",
-	"checksums", "virtual_server", "server_port", "case", "seed", "strict", "joins",
-	"join_backup", "path_manager", "steps",
+	"checksums", "virtual_server", "server_port", "case", "seed", "strict",
 } do
 	known[name] = true
 end
@@ -52,6 +44,29 @@ function scenario(spec)
 	end
 	spec.where = where(2)
 	scenarios[#scenarios + 1] = spec
+end
+
+-- A path that the prober is sent along, and the truth about it (lua/suites/trace.lua):
+--
+--   traced {
+--     name = "...", group = "...", help = "one sentence", family = 4,
+--     probe = "198.18.1.2:5000 > 198.18.100.2:80 S 1:1(0) win 5840 <mss 1460>", fixed_seq = false,
+--     path = path { hop {}, box.strip { kind = 2 }, hop {} }, server = "mptcp",
+--     findings = { { field = "tcp.option.mss", change = "removed", how = "gap", after = 1,
+--         before = 2, certainty = "exact", nat = false } },
+--     destination = { ttl = 3, mptcp = "supported" },
+--   }
+--
+-- Its cases are its own: it is run once, whatever versions, checksums and families are asked for.
+function traced(spec)
+	scenarios[#scenarios + 1] = {
+		name = spec.name, group = spec.group, help = spec.help, family = spec.family,
+		paths = { spec.path }, where = where(2), case = {},
+		trace = {
+			probe = spec.probe, fixed_seq = spec.fixed_seq, server = spec.server,
+			findings = spec.findings, destination = spec.destination,
+		},
+	}
 end
 
 -- Elements of a path; each remembers where it was written, for messages.
@@ -85,12 +100,6 @@ end
 
 function hop(plan)
 	return element("hop", plan or {})
-end
-
--- Several ways on, of which each packet takes one:
--- ecmp { by = "flow", change = "500ms", paths = { path {}, path { box.strip {} } } }.
-function ecmp(plan)
-	return element("ecmp", plan)
 end
 
 function path(elements)
@@ -142,6 +151,10 @@ end
 
 -- A scenario in one case, handed to emit.
 local function expand(spec, case, emit)
+	if spec.trace then
+		emit(spec)
+		return
+	end
 	local c = {
 		version = case.version, checksum = case.checksum, family = case.family,
 		sender = spec.sender or "client", direction = spec.direction or "to-server",

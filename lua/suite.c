@@ -41,13 +41,6 @@ const char *suite_builtin(size_t index, char name[static 64])
 	return NULL;
 }
 
-/* Lua: where(level), the place of a caller as "file:line: ". */
-static int push_where(lua_State *L)
-{
-	luaL_where(L, (int)luaL_checkinteger(L, 1));
-	return 1;
-}
-
 /* Lua: emit(settled), upvalue the suite. */
 static int emit_scenario(lua_State *L)
 {
@@ -99,7 +92,7 @@ static bool run_suite(struct suite *suite, struct script *script, const char *pa
 	size_t prelude_length;
 
 	prelude = script_builtin("lua/prelude.lua", &prelude_length);
-	lua_register(L, "where", push_where);
+	suite_register(L);
 	if (!script_load(script, "lua/prelude.lua", prelude, prelude_length, err) ||
 		!script_call(script, 0, 0, err) || !script_load(script, path, text, length, err) ||
 		!script_call(script, 0, 0, err))

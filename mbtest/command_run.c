@@ -4,7 +4,9 @@
  */
 #include "mbtest/command_set.h"
 #include "mbtest/command_suites.h"
+#include "mbtest/command_trace.h"
 #include "mbtest/report_html.h"
+#include "mbtest/suite/build.h"
 #include "mbtest/suite/tap_file.h"
 #include "probe/options.h"
 #include "probe/base/alloc.h"
@@ -140,6 +142,20 @@ static const struct command_help help = {
 
 /* ---- before the run ---- */
 
+/* The prober has simulated paths here; kernels are for tracebox itself. */
+static bool check_traces(const struct run_options *options, const struct suites *suites,
+	struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < suites->scenario_count && run_is_live(&options->config.run); i++) {
+		if (suites->scenarios[i]->trace != NULL)
+			return err_set(err, "suite %s traces simulated paths: no kernel is in it",
+				suites->scenarios[i]->suite);
+	}
+	return true;
+}
+
 static bool check_stacks(struct run_options *options, struct err *err)
 {
 	const struct run_config *run = &options->config.run;
@@ -197,6 +213,7 @@ static bool run_logged(const struct suites *suites, struct run_options *options,
 	options->config.run.log = print_log;
 	if (suites->scenarios[0]->seed != 0)
 		options->config.run.seed = suites->scenarios[0]->seed;
+	options->config.run.trace = trace_scenario;
 	if (!run_scenario(suites->scenarios[0], &options->config.run, &result, NULL, err))
 		return false;
 	result.index = 0;
@@ -327,7 +344,7 @@ static int load_and_run(struct run_options *options, char **names, int count, st
 
 	if (check_stacks(options, err) &&
 		suites_load(&suites, names, count, &options->cases, options->only, err) &&
-		folder_ready(options->config.keep, err) &&
+		check_traces(options, &suites, err) && folder_ready(options->config.keep, err) &&
 		check_file(options->junit, &made_junit, err) &&
 		check_file(options->html, &made_html, err) && make_taps(options, err))
 		status = run_suites(options, &suites, err);

@@ -4,6 +4,7 @@
  */
 #include "mbtest/command_suites.h"
 
+#include "mbtest/command_trace.h"
 #include "probe/base/alloc.h"
 
 #include <fnmatch.h>
@@ -79,6 +80,7 @@ enum runner_end suites_run(const struct suites *suites, struct runner_config *co
 {
 	enum runner_end end;
 
+	config->run.trace = trace_scenario;
 	config->done = add_row;
 	config->self = report;
 	config->progress = isatty(STDERR_FILENO) == 1;

@@ -17,8 +17,12 @@ size_t report_failures(const struct report_run *report)
 
 const char *report_case(const struct scenario *scenario, char text[static 32])
 {
-	snprintf(text, 32, "v%u %s%s", scenario->version, scenario->checksum ? "checksum" : "plain",
-		scenario->family == 6 ? " ip6" : "");
+	if (scenario->trace != NULL)
+		snprintf(text, 32, "ip%u", scenario->family);
+	else
+		snprintf(text, 32, "v%u %s%s", scenario->version,
+			scenario->checksum ? "checksum" : "plain",
+			scenario->family == 6 ? " ip6" : "");
 	return text;
 }
 

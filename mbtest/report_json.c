@@ -3,6 +3,7 @@
  * report_json.c - mbkit.result/1: one object a line.
  */
 #include "mbtest/report.h"
+#include "probe/wire/diff.h"
 
 #include <jansson.h>
 
@@ -55,6 +56,39 @@ static json_t *findings_array(const struct rule_report *reports, unsigned int co
 				(int)reports[i].packet, "why", reports[i].why));
 	}
 	return array;
+}
+
+/* What a trace found, or should have. */
+static json_t *trace_array(const struct trace_finding *list, unsigned int count)
+{
+	json_t *array = json_array();
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		json_array_append_new(array,
+			json_pack("{s:s, s:s, s:s?, s:{s:i}, s:{s:i}, s:s, s:b}", "field",
+				list[i].field, "change",
+				change_kind_text((enum change_kind)list[i].change), "how",
+				change_how_text((enum change_how)list[i].how), "after", "ttl",
+				list[i].after, "before", "ttl", list[i].before, "certainty",
+				list[i].is_exact ? "exact" : "bounded", "nat", list[i].is_nat));
+	return array;
+}
+
+/* A trace has neither stacks nor an outcome. */
+static void set_trace(json_t *object, const struct scenario *scenario, const struct result *result)
+{
+	static const char *const without[] = { "version", "checksum", "client", "server", "sender",
+		"outcome", "intact", "expect_intact", "bytes", "subflows" };
+	const struct trace_plan *plan = scenario->trace;
+	size_t i;
+
+	for (i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+		json_object_set_new(object, without[i], json_null());
+	json_object_set_new(object, "probe", json_string(plan->probe));
+	json_object_set_new(object, "findings",
+		trace_array(result->survey.findings, result->survey.count));
+	json_object_set_new(object, "truth", trace_array(plan->findings, plan->finding_count));
 }
 
 static json_t *text_or_null(const char *text)
@@ -129,6 +163,8 @@ void report_json(FILE *out, const struct report_run *report)
 
 		set_scenario(object, report->rows[i].scenario, run);
 		set_result(object, report->rows[i].scenario, &report->rows[i].result, is_live);
+		if (report->rows[i].scenario->trace != NULL)
+			set_trace(object, report->rows[i].scenario, &report->rows[i].result);
 		json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(12));
 		fputc('\n', out);
 		json_decref(object);

@@ -28,7 +28,8 @@ void report_junit(FILE *out, const struct report_run *report)
 			continue;
 		}
 		fprintf(out, ">\n    <failure type=\"%s\" message=\"",
-			outcome_text(row->result.outcome));
+			row->scenario->trace != NULL ? "findings"
+						     : outcome_text(row->result.outcome));
 		report_escaped(out, row->result.why);
 		fprintf(out, "\"/>\n  </testcase>\n");
 	}

@@ -227,17 +227,81 @@ static void print_groups(FILE *out, const struct report_run *report)
 	}
 }
 
-void report_table(FILE *out, const struct report_run *report)
-{
-	size_t failures = report_failures(report);
+/* ---- traces ---- */
 
-	print_scenarios(out, report);
-	if (failures > 0)
+/* Rows first to end are of one box. */
+static void print_box(FILE *out, const struct report_run *report, size_t first, size_t end)
+{
+	unsigned int exact = 0, bounded = 0, none = 0, passed = 0, i;
+	size_t row;
+
+	for (row = first; row < end; row++) {
+		const struct trace_plan *plan = report->rows[row].scenario->trace;
+
+		none += plan->finding_count == 0;
+		for (i = 0; i < plan->finding_count; i++) {
+			exact += plan->findings[i].is_exact;
+			bounded += !plan->findings[i].is_exact;
+		}
+		passed += report->rows[row].result.pass;
+	}
+	fprintf(out, "%-18s %6u %8u %6zu %s%6u/%-5zu%s\n", report->rows[first].scenario->group,
+		exact, bounded, (size_t)none, colour(report, passed == end - first ? green : red),
+		passed, end - first, colour(report, plain));
+}
+
+static void print_traces(FILE *out, const struct report_run *report)
+{
+	size_t first, end;
+
+	fprintf(out, "%s%-18s %6s %8s %6s %8s%s\n", colour(report, bold), "traced through", "exact",
+		"bounded", "clean", "found", colour(report, plain));
+	for (first = 0; first < report->count; first = end) {
+		for (end = first + 1; end < report->count; end++) {
+			if (strcmp(report->rows[first].scenario->group,
+				    report->rows[end].scenario->group) != 0)
+				break;
+		}
+		print_box(out, report, first, end);
+	}
+}
+
+/* ---- the whole ---- */
+
+/* Rows all of which are traces, or none. */
+static void print_part(FILE *out, const struct report_run *report)
+{
+	bool traces = report->rows[0].scenario->trace != NULL;
+
+	if (traces)
+		print_traces(out, report);
+	else
+		print_scenarios(out, report);
+	if (report_failures(report) > 0)
 		fputc('\n', out);
 	print_failures(out, report);
-	if (report->repeat > 1)
+	if (report->repeat > 1 && !traces)
 		print_races(out, report);
-	print_groups(out, report);
+	if (!traces)
+		print_groups(out, report);
+}
+
+void report_table(FILE *out, const struct report_run *report)
+{
+	size_t failures = report_failures(report), first, end;
+
+	for (first = 0; first < report->count; first = end) {
+		struct report_run part = *report;
+
+		for (end = first + 1; end < report->count; end++) {
+			if ((report->rows[first].scenario->trace != NULL) !=
+				(report->rows[end].scenario->trace != NULL))
+				break;
+		}
+		part.rows += first;
+		part.count = end - first;
+		print_part(out, &part);
+	}
 	fprintf(out, "\n%s%zu of %zu results as the rules have it%s%s\n",
 		colour(report, failures == 0 ? green : red), report->count - failures,
 		report->count, report->interrupted ? " (interrupted)" : "", colour(report, plain));

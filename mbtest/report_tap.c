@@ -20,14 +20,16 @@ static void print_details(FILE *out, const struct report_row *row)
 {
 	unsigned int i;
 
-	fprintf(out, "  ---\n  outcome: %s\n  expected: [", outcome_text(row->result.outcome));
+	fprintf(out, "  ---\n");
+	if (row->scenario->trace == NULL)
+		fprintf(out, "  outcome: %s\n  expected: [", outcome_text(row->result.outcome));
 	for (i = 0; i < OUTCOME_COUNT; i++) {
 		if (!(row->scenario->expected >> i & 1))
 			continue;
 		fprintf(out, "%s%s", row->scenario->expected & ((1u << i) - 1) ? ", " : "",
 			outcome_text((enum outcome)i));
 	}
-	fprintf(out, "]\n  why: ");
+	fprintf(out, "%s  why: ", row->scenario->trace == NULL ? "]\n" : "");
 	print_quoted(out, row->result.why);
 	fprintf(out, "\n  ...\n");
 }

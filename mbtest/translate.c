@@ -90,14 +90,14 @@ static void follow(struct packet *packet, uint32_t at, const uint8_t *old, const
 }
 
 void quote_translate(struct packet *packet, const struct quote *quote, enum side side,
-	const struct sockname *name)
+	const struct sockname *name, enum quotes how)
 {
 	const struct sockname *was = side == SIDE_SRC ? &quote->src : &quote->dst;
 	uint32_t port_at = quote->l4 + (side == SIDE_SRC ? 0 : 2);
 	uint32_t checksum_at = quote->l4 + (quote->protocol == PROTOCOL_TCP ? 16 : 6);
 	uint32_t length = (uint32_t)addr_len(&name->addr);
 	uint8_t old_port[2], new_port[2];
-	bool has_checksum = checksum_at + 2 <= quote->end;
+	bool has_checksum = how == QUOTES_TRANSLATE && checksum_at + 2 <= quote->end;
 
 	put_be16(old_port, was->port);
 	put_be16(new_port, name->port);

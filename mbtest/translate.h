@@ -33,12 +33,19 @@ struct quote {
 /* False when the packet is no ICMP error or its quote has no ports. */
 bool quote_read(const struct packet *packet, struct quote *quote);
 
+/* What a translator does to the packets that ICMP errors quote. */
+enum quotes {
+	QUOTES_TRANSLATE, /* names and checksums, as RFC 5508 4.2 has it */
+	QUOTES_NAMES,     /* names alone: the transport checksum no longer fits */
+	QUOTES_LEAVE,
+};
+
 /*
- * Put an address and a port into the quote; the checksums in it follow as far as they are quoted
- * (RFC 5508 4.2).
+ * Put an address and a port into the quote; the checksums in it follow as far as they are quoted,
+ * that of the transport header with QUOTES_TRANSLATE alone. Not with QUOTES_LEAVE.
  */
 void quote_translate(struct packet *packet, const struct quote *quote, enum side side,
-	const struct sockname *name);
+	const struct sockname *name, enum quotes how);
 
 /*
  * A TCP packet with the names of a quoted one, and nothing else of it: to look up its flow

@@ -51,12 +51,16 @@ static enum known known_at(const struct hop_view *view, const struct change *sub
 	return view_covers(view, subject) ? KNOWN_UNCHANGED : KNOWN_NOT;
 }
 
-/* Fields in which the probes differ: what became of one probe's value says nothing of another's. */
+/*
+ * Fields in which the probes differ: what became of one probe's value says nothing of another's.
+ * Their payloads stand at different places of the stream that a box reads.
+ */
 static bool is_number(const struct change *change)
 {
 	return change->field != NULL &&
 		(strcmp(change->field->name, "ip.id") == 0 ||
-			strcmp(change->field->name, "tcp.seq") == 0);
+			strcmp(change->field->name, "tcp.seq") == 0 ||
+			change->field->layer == LAYER_PAYLOAD);
 }
 
 /* Whether two hops show the same change: the same kind, and the same value afterwards. */
@@ -71,6 +75,10 @@ static bool same_change(const struct hop_view *a, const struct change *x, const 
 	if (x->kind != y->kind)
 		return false;
 	if (x->kind == CHANGE_REMOVED || is_number(x))
+		return true;
+	/* A fragment header has a number of its own. */
+	if (x->field != NULL && x->field->layer == LAYER_IP6 && a->layers.has_more &&
+		b->layers.has_more)
 		return true;
 	if (x->field != NULL && field_read(x->field, &a->layers, a->quote, &value) &&
 		field_read(y->field, &b->layers, b->quote, &other))
@@ -148,48 +156,160 @@ static bool is_followed(const struct result *result, size_t hop, size_t index)
 	return find_subject(&result->hops[hop], subject) != subject;
 }
 
-/* ---- what only the checksum tells ---- */
+/* ---- what only lengths and checksums tell ---- */
 
-/*
- * Whether the checksum was changed in the same way at a hop that shows why, or is no longer.
- */
-static bool is_explained(const struct result *result, const struct hop_view *view)
+static unsigned int ttl_of(const struct hop_view *view)
 {
-	for (size_t i = 0; i < result->hop_count; i++) {
-		const struct hop_view *other = &result->hops[i];
+	return view != NULL ? view->ttl : 0;
+}
 
-		if (other->has_checksum && other->ttl > view->ttl && other->checksum_residue == 0)
-			return true;
-	}
+/* Whether a finding is of something that changes the packet's length. */
+static bool resizes(const struct finding *finding)
+{
+	const struct change *change = &finding->change;
+
+	if (finding->is_hidden || change->is_order)
+		return false;
+	if (change->field != NULL && change->field->format != FIELD_BYTES)
+		return strcmp(change->field->name, "ip.flags") == 0 &&
+			finding->before->layers.has_more;
+	return change->how == HOW_GAP || change->before_length != change->after_length;
+}
+
+/* Whether something that was found may have happened between two hops. */
+static bool may_explain(const struct finding *finding, const struct hop_view *after,
+	const struct hop_view *before)
+{
+	return ttl_of(finding->after) < before->ttl && finding->before->ttl > ttl_of(after);
+}
+
+/* How much longer the packet was than the probe. Some routers damage the length they quote. */
+static bool longer_by(const struct hop_view *view, int *difference)
+{
+	uint32_t offset = view->layers.version == 4 ? 2 : 4, seen, sent;
+	uint32_t header = view->layers.version == 4 ? view->layers.l4 : 0;
+
+	if (!view->has_quote || view->layers.version != view->sent->version ||
+		view->layers.known < offset + 2)
+		return false;
+	seen = get_be16(view->quote + offset);
+	sent = get_be16(packet_data(view->sent) + offset);
+	*difference = (int)seen - (int)sent;
+	return *difference == 0 ||
+		(seen != (uint16_t)(sent << 8 | sent >> 8) &&
+			(header == 0 || seen + header != sent));
+}
+
+/* One number a hop, 0 being that of the probe; false: this hop does not tell. */
+typedef bool hop_number(const struct hop_view *view, int *number);
+
+/* Whether the next hop that tells a number says that nothing was changed. */
+static bool is_denied(const struct result *result, size_t at, hop_number *number)
+{
+	int value;
+
+	for (size_t i = at + 1; i < result->hop_count; i++)
+		if (number(&result->hops[i], &value))
+			return value == 0;
 	return false;
 }
 
-/* A checksum that changed without visible cause: the first hop that has such a one. */
-static void follow_checksum(struct result *result)
+/*
+ * Follow what shows that there is a change without showing which. It is a finding when no other
+ * one explains it; what one hop alone shows is the fault of its quote.
+ */
+static void follow_hidden(struct result *result, hop_number *number,
+	bool (*explained)(const struct result *result, const struct hop_view *after,
+		const struct hop_view *before),
+	void (*make)(struct finding *finding))
 {
 	const struct hop_view *last = NULL;
+	int last_value = 0, value = 0;
 
 	for (size_t i = 0; i < result->hop_count; i++) {
 		const struct hop_view *view = &result->hops[i];
 		struct finding finding = { .after = last,
 			.previous = last,
 			.before = view,
-			.is_hidden = true };
+			.is_exact = is_adjacent(last, view) };
 
-		if (!view->has_checksum)
+		if (!number(view, &value) ||
+			(last_value == 0 && value != 0 && is_denied(result, i, number)))
 			continue;
-		if (view->checksum_residue != 0) {
-			if (is_explained(result, view))
-				continue;
-			finding.change = view_checksum_change(view);
-			finding.is_translated =
-				view->layers.has_end && view->layers.known >= view->layers.end;
-			finding.is_exact = is_adjacent(last, view);
+		if (value != last_value && !explained(result, last, view)) {
+			make(&finding);
 			add_finding(result, &finding);
-			return;
 		}
 		last = view;
+		last_value = value;
 	}
+}
+
+static bool length_explained(const struct result *result, const struct hop_view *after,
+	const struct hop_view *before)
+{
+	for (size_t i = 0; i < result->finding_count; i++)
+		if (resizes(&result->findings[i]) &&
+			may_explain(&result->findings[i], after, before))
+			return true;
+	return false;
+}
+
+static void make_length(struct finding *finding)
+{
+	uint32_t offset = finding->before->sent->version == 4 ? 2 : 4;
+
+	finding->change = (struct change){ .kind = CHANGE_MODIFIED,
+		.field = field_find(offset == 2 ? "ip.length" : "ip6.length"),
+		.before_offset = offset,
+		.before_length = 2,
+		.after_offset = offset,
+		.after_length = 2 };
+}
+
+static bool checksum_residue(const struct hop_view *view, int *number)
+{
+	*number = view->checksum_residue;
+	/* Those of payloads differ as these do: is_number. */
+	if (*number != 0 && packet_payload_len(view->sent) > 0)
+		*number = 1;
+	return view->has_checksum;
+}
+
+/*
+ * Whether a quote shows why: a later one in which the checksum fits, and in which something was
+ * found that may have happened before this hop; or any that shows the beginning of a payload.
+ */
+static bool checksum_explained(const struct result *result, const struct hop_view *after,
+	const struct hop_view *before)
+{
+	bool fits = false;
+
+	for (size_t i = 0; i < result->hop_count; i++) {
+		const struct hop_view *view = &result->hops[i];
+
+		fits |= view->ttl > before->ttl && view->has_checksum &&
+			view->checksum_residue == 0;
+	}
+	for (size_t i = 0; i < result->finding_count; i++) {
+		const struct finding *finding = &result->findings[i];
+		const struct field *field = finding->change.field;
+
+		if (!finding->is_hidden && may_explain(finding, after, before) &&
+			((fits && finding->before->ttl > before->ttl) ||
+				(field != NULL && field->layer == LAYER_PAYLOAD)))
+			return true;
+	}
+	return false;
+}
+
+static void make_checksum(struct finding *finding)
+{
+	const struct hop_view *view = finding->before;
+
+	finding->change = view_checksum_change(view);
+	finding->is_hidden = true;
+	finding->is_translated = view->layers.has_end && view->layers.known >= view->layers.end;
 }
 
 /*
@@ -292,7 +412,8 @@ void result_init(struct result *result, const struct trace *trace)
 		for (size_t j = 0; j < result->hops[i].changes.count; j++)
 			if (!result->hops[i].changes.list[j].follows && !is_followed(result, i, j))
 				follow(result, &result->hops[i].changes.list[j]);
-	follow_checksum(result);
+	follow_hidden(result, longer_by, length_explained, make_length);
+	follow_hidden(result, checksum_residue, checksum_explained, make_checksum);
 	follow_destination(result);
 	if (result->finding_count > 0)
 		qsort(result->findings, result->finding_count, sizeof(*result->findings),

@@ -81,10 +81,9 @@ static nsec_t silent_deadline(const void *self)
 
 /* ---- building ---- */
 
-static bool build_server(struct sim *sim, uint16_t port, struct err *err)
+static bool build_server(struct sim *sim, enum path_server kind, uint16_t port, struct err *err)
 {
 	static const struct machine_ops silent = { silent_input, silent_output, silent_deadline };
-	enum path_server kind = path_file_server(sim->path);
 	struct endpoint_config config;
 	struct sockname local = { .port = port };
 	struct rng rng;
@@ -198,7 +197,7 @@ static void sim_free(void *self)
 	free(sim);
 }
 
-bool channel_sim_open(struct channel *channel, const char *path, uint16_t port, struct err *err)
+bool channel_sim_new(struct channel *channel, const struct sim_plan *plan, struct err *err)
 {
 	static const struct channel_ops ops = { .resolve = sim_resolve,
 		.name = sim_name,
@@ -210,20 +209,37 @@ bool channel_sim_open(struct channel *channel, const char *path, uint16_t port, 
 		.record = sim_record,
 		.free = sim_free };
 	static const struct machine_ops client = { client_input, client_output, client_deadline };
-	struct net_config config = { .clock = CLOCK_VIRTUAL, .seed = 1 };
-	struct sim *sim;
-	struct path_file *file = path_file_load(path, err);
+	struct sim *sim = xcalloc(1, sizeof(*sim));
 
-	if (file == NULL)
-		return false;
-	sim = xcalloc(1, sizeof(*sim));
-	sim->path = file;
-	sim->net = net_new(&config);
+	sim->net = net_new(&plan->net);
 	*channel = (struct channel){ &ops, sim };
-	if (!path_build(sim->net, path_file_plan(file), 0, err) || !build_server(sim, port, err)) {
+	if (!path_build(sim->net, plan->path, 0, err) ||
+		!build_server(sim, plan->server, plan->port, err)) {
 		sim_free(sim);
 		return false;
 	}
 	net_set_machine(sim->net, CLIENT, (struct machine){ &client, sim }, NULL, NULL, NULL);
 	return true;
+}
+
+bool channel_sim_open(struct channel *channel, const char *path, uint16_t port, struct err *err)
+{
+	struct path_file *file = path_file_load(path, err);
+	struct sim_plan plan = { .net = { .clock = CLOCK_VIRTUAL, .seed = 1 }, .port = port };
+
+	if (file == NULL)
+		return false;
+	plan.path = path_file_plan(file);
+	plan.server = path_file_server(file);
+	if (!channel_sim_new(channel, &plan, err)) {
+		path_file_free(file);
+		return false;
+	}
+	((struct sim *)channel->self)->path = file;
+	return true;
+}
+
+const struct net *channel_sim_net(const struct channel *channel)
+{
+	return ((const struct sim *)channel->self)->net;
 }

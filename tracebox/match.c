@@ -4,7 +4,8 @@
  * better witness than the IPv4 id: it has more bits, so that a rewritten one is hardly ever taken
  * for another probe's. Addresses and ports must fit as well, but not all of them: a box may have
  * rewritten some. When neither number survived, the oldest probe without an answer is meant, if
- * addresses and ports did: whoever is off the path does not know the port that was chosen.
+ * addresses and ports did: whoever is off the path does not know the port that was chosen. With
+ * several under way that is a guess, and trace.c goes on with one at a time.
  */
 #include "probe/wire/icmp.h"
 #include "tracebox/state.h"
@@ -20,6 +21,7 @@ enum {
 struct witness {
 	bool same_source, same_destination, same_ports, has_ports;
 	bool has_id, has_seq;
+	bool is_later_piece; /* of a segment that a box has split: no probe begins so */
 	unsigned int id_number, seq_number; /* valid when has_* */
 };
 
@@ -38,15 +40,20 @@ static void answer_number(struct answer *answer, unsigned int number, enum answe
 	answer->match = match;
 }
 
-/* The oldest probe without an answer to a hop in first..last. */
+/* The oldest probe without an answer to a hop in first..last: the only one, or the likeliest. */
 static bool match_order(const struct trace *trace, unsigned int first, struct answer *answer)
 {
 	nsec_t oldest = NSEC_NEVER;
+	unsigned int hops = 0;
 
 	for (unsigned int ttl = first; ttl <= trace->last; ttl++) {
 		const struct trace_hop *hop = &trace->hops[ttl];
 
-		for (unsigned int attempt = 0; attempt < hop->sent && hop->answered == 0;
+		/* One at a time: those before this one have had their time. */
+		if (trace->config.parallel == 1 && hop->is_settled)
+			continue;
+		hops += hop->answered == 0 && hop->sent > hop->lost;
+		for (unsigned int attempt = hop->lost; attempt < hop->sent && hop->answered == 0;
 			attempt++) {
 			if (hop->sent_at[attempt] >= oldest)
 				continue;
@@ -54,7 +61,7 @@ static bool match_order(const struct trace *trace, unsigned int first, struct an
 			answer_number(answer, probe_number((uint8_t)ttl, attempt), MATCH_ORDER);
 		}
 	}
-	if (trace->config.parallel == 1)
+	if (hops == 1)
 		answer->match = MATCH_TURN;
 	return oldest != NSEC_NEVER;
 }
@@ -78,6 +85,18 @@ static bool has_ports(const struct packet *packet)
 	return packet->form == PACKET_TCP || packet->form == PACKET_UDP;
 }
 
+/*
+ * Whether a sequence number lies within a probe's payload and is no probe's own. What a box splits
+ * has the probe's number on its first piece alone.
+ */
+static bool is_within_payload(const struct trace *trace, uint32_t seq)
+{
+	int32_t distance = (int32_t)(seq - trace->seq);
+	int32_t lowest = (trace->numbers & NUMBER_SEQ) != 0 ? -(TRACE_ATTEMPTS << 8) : 0;
+
+	return distance > lowest && distance < (int32_t)packet_payload_len(trace->probe);
+}
+
 static void witness_read(const struct trace *trace, const uint8_t *quote,
 	const struct layers *layers, struct witness *witness)
 {
@@ -97,9 +116,11 @@ static void witness_read(const struct trace *trace, const uint8_t *quote,
 		(layers->protocol == PROTOCOL_TCP || layers->protocol == PROTOCOL_UDP);
 	witness->same_ports = !witness->has_ports ||
 		(source.port == sent_source.port && destination.port == sent_destination.port);
-	if (layers->protocol == PROTOCOL_TCP && layers->known >= layers->l4 + 8)
-		witness->has_seq =
-			seq_tells(trace, get_be32(quote + layers->l4 + 4), &witness->seq_number);
+	if (layers->protocol != PROTOCOL_TCP || layers->known < layers->l4 + 8)
+		return;
+	witness->has_seq = seq_tells(trace, get_be32(quote + layers->l4 + 4), &witness->seq_number);
+	witness->is_later_piece =
+		!witness->has_seq && is_within_payload(trace, get_be32(quote + layers->l4 + 4));
 }
 
 static bool match_quote(const struct trace *trace, const struct packet *packet,
@@ -113,7 +134,10 @@ static bool match_quote(const struct trace *trace, const struct packet *packet,
 	if (layers.version != trace->probe->version)
 		return false;
 	witness_read(trace, quote, &layers, &witness);
-	if (witness.has_seq && (witness.same_destination || witness.same_ports)) {
+	if (witness.is_later_piece)
+		return false;
+	if (witness.has_seq &&
+		(witness.same_source || witness.same_destination || witness.same_ports)) {
 		answer_number(answer, witness.seq_number, MATCH_SEQUENCE);
 		return true;
 	}

@@ -173,18 +173,21 @@ static struct todo hop_todo(const struct trace *trace, unsigned int ttl, nsec_t 
 {
 	const struct trace_hop *hop = &trace->hops[ttl];
 	struct todo todo = { .action = TODO_PROBE, .ttl = (uint8_t)ttl };
+	unsigned int under_way = hop->sent - hop->lost;
 
 	if (hop->is_settled) {
 		todo.at = NSEC_NEVER;
 		todo.action = TODO_NOTHING;
 	} else if (hop->answered >= trace->config.probes) {
 		todo.action = TODO_SETTLE;
-	} else if (hop->sent > hop->answered) {
+	} else if (under_way > hop->answered) {
 		todo.at = hop->sent_at[hop->sent - 1] + hop_wait(trace, behind);
-		if (hop->sent >= hop_budget(trace, ttl))
+		if (under_way >= hop_budget(trace, ttl) || hop->sent == TRACE_ATTEMPTS)
 			todo.action = TODO_SETTLE;
 		else if (is_limited(trace, ttl))
 			todo.at = hop->sent_at[hop->sent - 1] + LIMITED_WAIT_MS * NSEC_PER_MS;
+	} else if (hop->sent == TRACE_ATTEMPTS) {
+		todo.action = TODO_SETTLE;
 	}
 	return todo;
 }
@@ -361,6 +364,29 @@ static void note_accepted(struct trace *trace, const struct packet *packet)
 	trace->is_rested = !trace->config.keep_open || trace->config.parallel == 1;
 }
 
+/*
+ * An answer that could be that of several probes: nothing that tells them apart comes back. From
+ * here on there is one under way at a time, once the answers to those that are have come in; whose
+ * these are is not guessed.
+ */
+static void take_turns(struct trace *trace, const struct answer *answer, nsec_t now)
+{
+	nsec_t rtt = now - trace->hops[answer->ttl].sent_at[answer->attempt], quiet;
+
+	if (rtt >= trace->longest_rtt)
+		trace->longest_rtt = rtt + 1;
+	trace->config.parallel = 1;
+	for (unsigned int ttl = trace->config.first_ttl; ttl <= trace->last; ttl++) {
+		struct trace_hop *hop = &trace->hops[ttl];
+
+		if (hop->answered == 0 && !hop->is_settled)
+			hop->lost = hop->sent;
+	}
+	quiet = rest_end(trace);
+	if (quiet > trace->next_send)
+		trace->next_send = quiet;
+}
+
 void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 {
 	struct answer answer = { .kind = ANSWER_NONE };
@@ -368,6 +394,10 @@ void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 
 	if (!match_answer(trace, packet, &answer))
 		return;
+	if (answer.match == MATCH_ORDER) {
+		take_turns(trace, &answer, now);
+		return;
+	}
 	if (answer.kind == ANSWER_SYN_ACK)
 		note_accepted(trace, packet);
 	hop = &trace->hops[answer.ttl];

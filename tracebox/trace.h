@@ -67,8 +67,8 @@ const char *answer_kind_text(enum answer_kind kind);
 enum answer_match {
 	MATCH_SEQUENCE,
 	MATCH_ID,
-	MATCH_TURN,  /* nothing unique was in it, but only one probe was under way */
-	MATCH_ORDER, /* nothing unique survived: the oldest probe that lacks an answer */
+	MATCH_TURN,  /* nothing unique was in it, but only one hop's probes were under way */
+	MATCH_ORDER, /* nothing unique survived: a guess, for which no answer is kept */
 };
 
 struct answer {
@@ -83,6 +83,7 @@ struct answer {
 
 struct trace_hop {
 	unsigned int sent;     /* probes so far */
+	unsigned int lost;     /* the first so many: sent before turns were taken */
 	unsigned int answered; /* of which answered */
 	bool is_settled;       /* nothing more will be sent to it */
 	nsec_t sent_at[TRACE_ATTEMPTS];

@@ -6,8 +6,6 @@
 #include <string.h>
 
 enum {
-	IP4_MORE_AND_OFFSET = 0x3fff,
-	IP6_NEXT_FRAGMENT = 44,
 	TCP_FIXED = 20,
 	TCP_OFFSET_END = 13, /* bytes of a TCP header that tell the data offset */
 };
@@ -41,6 +39,8 @@ bool view_covers(const struct hop_view *view, const struct change *subject)
 {
 	const struct layers *layers = &view->layers;
 
+	if (subject->field != NULL && subject->field->layer == LAYER_PAYLOAD && layers->has_more)
+		return false;
 	if (subject->field != NULL)
 		return field_covered(subject->field, layers);
 	if (layers->l4 == 0 || layers->payload == 0 || layers->protocol != PROTOCOL_TCP)
@@ -55,13 +55,6 @@ static uint16_t ones_minus(uint16_t a, uint16_t b)
 	uint16_t difference = checksum_fold((uint64_t)a + (uint16_t)~b);
 
 	return difference == UINT16_MAX ? 0 : difference;
-}
-
-static bool is_fragment(const struct hop_view *view)
-{
-	if (view->layers.version == 4)
-		return (get_be16(view->quote + 6) & IP4_MORE_AND_OFFSET) != 0;
-	return view->quote[6] == IP6_NEXT_FRAGMENT;
 }
 
 /* Sum of what the transport checksum covers, as far as end, the checksum itself left out. */
@@ -79,9 +72,26 @@ static uint16_t covered_sum(const uint8_t *bytes, const struct layers *layers, u
 	return checksum_fold(checksum_add(sum, bytes + field + 2, end - field - 2));
 }
 
+/* Whether of something that is changed only the beginning is quoted: the rest changed with it. */
+static bool is_cut_short(const struct hop_view *view)
+{
+	const struct layers *seen = &view->layers;
+	uint32_t known = seen->known - seen->l4 + view->sent->l4;
+
+	for (size_t i = 0; i < view->changes.count && seen->known < seen->end; i++) {
+		const struct change *change = &view->changes.list[i];
+
+		if (!change->follows && change->before_offset >= view->sent->l4 &&
+			change->before_offset + change->before_length > known)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Compare the checksum with that of the probe, and with what the visible changes make of it. A cut
- * quote shows the same part of both, shifted by what was cut out of (or put into) the header.
+ * quote shows the same part of both, shifted by what was cut out of (or put into) the header; a
+ * last byte alone counts as the high half of a word in both.
  */
 static void read_checksum(struct hop_view *view)
 {
@@ -92,7 +102,8 @@ static void read_checksum(struct hop_view *view)
 	uint16_t explained;
 
 	if (field == 0 || seen->l4 == 0 || !seen->has_end ||
-		seen->protocol != view->sent->protocol || is_fragment(view))
+		seen->protocol != view->sent->protocol || seen->is_fragment || seen->has_more ||
+		is_cut_short(view))
 		return;
 	layers_of_packet(&sent, view->sent);
 	field -= sent.l4;
@@ -110,11 +121,6 @@ static void read_checksum(struct hop_view *view)
 			(header != seen_header && end < seen->payload) || sent_end > sent.end ||
 			sent_end < sent.l4 + field + 2)
 			return;
-	}
-	/* A last byte alone counts as the high half of a word in both. */
-	if (end < seen->end && (end - seen->l4) % 2 != 0) {
-		end--;
-		sent_end--;
 	}
 	view->has_checksum = true;
 	view->checksum_change = ones_minus(get_be16(view->quote + seen->l4 + field),

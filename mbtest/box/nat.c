@@ -31,7 +31,7 @@ struct mapping {
 };
 
 struct nat {
-	int kind, policy;
+	int kind, policy, quotes;
 	struct addr address, address6;
 	int64_t first_port, last_port, port;
 	bool preserve;
@@ -45,6 +45,7 @@ struct nat {
 enum { BY_INSIDE, BY_OUTSIDE };
 
 static const char *const kinds[] = { "source", "destination", NULL };
+static const char *const quotes_names[] = { "translate", "names", "leave", NULL };
 static const char *const policies[] = { "endpoint-independent", "symmetric", NULL };
 
 static const struct box_param params[] = {
@@ -64,6 +65,9 @@ static const struct box_param params[] = {
 		"the new port (kind destination); 0: as it was" },
 	{ "mapping", PARAM_CHOICE, offsetof(struct nat, policy), "endpoint-independent", 0, 0,
 		policies, "whether a mapping serves all remote ends or one" },
+	{ "quotes", PARAM_CHOICE, offsetof(struct nat, quotes), "translate", 0, 0, quotes_names,
+		"what ICMP errors quote: translated, and the checksum behind the ports too; only "
+		"addresses and ports; or neither" },
 	{ "idle", PARAM_TIME, offsetof(struct nat, idle), "0", 0, 0, NULL,
 		"a mapping not used for so long is forgotten; 0: never" },
 	{ 0 },
@@ -288,7 +292,8 @@ static enum verdict icmp_error(struct box *box, struct packet *packet, const str
 		return box_unchanged(box);
 	becomes = dir == TO_SERVER ? &mapping->outside : &mapping->inside;
 	packet_addrs(packet, &addrs[SIDE_SRC], &addrs[SIDE_DST]);
-	quote_translate(packet, quote, inner, becomes);
+	if (self->quotes != QUOTES_LEAVE)
+		quote_translate(packet, quote, inner, becomes, (enum quotes)self->quotes);
 	if (addr_equal(&addrs[outer], &name->addr))
 		translate_addr(packet, outer, &becomes->addr);
 	return BOX_PASS;

@@ -30,15 +30,15 @@ struct mapped {
 	uint16_t port;
 };
 
-enum quotes { QUOTES_TRANSLATE, QUOTES_LEAVE };
-
-static const char *const quotes_names[] = { "translate", "leave", NULL };
+static const char *const quotes_names[] = { "translate", "names", "leave", NULL };
 
 static const struct box_param params[] = {
 	{ "map", PARAM_TEXT, offsetof(struct port_map, text), NULL, 0, 0, NULL,
 		"pairs of ports, such as 8080:80,8443:443" },
 	{ "quotes", PARAM_CHOICE, offsetof(struct port_map, quotes), "translate", 0, 0,
-		quotes_names, "the port in the packets that ICMP errors quote" },
+		quotes_names,
+		"the port in the packets that ICMP errors quote: translated, and the checksum "
+		"behind it too; only the port; or neither" },
 	{ 0 },
 };
 
@@ -162,7 +162,7 @@ static enum verdict map_quote(struct box *box, struct packet *packet, const stru
 		return box_unchanged(box);
 	if (dir == TO_CLIENT)
 		server.port = mapped->port;
-	quote_translate(packet, quote, side, &server);
+	quote_translate(packet, quote, side, &server, (enum quotes)self->quotes);
 	return BOX_PASS;
 }
 
@@ -172,7 +172,7 @@ static enum verdict port_map_packet(struct box *box, struct packet *packet, enum
 	const struct mapped *mapped;
 	struct quote quote;
 
-	if (self->quotes == QUOTES_TRANSLATE && quote_read(packet, &quote))
+	if (self->quotes != QUOTES_LEAVE && quote_read(packet, &quote))
 		return map_quote(box, packet, &quote, dir);
 	if (packet->form != PACKET_TCP || packet->is_fragment)
 		return box_unchanged(box);

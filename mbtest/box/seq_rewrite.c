@@ -16,7 +16,7 @@
 
 enum sack { SACK_TRANSLATE, SACK_IGNORE, SACK_STRIP };
 
-enum quotes { QUOTES_LEAVE, QUOTES_TRANSLATE };
+enum quoted { QUOTED_LEAVE, QUOTED_TRANSLATE };
 
 struct seq_rewrite {
 	struct param_text offset_text;
@@ -182,7 +182,7 @@ static enum verdict seq_rewrite_packet(struct box *box, struct packet *packet, e
 	uint16_t flags;
 	uint32_t back;
 
-	if (self->quotes == QUOTES_TRANSLATE && quote_read(packet, &quote))
+	if (self->quotes == QUOTED_TRANSLATE && quote_read(packet, &quote))
 		return quote_move(box, packet, &quote, dir);
 	if (packet->form != PACKET_TCP || packet->is_fragment)
 		return box_unchanged(box);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * run.c - which runner a scenario gets: simulated when both stacks are ours, else live.
+ * run.c - which runner a scenario gets: a trace that of its own; else simulated when both stacks
+ * are ours, or live.
  */
 #include "mbtest/suite/run.h"
 
@@ -12,6 +13,8 @@
 bool run_scenario(const struct scenario *scenario, const struct run_config *config,
 	struct result *result, struct run_taps *taps, struct err *err)
 {
+	if (scenario->trace != NULL)
+		return config->trace(scenario, config, result, taps, err);
 	if (!run_is_live(config))
 		return run_sim(scenario, config, result, taps, err);
 #if __has_include("mbtest/suite/run_live.h")

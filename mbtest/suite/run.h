@@ -24,6 +24,14 @@ struct stack {
 	uint64_t faults; /* of our endpoint */
 };
 
+struct run_config;
+struct result;
+struct run_taps;
+
+/* As run_scenario. */
+typedef bool run_function(const struct scenario *scenario, const struct run_config *config,
+	struct result *result, struct run_taps *taps, struct err *err);
+
 struct run_config {
 	struct stack stack[ENDS];
 	uint64_t seed;
@@ -33,6 +41,7 @@ struct run_config {
 	struct net **kept;                         /* a network kept from run to run; may be NULL */
 	void (*log)(void *self, const char *line); /* NULL: no text log */
 	void *log_self;
+	run_function *trace; /* runs scenarios that are traces: mbtest knows no prober */
 };
 
 enum { RESULT_RULES = 8 };
@@ -65,6 +74,7 @@ struct result {
 	uint64_t hash; /* 0 on the real clock */
 	uint64_t seed;
 	char why[240];
+	struct trace_survey survey; /* of a trace */
 };
 
 /* The run's captures, kept for --keep; capture_fini them. */
@@ -76,8 +86,7 @@ struct run_taps {
  * Run one scenario. False when it could not be run at all (a sentence), never for what stacks do.
  * taps may be NULL.
  */
-bool run_scenario(const struct scenario *scenario, const struct run_config *config,
-	struct result *result, struct run_taps *taps, struct err *err);
+run_function run_scenario;
 
 /* Fill pass, exercised, broken, differs and why from a judgement and the expectation. */
 void result_settle(struct result *result, const struct scenario *scenario,

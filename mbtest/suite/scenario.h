@@ -10,7 +10,6 @@
 #include "mbtest/box.h"
 #include "mbtest/judge/judge.h"
 #include "mbtest/net/net.h"
-#include "mbtest/suite/step.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,13 +18,13 @@ enum {
 	SCENARIO_ELEMENTS = 16, /* on one path */
 	SCENARIO_ARGS = 16,     /* of one box */
 	SCENARIO_RULES = 8,
+	SCENARIO_FINDINGS = 16, /* of one trace */
 };
 
 enum element_kind {
 	ELEMENT_LINK,
 	ELEMENT_HOP,
 	ELEMENT_BOX,
-	ELEMENT_ECMP,
 };
 
 struct element {
@@ -36,9 +35,6 @@ struct element {
 	const struct box_type *type; /* ... C or Lua type, ... */
 	const struct box_arg *args;  /* ... and arguments */
 	unsigned int arg_count;
-	struct ecmp_plan ecmp;            /* ELEMENT_ECMP ... */
-	const struct path_plan *branches; /* ... and its branches, which have none themselves */
-	unsigned int branch_count;
 };
 
 struct path_plan {
@@ -51,6 +47,49 @@ enum sender {
 	SENDER_CLIENT,
 	SENDER_SERVER,
 	SENDER_BOTH,
+};
+
+/* What stands at the end of a path that is traced. */
+enum path_server {
+	PATH_SERVER_MPTCP, /* both versions */
+	PATH_SERVER_TCP,
+	PATH_SERVER_CLOSED,
+	PATH_SERVER_SILENT,
+};
+
+/* One thing that the prober finds, in the words of mbkit.trace/1. */
+struct trace_finding {
+	char field[48];
+	uint8_t change;        /* enum change_kind */
+	uint8_t how;           /* enum change_how */
+	uint8_t after, before; /* TTLs; after 0: the sender */
+	bool is_exact;
+	bool is_nat; /* told by what a NAT leaves in the quotes that it translates back */
+};
+
+/* What the prober is told by the destination. */
+struct trace_destination {
+	uint8_t ttl; /* 0: it does not answer */
+	bool supports_mptcp, mirrors_mptcp;
+};
+
+/* What a trace came to. */
+struct trace_survey {
+	struct trace_finding findings[SCENARIO_FINDINGS];
+	unsigned int count;
+	struct trace_destination destination;
+	nsec_t elapsed;
+};
+
+/* A path that the prober is sent along, and the truth about it: no more and no less is found. */
+struct trace_plan {
+	const char *probe; /* in the notation of packets */
+	bool fixed_seq;    /* all probes have the same sequence number */
+	enum path_server server;
+	const struct trace_finding *findings;
+	unsigned int finding_count;
+	struct trace_destination destination;
+	bool judges_mptcp; /* what destination says of Multipath TCP counts */
 };
 
 struct scenario {
@@ -87,15 +126,11 @@ struct scenario {
 	nsec_t pause_ns;      /* between the first chunk and the rest; 0: no pause */
 	uint64_t first_chunk; /* bytes written before the pause */
 	nsec_t deadline;      /* 0: the run's default */
-	/* further subflows, and what else the ends do */
-	unsigned int
-		joins; /* addresses the client joins from by itself; subflows - 1 unless told */
-	const char *path_manager; /* of our endpoint as the client; NULL: its default */
-	bool join_backup;         /* they are for want of others (B); of our endpoint */
-	struct step_plan steps;
-	uint64_t seed; /* 0: the run's */
-	bool strict;   /* the network's own invariants are tried, too (net.h) */
-	void *lua;     /* Lua boxes of this scenario, opaque here */
+	uint64_t seed;        /* 0: the run's */
+	bool strict;          /* the network's own invariants are tried, too (net.h) */
+	void *lua;            /* Lua boxes of this scenario, opaque here */
+	/* not two stacks but the prober, on path 1; NULL: two stacks */
+	const struct trace_plan *trace;
 };
 
 #endif

@@ -27,8 +27,11 @@ uint64_t job_seed(const struct work *work, uint32_t job)
 
 void scenario_file_name(const struct scenario *scenario, char *name, size_t size)
 {
-	snprintf(name, size, "%s-v%u-%s-ip%u", scenario->name, scenario->version,
-		scenario->checksum ? "checksum" : "plain", scenario->family);
+	if (scenario->trace != NULL)
+		snprintf(name, size, "%s-ip%u", scenario->name, scenario->family);
+	else
+		snprintf(name, size, "%s-v%u-%s-ip%u", scenario->name, scenario->version,
+			scenario->checksum ? "checksum" : "plain", scenario->family);
 }
 
 /* Write both taps of a failed run. */

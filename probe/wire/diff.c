@@ -67,6 +67,10 @@ static void compare_field(struct changes *changes, const struct field *field,
 			change.before_length) == 0;
 	if (same || same_number(field, sent, seen))
 		return;
+	/* What the IPv6 header says comes next, when an extension header was put in or taken out.
+	 */
+	if (strcmp(field->name, "ip6.next-header") == 0 && sent->layers.l4 != seen->layers.l4)
+		change.follows = true;
 	change.kind = CHANGE_MODIFIED;
 	if (change.before_length == 0)
 		change.kind = CHANGE_ADDED;
@@ -80,7 +84,8 @@ static void compare_payload(struct changes *changes, const struct field *field,
 	const struct side *sent, const struct side *seen)
 {
 	struct change change = { .field = field, .kind = CHANGE_MODIFIED };
-	bool is_whole = seen->layers.has_end && seen->layers.known >= seen->layers.end;
+	bool is_whole = seen->layers.has_end && !seen->layers.has_more &&
+		seen->layers.known >= seen->layers.end;
 	uint32_t common;
 
 	if (!field_range(field, &sent->layers, &change.before_offset, &change.before_length) ||

@@ -19,8 +19,9 @@ struct list {
 	int count;
 	struct entry entries[ENTRIES_MAX];
 	uint32_t nops;
-	uint32_t eol;  /* offset of the first EOL; 0: none */
-	bool complete; /* nothing can follow that is not known */
+	uint32_t eol;     /* offset of the first EOL; 0: none */
+	bool complete;    /* nothing can follow that is not known */
+	struct entry cut; /* the last one, of which only a part is known; length 0: none */
 };
 
 static void list_read(struct list *list, const uint8_t *bytes, const struct layers *layers)
@@ -46,14 +47,20 @@ static void list_read(struct list *list, const uint8_t *bytes, const struct laye
 			list->nops++;
 			continue;
 		}
-		if (at + 1 >= list->stop || bytes[at + 1] < 2 || bytes[at + 1] > list->stop - at)
+		if (at + 1 >= list->stop || bytes[at + 1] < 2)
 			return;
 		length = bytes[at + 1];
+		if (length > list->stop - at && list->complete)
+			return;
+		if (length > list->stop - at) {
+			length = list->stop - at;
+			entry = &list->cut;
+		}
 		entry->id = optid_of(bytes + at, length);
 		entry->offset = at;
 		entry->length = length;
 		entry->match = NO_MATCH;
-		list->count++;
+		list->count += entry != &list->cut;
 	}
 }
 
@@ -176,6 +183,34 @@ static struct change option_change(const struct list *list, int index, enum chan
 	return change;
 }
 
+/* The cut option is changed when it begins like none of its identity that is nowhere else. */
+static void compare_cut(struct changes *changes, const struct list *sent, const struct list *seen)
+{
+	const struct entry *cut = &seen->cut;
+	struct change change;
+	int i, like = NO_MATCH;
+
+	for (i = sent->count - 1; i >= 0 && cut->length > 0; i--) {
+		const struct entry *a = &sent->entries[i];
+
+		if (a->match != NO_MATCH || !optid_equal(&a->id, &cut->id))
+			continue;
+		if (a->length >= cut->length &&
+			memcmp(sent->bytes + a->offset, seen->bytes + cut->offset, cut->length) ==
+				0)
+			return;
+		like = i;
+	}
+	if (like == NO_MATCH)
+		return;
+	change = option_change(sent, like, CHANGE_MODIFIED);
+	change.before_offset = sent->entries[like].offset;
+	change.before_length = sent->entries[like].length;
+	change.after_offset = cut->offset;
+	change.after_length = cut->length;
+	changes_add(changes, &change);
+}
+
 /* Removed and modified options; returns the NOPs that stand where options were. */
 static uint32_t compare_sent(struct changes *changes, const struct list *sent,
 	const struct list *seen)
@@ -290,6 +325,7 @@ void diff_options(struct changes *changes, const uint8_t *sent, const struct lay
 	pair(&a, &b, true);
 	pair(&a, &b, false);
 	nops = compare_sent(changes, &a, &b);
+	compare_cut(changes, &a, &b);
 	compare_seen(changes, &b);
 	compare_order(changes, &a, &b);
 	compare_padding(changes, &a, &b, nops, before);

@@ -93,10 +93,27 @@ static void find_extensions(struct icmp_error *error, const struct packet *packe
 	error->extensions_length = room - length - EXTENSION_HEADER;
 }
 
+/* Whether the transport checksum fits a packet that is quoted whole. */
+static bool checksum_fits(const uint8_t *quote, const struct layers *layers)
+{
+	struct sockname source, destination;
+	uint64_t sum;
+
+	if (layers->protocol != PROTOCOL_TCP || layers->is_fragment || layers->has_more ||
+		!layers->has_end || layers->known < layers->end || layers->end < layers->l4 + 20 ||
+		!layers_socknames(layers, quote, &source, &destination))
+		return false;
+	sum = checksum_pseudo(&source.addr, &destination.addr, layers->protocol,
+		layers->end - layers->l4);
+	sum = checksum_add(sum, quote + layers->l4, layers->end - layers->l4);
+	return checksum_fold(sum) == UINT16_MAX;
+}
+
 /*
  * A quote filled up with zeros (RFC 4884 4.2) does not say where the packet's own bytes end: zeros
  * that reach its end count as filling, unless so few end a header that only a field or the padding
- * of options can be meant. The IP header and eight bytes are always there.
+ * of options can be meant, or the checksum over all of it says that it is whole. The IP header and
+ * eight bytes are always there.
  */
 static uint32_t known_of_padded(const uint8_t *quote, const struct layers *layers)
 {
@@ -104,7 +121,9 @@ static uint32_t known_of_padded(const uint8_t *quote, const struct layers *layer
 
 	while (last > layers->l4 + 8 && quote[last - 1] == 0)
 		last--;
-	return layers->payload >= known && known - last < 4 ? known : last;
+	if ((layers->payload >= known && known - last < 4) || checksum_fits(quote, layers))
+		return known;
+	return last;
 }
 
 static void judge_quote(struct icmp_error *error, const struct packet *packet)

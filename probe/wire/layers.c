@@ -18,6 +18,7 @@ static void read_v4(struct layers *layers, const uint8_t *bytes)
 	if (layers->known > layers->end)
 		layers->known = layers->end;
 	layers->is_fragment = layers->known >= 8 && (get_be16(bytes + 6) & 0x1fff) != 0;
+	layers->has_more = layers->known >= 8 && (get_be16(bytes + 6) & 0x2000) != 0;
 	if (layers->known < 10)
 		return;
 	layers->protocol = bytes[9];
@@ -44,6 +45,7 @@ static void read_v6(struct layers *layers, const uint8_t *bytes)
 			return;
 		header = bytes + at;
 		layers->is_fragment = kind == NEXT_FRAGMENT && (get_be16(header + 2) & 0xfff8) != 0;
+		layers->has_more |= kind == NEXT_FRAGMENT && (get_be16(header + 2) & 1) != 0;
 		at += ipv6_extension_len(kind, header);
 		kind = header[0];
 	}
@@ -96,6 +98,7 @@ void layers_of_packet(struct layers *layers, const struct packet *packet)
 	layers->version = packet->version;
 	layers->protocol = packet->protocol;
 	layers->is_fragment = packet->form == PACKET_FRAGMENT;
+	layers->has_more = packet->is_fragment && !layers->is_fragment;
 	layers->has_end = true;
 	layers->known = layers->end = packet->end;
 	layers->l4 = packet->l4;

@@ -14,6 +14,7 @@ struct layers {
 	uint8_t version;  /* 4, 6 or 0: the bytes are no IP packet */
 	uint8_t protocol; /* of l4; 0 when not known */
 	bool is_fragment; /* not the first fragment: there is no transport header */
+	bool has_more;    /* fragments follow: end is that of this one */
 	bool has_end;     /* the IP length is known and can be true; else end is known */
 	uint32_t known;   /* bytes that may be looked at, end at most */
 	uint32_t l4;      /* end of the IP header and its extensions */

@@ -403,9 +403,9 @@ TEST(trace_rewritten_destination_leaves_both)
 	check_matches(new_destination, MATCH_SEQUENCE);
 }
 
-TEST(trace_with_both_rewritten_order_tells)
+TEST(trace_with_both_rewritten_turns_tell)
 {
-	check_matches(new_both, MATCH_ORDER);
+	check_matches(new_both, MATCH_TURN);
 }
 
 /* Quotes that name no probe of ours: another host's traffic, or a guess. */
