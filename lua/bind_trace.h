@@ -12,6 +12,8 @@
 #include "tracebox/channel.h"
 #include "tracebox/trace.h"
 
+#include <stdio.h>
+
 struct trace_lua;
 
 struct trace_lua_config {
@@ -20,6 +22,7 @@ struct trace_lua_config {
 	int mptcp_version;         /* of mpcapable{} without one */
 	const char *host;          /* where a probe without destination goes; NULL: nowhere */
 	bool warns;                /* tell on standard error how probes are completed */
+	FILE *filters;             /* told the capture filter of each hop; NULL: nobody */
 	bool any_destination;      /* such a probe goes to the loopback address: a template */
 	char **arguments;          /* argv[1...] of scripts */
 	int argument_count;

@@ -83,7 +83,7 @@ static bool resolve(struct trace_host *host, const char *name, lua_Integer versi
 {
 	const struct channel *channel = host->config.channel;
 
-	return channel->ops->resolve(channel->self, name, (uint8_t)version, addr, err);
+	return channel_resolve(channel, name, (uint8_t)version, addr, err);
 }
 
 static int push_address(lua_State *L, const struct addr *addr)
@@ -146,7 +146,7 @@ static int host_name(lua_State *L)
 	struct addr addr;
 
 	if (!addr_parse(&addr, luaL_checkstring(L, 1)) ||
-		!channel->ops->name(channel->self, &addr, name, sizeof(name)))
+		!channel_name(channel, &addr, name, sizeof(name)))
 		return 0;
 	lua_pushstring(L, name);
 	return 1;
@@ -266,6 +266,7 @@ static int host_trace(lua_State *L)
 	struct hop_call call = { .L = L, .callback = lua_isfunction(L, 6) ? 6 : 0 };
 	struct run_plan plan = { .channel = host->config.channel,
 		.config = host->config.trace,
+		.filters = host->config.filters,
 		.hop = call_hop,
 		.self = &call };
 	const struct trace_hop *destination;

@@ -25,7 +25,7 @@ struct campaign {
 	struct flight *by_destination;
 	struct packet *probe; /* the next target's, when has_next */
 	void *tag;
-	bool has_next, is_over;
+	bool has_next, is_over, is_later;
 	nsec_t next_send;
 };
 
@@ -81,7 +81,7 @@ static void end_flight(struct campaign *campaign, struct flight *flight)
 	heap_remove(campaign, flight);
 	HASH_DEL(campaign->by_destination, flight);
 	campaign->config.complete(campaign->config.self, flight->trace, flight->tag);
-	flight_free(flight);
+	free(flight);
 }
 
 static struct flight *find_flight(const struct campaign *campaign, const struct addr *destination)
@@ -92,6 +92,21 @@ static struct flight *find_flight(const struct campaign *campaign, const struct 
 	return flight;
 }
 
+/* Whether there is a next target to begin. */
+static bool find_next(struct campaign *campaign)
+{
+	const struct campaign_config *config = &campaign->config;
+	enum campaign_next next;
+
+	if (campaign->has_next)
+		return true;
+	next = config->next(config->self, campaign->probe, &campaign->tag);
+	campaign->has_next = next == CAMPAIGN_PROBE;
+	campaign->is_later = next == CAMPAIGN_LATER;
+	campaign->is_over = next == CAMPAIGN_END;
+	return campaign->has_next;
+}
+
 /* Begin targets while there is room; one whose destination is in flight already waits its turn. */
 static void begin_flights(struct campaign *campaign, nsec_t now)
 {
@@ -99,16 +114,10 @@ static void begin_flights(struct campaign *campaign, nsec_t now)
 	struct trace_config unpaced = config->trace;
 
 	unpaced.rate = 0;
-	while (campaign->count < config->active && !campaign->is_over) {
+	while (campaign->count < config->active && !campaign->is_over && find_next(campaign)) {
 		struct addr source, destination;
 		struct flight *flight;
 
-		if (!campaign->has_next &&
-			!config->next(config->self, campaign->probe, &campaign->tag)) {
-			campaign->is_over = true;
-			return;
-		}
-		campaign->has_next = true;
 		packet_addrs(campaign->probe, &source, &destination);
 		if (find_flight(campaign, &destination) != NULL)
 			return;
@@ -203,7 +212,7 @@ static nsec_t campaign_deadline(const void *self)
 	nsec_t due;
 
 	if (campaign->count == 0)
-		return campaign->is_over ? NSEC_NEVER : 0;
+		return campaign->is_over || campaign->is_later ? NSEC_NEVER : 0;
 	due = campaign->heap[0]->due;
 	return due > campaign->next_send ? due : campaign->next_send;
 }

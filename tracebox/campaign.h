@@ -9,13 +9,19 @@
 
 #include "tracebox/trace.h"
 
+enum campaign_next {
+	CAMPAIGN_PROBE,
+	CAMPAIGN_LATER, /* none for now: ask again when something has happened */
+	CAMPAIGN_END,
+};
+
 struct campaign_config {
 	struct trace_config trace; /* its rate is that of the campaign */
 	unsigned int active;       /* targets in flight at once */
-	/* Fill the next target's probe; false when there is none. tag is handed back. */
-	bool (*next)(void *self, struct packet *probe, void **tag);
-	/* A target is done; the trace is borrowed. */
-	void (*complete)(void *self, const struct trace *trace, void *tag);
+	/* Fill the next target's probe; tag is handed back. */
+	enum campaign_next (*next)(void *self, struct packet *probe, void **tag);
+	/* A target is done; the trace is now the receiver's. */
+	void (*complete)(void *self, struct trace *trace, void *tag);
 	void *self;
 };
 

@@ -8,6 +8,7 @@
 #define TRACEBOX_CHANNEL_H
 
 #include "probe/base/err.h"
+#include "probe/io/names.h"
 #include "probe/machine.h"
 #include "probe/wire/addr.h"
 #include "probe/wire/capture.h"
@@ -15,11 +16,15 @@
 #include "tracebox/sniff.h"
 
 struct channel_ops {
-	/* Addresses of a name, of one version; false when there are none. */
-	bool (*resolve)(void *self, const char *name, uint8_t version, struct addr *addr,
+	/*
+	 * The first address of a version that a name has, and the name of an address. Asking begins
+	 * to look for them, and asking again tells what has become of it: see probe/io/names.h.
+	 */
+	enum names_state (*lookup)(void *self, const char *name, uint8_t version, struct addr *addr,
 		struct err *err);
-	/* The name of an address, copied into name; false when it has none. */
-	bool (*name)(void *self, const struct addr *addr, char *name, size_t size);
+	enum names_state (*name)(void *self, const struct addr *addr, char *name, size_t size);
+	/* Wait until one of them is found or given up. They are looked for during a run as well. */
+	void (*wait)(void *self);
 	/* The address this host sends from to reach a destination. */
 	bool (*source)(void *self, const struct addr *destination, struct addr *source,
 		struct err *err);
@@ -39,6 +44,9 @@ struct channel_ops {
 	bool (*unguard)(void *self, unsigned int number, struct err *err);
 	/* Hand whatever arrives to sniff as well, between runs too; NULL: no longer. */
 	bool (*sniff)(void *self, struct sniff *sniff, struct err *err);
+	/* What captures the answers of a run, as in pcap-filter(7); the member NULL: nothing does.
+	 */
+	const char *(*filter)(void *self);
 	/* Keep what is sent and received from now on; NULL: no longer. */
 	void (*record)(void *self, struct capture *capture);
 	void (*free)(void *self);
@@ -48,5 +56,10 @@ struct channel {
 	const struct channel_ops *ops;
 	void *self;
 };
+
+/* The same as lookup and name, but for who has nothing else to do meanwhile. */
+bool channel_resolve(const struct channel *channel, const char *name, uint8_t version,
+	struct addr *addr, struct err *err);
+bool channel_name(const struct channel *channel, const struct addr *addr, char *name, size_t size);
 
 #endif

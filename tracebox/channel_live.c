@@ -17,6 +17,7 @@ struct live {
 	struct rst_guard *guard; /* NULL: no TCP */
 	struct sniff *sniff;     /* who else wants packets; NULL: nobody */
 	struct machine machine;  /* that is run */
+	char filter[FILTER_TEXT];
 };
 
 /*
@@ -47,25 +48,26 @@ static void probe_filter(const struct packet *probe, char text[FILTER_TEXT])
  */
 static bool set_filter(struct live *live, const struct packet *probe, struct err *err)
 {
-	char text[FILTER_TEXT];
-
 	if (live->sniff != NULL || probe == NULL)
 		return true;
-	probe_filter(probe, text);
-	return sniffer_filter(live->drive.sniffer, text, err);
+	probe_filter(probe, live->filter);
+	return sniffer_filter(live->drive.sniffer, live->filter, err);
 }
 
-static bool live_resolve(void *self, const char *name, uint8_t version, struct addr *addr,
-	struct err *err)
+static enum names_state live_lookup(void *self, const char *name, uint8_t version,
+	struct addr *addr, struct err *err)
 {
-	(void)self;
-	return host_resolve(name, version, addr, err);
+	return names_resolve(((struct live *)self)->drive.names, name, version, addr, err);
 }
 
-static bool live_name(void *self, const struct addr *addr, char *name, size_t size)
+static enum names_state live_name(void *self, const struct addr *addr, char *name, size_t size)
 {
-	(void)self;
-	return host_name(addr, name, size);
+	return names_of(((struct live *)self)->drive.names, addr, name, size);
+}
+
+static void live_wait(void *self)
+{
+	names_wait(((struct live *)self)->drive.names);
 }
 
 static bool live_source(void *self, const struct addr *destination, struct addr *source,
@@ -142,7 +144,14 @@ static bool live_sniff(void *self, struct sniff *sniff, struct err *err)
 	bool begins = live->sniff == NULL && sniff != NULL;
 
 	live->sniff = sniff;
+	if (begins)
+		live->filter[0] = '\0';
 	return !begins || sniffer_filter(live->drive.sniffer, "", err);
+}
+
+static const char *live_filter(void *self)
+{
+	return ((struct live *)self)->filter;
 }
 
 static void live_record(void *self, struct capture *capture)
@@ -158,6 +167,7 @@ static void live_free(void *self)
 	sniffer_close(live->drive.sniffer);
 	rst_guard_close(live->guard);
 	inject_close(live->drive.inject);
+	names_free(live->drive.names);
 	packet_free(live->drive.packet);
 	free(live->device);
 	free(live);
@@ -165,19 +175,22 @@ static void live_free(void *self)
 
 bool channel_live_open(struct channel *channel, const char *device, bool guarded, struct err *err)
 {
-	static const struct channel_ops ops = { .resolve = live_resolve,
+	static const struct channel_ops ops = { .lookup = live_lookup,
 		.name = live_name,
+		.wait = live_wait,
 		.source = live_source,
 		.run = live_run,
 		.guard = live_guard,
 		.unguard = live_unguard,
 		.sniff = live_sniff,
+		.filter = live_filter,
 		.record = live_record,
 		.free = live_free };
 	struct live *live = xcalloc(1, sizeof(*live));
 
 	live->device = device != NULL ? xstrdup(device) : NULL;
 	live->drive.packet = packet_new(PACKET_LARGE);
+	live->drive.names = names_new();
 	drive_start(&live->drive);
 	*channel = (struct channel){ &ops, live };
 	live->drive.inject = inject_open(device, err);

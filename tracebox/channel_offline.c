@@ -2,7 +2,7 @@
 #include "tracebox/channel_offline.h"
 
 #include "probe/base/alloc.h"
-#include "probe/io/host.h"
+#include "probe/io/names.h"
 #include "probe/io/pcap_pipe.h"
 
 #include <stdlib.h>
@@ -13,6 +13,7 @@ static const char prefix[] = "pcap:";
 struct offline {
 	struct pcap_pipe *pipe;
 	struct packet *packet;
+	struct names *names;
 	nsec_t now;
 };
 
@@ -21,17 +22,20 @@ bool channel_is_offline(const char *device)
 	return device != NULL && strncmp(device, prefix, sizeof(prefix) - 1) == 0;
 }
 
-static bool offline_resolve(void *self, const char *name, uint8_t version, struct addr *addr,
-	struct err *err)
+static enum names_state offline_lookup(void *self, const char *name, uint8_t version,
+	struct addr *addr, struct err *err)
 {
-	(void)self;
-	return host_resolve(name, version, addr, err);
+	return names_resolve(((struct offline *)self)->names, name, version, addr, err);
 }
 
-static bool offline_name(void *self, const struct addr *addr, char *name, size_t size)
+static enum names_state offline_name(void *self, const struct addr *addr, char *name, size_t size)
 {
-	(void)self;
-	return host_name(addr, name, size);
+	return names_of(((struct offline *)self)->names, addr, name, size);
+}
+
+static void offline_wait(void *self)
+{
+	names_wait(((struct offline *)self)->names);
 }
 
 /* The original's. */
@@ -106,14 +110,16 @@ static void offline_free(void *self)
 	struct offline *offline = self;
 
 	pcap_pipe_close(offline->pipe);
+	names_free(offline->names);
 	packet_free(offline->packet);
 	free(offline);
 }
 
 bool channel_offline_open(struct channel *channel, const char *device, struct err *err)
 {
-	static const struct channel_ops ops = { .resolve = offline_resolve,
+	static const struct channel_ops ops = { .lookup = offline_lookup,
 		.name = offline_name,
+		.wait = offline_wait,
 		.source = offline_source,
 		.run = offline_run,
 		.guard = offline_guard,
@@ -137,6 +143,7 @@ bool channel_offline_open(struct channel *channel, const char *device, struct er
 	offline = xcalloc(1, sizeof(*offline));
 	offline->pipe = pipe;
 	offline->packet = packet_new(PACKET_LARGE);
+	offline->names = names_new();
 	*channel = (struct channel){ &ops, offline };
 	return true;
 }

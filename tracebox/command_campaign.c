@@ -3,6 +3,7 @@
 
 #include "probe/base/alloc.h"
 #include "tracebox/campaign.h"
+#include "tracebox/run.h"
 #include "tracebox/targets.h"
 
 #include <stdio.h>
@@ -16,6 +17,15 @@ enum {
 	STATUS_FOUND = 1,
 	STATUS_WRONG = 2,
 	ACTIVE_MAX = 512,
+	LOOKUPS = 64,
+	FINISHED_MAX = 512,
+};
+
+/* A target that is done but for the names of its hops. */
+struct finished {
+	struct trace *trace;
+	char *name;
+	struct finished *next;
 };
 
 struct run {
@@ -23,6 +33,10 @@ struct run {
 	struct targets *targets;
 	struct campaign *campaign;
 	struct report_about about;
+	char *names[LOOKUPS]; /* targets whose address is looked for */
+	unsigned int waiting;
+	struct finished *first, *last;
+	unsigned int finished;
 	struct err last_error;
 	unsigned int tried, failed;
 	bool has_found;
@@ -30,20 +44,20 @@ struct run {
 
 /* ---- one target begins ---- */
 
-static bool aim(struct run *run, const char *name, struct packet *probe, struct err *err)
+static bool aim(struct run *run, const struct addr *destination, struct packet *probe,
+	struct err *err)
 {
 	const struct campaign_plan *plan = run->plan;
 	const struct channel *channel = plan->channel;
-	struct addr source, destination;
 	uint32_t at = plan->probe->version == 4 ? 12 : 8;
+	struct addr source;
 
-	if (!channel->ops->resolve(channel->self, name, plan->probe->version, &destination, err) ||
-		!channel->ops->source(channel->self, &destination, &source, err))
+	if (!channel->ops->source(channel->self, destination, &source, err))
 		return false;
 	packet_set(probe, packet_data(plan->probe), plan->probe->length);
 	packet_write(probe, at, source.bytes, (uint32_t)addr_len(&source));
-	packet_write(probe, at + (uint32_t)addr_len(&source), destination.bytes,
-		(uint32_t)addr_len(&destination));
+	packet_write(probe, at + (uint32_t)addr_len(&source), destination->bytes,
+		(uint32_t)addr_len(destination));
 	packet_finish(probe);
 	return true;
 }
@@ -59,27 +73,66 @@ static struct packet *template_of(const struct packet *probe)
 	return packet;
 }
 
-static bool next_target(void *self, struct packet *probe, void **tag)
+/* Look for the addresses of as many targets as there is room for. */
+static void look_ahead(struct run *run)
 {
-	struct run *run = self;
 	const char *name;
 
-	while ((name = targets_next(run->targets)) != NULL) {
-		struct err err = { "" };
+	while (run->waiting < LOOKUPS && (name = targets_next(run->targets)) != NULL)
+		run->names[run->waiting++] = xstrdup(name);
+}
 
-		if (aim(run, name, probe, &err)) {
-			*tag = xstrdup(name);
-			run->tried++;
-			return true;
+static char *take_waiting(struct run *run, unsigned int index)
+{
+	char *name = run->names[index];
+
+	run->waiting--;
+	memmove(&run->names[index], &run->names[index + 1],
+		(run->waiting - index) * sizeof(run->names[0]));
+	return name;
+}
+
+static void refuse(struct run *run, char *name, const struct err *err)
+{
+	run->failed++;
+	run->last_error = *err;
+	if (run->plan->options->json)
+		report_json_error(stdout, name, err->text);
+	else
+		printf("%s: %s\n", name, err->text);
+	free(name);
+}
+
+/* Targets in their order, but for those whose address is not known yet. */
+static enum campaign_next next_target(void *self, struct packet *probe, void **tag)
+{
+	struct run *run = self;
+	const struct channel *channel = run->plan->channel;
+	uint8_t version = run->plan->probe->version;
+	unsigned int i = 0;
+
+	look_ahead(run);
+	while (i < run->waiting) {
+		struct addr destination;
+		struct err err = { "" };
+		enum names_state state = channel->ops->lookup(channel->self, run->names[i], version,
+			&destination, &err);
+		char *name;
+
+		if (state == NAMES_PENDING) {
+			i++;
+			continue;
 		}
-		run->failed++;
-		run->last_error = err;
-		if (run->plan->options->json)
-			report_json_error(stdout, name, err.text);
-		else
-			printf("%s: %s\n", name, err.text);
+		name = take_waiting(run, i);
+		if (state == NAMES_FOUND && aim(run, &destination, probe, &err)) {
+			*tag = name;
+			run->tried++;
+			return CAMPAIGN_PROBE;
+		}
+		refuse(run, name, &err);
+		look_ahead(run);
 	}
-	return false;
+	return run->waiting > 0 ? CAMPAIGN_LATER : CAMPAIGN_END;
 }
 
 /* ---- one target is done ---- */
@@ -102,28 +155,66 @@ static void report_target(struct run *run, const struct result *result)
 	fflush(stdout);
 }
 
-static void complete_target(void *self, const struct trace *trace, void *tag)
+static void report_finished(struct run *run, struct finished *finished)
 {
-	struct run *run = self;
 	char name[OPTID_TEXT];
 	struct result result;
 
-	result_init(&result, trace);
+	result_init(&result, finished->trace);
 	run->about = run->plan->about;
-	run->about.name = tag;
-	run->about.addr = *trace_target(trace);
-	run->about.elapsed_ns = trace_elapsed(trace);
+	run->about.name = finished->name;
+	run->about.addr = *trace_target(finished->trace);
+	run->about.elapsed_ns = trace_elapsed(finished->trace);
 	report_target(run, &result);
 	for (size_t i = 0; i < result.finding_count; i++)
 		run->has_found |= options_fail_on(run->plan->options,
 			finding_name(&result.findings[i], name));
 	result_fini(&result);
-	free(tag);
+	trace_free(finished->trace);
+	free(finished->name);
+	free(finished);
+}
+
+/* Report what has its names, in order; of too many that wait the first goes without. */
+static void report_named(struct run *run)
+{
+	while (run->first != NULL) {
+		struct finished *first = run->first;
+
+		if (run->plan->about.names != NULL && run->finished <= FINISHED_MAX &&
+			run_names_pending(run->plan->channel, first->trace))
+			return;
+		run->first = first->next;
+		run->finished--;
+		report_finished(run, first);
+	}
+}
+
+static void complete_target(void *self, struct trace *trace, void *tag)
+{
+	struct finished *finished = xcalloc(1, sizeof(*finished));
+	struct run *run = self;
+
+	finished->trace = trace;
+	finished->name = tag;
+	if (run->first == NULL)
+		run->first = finished;
+	else
+		run->last->next = finished;
+	run->last = finished;
+	run->finished++;
+	/* All names are looked for at once, whoever is reported first. */
+	if (run->plan->about.names != NULL)
+		run_names_pending(run->plan->channel, trace);
+	report_named(run);
 }
 
 static bool is_done(void *self)
 {
-	return campaign_done(((struct run *)self)->campaign);
+	struct run *run = self;
+
+	report_named(run);
+	return campaign_done(run->campaign) && run->first == NULL;
 }
 
 /* ---- going on where an earlier run stopped ---- */
@@ -160,6 +251,21 @@ static bool resume(struct targets *targets, struct err *err)
 	return true;
 }
 
+/* What a run that failed has left. */
+static void discard(struct run *run)
+{
+	struct finished *next;
+
+	while (run->waiting > 0)
+		free(run->names[--run->waiting]);
+	for (; run->first != NULL; run->first = next) {
+		next = run->first->next;
+		trace_free(run->first->trace);
+		free(run->first->name);
+		free(run->first);
+	}
+}
+
 int command_campaign(const struct campaign_plan *plan, struct err *err)
 {
 	const struct options *o = plan->options;
@@ -183,6 +289,7 @@ int command_campaign(const struct campaign_plan *plan, struct err *err)
 	packet_free(template);
 	campaign_free(run.campaign);
 	targets_free(run.targets);
+	discard(&run);
 	if (!ok)
 		return STATUS_WRONG;
 	if (run.tried == 0 && run.failed > 0) {

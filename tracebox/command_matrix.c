@@ -117,7 +117,10 @@ static bool trace_cell(const struct matrix_plan *plan, uint16_t port, int index,
 {
 	const struct options *o = plan->options;
 	struct trace_lua_probe probe = { .packet = packet_new(PACKET_LARGE) };
-	struct run_plan run = { .channel = plan->channel, .config = o->trace };
+	struct run_plan run = { .channel = plan->channel,
+		.config = o->trace,
+		.names = o->json && plan->about.names != NULL,
+		.filters = o->debug ? stderr : NULL };
 	char expression[EXPRESSION_TEXT], label[EXPRESSION_TEXT], name[OPTID_TEXT];
 	struct report_about about = plan->about;
 	struct sockname source, destination;

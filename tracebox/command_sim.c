@@ -107,7 +107,7 @@ static bool build_server(struct sim *sim, enum path_server kind, uint16_t port, 
 /* ---- as a channel ---- */
 
 /* The server by its address, or by any name: there is only one. */
-static bool sim_resolve(void *self, const char *name, uint8_t version, struct addr *addr,
+static enum names_state sim_lookup(void *self, const char *name, uint8_t version, struct addr *addr,
 	struct err *err)
 {
 	struct addr given;
@@ -115,20 +115,27 @@ static bool sim_resolve(void *self, const char *name, uint8_t version, struct ad
 	(void)self;
 	*addr = net_server_addr(version);
 	if (!addr_parse(&given, name) || addr_equal(&given, addr))
-		return true;
-	if (given.version != version)
-		return err_set(err, "%s is no IPv%u address", name, version);
+		return NAMES_FOUND;
 	*addr = given;
-	return true;
+	if (given.version == version)
+		return NAMES_FOUND;
+	err_set(err, "%s is no IPv%u address", name, version);
+	return NAMES_NONE;
 }
 
-static bool sim_name(void *self, const struct addr *addr, char *name, size_t size)
+static enum names_state sim_name(void *self, const struct addr *addr, char *name, size_t size)
 {
 	(void)self;
 	(void)addr;
 	(void)name;
 	(void)size;
-	return false;
+	return NAMES_NONE;
+}
+
+/* Nothing is ever waited for. */
+static void sim_wait(void *self)
+{
+	(void)self;
 }
 
 static bool sim_source(void *self, const struct addr *destination, struct addr *source,
@@ -199,8 +206,9 @@ static void sim_free(void *self)
 
 bool channel_sim_new(struct channel *channel, const struct sim_plan *plan, struct err *err)
 {
-	static const struct channel_ops ops = { .resolve = sim_resolve,
+	static const struct channel_ops ops = { .lookup = sim_lookup,
 		.name = sim_name,
+		.wait = sim_wait,
 		.source = sim_source,
 		.run = sim_run,
 		.guard = sim_guard,

@@ -151,7 +151,9 @@ static int trace_one(struct program *program, struct err *err)
 	struct trace_lua_probe probe = { .packet = packet_new(PACKET_LARGE) };
 	struct run_plan plan = { .channel = &program->channel,
 		.config = o->trace,
-		.self = program };
+		.self = program,
+		.names = program->about.names != NULL,
+		.filters = o->debug ? stderr : NULL };
 	struct trace *trace = NULL;
 	struct result result;
 	int status = STATUS_WRONG;
@@ -225,6 +227,7 @@ static void make_lua(struct program *program)
 					       : 1 };
 
 	config.warns = o->warnings;
+	config.filters = o->debug ? stderr : NULL;
 	config.any_destination = o->targets != NULL;
 	config.arguments = o->arguments;
 	config.argument_count = o->argument_count;

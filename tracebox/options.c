@@ -66,6 +66,7 @@ FLAG(set_numeric, numeric)
 FLAG(set_verbose, verbose)
 FLAG(set_skip_check, skip_check)
 FLAG(set_warnings, warnings)
+FLAG(set_debug, debug)
 FLAG(set_original_json, original_json)
 FLAG(set_json, json)
 TEXT(set_device, device)
@@ -170,6 +171,7 @@ static const struct row rows[] = {
 	{ 'l', NULL, "LUA", "run a line of Lua", set_chunk },
 	{ 'v', NULL, NULL, "values before and after each change", set_verbose },
 	{ 'w', NULL, NULL, "tell of padding that probes were completed with", set_warnings },
+	{ 'D', NULL, NULL, "tell the capture filter of each hop on standard error", set_debug },
 	{ 'f', NULL, "FILE", "write what was sent and received as a capture", set_capture },
 	{ 'j', NULL, NULL, "JSON as the original tracebox printed it", set_original_json },
 	{ 't', NULL, "SECONDS", "longest wait for an answer (1)", set_wait },

@@ -14,7 +14,7 @@ enum { FAIL_FIELDS = 32 };
 struct options {
 	struct trace_config trace;
 	bool has_last_ttl;
-	bool ipv6, udp, numeric, verbose, skip_check, warnings;
+	bool ipv6, udp, numeric, verbose, skip_check, warnings, debug;
 	bool original_json, json;
 	uint16_t port;
 	int mptcp;           /* -1: not given */

@@ -89,7 +89,8 @@ static json_t *hop_object(const struct report_about *about, const struct hop_vie
 		return hop;
 	json_object_set_new(hop, "delay", json_integer((json_int_t)(view->hop->answer.rtt / 1000)));
 	if (about->names != NULL) {
-		if (!about->names->ops->name(about->names->self, addr, name, sizeof(name)))
+		if (about->names->ops->name(about->names->self, addr, name, sizeof(name)) !=
+			NAMES_FOUND)
 			snprintf(name, sizeof(name), "%s", text);
 		json_object_set_new(hop, "name", json_string(name));
 	}

@@ -22,7 +22,8 @@ static void put_name(struct json_text *json, const struct report_about *about,
 {
 	char name[NAME_TEXT];
 	bool has_name = addr != NULL && about->names != NULL &&
-		about->names->ops->name(about->names->self, addr, name, sizeof(name));
+		about->names->ops->name(about->names->self, addr, name, sizeof(name)) ==
+			NAMES_FOUND;
 
 	json_put_text(json, "name", has_name ? name : NULL);
 }

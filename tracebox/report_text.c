@@ -46,7 +46,8 @@ static void print_address(FILE *out, const struct report_about *about, const str
 
 	addr_text(addr, text);
 	if (about->names != NULL &&
-		about->names->ops->name(about->names->self, addr, name, sizeof(name)) &&
+		about->names->ops->name(about->names->self, addr, name, sizeof(name)) ==
+			NAMES_FOUND &&
 		strcmp(name, text) != 0)
 		fprintf(out, " %s (%s) ", printable(name), text);
 	else

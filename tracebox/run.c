@@ -3,31 +3,70 @@
 
 #include <assert.h>
 
+enum { NAME_TEXT = 256 };
+
 struct run {
 	const struct run_plan *plan;
 	struct trace *trace;
 	unsigned int reported; /* TTLs below this one */
+	bool is_stopped;
 };
 
-/* Report what is settled since the last time. */
+/* Whether the name of a hop is looked for. */
+static bool name_pending(const struct channel *channel, const struct trace_hop *hop)
+{
+	char name[NAME_TEXT];
+
+	return hop->answered > 0 &&
+		channel->ops->name(channel->self, &hop->answer.from, name, sizeof(name)) ==
+		NAMES_PENDING;
+}
+
+/* All are asked for before any is waited for. */
+bool run_names_pending(const struct channel *channel, const struct trace *trace)
+{
+	bool pending = false;
+
+	for (unsigned int ttl = trace_first_ttl(trace); ttl <= trace_last_ttl(trace); ttl++)
+		pending |= name_pending(channel, trace_hop(trace, (uint8_t)ttl));
+	return pending;
+}
+
+static void report_hop(struct run *run, uint8_t ttl)
+{
+	const struct run_plan *plan = run->plan;
+	struct hop_view view;
+	bool stops;
+
+	if (plan->filters != NULL && plan->channel->ops->filter != NULL)
+		fprintf(plan->filters, "Filter used at hop %u: %s\n", ttl,
+			plan->channel->ops->filter(plan->channel->self));
+	if (plan->hop == NULL)
+		return;
+	hop_view_init(&view, run->trace, ttl);
+	stops = plan->hop(plan->self, &view);
+	hop_view_fini(&view);
+	if (!stops)
+		return;
+	run->is_stopped = true;
+	trace_stop(run->trace);
+}
+
+/* Report what is settled since the last time, and named. */
 static bool run_done(void *self)
 {
 	struct run *run = self;
+	const struct run_plan *plan = run->plan;
 	unsigned int settled = trace_settled_ttl(run->trace);
+	bool pending = plan->names && run_names_pending(plan->channel, run->trace);
 
-	for (; run->reported < settled && run->plan->hop != NULL; run->reported++) {
-		struct hop_view view;
-		bool stops;
-
-		hop_view_init(&view, run->trace, (uint8_t)run->reported);
-		stops = run->plan->hop(run->plan->self, &view);
-		hop_view_fini(&view);
-		if (stops) {
-			run->reported = trace_last_ttl(run->trace) + 1u;
-			trace_stop(run->trace);
-		}
+	for (; run->reported < settled && !run->is_stopped; run->reported++) {
+		if (pending &&
+			name_pending(plan->channel, trace_hop(run->trace, (uint8_t)run->reported)))
+			return false;
+		report_hop(run, (uint8_t)run->reported);
 	}
-	return trace_done(run->trace);
+	return trace_done(run->trace) && (!pending || run->is_stopped);
 }
 
 struct trace *run_trace(const struct run_plan *plan, const struct packet *probe, struct err *err)
@@ -38,7 +77,8 @@ struct trace *run_trace(const struct run_plan *plan, const struct packet *probe,
 	run.trace = trace_new(probe, &plan->config);
 	if (channel->ops->run(channel->self, probe, trace_machine(run.trace), run_done, &run,
 		    err)) {
-		run_done(&run);
+		while (!run_done(&run) && trace_done(run.trace))
+			channel->ops->wait(channel->self);
 		return run.trace;
 	}
 	trace_free(run.trace);

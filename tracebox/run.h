@@ -8,13 +8,20 @@
 #include "tracebox/attribute.h"
 #include "tracebox/channel.h"
 
+#include <stdio.h>
+
 struct run_plan {
 	const struct channel *channel;
 	struct trace_config config;
 	/* A hop is settled, in the order of TTLs; true: stop the trace. May be NULL. */
 	bool (*hop)(void *self, const struct hop_view *view);
 	void *self;
+	bool names;    /* report no hop before its name is found or given up */
+	FILE *filters; /* told the capture filter of each hop; NULL: nobody */
 };
+
+/* Whether names of hops are looked for; asking begins to. */
+bool run_names_pending(const struct channel *channel, const struct trace *trace);
 
 /* The finished trace, to be freed by the caller; NULL when the network failed. */
 struct trace *run_trace(const struct run_plan *plan, const struct packet *probe, struct err *err);

@@ -84,16 +84,25 @@ static int receive_all(struct drive *drive, struct machine machine)
 	return count;
 }
 
-/* Wait for a packet or the moment until. */
+/* Wait for a packet, a name or the moment until. */
 static bool wait_until(const struct drive *drive, nsec_t until, struct err *err)
 {
-	struct pollfd watch = { .fd = sniffer_fd(drive->sniffer), .events = POLLIN };
+	struct pollfd watch[1 + NAMES_FDS] = { { .fd = sniffer_fd(drive->sniffer),
+		.events = POLLIN } };
 	nsec_t now = drive_now(drive), pause = until > now ? until - now : 0;
-	struct timespec left = duration(pause);
+	nfds_t count = 1;
+	struct timespec left;
 
-	if (ppoll(&watch, 1, until == NSEC_NEVER ? NULL : &left, NULL) < 0 && errno != EINTR)
+	if (until == NSEC_NEVER)
+		pause = NSEC_NEVER;
+	if (drive->names != NULL) {
+		count += names_fds(drive->names, watch + 1);
+		pause = nsec_min(pause, names_pause(drive->names));
+	}
+	left = duration(pause);
+	if (ppoll(watch, count, pause == NSEC_NEVER ? NULL : &left, NULL) < 0 && errno != EINTR)
 		return err_set_errno(err, "cannot wait for packets");
-	if (watch.revents & (POLLERR | POLLHUP | POLLNVAL))
+	if (watch[0].revents & (POLLERR | POLLHUP | POLLNVAL))
 		return err_set(err, "the interface that is captured on has gone");
 	return true;
 }
@@ -115,8 +124,11 @@ bool drive_run(struct drive *drive, struct machine machine, bool (*done)(void *s
 
 	for (;;) {
 		nsec_t looked_at = drive_now(drive);
-		int received = receive_all(drive, machine), sent = send_all(drive, machine, err);
+		int received = receive_all(drive, machine), sent;
 
+		if (drive->names != NULL)
+			names_work(drive->names);
+		sent = send_all(drive, machine, err);
 		if (sent < 0)
 			return false;
 		if (done(self))

@@ -8,6 +8,7 @@
 #define PROBE_IO_DRIVE_H
 
 #include "probe/io/inject.h"
+#include "probe/io/names.h"
 #include "probe/io/sniffer.h"
 #include "probe/machine.h"
 #include "probe/wire/capture.h"
@@ -15,6 +16,7 @@
 struct drive {
 	struct inject *inject;
 	struct sniffer *sniffer;
+	struct names *names;    /* looked for meanwhile; may be NULL */
 	struct capture *record; /* what was sent and received; may be NULL */
 	struct packet *packet;  /* room for one, PACKET_LARGE */
 	nsec_t origin;          /* reading of the clock at time 0 */

@@ -4,7 +4,6 @@
 #include <cap-ng.h>
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -68,35 +67,6 @@ bool host_source(const struct addr *destination, const char *device, struct addr
 		ok = err_set_errno(err, "there is no route to %s", addr_text(destination, text));
 	close(fd);
 	return ok;
-}
-
-bool host_resolve(const char *name, uint8_t version, struct addr *addr, struct err *err)
-{
-	struct addrinfo hints = { .ai_family = version == 4 ? AF_INET : AF_INET6,
-		.ai_socktype = SOCK_DGRAM };
-	struct addrinfo *list;
-	int status;
-
-	if (addr_parse(addr, name) && addr->version == version)
-		return true;
-	/* RFC 6761 section 6.3: whatever the host's tables hold. */
-	if (strcmp(name, "localhost") == 0)
-		return addr_parse(addr, version == 4 ? "127.0.0.1" : "::1");
-	status = getaddrinfo(name, NULL, &hints, &list);
-	if (status != 0)
-		return err_set(err, "%s has no IPv%u address: %s", name, version,
-			gai_strerror(status));
-	*addr = read_address(list->ai_addr);
-	freeaddrinfo(list);
-	return true;
-}
-
-bool host_name(const struct addr *addr, char *name, size_t size)
-{
-	union socket_address address;
-	socklen_t length = fill_address(&address, addr);
-
-	return getnameinfo(&address.any, length, name, (socklen_t)size, NULL, 0, NI_NAMEREQD) == 0;
 }
 
 bool host_drop_privileges(struct err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * host.h - what this host knows of itself and of names: the address it sends from, addresses of
- * names and names of addresses, and the privileges it can do without once sockets are open.
+ * host.h - what this host knows of itself: the address it sends from, and the privileges it can do
+ * without once sockets are open.
  */
 #ifndef PROBE_IO_HOST_H
 #define PROBE_IO_HOST_H
@@ -15,12 +15,6 @@
 /* The address the kernel would send from; device NULL: by the routing table. */
 bool host_source(const struct addr *destination, const char *device, struct addr *source,
 	struct err *err);
-
-/* The first address of a version that a name, or a literal address, has. */
-bool host_resolve(const char *name, uint8_t version, struct addr *addr, struct err *err);
-
-/* The name of an address; false when it has none. */
-bool host_name(const struct addr *addr, char *name, size_t size);
 
 /* Give up every capability, for good. */
 bool host_drop_privileges(struct err *err);
