@@ -79,6 +79,10 @@ local function is_packet(value)
 end
 tbx.is_layer, tbx.is_packet = is_layer, is_packet
 
+local function is_part(value)
+	return is_layer(value) or is_packet(value)
+end
+
 local function copy_value(value)
 	if type(value) ~= "table" then
 		return value
@@ -101,12 +105,10 @@ end
 local function append(packet, value)
 	if is_layer(value) then
 		packet.layers[#packet.layers + 1] = copy_layer(value)
-	elseif is_packet(value) then
+	else
 		for _, layer in ipairs({ table.unpack(value.layers) }) do
 			packet.layers[#packet.layers + 1] = copy_layer(layer)
 		end
-	else
-		error("only layers and packets can be put together, not a " .. type(value), 4)
 	end
 	packet.received = nil
 	return packet
@@ -114,6 +116,11 @@ end
 
 -- A packet on the left is extended, unless it is one of the ready-made values.
 local function compose(left, right)
+	local stranger = not is_part(left) and type(left) or not is_part(right) and type(right)
+
+	if stranger then
+		error("only layers and packets can be put together, not a " .. stranger, 2)
+	end
 	if is_packet(left) and not left.frozen then
 		return append(left, right)
 	end
@@ -121,7 +128,7 @@ local function compose(left, right)
 end
 
 local function concat(left, right)
-	if (is_layer(left) or is_packet(left)) and (is_layer(right) or is_packet(right)) then
+	if is_part(left) and is_part(right) then
 		return compose(left, right)
 	end
 	return tostring(left) .. tostring(right)

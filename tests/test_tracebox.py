@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tracebox on simulated paths whose truth is known, and its command line."""
 import json
+import os
+import stat
 import tarfile
 import xml.etree.ElementTree
 
@@ -267,10 +269,72 @@ def test_a_path_file_that_is_none(tmp_path, text, said):
     assert said in run.err and len(run.err.splitlines()) == 1, run
 
 
-def test_files_that_cannot_be_written(boxes):
+@pytest.mark.parametrize("option", ["-f", "--svg", "--bundle"])
+@pytest.mark.parametrize("output", ["--json", "-j", None])
+def test_files_that_cannot_be_written(boxes, tmp_path, option, output):
+    """Known before anything is sent: nothing is printed, nothing is left."""
+    path = Path(boxes, ["full"])
+    (tmp_path / "folder").mkdir()
+    for name in ("/nowhere/file", tmp_path / "folder", "/dev/null/file"):
+        run = path.trace("-n", *([output] if output else []), option, name)
+        assert run.status == 2 and run.out == "" and len(run.err.splitlines()) == 1, run
+        assert run.err.startswith(f"tracebox: cannot write {name}: "), run
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+    assert path.trace("-n", option, tmp_path / "good").status == 0
+    assert path.trace("-n", option, tmp_path / "good").status == 0    # again
+
+
+def test_a_device_that_is_full(boxes):
+    """It stays a device, and what cannot be kept is not told of."""
+    path = Path(boxes, ["full"])
     for option in ("-f", "--svg"):
-        run = Path(boxes, ["full"]).trace("-n", "--json", option, "/nowhere/file")
-        assert run.status == 2 and "/nowhere/file" in run.err, run
+        run = path.trace("-n", "--json", option, "/dev/full")
+        assert run.status == 2 and run.out == "" and "cannot write /dev/full" in run.err, run
+        assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+def test_a_capture_into_a_pipe(boxes, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    run = Path(boxes, ["full"]).trace("-n", "-f", tmp_path / "pipe")
+    assert run.status == 0 and (tmp_path / "pipe").is_fifo(), run
+    assert os.read(reader, 65536)[20] == 101
+    os.close(reader)
+
+
+@pytest.mark.parametrize("option, text, said", [
+    ("-l", "x = 1\ny = nil + 1", "(command line):2: attempt to perform arithmetic"),
+    ("-l", "x = 1\n\ny = = 1", "(command line):3: unexpected symbol"),
+    ("-l", "\nprobe = IP / nil", "(command line):2: only layers and packets can be put together, "
+                                 "not a nil"),
+    ("-l", "\n\nmss('many')", "(command line):3: mss is not an integer"),
+    ("-l", "\nip{ttl='x'}", "(command line):2: ttl is not an integer"),
+    ("-l", "\nset_ttl_range{min_ttl=9, max_ttl=2}", "(command line):2: Invalid TTL range"),
+    ("-l", "set_ttl_range{max_ttl=256}", "Invalid TTL range: [1 <= 256]"),
+    ("-l", "set_ttl_range{min_ttl=0}", "Invalid TTL range: [0 <= 64]"),
+    ("-l", "\nfunction cb()\nerror('mine') end\ntracebox(ip{dst='198.18.100.2'}/TCP, "
+           "{callback='cb'})", "(command line):3: mine"),
+    ("-l", "error({})", "table"), ("-l", "error()", "nil"),
+    ("-p", "IP/\nTCP/nothing", "probe:2: only layers and packets"),
+    ("-p", "IP/\n\n(nil + 1)", "probe:3: attempt to perform arithmetic"),
+    ("-p", "IP/TCP/\nip{ttl='x'}", "probe:2: ttl is not an integer"),
+])
+def test_lua_errors_name_the_line(boxes, option, text, said):
+    run = Path(boxes, ["full"]).trace("-n", option, text)
+    assert run.status == 2 and run.out == "" and said in run.err, run
+    assert len(run.err.splitlines()) == 1, run
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["-m", "0"], "last TTL"), (["-m", "256"], "last TTL"), (["-m", "x"], "last TTL"),
+    (["-m", "-1"], "last TTL"), (["-M", "0"], "first TTL"), (["-M", "256"], "first TTL"),
+    (["-M", "65"], "first TTL (65) is behind the last (64)"), (["-M", ""], "first TTL"),
+])
+def test_ranges_of_ttl(boxes, arguments, said):
+    run = Path(boxes, ["full"]).trace(*arguments)
+    assert run.status == 2 and run.out == "" and said in run.err, run
+    assert len(run.err.splitlines()) == 1, run
+    assert Path(boxes, ["full"]).trace("-n", "-m", "255", "-M", "1").status == 0
 
 
 def test_help_names_every_option_and_two_examples():

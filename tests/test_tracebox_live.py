@@ -287,7 +287,18 @@ def test_no_route_and_no_privilege(lab):
         assert result.status == 2 and "there is no route to 198.18.5.2" in result.err, result
     finally:
         lab.inside(0, "ip", "route", "add", "default", "via", "198.18.1.2")
-    result = run_program("setpriv", "--reuid=65534", "--clear-groups", RELEASE / "tracebox",
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--reuid=65534", "--clear-groups"], "CAP_NET_RAW"),
+    (["--bounding-set=-net_raw"], "CAP_NET_RAW"),
+    (["--bounding-set=-net_admin"], "CAP_NET_ADMIN"),
+])
+@pytest.mark.parametrize("what", [["-l", "print(1)"], ["--json"], ["--matrix", "80"], ["-j"]])
+def test_no_privilege(lab, tmp_path, words, said, what):
+    """The one that is missing is named, before anything is printed or written."""
+    keep = ["-f", tmp_path / "capture"] if "--bounding-set" in words[0] else []
+    result = run_program(*lab.enter(0), "setpriv", *words, RELEASE / "tracebox", "-n", *what, *keep,
                          "198.18.5.2")
-    assert result.status == 2 and "CAP_NET_RAW" in result.err, result
-    assert len(result.err.splitlines()) == 1
+    assert result.status == 2 and result.out == "" and said in result.err, result
+    assert len(result.err.splitlines()) == 1 and list(tmp_path.iterdir()) == []

@@ -6,13 +6,13 @@
 #include "tracebox/bundle.h"
 
 #include "probe/base/alloc.h"
+#include "probe/io/host.h"
 
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	TAR_BLOCK = 512,
@@ -119,7 +119,7 @@ static bool write_file(const char *path, const struct buffer *buffer, struct err
 	if (fclose(file) == 0 && ok)
 		return true;
 	err_set_errno(err, "cannot write %s", path);
-	unlink(path);
+	host_discard(path);
 	return false;
 }
 

@@ -3,6 +3,7 @@
  * main.c - tracebox: from the command line to a channel, a probe and a report.
  */
 #include "lua/bind_trace.h"
+#include "probe/io/host.h"
 #include "probe/io/pcap_file.h"
 #include "tracebox/channel_live.h"
 #include "tracebox/channel_offline.h"
@@ -37,6 +38,7 @@ struct program {
 	struct report_about about;
 	char probe_text[PROBE_TEXT]; /* of the built-in probe */
 	bool began;                  /* the text's first line is out */
+	bool is_kept;                /* the capture is written */
 };
 
 /* ---- the probe ---- */
@@ -94,19 +96,32 @@ static bool write_bundle(struct program *program, const struct result *result, s
 	return command_bundle(&plan, err);
 }
 
+static bool write_capture(struct program *program, struct err *err)
+{
+	const char *path = program->options.capture;
+
+	if (path == NULL || program->is_kept)
+		return true;
+	program->is_kept = true;
+	return pcap_file_write(path, &program->capture, err);
+}
+
+/* Files first: what cannot be kept is not told of, if it is one object. */
 static bool report(struct program *program, const struct result *result, struct err *err)
 {
 	const struct options *o = &program->options;
 
+	if (!write_capture(program, err) ||
+		(o->bundle != NULL && !write_bundle(program, result, err)) ||
+		(o->svg != NULL && !report_svg(o->svg, &program->about, result, err)))
+		return false;
 	if (o->json)
 		report_json(stdout, &program->about, result);
 	else if (o->original_json)
 		report_compat(stdout, &program->about, result);
 	else
 		report_text_end(stdout, &program->about, result);
-	if (o->bundle != NULL && !write_bundle(program, result, err))
-		return false;
-	return o->svg == NULL || report_svg(o->svg, &program->about, result, err);
+	return true;
 }
 
 static int failing_status(const struct options *options, const struct result *result)
@@ -192,6 +207,17 @@ static void settle_options(struct options *options)
 	options->capture = NULL;
 }
 
+/* Nothing is traced that cannot be kept. */
+static bool check_outputs(const struct options *options, struct err *err)
+{
+	const char *const paths[] = { options->capture, options->svg, options->bundle };
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (paths[i] != NULL && !host_can_write(paths[i], err))
+			return false;
+	return true;
+}
+
 static bool open_channel(struct program *program, struct err *err)
 {
 	const struct options *o = &program->options;
@@ -258,8 +284,7 @@ static int run(struct program *program, struct err *err)
 	} else {
 		status = trace_one(program, err);
 	}
-	if (o->capture != NULL && err->text[0] == '\0' &&
-		!pcap_file_write(o->capture, &program->capture, err))
+	if (err->text[0] == '\0' && !write_capture(program, err))
 		status = STATUS_WRONG;
 	return status;
 }
@@ -283,7 +308,7 @@ int main(int argc, char **argv)
 	}
 	settle_options(&program.options);
 	capture_init(&program.capture);
-	if (open_channel(&program, &err)) {
+	if (check_outputs(&program.options, &err) && open_channel(&program, &err)) {
 		make_lua(&program);
 		status = run(&program, &err);
 		trace_lua_free(program.lua);

@@ -4,11 +4,12 @@
  * hops hollow, each finding marked between the hops it lies between.
  */
 #include "tracebox/report.h"
+
+#include "probe/io/host.h"
 #include "tracebox/verdict.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	STEP = 120, /* from hop to hop */
@@ -136,6 +137,6 @@ bool report_svg(const char *path, const struct report_about *about, const struct
 	if (fclose(out) == 0 && !failed)
 		return true;
 	err_set_errno(err, "cannot write %s", path);
-	unlink(path);
+	host_discard(path);
 	return false;
 }

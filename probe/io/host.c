@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/io/host.h"
 
+#include "probe/base/alloc.h"
+
 #include <cap-ng.h>
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ANY_PORT = 666 }; /* connecting a UDP socket sends nothing */
@@ -67,6 +72,36 @@ bool host_source(const struct addr *destination, const char *device, struct addr
 		ok = err_set_errno(err, "there is no route to %s", addr_text(destination, text));
 	close(fd);
 	return ok;
+}
+
+bool host_can_write(const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	/* "/." behind it says that it is a folder. */
+	char *folder = xcalloc(1, strlen(path) + sizeof("./."));
+	struct stat about;
+	bool ok;
+
+	snprintf(folder, strlen(path) + sizeof("./."), "%.*s/.",
+		slash != NULL ? (int)(slash - path) : 1, slash != NULL ? path : ".");
+	if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
+		errno = EISDIR;
+		ok = false;
+	} else {
+		ok = access(access(path, F_OK) == 0 ? path : folder, W_OK) == 0;
+	}
+	if (!ok)
+		err_set_errno(err, "cannot write %s", path);
+	free(folder);
+	return ok;
+}
+
+void host_discard(const char *path)
+{
+	struct stat about;
+
+	if (lstat(path, &about) == 0 && S_ISREG(about.st_mode))
+		unlink(path);
 }
 
 bool host_drop_privileges(struct err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * host.h - what this host knows of itself: the address it sends from, and the privileges it can do
- * without once sockets are open.
+ * host.h - what this host knows of itself: the address it sends from, which files may be written,
+ * and the privileges it can do without once sockets are open.
  */
 #ifndef PROBE_IO_HOST_H
 #define PROBE_IO_HOST_H
@@ -15,6 +15,12 @@
 /* The address the kernel would send from; device NULL: by the routing table. */
 bool host_source(const struct addr *destination, const char *device, struct addr *source,
 	struct err *err);
+
+/* Whether a file can be written there, as far as can be told without writing it. */
+bool host_can_write(const char *path, struct err *err);
+
+/* Remove a file that could not be written whole; a pipe or a device stays. */
+void host_discard(const char *path);
 
 /* Give up every capability, for good. */
 bool host_drop_privileges(struct err *err);

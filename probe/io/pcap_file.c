@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SNAP_LENGTH = 262144 };
@@ -36,19 +37,27 @@ static bool write_records(pcap_dumper_t *dumper, const struct capture *capture)
 	return pcap_dump_flush(dumper) == 0 && ferror(pcap_dump_file(dumper)) == 0;
 }
 
+/* A pipe or a device is written to; only a file can be put in a file's place. */
+static bool is_replaced(const char *path)
+{
+	struct stat about;
+
+	return stat(path, &about) != 0 || S_ISREG(about.st_mode);
+}
+
 bool pcap_file_write(const char *path, const struct capture *capture, struct err *err)
 {
 	pcap_t *pcap = pcap_open_dead_with_tstamp_precision(DLT_RAW, SNAP_LENGTH,
 		PCAP_TSTAMP_PRECISION_NANO);
+	bool replaced = is_replaced(path), ok;
 	char partial[1024];
 	FILE *file;
 	pcap_dumper_t *dumper;
-	bool ok;
 
 	if (pcap == NULL)
 		return err_set(err, "libpcap cannot write captures");
 	snprintf(partial, sizeof(partial), "%s.%ld.part", path, (long)getpid());
-	file = fopen(partial, "wb");
+	file = fopen(replaced ? partial : path, "wb");
 	if (file == NULL) {
 		pcap_close(pcap);
 		return err_set_errno(err, "cannot write %s", path);
@@ -65,9 +74,9 @@ bool pcap_file_write(const char *path, const struct capture *capture, struct err
 		pcap_dump_close(dumper);
 	}
 	pcap_close(pcap);
-	if (ok && rename(partial, path) != 0)
+	if (ok && replaced && rename(partial, path) != 0)
 		ok = err_set_errno(err, "cannot write %s", path);
-	if (!ok)
+	if (!ok && replaced)
 		unlink(partial);
 	return ok;
 }

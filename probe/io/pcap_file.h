@@ -13,6 +13,7 @@
 
 /*
  * Write a capture to a file. It appears complete or not at all: false with a sentence and no file.
+ * A pipe or a device is written to as it is.
  */
 bool pcap_file_write(const char *path, const struct capture *capture, struct err *err);
 
