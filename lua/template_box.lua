@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- NAME.lua - a middlebox of one's own. It knows packets and nothing else; it runs in a simulated
 -- path, in a live one and over a capture:
 --

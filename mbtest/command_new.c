@@ -37,16 +37,16 @@ static bool name_is_good(const char *name, struct err *err)
 		good = islower(c) || isdigit(c) || c == '-' || c == '_';
 	}
 	return good ||
-		err_set(err,
-			"\"%s\" is no name for a box: a-z first, then a-z, 0-9, - and _, at most %d",
+		err_set(err, "\"%s\" is no name for a box: a-z, then a-z, 0-9, - and _, at most %d",
 			name, NAME_MOST);
 }
 
-/* The template, with the name in its places. */
+/* The template but for its first line, its licence; with the name in its places. */
 static void write_text(FILE *out, const char *text, size_t length, const char *name)
 {
 	const char *end = text + length, *at;
 
+	text = (const char *)memchr(text, '\n', length) + 1;
 	for (;; text = at + sizeof(placeholder) - 1) {
 		at = memmem(text, (size_t)(end - text), placeholder, sizeof(placeholder) - 1);
 		if (at == NULL)

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- second_chance.lua - loses the first SYNs of each connection, as a firewall does that asks somebody
--- before it lets a new connection pass.
+-- second_chance.lua - loses the first SYNs of each connection, as a firewall does that asks
+-- somebody before it lets a new connection pass.
 return {
 	help = "drops the first SYNs of each connection, and lets those sent again pass",
 	params = {
-		count = { default = 1, min = 0, max = 10, help = "SYNs dropped of each connection" },
+		count = { default = 1, min = 0, max = 10, help = "SYNs that are dropped" },
 	},
 
 	packet = function(self, packet, dir)
