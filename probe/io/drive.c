@@ -11,7 +11,7 @@
  */
 enum {
 	BUSY_LOOKS = 100,
-	NAP_US = 1000,
+	NAP_US = 2000,
 	AGE_MAX_MS = 1000, /* no packet has waited for longer */
 };
 
