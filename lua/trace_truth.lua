@@ -262,7 +262,7 @@ local function find_visible(quotes, list, found)
 	for _, subject in ipairs(list) do
 		follow(quotes, subject.key, subject.added, function(state, after, before)
 			add_finding(found, subject.name, state, after, before)
-			subject.is_found = true
+			subject.found[state] = true
 			found[#found].resizes = resizes(subject, state)
 		end)
 	end
@@ -282,13 +282,20 @@ local function find_lengths(quotes, found, family)
 	end)
 end
 
--- Whether the checksum of a quote can be held against what it covers, and covers all of it.
+-- Whether the checksum of a quote can be held against what it covers, and covers all of it. Where
+-- an option was taken out or put in, all behind it is elsewhere.
 local function checksum_shown(sent, quote)
-	local seen = quote.packet
+	local seen, moved = quote.packet, false
 	local header = layout(seen).header
 	local whole = quote.bytes >= header + #seen.payload
-	return quote.bytes >= 18 and not seen.fragment and (whole or
-		(header == layout(sent).header and #seen.payload == #sent.payload)), whole
+	for _, state in pairs(quote.shown) do
+		moved = moved or state == "removed gap" or state == "modified shorter"
+	end
+	for _, one in ipairs(seen.options) do
+		moved = moved or (one.added and quote.shown[one.key])
+	end
+	return quote.bytes >= 18 and not seen.fragment and (whole or (not moved and
+		header == layout(sent).header and #seen.payload == #sent.payload)), whole
 end
 
 -- What a checksum covers and a box changed, and neither this nor another quote shows: in words,
@@ -298,7 +305,7 @@ local function hidden_in(quote, list, sent)
 	for _, subject in ipairs(list) do
 		local state = all[subject.key]
 		if state and state ~= "same" and not quote.shown[subject.key] and
-			not subject.is_found then
+			not subject.found[state] then
 			words[#words + 1] = subject.key .. state
 		end
 	end
@@ -341,7 +348,8 @@ local function truth(journey, hops)
 	local list = {}
 	journey.subjects = journey.subjects or subjects(journey, sent)
 	for index, subject in ipairs(journey.subjects) do
-		list[index] = { key = subject.key, name = subject.name, added = subject.added }
+		list[index] = { key = subject.key, name = subject.name, added = subject.added,
+			found = {} }
 	end
 	find_visible(quotes, list, found)
 	find_lengths(quotes, found, sent.family)

@@ -9,6 +9,7 @@
 
 #include "probe/base/alloc.h"
 #include "probe/wire/mptcp.h"
+#include "tracebox/hidden.h"
 #include "tracebox/view.h"
 
 #include <assert.h>
@@ -22,7 +23,7 @@ enum known {
 };
 
 /* One field, option or order, followed along the path. */
-bool change_same_subject(const struct change *a, const struct change *b)
+static bool same_subject(const struct change *a, const struct change *b)
 {
 	if (a->field != NULL || b->field != NULL)
 		return a->field == b->field;
@@ -34,7 +35,7 @@ bool change_same_subject(const struct change *a, const struct change *b)
 static const struct change *find_subject(const struct hop_view *view, const struct change *subject)
 {
 	for (size_t i = 0; i < view->changes.count; i++)
-		if (change_same_subject(&view->changes.list[i], subject))
+		if (same_subject(&view->changes.list[i], subject))
 			return &view->changes.list[i];
 	return NULL;
 }
@@ -63,15 +64,6 @@ static bool is_number(const struct change *change)
 			change->field->layer == LAYER_PAYLOAD);
 }
 
-/* Where the probes differ, what became of one's value says nothing of another's. */
-static bool same_sent(const struct hop_view *a, const struct change *x, const struct hop_view *b,
-	const struct change *y)
-{
-	return x->before_length == y->before_length &&
-		memcmp(packet_data(a->sent) + x->before_offset,
-			packet_data(b->sent) + y->before_offset, x->before_length) == 0;
-}
-
 /* Whether two hops show the same change: the same kind, and the same value afterwards. */
 static bool same_change(const struct hop_view *a, const struct change *x, const struct hop_view *b,
 	const struct change *y)
@@ -83,7 +75,7 @@ static bool same_change(const struct hop_view *a, const struct change *x, const 
 		return x == y;
 	if (x->kind != y->kind)
 		return false;
-	if (x->kind == CHANGE_REMOVED || is_number(x) || !same_sent(a, x, b, y))
+	if (x->kind == CHANGE_REMOVED || is_number(x))
 		return true;
 	/* A fragment header has a number of its own. */
 	if (x->field != NULL && x->field->layer == LAYER_IP6 && a->layers.has_more &&
@@ -113,17 +105,11 @@ static bool is_quote_fault(const struct result *result, size_t at, const struct 
 	return false;
 }
 
-void result_add_finding(struct result *result, const struct finding *finding)
+void result_add(struct result *result, const struct finding *finding)
 {
 	result->findings = xgrow(result->findings, result->finding_count, &result->finding_capacity,
 		sizeof(*finding));
 	result->findings[result->finding_count++] = *finding;
-}
-
-/* The sender stands at TTL 0. */
-static bool is_adjacent(const struct hop_view *after, const struct hop_view *before)
-{
-	return (after != NULL ? after->ttl : 0) + 1 == before->ttl;
 }
 
 /* Follow one subject along the path and note where it changes. */
@@ -146,8 +132,8 @@ static void follow(struct result *result, const struct change *subject)
 		if (!same_change(last_view, last, view, change)) {
 			assert(change != NULL || last != NULL);
 			finding.change = change != NULL ? *change : *last;
-			finding.is_exact = is_adjacent(last_view, view);
-			result_add_finding(result, &finding);
+			finding.is_exact = view_follows(last_view, view);
+			result_add(result, &finding);
 		}
 		last = change;
 		last_view = view;
@@ -163,197 +149,6 @@ static bool is_followed(const struct result *result, size_t hop, size_t index)
 		if (find_subject(&result->hops[i], subject) != NULL)
 			return true;
 	return find_subject(&result->hops[hop], subject) != subject;
-}
-
-/* ---- what only lengths and checksums tell ---- */
-
-static unsigned int ttl_of(const struct hop_view *view)
-{
-	return view != NULL ? view->ttl : 0;
-}
-
-/* Whether a finding is of something that changes the packet's length. */
-static bool resizes(const struct finding *finding)
-{
-	const struct change *change = &finding->change;
-
-	if (finding->is_hidden || change->is_order)
-		return false;
-	if (change->field != NULL && change->field->format != FIELD_BYTES)
-		return strcmp(change->field->name, "ip.flags") == 0 &&
-			finding->before->layers.has_more;
-	return change->how == HOW_GAP || change->before_length != change->after_length;
-}
-
-/* Whether something that was found may have happened between two hops. */
-static bool may_explain(const struct finding *finding, const struct hop_view *after,
-	const struct hop_view *before)
-{
-	return ttl_of(finding->after) < before->ttl && finding->before->ttl > ttl_of(after);
-}
-
-/* How much longer the packet was than the probe. Some routers damage the length they quote. */
-static bool longer_by(const struct hop_view *view, int *difference)
-{
-	uint32_t offset = view->layers.version == 4 ? 2 : 4, seen, sent;
-	uint32_t header = view->layers.version == 4 ? view->layers.l4 : 0;
-
-	if (!view->has_quote || view->layers.version != view->sent->version ||
-		view->layers.known < offset + 2)
-		return false;
-	seen = get_be16(view->quote + offset);
-	sent = get_be16(packet_data(view->sent) + offset);
-	*difference = (int)seen - (int)sent;
-	return *difference == 0 ||
-		(seen != (uint16_t)(sent << 8 | sent >> 8) &&
-			(header == 0 || seen + header != sent));
-}
-
-/* One number a hop, 0 being that of the probe; false: this hop does not tell. */
-typedef bool hop_number(const struct hop_view *view, int *number);
-
-/* Whether the next hop that tells a number says that nothing was changed. */
-static bool is_denied(const struct result *result, size_t at, hop_number *number)
-{
-	int value;
-
-	for (size_t i = at + 1; i < result->hop_count; i++)
-		if (number(&result->hops[i], &value))
-			return value == 0;
-	return false;
-}
-
-/*
- * Follow what shows that there is a change without showing which. It is a finding when no other
- * one explains it; what one hop alone shows is the fault of its quote.
- */
-static void follow_hidden(struct result *result, hop_number *number,
-	bool (*explained)(const struct result *result, const struct hop_view *after,
-		const struct hop_view *before),
-	void (*make)(struct finding *finding))
-{
-	const struct hop_view *last = NULL;
-	int last_value = 0, value = 0;
-
-	for (size_t i = 0; i < result->hop_count; i++) {
-		const struct hop_view *view = &result->hops[i];
-		struct finding finding = { .after = last,
-			.previous = last,
-			.before = view,
-			.is_exact = is_adjacent(last, view) };
-
-		if (!number(view, &value) ||
-			(last_value == 0 && value != 0 && is_denied(result, i, number)))
-			continue;
-		if (value != last_value && !explained(result, last, view)) {
-			make(&finding);
-			result_add_finding(result, &finding);
-		}
-		last = view;
-		last_value = value;
-	}
-}
-
-static bool length_explained(const struct result *result, const struct hop_view *after,
-	const struct hop_view *before)
-{
-	for (size_t i = 0; i < result->finding_count; i++)
-		if (resizes(&result->findings[i]) &&
-			may_explain(&result->findings[i], after, before))
-			return true;
-	return false;
-}
-
-static void make_length(struct finding *finding)
-{
-	uint32_t offset = finding->before->sent->version == 4 ? 2 : 4;
-
-	finding->change = (struct change){ .kind = CHANGE_MODIFIED,
-		.field = field_find(offset == 2 ? "ip.length" : "ip6.length"),
-		.before_offset = offset,
-		.before_length = 2,
-		.after_offset = offset,
-		.after_length = 2 };
-}
-
-static bool checksum_residue(const struct hop_view *view, int *number)
-{
-	*number = view->checksum_residue;
-	/* Those of payloads differ as these do: is_number. */
-	if (*number != 0 && packet_payload_len(view->sent) > 0)
-		*number = 1;
-	return view->has_checksum;
-}
-
-/*
- * Whether a quote shows why: a later one in which the checksum fits, and in which something was
- * found that may have happened before this hop; or any that shows the beginning of a payload.
- */
-static bool checksum_explained(const struct result *result, const struct hop_view *after,
-	const struct hop_view *before)
-{
-	bool fits = false;
-
-	for (size_t i = 0; i < result->hop_count; i++) {
-		const struct hop_view *view = &result->hops[i];
-
-		fits |= view->ttl > before->ttl && view->has_checksum &&
-			view->checksum_residue == 0;
-	}
-	for (size_t i = 0; i < result->finding_count; i++) {
-		const struct finding *finding = &result->findings[i];
-		const struct field *field = finding->change.field;
-
-		if (!finding->is_hidden && may_explain(finding, after, before) &&
-			((fits && finding->before->ttl > before->ttl) ||
-				(field != NULL && field->layer == LAYER_PAYLOAD)))
-			return true;
-	}
-	return false;
-}
-
-static void make_checksum(struct finding *finding)
-{
-	const struct hop_view *view = finding->before;
-
-	finding->change = view_checksum_change(view);
-	finding->is_hidden = true;
-	finding->is_translated = view->layers.has_end && view->layers.known >= view->layers.end;
-}
-
-/*
- * A hop that answers from the destination's address is not the destination: behind a NAT that
- * rewrites the destination, every hop seems to have that address, and quotes are translated back.
- */
-static void follow_destination(struct result *result)
-{
-	const struct hop_view *last = NULL;
-
-	for (size_t i = 0; i < result->hop_count; i++) {
-		const struct hop_view *view = &result->hops[i];
-		const struct answer *answer = &view->hop->answer;
-		struct finding finding = { .after = last,
-			.previous = last,
-			.before = view,
-			.is_hidden = true,
-			.is_masked = true,
-			.is_translated = true,
-			.is_exact = is_adjacent(last, view) };
-
-		if (answer->kind == ANSWER_NONE)
-			continue;
-		if (answer->kind != ANSWER_TIME_EXCEEDED || !answer->from_destination ||
-			view->hop == trace_destination(result->trace)) {
-			last = view;
-			continue;
-		}
-		finding.change = (struct change){ .kind = CHANGE_MODIFIED,
-			.before_length = view->sent->version == 4 ? 4 : 16,
-			.before_offset = view->sent->version == 4 ? 16 : 24,
-			.field = field_find(view->sent->version == 4 ? "ip.dst" : "ip6.dst") };
-		result_add_finding(result, &finding);
-		return;
-	}
 }
 
 /* ---- the destination's answer ---- */
@@ -408,13 +203,6 @@ static int finding_order(const void *a, const void *b)
 		: x->change.before_offset > y->change.before_offset;
 }
 
-void result_sort(struct result *result)
-{
-	if (result->finding_count > 0)
-		qsort(result->findings, result->finding_count, sizeof(*result->findings),
-			finding_order);
-}
-
 void result_init(struct result *result, const struct trace *trace)
 {
 	unsigned int first = trace_first_ttl(trace), last = trace_last_ttl(trace);
@@ -428,13 +216,11 @@ void result_init(struct result *result, const struct trace *trace)
 		for (size_t j = 0; j < result->hops[i].changes.count; j++)
 			if (!result->hops[i].changes.list[j].follows && !is_followed(result, i, j))
 				follow(result, &result->hops[i].changes.list[j]);
-	follow_hidden(result, longer_by, length_explained, make_length);
-	follow_hidden(result, checksum_residue, checksum_explained, make_checksum);
-	follow_destination(result);
-	result_sort(result);
+	hidden_find(result);
+	if (result->finding_count > 0)
+		qsort(result->findings, result->finding_count, sizeof(*result->findings),
+			finding_order);
 	read_destination(result);
-	result->sent = trace_sent(trace);
-	result->elapsed_ns = trace_elapsed(trace);
 }
 
 void result_fini(struct result *result)

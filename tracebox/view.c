@@ -48,6 +48,21 @@ bool view_covers(const struct hop_view *view, const struct change *subject)
 	return subject->is_order ? layers->known >= layers->payload : option_known(view, subject);
 }
 
+bool view_follows(const struct hop_view *after, const struct hop_view *before)
+{
+	return (after != NULL ? after->ttl : 0) + 1 == before->ttl;
+}
+
+uint32_t view_transport_known(const struct hop_view *view)
+{
+	return view->layers.known - view->layers.l4;
+}
+
+bool view_is_whole(const struct hop_view *view)
+{
+	return view->layers.has_end && view->layers.known >= view->layers.end;
+}
+
 /* ---- the checksum ---- */
 
 static uint16_t ones_minus(uint16_t a, uint16_t b)
@@ -72,7 +87,10 @@ static uint16_t covered_sum(const uint8_t *bytes, const struct layers *layers, u
 	return checksum_fold(checksum_add(sum, bytes + field + 2, end - field - 2));
 }
 
-/* Whether of something that is changed only the beginning is quoted: the rest changed with it. */
+/*
+ * Whether of something that is changed only the beginning is quoted, or what stands behind it was
+ * moved: the rest of what the checksum covers changed with it.
+ */
 static bool is_cut_short(const struct hop_view *view)
 {
 	const struct layers *seen = &view->layers;
@@ -80,9 +98,13 @@ static bool is_cut_short(const struct hop_view *view)
 
 	for (size_t i = 0; i < view->changes.count && seen->known < seen->end; i++) {
 		const struct change *change = &view->changes.list[i];
+		bool is_moved = change->field == NULL && !change->is_order &&
+			(change->kind == CHANGE_ADDED || change->how == HOW_GAP);
 
-		if (!change->follows && change->before_offset >= view->sent->l4 &&
-			change->before_offset + change->before_length > known)
+		if (!change->follows &&
+			(is_moved ||
+				(change->before_offset >= view->sent->l4 &&
+					change->before_offset + change->before_length > known)))
 			return true;
 	}
 	return false;
@@ -93,44 +115,52 @@ static bool is_cut_short(const struct hop_view *view)
  * quote shows the same part of both, shifted by what was cut out of (or put into) the header; a
  * last byte alone counts as the high half of a word in both.
  */
-static void read_checksum(struct hop_view *view)
+bool view_residue(const struct hop_view *view, uint32_t bytes, uint16_t *residue)
 {
 	const struct layers *seen = &view->layers;
-	uint32_t field = packet_checksum_offset(view->sent), end, sent_end;
+	uint32_t field = packet_checksum_offset(view->sent), end = seen->known, sent_end;
 	const uint8_t *sent_bytes = packet_data(view->sent);
 	struct layers sent;
 	uint16_t explained;
 
-	if (field == 0 || seen->l4 == 0 || !seen->has_end ||
-		seen->protocol != view->sent->protocol || seen->is_fragment || seen->has_more ||
-		is_cut_short(view))
-		return;
 	layers_of_packet(&sent, view->sent);
 	field -= sent.l4;
-	if (seen->known < seen->l4 + field + 2)
-		return;
-	end = seen->known;
+	if (bytes < end - seen->l4)
+		end = seen->l4 + bytes;
 	sent_end = sent.end;
 	if (end < seen->end) {
 		uint32_t header = sent.payload - sent.l4, seen_header = header;
 
-		if (seen->protocol == PROTOCOL_TCP && end >= seen->l4 + TCP_OFFSET_END)
+		if (seen->protocol == PROTOCOL_TCP && seen->known >= seen->l4 + TCP_OFFSET_END)
 			seen_header = seen->payload - seen->l4;
 		sent_end = sent.l4 + (end - seen->l4) + header - seen_header;
 		if (sent.end - sent.l4 - header != seen->end - seen->l4 - seen_header ||
 			(header != seen_header && end < seen->payload) || sent_end > sent.end ||
 			sent_end < sent.l4 + field + 2)
-			return;
+			return false;
 	}
-	view->has_checksum = true;
-	view->checksum_change = ones_minus(get_be16(view->quote + seen->l4 + field),
-		get_be16(sent_bytes + sent.l4 + field));
 	explained = ones_minus(covered_sum(sent_bytes, &sent, sent.l4 + field, sent_end),
 		covered_sum(view->quote, seen, seen->l4 + field, end));
 	/* One that nobody touched hides nothing: a box that left it wrong is known by what it did.
 	 */
-	if (view->checksum_change != 0)
-		view->checksum_residue = ones_minus(view->checksum_change, explained);
+	*residue = view->checksum_change != 0 ? ones_minus(view->checksum_change, explained) : 0;
+	return true;
+}
+
+static void read_checksum(struct hop_view *view)
+{
+	const struct layers *seen = &view->layers;
+	uint32_t offset = packet_checksum_offset(view->sent), field = offset - view->sent->l4;
+
+	if (offset == 0 || seen->l4 == 0 || !seen->has_end || seen->known < seen->l4 + field + 2 ||
+		seen->protocol != view->sent->protocol || seen->is_fragment || seen->has_more ||
+		is_cut_short(view))
+		return;
+	view->checksum_change = ones_minus(get_be16(view->quote + seen->l4 + field),
+		get_be16(packet_data(view->sent) + offset));
+	view->has_checksum = view_residue(view, UINT32_MAX, &view->checksum_residue);
+	if (!view->has_checksum)
+		view->checksum_change = 0;
 }
 
 struct change view_checksum_change(const struct hop_view *view)

@@ -38,6 +38,7 @@ local probes = {
 	syn = {},
 	data = { data = true },
 	virtual = { virtual = true },
+	["virtual-8080"] = { virtual = true, port = 8080 },
 	["8080"] = { port = 8080 },
 	nodf = { nodf = true },
 	alert = { ip_options = "94040000" },
@@ -197,14 +198,14 @@ local function both(first, second)
 	end
 end
 
--- The first fragment, of 96 bytes at most; nobody puts them together again.
+-- The first fragment, of 88 bytes at most; nobody puts them together again.
 local function fragment(packet)
 	if packet.family == 4 then
 		packet.fields[index_of["ip.flags"]] = "mf"
 	else
 		packet.fields[index_of["ip.extensions"]] = "2c00000100000001"
 	end
-	packet.fragment = (96 - trace_truth.ip_length(packet)) // 8 * 8
+	packet.fragment = (88 - trace_truth.ip_length(packet)) // 8 * 8
 end
 
 -- ---- boxes: name, arguments, what they do, and what else matters ----
@@ -236,10 +237,10 @@ row("ip-options-nop", "ip_options", { op = "nop" }, set("ip.options", "01010101"
 	{ family = 4, probe = "alert" })
 row("ip-options-add", "ip_options", { op = "add" }, set("ip.options", "94040000"), { family = 4 })
 row("ip-options-drop", "ip_options", { op = "drop" }, drop, { family = 4, probe = "alert" })
-row("fragment", "fragment", { size = 96, direction = "to-server" }, fragment, { probe = "data" })
-row("fragment-backwards", "fragment", { size = 96, order = "backwards", direction = "to-server" },
+row("fragment", "fragment", { size = 88, direction = "to-server" }, fragment, { probe = "data" })
+row("fragment-backwards", "fragment", { size = 88, order = "backwards", direction = "to-server" },
 	fragment, { probe = "data" })
-row("fragment-obey", "fragment", { size = 96, df = "obey", direction = "to-server" }, nothing,
+row("fragment-obey", "fragment", { size = 88, df = "obey", direction = "to-server" }, nothing,
 	{ family = 4, probe = "data" })
 row("ttl-set", "ttl", { value = 64, direction = "to-server" }, function(p) p.ttl = 64 end)
 row("ttl-raise", "ttl", { op = "raise", value = 2, direction = "to-server" },
@@ -258,6 +259,9 @@ row("nat-server-names", "nat", { kind = "destination", address = "198.18.100.2",
 	address6 = "fd00:100::2", quotes = "names" }, residue, { probe = "virtual" })
 row("nat-server-leave", "nat", { kind = "destination", address = "198.18.100.2",
 	address6 = "fd00:100::2", quotes = "leave" }, set("ip.dst", "real"), { probe = "virtual" })
+row("nat-server-port", "nat", { kind = "destination", address = "198.18.100.2",
+	address6 = "fd00:100::2", port = 80, quotes = "leave" },
+	both(set("ip.dst", "real"), set("tcp.dport", 80)), { probe = "virtual-8080" })
 row("port-map", "port_map", { map = "8080:80" }, nothing, { probe = "8080" })
 row("port-map-names", "port_map", { map = "8080:80", quotes = "names" }, residue,
 	{ probe = "8080" })
@@ -511,14 +515,17 @@ local several = {
 	{ { "mss-clamp", 2 }, { "strip-mss", 4 } }, { { "mss-clamp", 2 }, { "nop-mss", 4 } },
 	{ { "ecn-ce", 2 }, { "ecn-bleach", 4 } },
 	{ { "wscale-strip-zero", 1 }, { "nop-wscale", 4 } },
-	{ { "mss-clamp", 2 }, { "mss-raise", 4 } }, { { "df-clear", 2 }, { "df-set", 4 } },
-	{ { "df-clear", 2 }, { "df-set", 3 } }, { { "mss-clamp", 2 }, { "mss-raise", 3 } },
+	{ { "df-clear", 2 }, { "df-set", 4 } }, { { "df-clear", 2 }, { "df-set", 3 } },
+	{ { "mss-clamp", 2 }, { "mss-raise", 3 } },
+	-- (what one quote shows and another only lets guess is not put together)
+	{ { "mss-clamp", 2 }, { "mss-raise", 4 }, is_alike = true },
 	-- between the same two hops
 	{ { "dscp", 3 }, { "ecn-bleach", 3 } }, { { "mss-clamp", 3 }, { "strip-mss", 3 } },
 	{ { "strip-timestamp", 3 }, { "edit-duplicate", 3 } },
 	{ { "edit-duplicate", 3 }, { "strip-timestamp", 3 } }, { { "seq-rewrite", 3 },
 		{ "mss-clamp", 3 } }, { { "seq-rewrite", 3 }, { "ipid-random", 3 } },
-	{ { "nop-sackok", 3 }, { "mss-clamp", 3 } }, { { "nop-mss", 3 }, { "ipid-count", 3 },
+	{ { "mss-clamp", 3 }, { "wscale-strip-zero", 3 } }, { { "nop-sackok", 3 },
+		{ "mss-clamp", 3 } }, { { "nop-mss", 3 }, { "ipid-count", 3 },
 		{ "ecn-ce", 3 } }, { { "wscale-strip", 3 }, { "ts-strip", 3 } },
 	-- translators among others
 	{ { "nat-names", 2 }, { "mss-clamp", 4 } }, { { "nat-leave", 2 }, { "strip-capable", 4 } },
@@ -550,6 +557,10 @@ for _, pairs_of in ipairs(several) do
 	add("silent-2", hops_with("full", 2, { 0 }, "silent"))
 	add("silent-3", hops_with("full", 3, { 0 }, "silent"))
 	add("short-3-4", hops_with("full", 3, { 0, 1 }, "rfc792"))
+	if not pairs_of.is_alike then
+		add("longer", { "full", "full", 20, 24, 24 })
+	end
+	add("mixed", { 18, "full", "rfc792", 28, "rfc4884" })
 end
 
 for _, one in ipairs(rows) do

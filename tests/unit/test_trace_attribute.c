@@ -373,6 +373,80 @@ TEST(attribute_nat_that_translates_quotes_back_leaves_the_checksum)
 	CHECK(strstr(ground.found, "2-3 exact nat") != NULL);
 }
 
+/* ---- lengths ---- */
+
+/* As some routers quote it. */
+static void damage_length(struct packet *p)
+{
+	packet_write16(p, 2, (uint16_t)(p->length - 20));
+}
+
+static void exchange_length(struct packet *p)
+{
+	packet_write16(p, 2, (uint16_t)(p->length << 8 | p->length >> 8));
+}
+
+static void shorten(struct packet *p)
+{
+	packet_write16(p, 2, (uint16_t)(p->length - 4));
+}
+
+TEST(attribute_length_tells_of_what_is_behind_the_quote)
+{
+	struct ground ground = { .boxes = { { 4, strip_gap } } };
+
+	set_all(&ground, ICMP_QUOTE_RFC792, 0);
+	CHECK_FOUND(&ground, "ip.length modified [64>60] 3-4 exact");
+	ground.boxes[1] = (struct place){ 6, strip_timestamp };
+	CHECK_FOUND(&ground,
+		"ip.length modified [64>60] 3-4 exact; ip.length modified [60>52] 5-6 exact");
+	/* A quote that shows why, and that it happened in between. */
+	ground.quote[8] = ICMP_QUOTE_FULL;
+	CHECK_FOUND(&ground,
+		"tcp.option.timestamp removed gap [7 0>] 0-8 bounded; "
+		"tcp.option.mptcp.mp_capable removed gap [v1 flags 81>] 0-8 bounded");
+}
+
+TEST(attribute_damaged_lengths_are_no_change)
+{
+	struct ground ground = { .translate = damage_length };
+
+	set_all(&ground, ICMP_QUOTE_RFC792, 0);
+	CHECK_FOUND(&ground, "");
+	ground.translate = exchange_length;
+	CHECK_FOUND(&ground, "");
+	ground.translate = shorten;
+	CHECK_FOUND(&ground, "ip.length modified [64>60] 0-1 exact");
+}
+
+/* ---- fragments ---- */
+
+static void mark_fragment(struct packet *p)
+{
+	packet_write16(p, 6, 0x2000);
+}
+
+static void change_payload(struct packet *p)
+{
+	packet_write16(p, 6, 0x4000);
+	packet_write(p, p->payload + 1, "!", 1);
+}
+
+/* A first fragment shows neither that the payload is shorter, nor that all of it is as it was. */
+TEST(attribute_first_fragment_says_nothing_of_the_payload)
+{
+	struct ground ground = { .boxes = { { 4, mark_fragment } } };
+
+	set_all(&ground, ICMP_QUOTE_FULL, 0);
+	ground.probe = "198.18.1.2:5000 > 198.18.100.2:80 id 16384 S "
+		       "268435456:268435459(3) win 5840 payload 414243";
+	CHECK_FOUND(&ground, "ip.flags modified [2>1] 3-4 exact");
+	ground.boxes[1] = (struct place){ 6, change_payload };
+	CHECK_FOUND(&ground,
+		"ip.flags modified [2>1] 3-4 exact; ip.flags modified [1>2] 5-6 exact; "
+		"payload modified [414243>412143] 3-6 bounded");
+}
+
 /* ---- quotes that lie ---- */
 
 TEST(attribute_one_hop_that_all_others_deny_is_no_finding)

@@ -61,7 +61,7 @@ static void quote(struct trace *trace, uint8_t ttl, uint32_t seq, uint32_t bytes
 	packet_free(probe);
 }
 
-static void segment(struct trace *trace, uint16_t flags, uint32_t seq, uint32_t ack)
+static void segment_at(struct trace *trace, nsec_t now, uint16_t flags, uint32_t seq, uint32_t ack)
 {
 	struct tcp_header header = { .seq = seq, .ack = ack, .flags = flags };
 	struct packet *packet = packet_new(PACKET_SMALL);
@@ -70,8 +70,28 @@ static void segment(struct trace *trace, uint16_t flags, uint32_t seq, uint32_t 
 	sockname_parse(&header.src, "198.18.100.2:80");
 	packet_init_tcp(packet, &header);
 	packet_finish(packet);
-	trace_input(trace, packet, 2000);
+	trace_input(trace, packet, now);
 	packet_free(packet);
+}
+
+static void segment(struct trace *trace, uint16_t flags, uint32_t seq, uint32_t ack)
+{
+	segment_at(trace, 2000, flags, seq, ack);
+}
+
+/* Let time pass until this TTL has the only probe under way; the moment it was sent. */
+static nsec_t turn_of(struct trace *trace, uint8_t ttl)
+{
+	struct packet *probe = packet_new(PACKET_SMALL);
+	nsec_t now = 2000;
+
+	do {
+		while (!trace_output(trace, probe, now))
+			now = trace_deadline(trace);
+	} while (packet_ttl(probe) != ttl);
+	CHECK(!trace_output(trace, probe, now));
+	packet_free(probe);
+	return now;
 }
 
 /* The TTL that the destination is believed to have answered; 0: none. */
@@ -115,8 +135,11 @@ TEST(match_reset_of_a_segment_with_ack)
 
 	segment(trace, TCP_RST, 0x998, 0);
 	CHECK(trace_destination(trace) == NULL);
+	/* Whose reset it is, is not known before there is but one probe. */
 	segment(trace, TCP_RST, 0x999, 0);
-	CHECK(reached(trace) != 0);
+	CHECK(trace_destination(trace) == NULL);
+	segment_at(trace, turn_of(trace, 4) + 2000, TCP_RST, 0x999, 0);
+	CHECK_U64(reached(trace), 4);
 }
 
 TEST(match_number_that_a_box_always_puts)
@@ -127,7 +150,9 @@ TEST(match_number_that_a_box_always_puts)
 	CHECK(trace_destination(trace) == NULL);
 	quote(trace, 2, ELSEWHERE, 8);
 	segment(trace, TCP_SYN | TCP_ACK, 0x777, ELSEWHERE + 1);
-	CHECK_U64(reached(trace), 3); /* the oldest without an answer behind hop 2 */
+	CHECK(trace_destination(trace) == NULL);
+	segment_at(trace, turn_of(trace, 3) + 2000, TCP_SYN | TCP_ACK, 0x777, ELSEWHERE + 1);
+	CHECK_U64(reached(trace), 3);
 }
 
 TEST(match_number_that_a_box_moves)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hidden.h - findings of what no quote shows: something else tells of it. For attribute.c alone.
+ */
+#ifndef TRACEBOX_HIDDEN_H
+#define TRACEBOX_HIDDEN_H
+
+#include "tracebox/attribute.h"
+
+/* Add to what the quotes show: what lengths, checksums and addresses tell besides. */
+void hidden_find(struct result *result);
+
+/* In attribute.c: add a finding. */
+void result_add(struct result *result, const struct finding *finding);
+
+#endif
