@@ -251,8 +251,7 @@ enum names_state names_resolve(struct names *names, const char *name, uint8_t ve
 		return NAMES_NONE;
 	}
 	/* RFC 6761 section 6.3: whatever the host's tables and servers hold. */
-	if (strcmp(name, "localhost") == 0 &&
-		addr_parse(addr, version == 4 ? "127.0.0.1" : "::1"))
+	if (strcmp(name, "localhost") == 0 && addr_parse(addr, version == 4 ? "127.0.0.1" : "::1"))
 		return NAMES_FOUND;
 	if (strlen(name) >= sizeof(question.name)) {
 		err_set(err, "%.40s... is too long for a name", name);
