@@ -7,6 +7,7 @@
 
 #include "lua/packet.h"
 #include "lua/state.h"
+#include "mbtest/flow.h"
 #include "probe/base/alloc.h"
 
 #include <lauxlib.h>
@@ -106,6 +107,72 @@ static int self_refuse(lua_State *L)
 	return 1;
 }
 
+/* Addresses and ports of both ends, the client's side first: bytes that name a flow. */
+static void push_flow_key(lua_State *L, const struct packet *packet, enum dir dir)
+{
+	struct sockname ends[2];
+	luaL_Buffer key;
+	unsigned int i;
+
+	packet_socknames(packet, &ends[dir == TO_SERVER ? 0 : 1], &ends[dir == TO_SERVER ? 1 : 0]);
+	luaL_buffinit(L, &key);
+	luaL_addchar(&key, (char)packet->protocol);
+	for (i = 0; i < 2; i++) {
+		luaL_addlstring(&key, (const char *)ends[i].addr.bytes, addr_len(&ends[i].addr));
+		luaL_addlstring(&key, (const char *)&ends[i].port, sizeof(ends[i].port));
+	}
+	luaL_pushresult(&key);
+}
+
+/*
+ * self:flow(packet, dir): a table of the box's own for the connection of a packet, empty at first.
+ * There are at most FLOW_MAX; then the oldest is forgotten. Registry: the tables by key, and the
+ * keys in a ring.
+ */
+static int self_flow(lua_State *L)
+{
+	const struct packet *packet = lua_packet_check(L, 2);
+	enum dir dir = check_dir(L, 3);
+	lua_Integer next;
+
+	luaL_argcheck(L, packet->form != PACKET_MALFORMED, 2, "a packet of no flow");
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, "flows");
+	push_flow_key(L, packet, dir);
+	lua_pushvalue(L, -1);
+	if (lua_rawget(L, -3) == LUA_TTABLE)
+		return 1;
+	lua_pop(L, 1);
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, "flow ring");
+	/* flows, key, ring */
+	lua_getfield(L, -1, "next");
+	next = lua_tointeger(L, -1) % FLOW_MAX + 1;
+	lua_pop(L, 1);
+	if (lua_rawgeti(L, -1, next) != LUA_TNIL) {
+		lua_pushnil(L);
+		lua_rawset(L, -5);
+	} else {
+		lua_pop(L, 1);
+	}
+	lua_pushvalue(L, -2);
+	lua_rawseti(L, -2, next);
+	lua_pushinteger(L, next);
+	lua_setfield(L, -2, "next");
+	lua_pop(L, 1);
+	lua_newtable(L);
+	lua_pushvalue(L, -1);
+	lua_insert(L, -3);
+	/* flows, table, key, table */
+	lua_rawset(L, -4);
+	return 1;
+}
+
+/* self:matched(): whether the packet is meant, in a box that sees all. */
+static int self_matched(lua_State *L)
+{
+	lua_pushboolean(L, box_matched(context_box(L)));
+	return 1;
+}
+
 /* self:stream_offset(packet, dir): offset of its first payload byte, or nil. */
 static int self_stream_offset(lua_State *L)
 {
@@ -120,7 +187,8 @@ static int self_stream_offset(lua_State *L)
 
 static const luaL_Reg verbs[] = { { "emit", self_emit }, { "clone", self_clone },
 	{ "take", self_take }, { "wake_at", self_wake_at }, { "now", self_now },
-	{ "refuse", self_refuse }, { "stream_offset", self_stream_offset }, { NULL, NULL } };
+	{ "refuse", self_refuse }, { "stream_offset", self_stream_offset }, { "flow", self_flow },
+	{ "matched", self_matched }, { NULL, NULL } };
 
 void lua_box_open(lua_State *L)
 {

@@ -8,6 +8,7 @@
 #include "lua/state.h"
 #include "lua/table.h"
 #include "mbtest/judge/rules.h"
+#include "probe/endpoint/pm.h"
 
 #include <lauxlib.h>
 
@@ -218,7 +219,7 @@ static const struct icmp_objects *read_objects(struct suite_build *build, const 
 static void read_hop(struct suite_build *build, const struct table *table, struct element *element)
 {
 	static const char *const known[] = { "element", "where", "addr", "addr6", "quote",
-		"quote_bytes", "mpls", "interface", NULL };
+		"quote_bytes", "limit", "burst", "mpls", "interface", NULL };
 	static const char *const quotes[] = { "full", "rfc792", "bytes", "rfc4884", "silent",
 		NULL };
 	const char *addr = table_text(table, "addr", NULL);
@@ -232,6 +233,8 @@ static void read_hop(struct suite_build *build, const struct table *table, struc
 	if (addr6 != NULL &&
 		!(addr_parse(&element->hop.addr[1], addr6) && element->hop.addr[1].version == 6))
 		table_error(table, "\"%s\" is no IPv6 address", addr6);
+	element->hop.answers_per_s = (uint32_t)table_uint(table, "limit", 0, 1000000);
+	element->hop.burst = (uint32_t)table_uint(table, "burst", 1, 1000000);
 	element->hop.quote = (enum quote_kind)table_choice(table, "quote", quotes, QUOTE_FULL);
 	element->hop.quote_bytes = (uint32_t)table_uint(table, "quote_bytes",
 		element->hop.quote == QUOTE_BYTES ? 8 : 0, 1500);
@@ -240,8 +243,26 @@ static void read_hop(struct suite_build *build, const struct table *table, struc
 		table_error(table, "only a quote by RFC 4884 is followed by labels and interfaces");
 }
 
-/* The path in the table on top of the stack. */
-static void read_path(struct suite_build *build, const struct table *outer, struct path_plan *plan)
+/* One element of a row, by its kind. */
+typedef void element_reader(struct suite_build *build, const struct table *table, const char *kind,
+	struct element *element);
+
+static void read_element(struct suite_build *build, const struct table *table, const char *kind,
+	struct element *element)
+{
+	if (strcmp(kind, "box") == 0)
+		read_box(build, table, element);
+	else if (strcmp(kind, "link") == 0)
+		read_link(table, element);
+	else if (strcmp(kind, "hop") == 0)
+		read_hop(build, table, element);
+	else
+		table_error(table, "here stand boxes, links and hops");
+}
+
+/* The row in the table on top of the stack. */
+static void read_row(struct suite_build *build, const struct table *outer, struct path_plan *plan,
+	element_reader *reader)
 {
 	lua_State *L = outer->L;
 	int index = lua_gettop(L);
@@ -252,24 +273,74 @@ static void read_path(struct suite_build *build, const struct table *outer, stru
 		table_error(outer, "a path has at most %d elements", SCENARIO_ELEMENTS);
 	for (i = 0; i < count; i++) {
 		struct table table = { L, index + 1, outer->where };
-		const char *kind;
 
 		if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TTABLE)
 			table_error(outer, "a path holds boxes, links and hops");
 		table.where = where_of(L, index + 1);
-		kind = table_text(&table, "element", "");
-		if (strcmp(kind, "box") == 0)
-			read_box(build, &table, &elements[i]);
-		else if (strcmp(kind, "link") == 0)
-			read_link(&table, &elements[i]);
-		else if (strcmp(kind, "hop") == 0)
-			read_hop(build, &table, &elements[i]);
-		else
-			table_error(outer, "a path holds boxes, links and hops");
+		reader(build, &table, table_text(&table, "element", ""), &elements[i]);
 		lua_pop(L, 1);
 	}
 	plan->elements = elements;
 	plan->element_count = (unsigned int)count;
+}
+
+static void read_branches(struct suite_build *build, const struct table *table,
+	struct element *element)
+{
+	lua_State *L = table->L;
+	struct path_plan *branches;
+	size_t count, i;
+
+	if (!table_enter(table, "paths"))
+		table_error(table, "ecmp needs paths = { path { ... }, ... }");
+	count = (size_t)lua_rawlen(L, -1);
+	if (count == 0 || count > ECMP_BRANCHES)
+		table_error(table, "ecmp has 1 to %d paths", ECMP_BRANCHES);
+	branches = arena_alloc(build->arena, count * sizeof(*branches));
+	for (i = 0; i < count; i++) {
+		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TTABLE)
+			table_error(table, "path %zu is no table", i + 1);
+		read_row(build, table, &branches[i], read_element);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	element->branches = branches;
+	element->branch_count = (unsigned int)count;
+}
+
+static void read_ecmp(struct suite_build *build, const struct table *table, struct element *element)
+{
+	static const char *const known[] = { "element", "where", "by", "direction", "salt",
+		"change", "paths", NULL };
+	static const char *const bys[] = { "none", "flow", "label", "packet", NULL };
+	static const char *const directions[] = { "to-server", "to-client", "both", NULL };
+	struct ecmp_plan *plan = &element->ecmp;
+	unsigned int direction;
+
+	suite_check_fields(table, known);
+	element->kind = ELEMENT_ECMP;
+	plan->by = (enum ecmp_by)table_choice(table, "by", bys, ECMP_FLOW);
+	direction = table_choice(table, "direction", directions, 2);
+	plan->one_way[TO_SERVER] = direction == 1;
+	plan->one_way[TO_CLIENT] = direction == 0;
+	plan->salt = (uint32_t)table_uint(table, "salt", 0, UINT32_MAX);
+	plan->change_ns = table_time(table, "change", NSEC_NEVER);
+	read_branches(build, table, element);
+}
+
+static void read_path_element(struct suite_build *build, const struct table *table,
+	const char *kind, struct element *element)
+{
+	if (strcmp(kind, "ecmp") == 0)
+		read_ecmp(build, table, element);
+	else
+		read_element(build, table, kind, element);
+}
+
+/* The path in the table on top of the stack. */
+static void read_path(struct suite_build *build, const struct table *outer, struct path_plan *plan)
+{
+	read_row(build, outer, plan, read_path_element);
 }
 
 static void read_paths(struct suite_build *build, const struct table *table,
@@ -291,7 +362,7 @@ static void read_paths(struct suite_build *build, const struct table *table,
 		scenario->path_count = (unsigned int)count;
 		lua_pop(L, 1);
 	}
-	while (scenario->path_count < scenario->subflows)
+	while (scenario->path_count <= scenario->joins)
 		scenario->path_count++;
 }
 
@@ -380,6 +451,82 @@ static void read_application(struct suite_build *build, const struct table *tabl
 	scenario->strict = table_bool(table, "strict", false);
 }
 
+/* One thing an end does, in the table on top of the stack. */
+static void read_step(const struct table *outer, struct step *step)
+{
+	static const char *const known[] = { "at", "by", "port", "announce", "withdraw", "backup",
+		"regular", "drop", "abort", NULL };
+	static const char *const verbs[STEP_VERBS] = { "announce", "withdraw", "backup", "regular",
+		"drop", "abort" };
+	static const char *const ends[] = { "client", "server", NULL };
+	struct table table = { outer->L, lua_gettop(outer->L), outer->where };
+	unsigned int verb, found = 0;
+
+	suite_check_fields(&table, known);
+	step->at = table_time(&table, "at", 0);
+	step->by = table_choice(&table, "by", ends, 0) == 0 ? CLIENT : SERVER;
+	step->port = (uint16_t)table_uint(&table, "port", 0, 65535);
+	for (verb = 0; verb < STEP_VERBS; verb++) {
+		bool has = lua_getfield(table.L, table.index, verbs[verb]) != LUA_TNIL;
+
+		lua_pop(table.L, 1);
+		if (!has)
+			continue;
+		found++;
+		step->verb = (enum step_verb)verb;
+		if (verb != STEP_ABORT)
+			step->number = (unsigned int)table_uint(&table, verbs[verb], 0, NET_PATHS);
+	}
+	if (found != 1 || (step->verb != STEP_ABORT && step->number == 0))
+		table_error(&table, "a step does one thing, with an address from 1 to %d",
+			NET_PATHS);
+}
+
+static int compare_steps(const void *a, const void *b)
+{
+	const struct step *one = a, *other = b;
+
+	return one->at < other->at ? -1 : one->at > other->at;
+}
+
+static void read_steps(const struct table *table, struct scenario *scenario)
+{
+	struct step_plan *plan = &scenario->steps;
+	lua_State *L = table->L;
+	size_t count, i;
+
+	if (!table_enter(table, "steps"))
+		return;
+	count = (size_t)lua_rawlen(L, -1);
+	if (count > STEPS_MOST)
+		table_error(table, "at most %d steps", STEPS_MOST);
+	for (i = 0; i < count; i++) {
+		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TTABLE)
+			table_error(table, "step %zu is no table", i + 1);
+		read_step(table, &plan->steps[plan->count++]);
+		lua_pop(L, 1);
+	}
+	qsort(plan->steps, plan->count, sizeof(*plan->steps), compare_steps);
+	lua_pop(L, 1);
+}
+
+static void read_subflows(struct suite_build *build, const struct table *table,
+	struct scenario *scenario)
+{
+	scenario->subflows = (unsigned int)table_uint(table, "subflows", 1, ENDPOINT_SUBFLOWS);
+	if (scenario->subflows == 0)
+		table_error(table, "at least one subflow");
+	scenario->path_manager = keep_text(build, table, "path_manager", NULL);
+	if (scenario->path_manager != NULL && pm_find(scenario->path_manager) == NULL)
+		table_error(table, "there is no path manager %s", scenario->path_manager);
+	scenario->joins = (unsigned int)table_uint(table, "joins",
+		scenario->path_manager == NULL ? scenario->subflows - 1 : 0, NET_PATHS - 1);
+	if (scenario->joins >= NET_PATHS)
+		table_error(table, "the client joins from at most %d addresses", NET_PATHS - 1);
+	scenario->join_backup = table_bool(table, "join_backup", false);
+	read_steps(table, scenario);
+}
+
 void suite_read_scenario(lua_State *L, struct suite_build *build, struct scenario *scenario)
 {
 	static const char *const senders[] = { "client", "server", "both", NULL };
@@ -397,15 +544,13 @@ void suite_read_scenario(lua_State *L, struct suite_build *build, struct scenari
 	scenario->version = (uint8_t)table_uint(&table, "version", 1, 1);
 	scenario->checksum = table_bool(&table, "checksum", true);
 	scenario->family = (uint8_t)table_uint(&table, "family", 4, 6);
-	scenario->subflows = (unsigned int)table_uint(&table, "subflows", 1, NET_PATHS);
+	read_subflows(build, &table, scenario);
 	scenario->second_carries = table_bool(&table, "second_carries", false);
 	scenario->sender = (enum sender)table_choice(&table, "sender", senders, SENDER_CLIENT);
 	scenario->path = (unsigned int)table_uint(&table, "path", 1, NET_PATHS);
 	scenario->direction = directions[table_choice(&table, "direction", directions, 0)];
 	scenario->needs_box = table_bool(&table, "needs_box", true);
 	scenario->long_mapping = table_bool(&table, "long_mapping", false);
-	if (scenario->subflows == 0)
-		table_error(&table, "at least one subflow");
 	read_paths(build, &table, scenario);
 	read_rules(&table, scenario);
 	read_expect(&table, scenario);

@@ -178,6 +178,7 @@ static int read_definition(lua_State *L)
 	lua_pop(L, 1);
 	box->type.alters_payload = table_bool(&table, "alters_payload", false);
 	box->type.any_form = table_bool(&table, "any_form", false);
+	box->type.sees_all = table_bool(&table, "sees_all", false);
 	if (!table_enter(&table, "params"))
 		return 0;
 	lua_getglobal(L, "pairs");

@@ -26,6 +26,23 @@ struct lua_context **lua_context_of(lua_State *L)
 	return lua_getextraspace(L);
 }
 
+/* One more packet, or one less, that a box holds. */
+static void count_held(lua_State *L, int change)
+{
+	struct lua_context *context = *lua_context_of(L);
+
+	if (context != NULL)
+		context->held += (unsigned int)change;
+}
+
+static void check_held(lua_State *L)
+{
+	const struct lua_context *context = *lua_context_of(L);
+
+	if (context != NULL && context->held > LUA_PACKETS_HELD)
+		luaL_error(L, "more than %d packets are held", LUA_PACKETS_HELD);
+}
+
 void lua_packet_push(lua_State *L, struct packet *packet, bool owned)
 {
 	struct lua_packet *object = lua_newuserdatauv(L, sizeof(*object), 0);
@@ -33,6 +50,10 @@ void lua_packet_push(lua_State *L, struct packet *packet, bool owned)
 	object->packet = packet;
 	object->owned = owned;
 	luaL_setmetatable(L, PACKET_META);
+	if (!owned)
+		return;
+	count_held(L, 1);
+	check_held(L);
 }
 
 struct packet *lua_packet_check(lua_State *L, int argument)
@@ -50,6 +71,8 @@ struct packet *lua_packet_release(lua_State *L, int argument)
 	struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
 	struct packet *packet = object->packet;
 
+	if (packet != NULL && object->owned)
+		count_held(L, -1);
 	object->packet = NULL;
 	return packet;
 }
@@ -58,7 +81,10 @@ void lua_packet_own(lua_State *L, int argument)
 {
 	struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
 
+	if (!object->owned && object->packet != NULL)
+		count_held(L, 1);
 	object->owned = true;
+	check_held(L);
 }
 
 bool lua_packet_is_owned(lua_State *L, int argument)
@@ -79,8 +105,10 @@ static int packet_collect(lua_State *L)
 {
 	struct lua_packet *object = luaL_checkudata(L, 1, PACKET_META);
 
-	if (object->owned)
+	if (object->owned && object->packet != NULL) {
+		count_held(L, -1);
 		packet_free(object->packet);
+	}
 	object->packet = NULL;
 	return 0;
 }
@@ -278,6 +306,67 @@ static int packet_overwrite(lua_State *L)
 	return 0;
 }
 
+/* packet.payload = bytes: of any length; sequence numbers are the box's own affair. */
+static void set_payload(lua_State *L, struct packet *packet)
+{
+	const struct lua_context *context = *lua_context_of(L);
+	uint32_t old = packet->form == PACKET_MALFORMED ? 0 : packet_payload_len(packet);
+	size_t length;
+	const char *bytes = luaL_checklstring(L, 3, &length);
+
+	check_tcp(L, 1);
+	if (length > UINT16_MAX)
+		luaL_error(L, "a payload of %d bytes fits no packet", (int)length);
+	if (length > old && !packet_open_gap(packet, packet->end, (uint32_t)length - old, false))
+		luaL_error(L, "a payload of %d bytes does not fit this packet", (int)length);
+	if (context != NULL && context->box != NULL)
+		box_edited(context->box, context->dir, packet_payload(packet), old,
+			(const uint8_t *)bytes, (uint32_t)length);
+	if (length < old)
+		packet_close_gap(packet, packet->payload + (uint32_t)length,
+			old - (uint32_t)length);
+	packet_write(packet, packet->payload, bytes, (uint32_t)length);
+}
+
+/* Bytes of an entry of a list of options: a string, or a table with the field bytes. */
+static const char *entry_bytes(lua_State *L, size_t *length)
+{
+	if (lua_istable(L, -1)) {
+		lua_getfield(L, -1, "bytes");
+		lua_remove(L, -2);
+	}
+	return lua_tolstring(L, -1, length);
+}
+
+/* packet.options = list: all options anew, in this order; NOPs and EOLs as they are listed. */
+static void set_options(lua_State *L, struct packet *packet)
+{
+	uint8_t all[TCPOPT_SPACE];
+	size_t used = 0, i, count;
+
+	check_tcp(L, 1);
+	luaL_checktype(L, 3, LUA_TTABLE);
+	count = (size_t)lua_rawlen(L, 3);
+	for (i = 1; i <= count; i++) {
+		const char *bytes;
+		size_t length;
+
+		lua_rawgeti(L, 3, (lua_Integer)i);
+		bytes = entry_bytes(L, &length);
+		if (bytes == NULL)
+			luaL_error(L, "option %d has no bytes", (int)i);
+		if (length > sizeof(all) - used)
+			luaL_error(L, "more than %d bytes of options", TCPOPT_SPACE);
+		memcpy(all + used, bytes, length);
+		used += length;
+		lua_pop(L, 1);
+	}
+	if (packet->payload > packet->l4 + 20)
+		packet_close_gap(packet, packet->l4 + 20, packet->payload - packet->l4 - 20);
+	if (used > 0 && !tcpopt_append(packet, all, (uint32_t)used))
+		luaL_error(L, "the options do not fit this packet");
+}
+
 /* ---- fields ---- */
 
 static void push_field(lua_State *L, const struct packet *packet, const struct field *field)
@@ -324,6 +413,14 @@ static int packet_newindex(lua_State *L)
 	const char *name = luaL_checkstring(L, 2);
 	const struct field *field = field_find(name);
 
+	if (strcmp(name, "payload") == 0) {
+		set_payload(L, packet);
+		return 0;
+	}
+	if (strcmp(name, "options") == 0) {
+		set_options(L, packet);
+		return 0;
+	}
 	if (field == NULL)
 		return luaL_error(L, "a packet has no field \"%s\" to set", name);
 	if (!field_set(field, packet, (uint64_t)luaL_checkinteger(L, 3)))

@@ -14,14 +14,20 @@
 struct lua_context {
 	struct box *box; /* NULL: none */
 	enum dir dir;
+	unsigned int held; /* packets that objects own: memory that Lua does not count */
 };
+
+enum { LUA_PACKETS_HELD = 4096 };
 
 struct lua_context **lua_context_of(lua_State *L);
 
 /* Make the metatable; once a state. */
 void lua_packet_open(lua_State *L);
 
-/* Push an object for a packet; owned: the object frees it unless lua_packet_release is called. */
+/*
+ * Push an object for a packet; owned: the object frees it unless lua_packet_release is called. An
+ * error when a box would hold more than LUA_PACKETS_HELD; the packet is freed then.
+ */
 void lua_packet_push(lua_State *L, struct packet *packet, bool owned);
 
 /* The packet at an argument; an error when it is gone. */

@@ -10,6 +10,13 @@
 --     rules = { "F1" }, expect = { "tcp", intact = true },
 --   }
 --
+--   joins = 1                      addresses the client joins from by itself (subflows - 1)
+--   path_manager = "ndiffports"    of our endpoint; join_backup = true: joins are backups
+--   steps = { { at = "200ms", by = "server", announce = 2, port = 81 }, ... }
+--
+-- A step is one of announce, withdraw, backup, regular, drop with the number of an address (1 is
+-- the first subflow's), or abort = true; it counts from the opening of the connection at that end.
+--
 -- Every field may be a function of the case c = { version, checksum, family, sender, direction,
 -- path, subflows }. A scenario whose expect is nil in a case does not exist in that case. One with
 -- case = { version, checksum, family } is run in that case alone, with a seed of its own if given.
@@ -27,7 +34,8 @@ for _, name in ipairs {
 	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction",
 	"paths", "rules", "expect", "needs_box", "long_mapping", "bytes", "marker",
 	"marker_offset", "marker_every", "pause", "first_chunk", "deadline", "versions",
-	"checksums", "virtual_server", "server_port", "case", "seed", "strict",
+	"checksums", "virtual_server", "server_port", "case", "seed", "strict", "joins",
+	"join_backup", "path_manager", "steps",
 } do
 	known[name] = true
 end
@@ -100,6 +108,12 @@ end
 
 function hop(plan)
 	return element("hop", plan or {})
+end
+
+-- Several ways on, of which each packet takes one:
+-- ecmp { by = "flow", change = "500ms", paths = { path {}, path { box.strip {} } } }.
+function ecmp(plan)
+	return element("ecmp", plan)
 end
 
 function path(elements)

@@ -127,7 +127,7 @@ static const struct option_row rows[] = {
 	FLAG(json, "json", "JSON Lines: mbkit.result/1"),
 	FLAG(tap, "tap", "Test Anything Protocol"),
 	TEXT(junit, "junit", "FILE", "write JUnit XML there as well"),
-	TEXT(html, "html", "FILE", "write a page with the matrix and a ladder of each scenario"),
+	TEXT(html, "html", "FILE", "write a page: the matrix, a ladder of each scenario"),
 	FLAG(log, "log", "one scenario alone: every event, on stderr"),
 	OPTION_END_ROW,
 };

@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 			"random paths and timing; a violation becomes a small scenario" },
 		{ "net", command_net, "run a command inside a path: real programs, our network" },
 		{ "pcap", command_pcap, "pass a capture through boxes" },
+		{ "new", command_new, "write a box of one's own to begin with" },
 		{ NULL, NULL, NULL },
 	};
 	static const struct program program = {

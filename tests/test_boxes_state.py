@@ -247,6 +247,15 @@ def test_ack_proxy_takes_three_duplicates_for_a_loss(through, count, repeated):
     assert got[11:] == [look(lost)] * repeated + [look(packets[-1])]
 
 
+def test_ack_proxy_begins_in_mid_stream(through):
+    """Data before those that it keeps are the receiver's to acknowledge; then come its own."""
+    packets = opened() + [up(1001, b"abc"), up(1004, b"def"), up(1007, b"ghi"),
+                          down(5001, ack=1004), down(5001, ack=1010)]
+    got = through("box.ack_proxy { from = '3B', direction = 'to-server' }", packets)
+    assert got[:6] == list(map(look, packets[:6]))
+    assert [(packet.ack, packet.window) for packet in got[6:]] == [(1010, 994), (1010, 1000)]
+
+
 def test_ack_proxy_offers_no_window_past_the_edge(through):
     got = through("box.ack_proxy {}", opened() + [up(1001, bytes(1001)), down(5001, ack=2002)])
     assert (got[3].ack, got[3].window) == (2002, 0)

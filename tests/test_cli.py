@@ -11,7 +11,7 @@ import pytest
 
 from conftest import BUILD, ENVIRONMENT, TOP
 
-COMMANDS = ["run", "list", "selftest", "pcap"]
+COMMANDS = ["run", "list", "selftest", "pcap", "new"]
 CAPTURE = TOP / "tests/data/captures/v1_join_csum.pcap"
 ONE = "capable-syn-strip-client-1"
 
@@ -356,3 +356,31 @@ def test_pcap_bad_captures(mbtest, tmp_path):
 def test_json_is_one_object_a_line(mbtest):
     run = mbtest("run", "--only", "capable-*", "--json")
     assert all(isinstance(json.loads(line), dict) for line in run.out.splitlines())
+
+
+# ---- new ----
+
+def test_new_box(mbtest, tmp_path):
+    """What it writes works as it says, and is not written twice."""
+    run = mbtest("new", "box", "my-own", cwd=tmp_path)
+    assert (run.status, run.out, run.err) == (0, "wrote my_own.lua\n", "")
+    text = (tmp_path / "my_own.lua").read_text()
+    assert text.startswith("-- my_own.lua") and "NAME" not in text.replace("NAMES", "")
+    (tmp_path / "suite.lua").write_text(
+        "scenario { name = 'one', expect = { 'tcp' }, paths = { path { box_file 'my_own.lua' "
+        "{ most = 1, direction = 'to-server' } } } }")
+    rows = mbtest("run", tmp_path / "suite.lua", "--json", cwd=tmp_path).lines()
+    assert rows and all(row["pass"] and row["box_hits"] == 1 for row in rows)
+    (tmp_path / "my_own.lua").write_text("mine")
+    run = mbtest("new", "box", "my-own", cwd=tmp_path)
+    assert run.status == 2 and run.out == "" and "my_own.lua" in run.err
+    assert (tmp_path / "my_own.lua").read_text() == "mine"
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["box"], ["suite", "x"], ["box", "a", "b"], ["box", ""], ["box", "../x"], ["box", "Nat"],
+    ["box", "1st"], ["box", "x" * 41], ["--nosuch", "box", "x"]])
+def test_new_refuses(mbtest, tmp_path, arguments):
+    run = mbtest("new", *arguments, cwd=tmp_path)
+    assert run.status == 2 and run.out == "" and run.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

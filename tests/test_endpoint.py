@@ -17,7 +17,8 @@ CONNECTIONS = [f"v{version}_{kind}" for version in (0, 1)
                for kind in ("plain", "checksum", "checksum_narrow")]
 ENDS = [f"v{version}_{kind}" for version in (0, 1)
         for kind in ("fail", "fail_of_two", "fastclose")]
-CAPABLE, JOIN, DSS, FAIL, FASTCLOSE, TCPRST = 0, 1, 2, 6, 7, 8
+SIGNALS = ["v0_signals", "v1_signals"]
+CAPABLE, JOIN, DSS, ADD_ADDR, REMOVE_ADDR, PRIO, FAIL, FASTCLOSE, TCPRST = range(9)
 SYN, RST, ACK = 2, 4, 16
 
 
@@ -114,12 +115,21 @@ class Connection:
         self.server = packets[0].dst
         self.checksum = False
         self.counts = dict.fromkeys(("join", "mapping", "checksum", "capable_data", "fin", "fail",
-                                     "infinite", "fastclose", "tcprst", "flagged"), 0)
+                                     "infinite", "fastclose", "tcprst", "flagged", "add", "port",
+                                     "echo", "remove", "prio"), 0)
+        self.addresses = {}     # what is told: (side, address, port) by ID and side
+        self.used = {}          # address by (side, ID), as joins use them
         for packet in packets:
             self.take(packet)
 
     def side(self, packet):
-        return "server" if packet.src == self.server else "client"
+        """Clients live at addresses ending in 1, servers at those ending in 2."""
+        return "client" if packet.src[0][3] == 1 else "server"
+
+    def sides(self, packet):
+        """Who sent it, and the other."""
+        own = self.side(packet)
+        return own, "client" if own == "server" else "server"
 
     def take(self, packet):
         if packet.flags & SYN:
@@ -162,22 +172,24 @@ class Connection:
         flow = packet.src, packet.dst
         back = packet.dst, packet.src
         self.counts["join"] += 1
+        own, other = self.sides(packet)
+        if len(option) != 24:
+            first = (self.client if own == "client" else self.server)[0]
+            assert (option[3] == 0) == (packet.src[0] == first), "ID 0 is the first subflow's"
+            assert self.used.setdefault((own, option[3]), packet.src[0]) == packet.src[0]
         if len(option) == 12:
             assert packet.flags & (SYN | ACK) == SYN
-            assert option[4:8] == digest(self.version, self.keys["server"])[0]
-            assert option[3] != 0, "address ID 0 is the initial subflow's"
+            assert option[4:8] == digest(self.version, self.keys[other])[0]
             self.nonces[flow] = option[8:12]
         elif len(option) == 16:
             assert packet.flags & (SYN | ACK) == SYN | ACK
             self.nonces[flow] = option[12:16]
-            assert option[4:12] == join_hmac(self.version, self.keys["server"],
-                                             self.keys["client"], self.nonces[flow],
-                                             self.nonces[back])[:8]
+            assert option[4:12] == join_hmac(self.version, self.keys[own], self.keys[other],
+                                             self.nonces[flow], self.nonces[back])[:8]
         else:
             assert len(option) == 24 and not packet.flags & SYN and not packet.payload
-            assert option[4:24] == join_hmac(self.version, self.keys["client"],
-                                             self.keys["server"], self.nonces[flow],
-                                             self.nonces[back])[:20]
+            assert option[4:24] == join_hmac(self.version, self.keys[own], self.keys[other],
+                                             self.nonces[flow], self.nonces[back])[:20]
 
     def dss(self, packet, option):
         side = self.side(packet)
@@ -229,8 +241,42 @@ class Connection:
         self.counts["tcprst"] += 1
         assert self.version == 1 and len(option) == 4 and packet.flags & RST
 
+    def add_addr(self, packet, option):
+        """RFC 8684 and RFC 6824, 3.4.1: the whole option is known from address, port and keys."""
+        own, other = self.sides(packet)
+        body = option[3:]
+        assert not packet.payload
+        if self.version and option[2] == 0x31:
+            self.counts["echo"] += 1
+            assert self.addresses[other, body[0]] == body
+            return
+        self.counts["add"] += 1
+        if self.version:
+            body, mac = body[:-8], body[-8:]
+            assert option[2] == 0x30
+            message = body if len(body) in (7, 19) else body + b"\0\0"
+            assert mac == hmac.new(self.keys[own] + self.keys[other], message,
+                                   hashlib.sha256).digest()[-8:]
+        else:
+            assert option[2] == 0x34
+        assert len(body) in (5, 7)
+        self.counts["port"] += len(body) == 7
+        assert self.addresses.setdefault((own, body[0]), body) == body
+        assert self.used.setdefault((own, body[0]), body[1:5]) == body[1:5]
+
+    def remove_addr(self, packet, option):
+        self.counts["remove"] += 1
+        own = self.side(packet)
+        assert option[2] == 0x40 and len(option) == 3 + 2
+        assert [self.used[own, one] for one in option[3:]] == [b"\xc6\x12\x01\x01",
+                                                             b"\xc6\x12\x02\x01"]
+
+    def prio(self, packet, option):
+        self.counts["prio"] += 1
+        assert option in (b"\x1e\x03\x50", b"\x1e\x03\x51") and not packet.payload
+
     HANDLERS = {CAPABLE: capable, JOIN: join, DSS: dss, FAIL: fail, FASTCLOSE: fastclose,
-                TCPRST: tcprst}
+                TCPRST: tcprst, ADD_ADDR: add_addr, REMOVE_ADDR: remove_addr, PRIO: prio}
 
 
 @pytest.fixture(scope="module")
@@ -287,6 +333,22 @@ def test_ends_are_right(dumps, name):
         assert counts["fastclose"] == (2 if version else 1)
 
 
+@pytest.mark.parametrize("name", SIGNALS)
+def test_signals_are_right(dumps, name):
+    version = int(name[1])
+    connection = Connection(dumps(name)[0], version)
+    counts = connection.counts
+    told = {("client", b"\xc6\x12\x04\x01"), ("server", b"\xc6\x12\x01\x02"),
+            ("server", b"\xc6\x12\x03\x02\x13\x8d")}
+    assert {(own, body[1:]) for (own, _), body in connection.addresses.items()} == told
+    if version:
+        assert (counts["add"], counts["echo"], counts["port"]) == (3, 3, 1)
+    else:   # on every subflow there is, RFC 6824 3.4.1
+        assert counts["add"] >= 3 and counts["port"] >= 3 and counts["echo"] == 0
+    assert counts["remove"] == 1 and counts["prio"] == 3
+    assert counts["flagged"] == 0
+
+
 def test_a_wrong_value_is_found(dumps):
     """The oracle itself: a key, an HMAC, a checksum and a DSN changed by one bit are each seen."""
     packets, _ = dumps("v1_checksum")
@@ -318,7 +380,7 @@ def tshark(pcap, display_filter, *fields):
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
-@pytest.mark.parametrize("name", CONNECTIONS + ENDS)
+@pytest.mark.parametrize("name", CONNECTIONS + ENDS + SIGNALS)
 def test_tshark_agrees(dumps, name):
     packets, pcap = dumps(name)
     version = int(name[1])

@@ -126,6 +126,11 @@ def box(packet, more=""):
     (box("packet:overwrite(60000, 'x')"), ["outside the payload"]),
     (box("self.kept = self.kept or packet; return self.kept.length and PASS"), ["gone"]),
     (box("self:emit(dir, packet)"), ["clone"]),
+    (box("packet.payload = ('x'):rep(70000)"), ["fits no packet"]),
+    (box("packet.options = { ('x'):rep(41) }"), ["40 bytes"]),
+    (box("packet.options = { { kind = 3 } }"), ["option 1 has no bytes"]),
+    (box("for i = 1, 5000 do self.all[i] = self:clone(packet) end", "all = {},"),
+     ["mine.lua:1:", "4096 packets are held"]),
     ("return 3", ["returns a table"]),
     ("return { help = 'x' }", ["needs a function packet"]),
     ("syntax error", ["mine.lua:1:"]),
@@ -169,3 +174,63 @@ def test_parameters_of_a_box(mbtest, tmp_path):
     for wrong, words in [("number = 10", "0..9"), ('word = "c"', "word"), ("nosuch = 1", "nosuch")]:
         run = run_box(mbtest, tmp_path, body, more=wrong)
         assert run.status == 2 and words in run.err and "suite.lua:2:" in run.err, run
+
+
+def test_packets_as_objects(mbtest, tmp_path):
+    """What a box writes by name is what scapy reads."""
+    scapy = pytest.importorskip("scapy.all")
+    (tmp_path / "mine.lua").write_text(box("""
+        assert(packet.payload == "hello" and #packet:options() == 3)
+        local options = packet:options()
+        options[1], options[2] = options[2], options[1]
+        options[3] = "\\x01"
+        packet.options = options
+        packet.payload = "a longer greeting"
+        packet["tcp.window"] = packet["tcp.window"] + 1
+        packet["ip.dscp"] = 46
+        return PASS"""))
+    (tmp_path / "path.lua").write_text(f'return path {{ box_file "{tmp_path}/mine.lua" {{}} }}')
+    before = scapy.IP(src="198.18.1.2", dst="198.18.100.2") / scapy.TCP(
+        sport=1, dport=2, flags="A", window=7, options=[("MSS", 1400), ("WScale", 3)]) / b"hello"
+    scapy.wrpcap(str(tmp_path / "in.pcap"), [scapy.Raw(bytes(before))], linktype=101)
+    run = mbtest("pcap", tmp_path / "path.lua", tmp_path / "in.pcap", tmp_path / "out.pcap")
+    assert run.status == 0, run
+    (after,) = scapy.rdpcap(str(tmp_path / "out.pcap"))
+    after = scapy.IP(bytes(after.original))
+    want = before.copy()
+    want[scapy.TCP].options = [("WScale", 3), ("MSS", 1400), ("NOP", None)]
+    want[scapy.TCP].window, want.tos = 8, 46 << 2
+    want[scapy.TCP].payload = scapy.Raw(b"a longer greeting")
+    assert bytes(after) == bytes(want)
+
+
+def test_a_box_remembers_each_flow(mbtest, tmp_path):
+    """Both directions of a connection have one table; it forgets the oldest of too many."""
+    scapy = pytest.importorskip("scapy.all")
+    (tmp_path / "mine.lua").write_text(box("""
+        local flow = self:flow(packet, dir)
+        flow.count = (flow.count or 0) + 1
+        packet["tcp.window"] = flow.count
+        return PASS"""))
+    (tmp_path / "path.lua").write_text(f'return path {{ box_file "{tmp_path}/mine.lua" {{}} }}')
+    client, server = "198.18.1.2", "198.18.100.2"
+    up = [scapy.IP(src=client, dst=server) / scapy.TCP(sport=port, dport=80, flags="S")
+          for port in range(1, 4098)]
+    down = scapy.IP(src=server, dst=client) / scapy.TCP(sport=80, dport=3, flags="A")
+    packets = up[:3] + [down] + up[3:] + [up[0], up[2]]
+    scapy.wrpcap(str(tmp_path / "in.pcap"), [scapy.Raw(bytes(one)) for one in packets],
+                 linktype=101)
+    run = mbtest("pcap", tmp_path / "path.lua", tmp_path / "in.pcap", tmp_path / "out.pcap")
+    assert run.status == 0, run
+    counts = [scapy.IP(bytes(one.original)).window for one in scapy.rdpcap(
+        str(tmp_path / "out.pcap"))]
+    # The 4097th flow took the place of the first, which is then new and takes the second's.
+    assert counts == [1, 1, 1, 2] + [1] * 4094 + [1, 3]
+
+
+def test_a_box_that_sees_all(mbtest, tmp_path):
+    body = box("if self:matched() then packet:remove(30) return PASS end return UNCHANGED",
+               "sees_all = true,")
+    run = run_box(mbtest, tmp_path, body, '"tcp"', 'on = "syn"')
+    (row,) = run.lines()
+    assert row["outcome"] == "tcp" and row["box_hits"] == 1, run

@@ -47,6 +47,14 @@ def test_classic_is_what_it_should_be(classic):
                    for how in ("strip", "nop", "eol"))
 
 
+def test_signal_passes(mbtest):
+    run = mbtest("run", "signal", "--json", timeout=300)
+    rows = run.lines()
+    assert not [(row["scenario"], row["version"], row["why"]) for row in rows if not row["pass"]]
+    assert run.status == 0 and {row["version"] for row in rows} == {0, 1}
+    assert {row["subflows"] for row in rows} == {2, 3, 8, 32}
+
+
 def test_every_scenario_names_rules_and_source(classic):
     _, rows = classic
     assert all(row["rules"] for row in rows)
@@ -88,6 +96,18 @@ def test_selftest_fails_when_a_fault_goes_by(mbtest, tmp_path):
 def test_scenario_file(mbtest, path):
     run = mbtest("run", path, timeout=120)
     assert run.status == 0, run
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_tcp_passes(mbtest, family):
+    run = mbtest("run", "tcp", "--json", "--family", family, timeout=300)
+    rows = run.lines()
+    assert not [(row["scenario"], row["version"], row["why"]) for row in rows if not row["pass"]]
+    assert run.status == 0 and run.err == ""
+    # Each box is tried on plain TCP and on Multipath TCP.
+    names = {row["scenario"] for row in rows}
+    twins = {name.removesuffix("-tcp") for name in names if name.endswith("-tcp")}
+    assert len(twins) >= 20 and {f"{name}-mptcp" for name in twins} <= names
 
 
 # ---- not exercised is not passed ----
@@ -165,3 +185,42 @@ def test_an_interrupted_run_ends_cleanly():
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2 and err == "mbtest: interrupted\n"
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
+
+
+# ---- ecmp ----
+
+@pytest.mark.parametrize("element, words", [
+    ("ecmp {}", "ecmp needs paths"),
+    ("ecmp { paths = {} }", "1 to 8 paths"),
+    ("ecmp { by = 'luck', paths = { path {} } }", "by"),
+    ("ecmp { nosuch = 1, paths = { path {} } }", 'no field "nosuch"'),
+    ("ecmp { paths = { path { ecmp { paths = { path {} } } } } }", "boxes, links and hops"),
+    ("ecmp { paths = { 3 } }", "path 1 is no table"),
+    ("hop { limit = -1 }", "limit"),
+])
+def test_an_element_that_cannot_be(mbtest, tmp_path, element, words):
+    path = tmp_path / "suite.lua"
+    path.write_text("scenario { name = 'one', expect = { 'tcp' }, "
+                    f"paths = {{ path {{ {element} }} }} }}")
+    run = mbtest("run", path)
+    assert run.status == 2 and words in run.err and "suite.lua:1:" in run.err, run
+
+
+def test_a_route_that_changes(mbtest, tmp_path):
+    """The new path strips: an idle box on the branch that nobody takes is told, too."""
+    text = """paths = { path { ecmp { by = 'none', %s paths = { path { box.df {} },
+        path { box.strip {} } } } } }"""
+    status, row = one(mbtest, tmp_path, "scenario { name = 'one', expect = { 'fallback', 'reset' },"
+                      + text % "change = '30ms'," + "}")
+    assert status == 0 and row["pass"], row
+    status, row = one(mbtest, tmp_path, "scenario { name = 'one', expect = { 'mptcp' },"
+                      + text % "" + "}")
+    assert status == 1 and "box strip on path 1 never acted" in row["why"], row
+
+
+def test_a_pipeline_has_no_branches(mbtest, tmp_path):
+    path = tmp_path / "path.lua"
+    path.write_text("return path { ecmp { paths = { path {} } } }")
+    capture = next((TOP / "tests/data/captures").rglob("*.pcap"))
+    run = mbtest("pcap", path, capture, tmp_path / "out.pcap")
+    assert run.status == 2 and "ecmp" in run.err and not (tmp_path / "out.pcap").exists(), run

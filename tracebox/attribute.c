@@ -23,7 +23,7 @@ enum known {
 };
 
 /* One field, option or order, followed along the path. */
-static bool same_subject(const struct change *a, const struct change *b)
+bool change_same_subject(const struct change *a, const struct change *b)
 {
 	if (a->field != NULL || b->field != NULL)
 		return a->field == b->field;
@@ -35,7 +35,7 @@ static bool same_subject(const struct change *a, const struct change *b)
 static const struct change *find_subject(const struct hop_view *view, const struct change *subject)
 {
 	for (size_t i = 0; i < view->changes.count; i++)
-		if (same_subject(&view->changes.list[i], subject))
+		if (change_same_subject(&view->changes.list[i], subject))
 			return &view->changes.list[i];
 	return NULL;
 }
@@ -64,6 +64,15 @@ static bool is_number(const struct change *change)
 			change->field->layer == LAYER_PAYLOAD);
 }
 
+/* Where the probes differ, what became of one's value says nothing of another's. */
+static bool same_sent(const struct hop_view *a, const struct change *x, const struct hop_view *b,
+	const struct change *y)
+{
+	return x->before_length == y->before_length &&
+		memcmp(packet_data(a->sent) + x->before_offset,
+			packet_data(b->sent) + y->before_offset, x->before_length) == 0;
+}
+
 /* Whether two hops show the same change: the same kind, and the same value afterwards. */
 static bool same_change(const struct hop_view *a, const struct change *x, const struct hop_view *b,
 	const struct change *y)
@@ -75,7 +84,7 @@ static bool same_change(const struct hop_view *a, const struct change *x, const 
 		return x == y;
 	if (x->kind != y->kind)
 		return false;
-	if (x->kind == CHANGE_REMOVED || is_number(x))
+	if (x->kind == CHANGE_REMOVED || is_number(x) || !same_sent(a, x, b, y))
 		return true;
 	/* A fragment header has a number of its own. */
 	if (x->field != NULL && x->field->layer == LAYER_IP6 && a->layers.has_more &&
@@ -105,7 +114,7 @@ static bool is_quote_fault(const struct result *result, size_t at, const struct 
 	return false;
 }
 
-void result_add(struct result *result, const struct finding *finding)
+void result_add_finding(struct result *result, const struct finding *finding)
 {
 	result->findings = xgrow(result->findings, result->finding_count, &result->finding_capacity,
 		sizeof(*finding));
@@ -133,7 +142,7 @@ static void follow(struct result *result, const struct change *subject)
 			assert(change != NULL || last != NULL);
 			finding.change = change != NULL ? *change : *last;
 			finding.is_exact = view_follows(last_view, view);
-			result_add(result, &finding);
+			result_add_finding(result, &finding);
 		}
 		last = change;
 		last_view = view;
@@ -203,6 +212,13 @@ static int finding_order(const void *a, const void *b)
 		: x->change.before_offset > y->change.before_offset;
 }
 
+void result_sort(struct result *result)
+{
+	if (result->finding_count > 0)
+		qsort(result->findings, result->finding_count, sizeof(*result->findings),
+			finding_order);
+}
+
 void result_init(struct result *result, const struct trace *trace)
 {
 	unsigned int first = trace_first_ttl(trace), last = trace_last_ttl(trace);
@@ -217,10 +233,10 @@ void result_init(struct result *result, const struct trace *trace)
 			if (!result->hops[i].changes.list[j].follows && !is_followed(result, i, j))
 				follow(result, &result->hops[i].changes.list[j]);
 	hidden_find(result);
-	if (result->finding_count > 0)
-		qsort(result->findings, result->finding_count, sizeof(*result->findings),
-			finding_order);
+	result_sort(result);
 	read_destination(result);
+	result->sent = trace_sent(trace);
+	result->elapsed_ns = trace_elapsed(trace);
 }
 
 void result_fini(struct result *result)

@@ -8,6 +8,7 @@
 #ifndef TRACEBOX_ATTRIBUTE_H
 #define TRACEBOX_ATTRIBUTE_H
 
+#include "probe/endpoint/endpoint.h"
 #include "probe/wire/diff.h"
 #include "probe/wire/icmp.h"
 #include "tracebox/trace.h"
@@ -25,6 +26,9 @@ struct hop_view {
 	bool has_checksum;         /* the quote shows the transport checksum ... */
 	uint16_t checksum_change;  /* ... changed by this, in ones' complement; 0: as sent ... */
 	uint16_t checksum_residue; /* ... of which the visible changes do not explain this */
+	/* Of a live connection (join.h): what was sent to the hop here, and the next kind. */
+	const char *segment; /* "data", "first-data", "ack"; NULL: probes are of one kind */
+	const struct hop_view *more;
 };
 
 struct finding {
@@ -35,7 +39,8 @@ struct finding {
 	bool is_exact;                   /* adjacent TTLs */
 	bool is_hidden;                  /* no quote shows it: the checksum alone tells, or ... */
 	bool is_masked;                  /* ... hops that answer by the destination's address */
-	bool is_translated; /* a NAT that translates quotes back, by all that is seen */
+	bool is_translated;    /* a NAT that translates quotes back, by all that is seen */
+	bool in_data, in_acks; /* of a live connection: the segments that show it */
 };
 
 /* What the destination's answer says. */
@@ -55,6 +60,9 @@ struct result {
 	struct finding *findings;
 	size_t finding_count, finding_capacity;
 	struct destination_view destination;
+	uint32_t sent; /* probes */
+	nsec_t elapsed_ns;
+	const struct conn_info *connection; /* a live one's; borrowed. NULL: there is none */
 };
 
 /* Read a trace (borrowed, and not to be changed as long as the result is used). */
@@ -64,6 +72,13 @@ void result_fini(struct result *result);
 /* Read one hop alone, for reports while the trace goes on. */
 void hop_view_init(struct hop_view *view, const struct trace *trace, uint8_t ttl);
 void hop_view_fini(struct hop_view *view);
+
+/* One finding more, to be freed with the result; later sorted by place. */
+void result_add_finding(struct result *result, const struct finding *finding);
+void result_sort(struct result *result);
+
+/* Whether two changes are about the same field, option or order. */
+bool change_same_subject(const struct change *a, const struct change *b);
 
 /* Address that answered, or NULL for silence and for the sender (view NULL). */
 const struct addr *hop_view_addr(const struct hop_view *view);

@@ -154,6 +154,11 @@ static const char *live_filter(void *self)
 	return ((struct live *)self)->filter;
 }
 
+void channel_live_wake(struct channel *channel, int fd)
+{
+	((struct live *)channel->self)->drive.wake = fd;
+}
+
 static void live_record(void *self, struct capture *capture)
 {
 	((struct live *)self)->drive.record = capture;
@@ -191,6 +196,7 @@ bool channel_live_open(struct channel *channel, const char *device, bool guarded
 	live->device = device != NULL ? xstrdup(device) : NULL;
 	live->drive.packet = packet_new(PACKET_LARGE);
 	live->drive.names = names_new();
+	live->drive.wake = -1;
 	drive_start(&live->drive);
 	*channel = (struct channel){ &ops, live };
 	live->drive.inject = inject_open(device, err);

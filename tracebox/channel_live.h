@@ -13,4 +13,7 @@
  */
 bool channel_live_open(struct channel *channel, const char *device, bool guarded, struct err *err);
 
+/* A descriptor that interrupts a pause of a live channel's run when it is readable; -1: none. */
+void channel_live_wake(struct channel *channel, int fd);
+
 #endif

@@ -16,10 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ECHO_BYTES = 2048 };
+
 struct sim {
 	struct path_file *path;
 	struct net *net;
 	struct endpoint *server;
+	struct conn *conn;     /* the server's last one; NULL: none */
 	struct machine prober; /* whose turn it is; ops NULL: nobody's */
 	struct capture *capture;
 	struct sniff *sniff;
@@ -79,6 +82,37 @@ static nsec_t silent_deadline(const void *self)
 	return NSEC_NEVER;
 }
 
+/* ---- the server's application: it answers with the bytes it got ---- */
+
+static void server_settle(void *self, nsec_t now)
+{
+	struct sim *sim = self;
+	struct conn *conn = endpoint_accept(sim->server);
+	uint8_t bytes[ECHO_BYTES];
+	size_t length;
+
+	(void)now;
+	if (conn != NULL)
+		sim->conn = conn;
+	if (sim->conn == NULL)
+		return;
+	while ((length = conn_writable(sim->conn)) > 0) {
+		length = conn_read(sim->conn, bytes,
+			length < sizeof(bytes) ? length : sizeof(bytes));
+		if (length == 0)
+			break;
+		conn_write(sim->conn, bytes, length);
+	}
+	if (conn_peer_closed(sim->conn))
+		conn_shutdown(sim->conn);
+}
+
+static nsec_t server_deadline(const void *self)
+{
+	(void)self;
+	return NSEC_NEVER;
+}
+
 /* ---- building ---- */
 
 static bool build_server(struct sim *sim, enum path_server kind, uint16_t port, struct err *err)
@@ -100,7 +134,8 @@ static bool build_server(struct sim *sim, enum path_server kind, uint16_t port, 
 	local.addr = net_server_addr(4);
 	if (kind != PATH_SERVER_CLOSED && !endpoint_listen(sim->server, &local, err))
 		return false;
-	net_set_machine(sim->net, SERVER, endpoint_machine(sim->server), NULL, NULL, NULL);
+	net_set_machine(sim->net, SERVER, endpoint_machine(sim->server), server_settle,
+		server_deadline, sim);
 	return true;
 }
 

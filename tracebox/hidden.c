@@ -106,7 +106,7 @@ static void follow_length(struct result *result)
 				.before_length = 2,
 				.after_offset = offset,
 				.after_length = 2 };
-			result_add(result, &finding);
+			result_add_finding(result, &finding);
 		}
 		last = view;
 		last_difference = difference;
@@ -223,7 +223,7 @@ static void follow_checksum(struct result *result)
 			finding.change = view_checksum_change(view);
 			finding.is_hidden = true;
 			finding.is_translated = view_is_whole(view);
-			result_add(result, &finding);
+			result_add_finding(result, &finding);
 		}
 		last = view;
 	}
@@ -261,7 +261,7 @@ static void follow_destination(struct result *result)
 			.before_length = view->sent->version == 4 ? 4 : 16,
 			.before_offset = view->sent->version == 4 ? 16 : 24,
 			.field = field_find(view->sent->version == 4 ? "ip.dst" : "ip6.dst") };
-		result_add(result, &finding);
+		result_add_finding(result, &finding);
 		return;
 	}
 }

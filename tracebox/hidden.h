@@ -10,7 +10,4 @@
 /* Add to what the quotes show: what lengths, checksums and addresses tell besides. */
 void hidden_find(struct result *result);
 
-/* In attribute.c: add a finding. */
-void result_add(struct result *result, const struct finding *finding);
-
 #endif

@@ -4,11 +4,13 @@
  */
 #include "lua/bind_trace.h"
 #include "probe/io/host.h"
+#include "probe/io/interrupt.h"
 #include "probe/io/pcap_file.h"
 #include "tracebox/channel_live.h"
 #include "tracebox/channel_offline.h"
 #include "tracebox/command_bundle.h"
 #include "tracebox/command_campaign.h"
+#include "tracebox/command_established.h"
 #include "tracebox/command_matrix.h"
 #include "tracebox/command_sim.h"
 #include "tracebox/options.h"
@@ -186,11 +188,71 @@ static int trace_one(struct program *program, struct err *err)
 	if (trace == NULL)
 		return status;
 	result_init(&result, trace);
-	program->about.elapsed_ns = trace_elapsed(trace);
+	program->about.elapsed_ns = result.elapsed_ns;
 	if (report(program, &result, err))
 		status = failing_status(o, &result);
 	result_fini(&result);
 	trace_free(trace);
+	return status;
+}
+
+/* ---- a live connection ---- */
+
+static void seed(const struct options *options, struct rng *rng)
+{
+	uint64_t value = 1;
+
+	if (options->sim == NULL && getrandom(&value, sizeof(value), 0) != (ssize_t)sizeof(value))
+		value = (uint64_t)getpid();
+	rng_init(rng, value);
+}
+
+static void await_names(const struct program *program, const struct result *result)
+{
+	const struct channel *channel = program->about.names;
+
+	while (channel != NULL && result->trace != NULL &&
+		run_names_pending(channel, result->trace))
+		channel->ops->wait(channel->self);
+}
+
+static void print_hops(struct program *program, const struct result *result)
+{
+	report_text_begin(stdout, &program->about);
+	for (size_t i = 0; i < result->hop_count; i++)
+		report_text_hop(stdout, &program->about, &result->hops[i]);
+}
+
+static int trace_connection(struct program *program, struct err *err)
+{
+	const struct options *o = &program->options;
+	struct established_plan plan = { .options = o,
+		.channel = &program->channel,
+		.host = program->about.name,
+		.wake = -1 };
+	struct established_run run;
+	int status = STATUS_WRONG;
+
+	seed(o, &plan.rng);
+	if (o->sim == NULL) {
+		plan.wake = interrupt_open(err);
+		if (plan.wake < 0)
+			return STATUS_WRONG;
+		channel_live_wake(&program->channel, plan.wake);
+	}
+	if (command_established(&plan, &run, err)) {
+		program->about.addr = run.addr;
+		program->about.port = o->port;
+		program->about.probe = o->ipv6 ? "IPv6/TCP established" : "IP/TCP established";
+		program->about.elapsed_ns = run.joined.result.elapsed_ns;
+		await_names(program, &run.joined.result);
+		if (!o->json)
+			print_hops(program, &run.joined.result);
+		if (report(program, &run.joined.result, err))
+			status = failing_status(o, &run.joined.result);
+		command_established_fini(&run);
+	}
+	interrupt_close(plan.wake);
 	return status;
 }
 
@@ -228,15 +290,6 @@ static bool open_channel(struct program *program, struct err *err)
 		return channel_offline_open(&program->channel, o->device, err);
 	return channel_live_open(&program->channel, o->device,
 		!o->udp || o->script != NULL || o->chunk != NULL, err);
-}
-
-static void seed(const struct options *options, struct rng *rng)
-{
-	uint64_t value = 1;
-
-	if (options->sim == NULL && getrandom(&value, sizeof(value), 0) != (ssize_t)sizeof(value))
-		value = (uint64_t)getpid();
-	rng_init(rng, value);
 }
 
 static void make_lua(struct program *program)
@@ -279,6 +332,8 @@ static int run(struct program *program, struct err *err)
 	} else if (o->chunk != NULL) {
 		if (!trace_lua_chunk(program->lua, o->chunk, &status, err))
 			status = STATUS_WRONG;
+	} else if (o->established) {
+		status = trace_connection(program, err);
 	} else if (o->matrix != NULL) {
 		status = trace_matrix(program, err);
 	} else {

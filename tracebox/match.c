@@ -15,28 +15,30 @@ enum {
 	ICMP4_ECHO_REPLY = 0,
 	ICMP6_ECHO = 128,
 	ICMP6_ECHO_REPLY = 129,
+	TCP_DATA_OFFSET = 12, /* byte of the TCP header */
 };
 
 /* What a quote still shows of the probe. */
 struct witness {
 	bool same_source, same_destination, same_ports, has_ports;
-	bool has_id, has_seq;
+	bool has_id, has_seq, has_length;
 	bool is_later_piece; /* of a segment that a box has split: no probe begins so */
-	unsigned int id_number, seq_number; /* valid when has_* */
+	unsigned int id_number, seq_number, length_number; /* valid when has_* */
 };
 
 /* Whether the probe of a number has been sent. */
 static bool was_sent(const struct trace *trace, unsigned int number)
 {
-	unsigned int ttl = number & 0xff, attempt = number >> 8;
+	unsigned int ttl = number % trace->step, attempt = number / trace->step;
 
 	return ttl != 0 && ttl <= trace->config.last_ttl && attempt < trace->hops[ttl].sent;
 }
 
-static void answer_number(struct answer *answer, unsigned int number, enum answer_match match)
+static void answer_number(const struct trace *trace, struct answer *answer, unsigned int number,
+	enum answer_match match)
 {
-	answer->ttl = (uint8_t)number;
-	answer->attempt = (uint8_t)(number >> 8);
+	answer->ttl = (uint8_t)(number % trace->step);
+	answer->attempt = (uint8_t)(number / trace->step);
 	answer->match = match;
 }
 
@@ -58,7 +60,8 @@ static bool match_order(const struct trace *trace, unsigned int first, struct an
 			if (hop->sent_at[attempt] >= oldest)
 				continue;
 			oldest = hop->sent_at[attempt];
-			answer_number(answer, probe_number((uint8_t)ttl, attempt), MATCH_ORDER);
+			answer_number(trace, answer, probe_number(trace, (uint8_t)ttl, attempt),
+				MATCH_ORDER);
 		}
 	}
 	if (hops == 1)
@@ -73,11 +76,33 @@ static bool id_tells(const struct trace *trace, uint16_t id, unsigned int *numbe
 	return (trace->numbers & NUMBER_ID) != 0 && was_sent(trace, *number);
 }
 
+/* What was taken from the number at which the probe as given begins or ends. */
+static bool difference_tells(const struct trace *trace, uint32_t difference, unsigned int *number)
+{
+	*number = difference;
+	return difference < TRACE_ATTEMPTS * trace->step && was_sent(trace, difference);
+}
+
 static bool seq_tells(const struct trace *trace, uint32_t seq, unsigned int *number)
 {
-	*number = trace->seq - seq;
-	return (trace->numbers & NUMBER_SEQ) != 0 && *number < TRACE_ATTEMPTS << 8 &&
-		was_sent(trace, *number);
+	return (trace->numbers & NUMBER_SEQ) != 0 &&
+		difference_tells(trace, trace->seq - seq, number);
+}
+
+/* The TCP header is taken to be as long as it was when a short quote does not show it. */
+static bool length_tells(const struct trace *trace, const struct layers *layers,
+	unsigned int *number)
+{
+	uint32_t header = trace->probe->payload - trace->probe->l4, length;
+
+	if (!(trace->numbers & NUMBER_LENGTH) || !layers->has_end)
+		return false;
+	if (layers->known > layers->l4 + TCP_DATA_OFFSET)
+		header = layers->payload - layers->l4;
+	length = layers->end - layers->l4;
+	return length >= header &&
+		difference_tells(trace, packet_payload_len(trace->probe) - (length - header),
+			number);
 }
 
 static bool has_ports(const struct packet *packet)
@@ -92,7 +117,8 @@ static bool has_ports(const struct packet *packet)
 static bool is_within_payload(const struct trace *trace, uint32_t seq)
 {
 	int32_t distance = (int32_t)(seq - trace->seq);
-	int32_t lowest = (trace->numbers & NUMBER_SEQ) != 0 ? -(TRACE_ATTEMPTS << 8) : 0;
+	int32_t lowest =
+		(trace->numbers & NUMBER_SEQ) != 0 ? -(int32_t)(TRACE_ATTEMPTS * trace->step) : 0;
 
 	return distance > lowest && distance < (int32_t)packet_payload_len(trace->probe);
 }
@@ -121,6 +147,7 @@ static void witness_read(const struct trace *trace, const uint8_t *quote,
 	witness->has_seq = seq_tells(trace, get_be32(quote + layers->l4 + 4), &witness->seq_number);
 	witness->is_later_piece =
 		!witness->has_seq && is_within_payload(trace, get_be32(quote + layers->l4 + 4));
+	witness->has_length = length_tells(trace, layers, &witness->length_number);
 }
 
 static bool match_quote(const struct trace *trace, const struct packet *packet,
@@ -138,12 +165,16 @@ static bool match_quote(const struct trace *trace, const struct packet *packet,
 		return false;
 	if (witness.has_seq &&
 		(witness.same_source || witness.same_destination || witness.same_ports)) {
-		answer_number(answer, witness.seq_number, MATCH_SEQUENCE);
+		answer_number(trace, answer, witness.seq_number, MATCH_SEQUENCE);
 		return true;
 	}
 	if (witness.has_id &&
 		(witness.same_destination || (witness.has_ports && witness.same_ports))) {
-		answer_number(answer, witness.id_number, MATCH_ID);
+		answer_number(trace, answer, witness.id_number, MATCH_ID);
+		return true;
+	}
+	if (witness.has_length && (witness.same_destination || witness.same_ports)) {
+		answer_number(trace, answer, witness.length_number, MATCH_LENGTH);
 		return true;
 	}
 	if (!witness.has_ports && has_ports(trace->probe))
@@ -170,7 +201,7 @@ static enum answer_kind error_answer(enum icmp_kind kind)
 static uint32_t sent_seq(const struct trace *trace, unsigned int ttl, unsigned int attempt)
 {
 	return trace->seq -
-		((trace->numbers & NUMBER_SEQ) ? probe_number((uint8_t)ttl, attempt) : 0);
+		((trace->numbers & NUMBER_SEQ) ? probe_number(trace, (uint8_t)ttl, attempt) : 0);
 }
 
 /* The sequence number that a hop quotes of the probe it answered. */
@@ -201,7 +232,7 @@ static bool match_seen(const struct trace *trace, uint32_t seq, struct answer *a
 	uint32_t quoted;
 
 	if (seq_tells(trace, seq, &number)) {
-		answer_number(answer, number, MATCH_SEQUENCE);
+		answer_number(trace, answer, number, MATCH_SEQUENCE);
 		return true;
 	}
 	if (trace->config.lockstep || (!(trace->numbers & NUMBER_SEQ) && seq == trace->seq))
@@ -214,7 +245,7 @@ static bool match_seen(const struct trace *trace, uint32_t seq, struct answer *a
 
 		if (quoted_seq(trace, ttl, &quoted) && quoted != sent &&
 			seq_tells(trace, seq - (quoted - sent), &number)) {
-			answer_number(answer, number, MATCH_SEQUENCE);
+			answer_number(trace, answer, number, MATCH_SEQUENCE);
 			return true;
 		}
 	}
@@ -249,10 +280,25 @@ static bool match_segment(const struct trace *trace, const struct packet *packet
 	if (answer->kind != ANSWER_ACK)
 		return match_seen(trace, seq, answer);
 	if (seq_tells(trace, seq, &number)) {
-		answer_number(answer, number, MATCH_SEQUENCE);
+		answer_number(trace, answer, number, MATCH_SEQUENCE);
 		return true;
 	}
 	return match_order(trace, trace->farthest + 1, answer);
+}
+
+/* A live connection has more to say than answers to probes; what it says of one is its end. */
+static bool match_live(const struct trace *trace, const struct packet *packet,
+	struct answer *answer)
+{
+	uint32_t end = trace->seq + packet_payload_len(trace->probe);
+	unsigned int number;
+
+	if (!(trace->numbers & NUMBER_LENGTH) || !(tcp_flags(packet) & TCP_ACK) ||
+		!difference_tells(trace, end - tcp_ack(packet), &number))
+		return false;
+	answer->kind = ANSWER_ACK;
+	answer_number(trace, answer, number, MATCH_SEQUENCE);
+	return true;
 }
 
 /* The answer to an echo request. */
@@ -275,6 +321,8 @@ static bool match_direct(const struct trace *trace, const struct packet *packet,
 	if (packet->form != trace->probe->form || !sockname_equal(&source, &asked) ||
 		!sockname_equal(&destination, &self))
 		return false;
+	if (packet->form == PACKET_TCP && trace->config.is_live)
+		return match_live(trace, packet, answer);
 	if (packet->form == PACKET_TCP)
 		return match_segment(trace, packet, answer);
 	if (packet->form != PACKET_UDP &&

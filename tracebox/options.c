@@ -2,6 +2,7 @@
 #include "tracebox/options.h"
 
 #include "probe/wire/diff.h"
+#include "tracebox/established.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -69,6 +70,7 @@ FLAG(set_warnings, warnings)
 FLAG(set_debug, debug)
 FLAG(set_original_json, original_json)
 FLAG(set_json, json)
+FLAG(set_established, established)
 TEXT(set_device, device)
 TEXT(set_probe, probe)
 TEXT(set_script, script)
@@ -190,6 +192,8 @@ static const struct row rows[] = {
 	{ 0, "matrix", "PORT,...", "what becomes of each TCP option towards these ports",
 		set_matrix },
 	{ 0, "mptcp", "0|1", "version of the MPTCP options (1; 0 in scripts)", set_mptcp },
+	{ 0, "established", NULL, "trace data and ACKs of an MPTCP connection, not its SYN",
+		set_established },
 	{ 0, "json", NULL, "JSON, mbkit.trace/1", set_json },
 	{ 0, "bundle", "FILE.tar.gz", "capture, reports, command line and versions in one file",
 		set_bundle },
@@ -255,6 +259,23 @@ static const struct row *find_row(int value)
 	return NULL;
 }
 
+static bool check_established(const struct options *o, struct err *err)
+{
+	unsigned int numbers = (o->trace.probes + o->trace.retries) * (o->trace.last_ttl + 1u);
+
+	if (o->targets != NULL || o->script != NULL || o->chunk != NULL || o->probe != NULL ||
+		o->matrix != NULL || o->udp || o->original_json)
+		return err_set(err, "--established makes its own probes and its own report");
+	if (o->device != NULL && strncmp(o->device, "pcap:", 5) == 0)
+		return err_set(err, "--established needs a network, not captures");
+	if (numbers > ESTABLISHED_NUMBERS)
+		return err_set(err,
+			"--established cannot tell %u probes apart, only %d: lower -q, --retries "
+			"or -m",
+			numbers, ESTABLISHED_NUMBERS);
+	return true;
+}
+
 /* What cannot be said of one option alone. */
 static bool check_options(const struct options *o, struct err *err)
 {
@@ -278,6 +299,8 @@ static bool check_options(const struct options *o, struct err *err)
 		return err_set(err, "--bundle is about one trace");
 	if (o->resume && (o->targets == NULL || !o->json))
 		return err_set(err, "--resume goes with --targets and --json");
+	if (o->established && !check_established(o, err))
+		return false;
 	if (o->host == NULL && o->script == NULL && o->chunk == NULL && o->sim == NULL &&
 		o->targets == NULL)
 		return err_set(err, "a destination host is needed (see tracebox --help)");

@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include <string.h>
+
 enum { VALUE_TEXT = 512, NAME_TEXT = 256 };
 
 static void put_addr(struct json_text *json, const char *key, const struct addr *addr)
@@ -40,15 +42,18 @@ static void put_change(struct json_text *json, const struct hop_view *view,
 	json_put_text(json, "change", change_kind_text(change->kind));
 	json_put_text(json, "sent", change->kind == CHANGE_ADDED ? NULL : before);
 	json_put_text(json, "seen", change->kind == CHANGE_REMOVED ? NULL : after);
+	if (view->segment != NULL)
+		json_put_text(json, "segment", view->segment);
 	json_close_object(json);
 }
 
 static void put_changes(struct json_text *json, const struct hop_view *view)
 {
 	json_open_array(json, "changes");
-	for (size_t i = 0; i < view->changes.count; i++)
-		if (!view->changes.list[i].follows)
-			put_change(json, view, &view->changes.list[i]);
+	for (; view != NULL; view = view->more)
+		for (size_t i = 0; i < view->changes.count; i++)
+			if (!view->changes.list[i].follows)
+				put_change(json, view, &view->changes.list[i]);
 	json_close_array(json);
 }
 
@@ -149,7 +154,7 @@ static void put_error(struct json_text *json, const struct hop_view *view)
 static void put_hop(struct json_text *json, const struct report_about *about,
 	const struct hop_view *view)
 {
-	static const char *const matches[] = { "sequence", "id", "turn", "order" };
+	static const char *const matches[] = { "sequence", "id", "length", "turn", "order" };
 	const struct answer *answer = &view->hop->answer;
 	bool silent = answer->kind == ANSWER_NONE;
 
@@ -201,6 +206,17 @@ static void put_place(struct json_text *json, const char *key, const struct hop_
 	json_close_object(json);
 }
 
+/* The kinds of segments of a live connection that show a finding. */
+static void put_segments(struct json_text *json, const struct finding *finding)
+{
+	json_open_array(json, "segments");
+	if (finding->in_data)
+		json_put_text(json, NULL, "data");
+	if (finding->in_acks)
+		json_put_text(json, NULL, "ack");
+	json_close_array(json);
+}
+
 static void put_finding(struct json_text *json, const struct finding *finding)
 {
 	char name[OPTID_TEXT], before[VALUE_TEXT], after[VALUE_TEXT], text[VERDICT_TEXT];
@@ -219,7 +235,51 @@ static void put_finding(struct json_text *json, const struct finding *finding)
 	json_put_text(json, "seen", after[0] != '\0' ? after : NULL);
 	json_put_bool(json, "nat", finding->is_translated);
 	json_put_text(json, "text", verdict_finding(finding, text));
+	if (finding->in_data || finding->in_acks)
+		put_segments(json, finding);
 	json_close_object(json);
+}
+
+static void put_connection(struct json_text *json, const struct conn_info *info)
+{
+	static const char *const modes[] = { [MODE_UNDECIDED] = "none",
+		[MODE_MPTCP] = "mptcp",
+		[MODE_INFINITE] = "infinite",
+		[MODE_TCP] = "tcp" };
+	static const char *const ends[] = { [END_NONE] = "open",
+		[END_CLEAN] = "clean",
+		[END_REFUSED] = "refused",
+		[END_UNANSWERED] = "unanswered",
+		[END_RESET] = "reset",
+		[END_TIMEOUT] = "timeout",
+		[END_ABORTED] = "aborted" };
+	bool fell_back = info->fallback != FALLBACK_NONE;
+
+	json_open_object(json, "connection");
+	json_put_text(json, "mode", modes[info->mode]);
+	json_put_number(json, "version", info->version);
+	json_put_bool(json, "checksum", info->checksum);
+	json_put_text(json, "fallback", fell_back ? fallback_text(info->fallback) : NULL);
+	json_put_text(json, "end", ends[info->end]);
+	json_put_number(json, "written", (int64_t)info->written);
+	json_put_number(json, "read", (int64_t)info->read);
+	json_close_object(json);
+}
+
+/* As the last line of the text says it. */
+static void put_verdict(struct json_text *json, const struct result *result)
+{
+	char text[2 * VERDICT_TEXT + 2], destination[VERDICT_TEXT];
+	size_t used;
+
+	if (result->finding_count == 0) {
+		verdict_clean(result, text);
+	} else {
+		used = strlen(verdict_finding(&result->findings[0], text));
+		snprintf(text + used, sizeof(text) - used, "; %s",
+			verdict_destination(result, destination));
+	}
+	json_put_text(json, "verdict", text);
 }
 
 static void put_target(struct json_text *json, const char *name, const struct addr *addr,
@@ -252,13 +312,12 @@ static void end_line(struct json_text *json, FILE *out)
 
 void report_json(FILE *out, const struct report_about *about, const struct result *result)
 {
-	char text[VERDICT_TEXT];
 	struct json_text json;
 
 	begin_line(&json);
 	put_target(&json, about->name, &about->addr, about->port);
 	json_put_text(&json, "probe", about->probe);
-	json_put_number(&json, "sent", trace_sent(result->trace));
+	json_put_number(&json, "sent", result->sent);
 	json_put_milliseconds(&json, "elapsed_ms", about->elapsed_ns);
 	json_open_array(&json, "hops");
 	for (size_t i = 0; i < result->hop_count; i++)
@@ -269,9 +328,9 @@ void report_json(FILE *out, const struct report_about *about, const struct resul
 	for (size_t i = 0; i < result->finding_count; i++)
 		put_finding(&json, &result->findings[i]);
 	json_close_array(&json);
-	json_put_text(&json, "verdict",
-		result->finding_count == 0 ? verdict_clean(result, text)
-					   : verdict_finding(&result->findings[0], text));
+	put_verdict(&json, result);
+	if (result->connection != NULL)
+		put_connection(&json, result->connection);
 	end_line(&json, out);
 }
 

@@ -41,7 +41,7 @@ static unsigned int place_x(const struct result *result, const struct hop_view *
 {
 	if (view == NULL)
 		return MARGIN;
-	return MARGIN + STEP * (unsigned int)(view->ttl - trace_first_ttl(result->trace) + 1);
+	return MARGIN + STEP * (unsigned int)(view->ttl - result->hops[0].ttl + 1);
 }
 
 static void print_node(FILE *out, unsigned int x, const char *label, const char *address,

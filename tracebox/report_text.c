@@ -54,31 +54,56 @@ static void print_address(FILE *out, const struct report_about *about, const str
 		fprintf(out, " %s ", text);
 }
 
-static void print_changes(FILE *out, const struct report_about *about, const struct hop_view *view)
+static void print_change(FILE *out, const struct report_about *about, const struct hop_view *view,
+	const struct change *change)
 {
 	char name[OPTID_TEXT], text[CHANGE_TEXT];
 
-	for (size_t i = 0; i < view->changes.count; i++) {
-		const struct change *change = &view->changes.list[i];
+	fputs(about->colour ? " \033[33m" : " ", out);
+	if (about->verbose)
+		fprintf(out, "[%s]",
+			change_text(change, view->sent, view->quote, view->layers.known, text));
+	else
+		fprintf(out, "%s%s",
+			change->kind == CHANGE_REMOVED         ? "-"
+				: change->kind == CHANGE_ADDED ? "+"
+							       : "",
+			change_name(change, name));
+	if (about->colour)
+		fputs("\033[0m", out);
+}
 
-		if (change->follows)
-			continue;
-		fputs(about->colour ? " \033[33m" : " ", out);
-		if (about->verbose)
-			fprintf(out, "[%s]",
-				change_text(change, view->sent, view->quote, view->layers.known,
-					text));
-		else
-			fprintf(out, "%s%s",
-				change->kind == CHANGE_REMOVED         ? "-"
-					: change->kind == CHANGE_ADDED ? "+"
-								       : "",
-				change_name(change, name));
-		if (about->colour)
-			fputs("\033[0m", out);
+/* Whether the same was told of another kind of segment. */
+static bool was_told(const struct hop_view *first, const struct hop_view *view,
+	const struct change *change)
+{
+	for (; first != view; first = first->more)
+		for (size_t i = 0; i < first->changes.count; i++)
+			if (first->changes.list[i].kind == change->kind &&
+				change_same_subject(&first->changes.list[i], change))
+				return true;
+	return false;
+}
+
+/* Of every kind of segment; of data first, and of the others what is new, with their name. */
+static void print_changes(FILE *out, const struct report_about *about, const struct hop_view *first)
+{
+	const char *segment = first->segment;
+
+	for (const struct hop_view *view = first; view != NULL; view = view->more) {
+		for (size_t i = 0; i < view->changes.count; i++) {
+			const struct change *change = &view->changes.list[i];
+
+			if (change->follows || was_told(first, view, change))
+				continue;
+			if (view->segment != segment)
+				fprintf(out, " %s:", view->segment);
+			segment = view->segment;
+			print_change(out, about, view, change);
+		}
+		if (view->checksum_residue != 0)
+			fputs(" [checksum does not fit]", out);
 	}
-	if (view->checksum_residue != 0)
-		fputs(" [checksum does not fit]", out);
 }
 
 static void print_extensions(FILE *out, const struct hop_view *view)

@@ -10,8 +10,9 @@
 
 /* Where a probe carries its number. */
 enum probe_number {
-	NUMBER_ID = 1,  /* IPv4 id */
-	NUMBER_SEQ = 2, /* TCP sequence number */
+	NUMBER_ID = 1,     /* IPv4 id */
+	NUMBER_SEQ = 2,    /* TCP sequence number */
+	NUMBER_LENGTH = 4, /* of the payload of TCP */
 };
 
 struct trace {
@@ -20,6 +21,7 @@ struct trace {
 	struct packet *probe;
 	struct addr source, destination;
 	unsigned int numbers; /* set of NUMBER_*: what differs between the probes */
+	unsigned int step;    /* between two attempts' numbers */
 	uint16_t id;          /* of the probe as given */
 	uint32_t seq;
 	unsigned int last; /* TTL; falls when the destination answers */
@@ -36,9 +38,10 @@ struct trace {
 	struct trace_hop *hops; /* by TTL, the last one asked for included */
 };
 
-static inline unsigned int probe_number(uint8_t ttl, unsigned int attempt)
+static inline unsigned int probe_number(const struct trace *trace, uint8_t ttl,
+	unsigned int attempt)
 {
-	return attempt << 8 | ttl;
+	return attempt * trace->step + ttl;
 }
 
 /*

@@ -24,6 +24,8 @@ enum {
 	WAIT_STRAY_MS = 20,
 };
 
+enum { DEFAULT_STEP = 256 };
+
 /* A hop that has answered so often and does not now may have used up what it sends at once. */
 enum {
 	LIMITED_ANSWERS = 5,
@@ -75,6 +77,8 @@ struct trace *trace_new(const struct packet *probe, const struct trace_config *c
 	assert(config->first_ttl > 0 && config->first_ttl <= config->last_ttl);
 	assert(config->probes > 0 && config->probes + config->retries <= TRACE_ATTEMPTS);
 	trace->config = *config;
+	trace->step = config->attempt_step != 0 ? config->attempt_step : DEFAULT_STEP;
+	assert(trace->step > config->last_ttl);
 	trace->pace = config->pace != NULL ? config->pace : &trace->own_pace;
 	trace->hops = xcalloc(config->last_ttl + 1u, sizeof(*trace->hops));
 	trace->probe = packet_new(PACKET_HEADROOM + probe->length);
@@ -86,7 +90,8 @@ struct trace *trace_new(const struct packet *probe, const struct trace_config *c
 	if (probe->version == 4 && !config->fixed_id)
 		trace->numbers |= NUMBER_ID;
 	if (probe->form == PACKET_TCP && !config->fixed_seq)
-		trace->numbers |= NUMBER_SEQ;
+		trace->numbers |= config->is_live && packet_payload_len(probe) > 0 ? NUMBER_LENGTH
+										   : NUMBER_SEQ;
 	if (probe->version == 4)
 		trace->id = get_be16(packet_data(probe) + 4);
 	if (probe->form == PACKET_TCP)
@@ -115,7 +120,7 @@ uint32_t trace_probe_room(const struct trace *trace)
 void trace_probe(const struct trace *trace, uint8_t ttl, unsigned int attempt,
 	struct packet *packet)
 {
-	unsigned int number = probe_number(ttl, attempt);
+	unsigned int number = probe_number(trace, ttl, attempt);
 	bool fits = packet_set(packet, packet_data(trace->probe), trace->probe->length);
 
 	assert(fits);
@@ -125,6 +130,8 @@ void trace_probe(const struct trace *trace, uint8_t ttl, unsigned int attempt,
 		packet_write16(packet, 4, (uint16_t)(trace->id + number));
 	if (trace->numbers & NUMBER_SEQ)
 		packet_write32(packet, packet->l4 + 4, trace->seq - number);
+	if (trace->numbers & NUMBER_LENGTH)
+		packet_close_gap(packet, packet->end - number, number);
 	packet_finish(packet);
 }
 
@@ -204,8 +211,10 @@ static unsigned int first_unsettled(const struct trace *trace)
 /* First TTL that is not worth a probe: behind the last, or behind too many silent hops. */
 static unsigned int window_end(const struct trace *trace)
 {
-	unsigned int reach = trace->config.silent_limit;
+	unsigned int reach = trace->config.silent_limit, likely = trace->config.likely_end;
 
+	if (likely <= trace->last && first_unsettled(trace) <= likely)
+		return likely + 1;
 	if (reach == 0)
 		return trace->last + 1;
 	if (reach < trace->config.parallel)

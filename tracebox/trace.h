@@ -8,7 +8,9 @@
  * All probes of a trace agree in what routers hash on (addresses, ports, protocol, flow label,
  * traffic class). They differ in two numbers, so that a quote can be told even when a box rewrote
  * one: k = 256 * attempt + TTL is added to the IPv4 id and taken from the TCP sequence number. The
- * latter falls because a server whose half-open connection meets a rising one resets it.
+ * latter falls because a server whose half-open connection meets a rising one resets it. Data
+ * segments of a live connection keep their sequence number; the k last bytes are left out instead,
+ * which the IP length in a quote tells, and the end that the peer acknowledges.
  */
 #ifndef TRACEBOX_TRACE_H
 #define TRACEBOX_TRACE_H
@@ -44,6 +46,9 @@ struct trace_config {
 	struct trace_pace *pace;   /* NULL: one of its own */
 	bool keep_open;            /* no RST for a connection that the probes half opened */
 	bool lockstep; /* offline: what comes is the answer to the last probe, whatever it says */
+	bool is_live;  /* probes are segments of a live connection (established.h) */
+	unsigned int attempt_step; /* between the numbers of two attempts, above last_ttl; 0: 256 */
+	uint8_t likely_end;        /* probably the destination's TTL: none beyond at first; or 0 */
 };
 
 /* TTL 1 to 64, one probe and two retries, 32 hops in flight, end behind 8 silent hops. */
@@ -67,6 +72,7 @@ const char *answer_kind_text(enum answer_kind kind);
 enum answer_match {
 	MATCH_SEQUENCE,
 	MATCH_ID,
+	MATCH_LENGTH,
 	MATCH_TURN,  /* nothing unique was in it, but only one hop's probes were under way */
 	MATCH_ORDER, /* nothing unique survived: a guess, for which no answer is kept */
 };

@@ -72,8 +72,14 @@ static const char *common_name(const char *field)
 	return field;
 }
 
-static const char *packets_name(const struct hop_view *view)
+static const char *packets_name(const struct finding *finding)
 {
+	const struct hop_view *view = finding->before;
+
+	if (finding->in_data)
+		return finding->in_acks ? "data segments and ACKs" : "data segments";
+	if (finding->in_acks)
+		return "ACKs";
 	if (view->sent->form == PACKET_TCP)
 		return (tcp_flags(view->sent) & (TCP_SYN | TCP_ACK)) == TCP_SYN ? "SYNs"
 										: "segments";
@@ -100,19 +106,19 @@ static void say_hidden(struct phrase *phrase, const struct finding *finding)
 		say(phrase,
 			"the checksum of %s does not fit what hops quote, as behind a NAT that "
 			"translates quotes back: one stands",
-			packets_name(finding->before));
+			packets_name(finding));
 	else
 		say(phrase,
 			"something in %s that no quote is long enough to show is changed (the "
 			"checksum tells)",
-			packets_name(finding->before));
+			packets_name(finding));
 }
 
 static void say_change(struct phrase *phrase, const struct finding *finding)
 {
 	char name[OPTID_TEXT], before[128], after[128];
 	const char *text = common_name(finding_name(finding, name));
-	const char *packets = packets_name(finding->before);
+	const char *packets = packets_name(finding);
 
 	finding_before(finding, before, sizeof(before));
 	finding_after(finding, after, sizeof(after));
@@ -166,13 +172,49 @@ static void say_mptcp(struct phrase *phrase, const struct result *result)
 			result->finding_count > 0 ? " then" : "");
 }
 
+/* How a connection that was opened went on. */
+static void say_transfer(struct phrase *phrase, const struct result *result)
+{
+	const struct conn_info *info = result->connection;
+	const char *then = result->finding_count > 0 ? " then" : "";
+
+	if (info->mode == MODE_MPTCP)
+		say(phrase, "the server speaks Multipath TCP version %u to the end", info->version);
+	else if (!result->destination.supports_mptcp)
+		say_mptcp(phrase, result);
+	else if (info->mode == MODE_INFINITE)
+		say(phrase, "the server%s falls back with an infinite mapping", then);
+	else
+		say(phrase, "the server%s acknowledges as plain TCP", then);
+	if (info->end == END_RESET)
+		say(phrase, ", and the connection is reset");
+	else if (info->end != END_CLEAN)
+		say(phrase, ", and the connection does not end");
+}
+
+static void say_connection(struct phrase *phrase, const struct result *result)
+{
+	switch (result->connection->end) {
+	case END_REFUSED:
+		say(phrase, "the server refuses the connection");
+		break;
+	case END_UNANSWERED:
+		say(phrase, "the destination does not answer");
+		break;
+	default:
+		say_transfer(phrase, result);
+	}
+}
+
 const char *verdict_destination(const struct result *result, char buf[static VERDICT_TEXT])
 {
 	const struct destination_view *d = &result->destination;
 	struct phrase phrase = { .text = buf };
 
 	buf[0] = '\0';
-	if (!d->reached)
+	if (result->connection != NULL)
+		say_connection(&phrase, result);
+	else if (!d->reached)
 		say(&phrase, "the destination does not answer");
 	else if (d->reply == ANSWER_SYN_ACK && d->asked_mptcp)
 		say_mptcp(&phrase, result);

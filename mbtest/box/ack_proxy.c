@@ -43,6 +43,8 @@ struct lane {
 	uint8_t shift;      /* ... scales its own windows by this, if the other has it too */
 	uint32_t first;     /* number of its SYN */
 	uint32_t top;       /* end of what has come */
+	uint32_t seen;      /* end of what has come without a hole */
+	uint32_t kept_end;  /* end of what is kept; valid when something is */
 	uint32_t next;      /* the sender was told that all before it has arrived */
 	uint32_t acked;     /* the receiver has said so of all before it */
 	uint32_t edge;      /* end of the window that the receiver offers */
@@ -142,6 +144,7 @@ static void lane_keep(struct box *box, struct lane *lane, const struct packet *p
 	struct ack_proxy *self = box_state(box);
 
 	packet_queue_push(&lane->kept, box_clone(box, packet));
+	lane->kept_end = tcp_seq(packet) + packet_payload_len(packet);
 	lane->kept_count++;
 	lane->kept_bytes += packet_payload_len(packet);
 	self->kept_count++;
@@ -243,9 +246,22 @@ static void note_syn(struct box *box, const struct packet *packet, enum dir dir)
 	lane_clear(box, lane, dir, "a new connection");
 	lane->is_known = true;
 	lane->first = tcp_seq(packet);
-	lane->top = lane->next = lane->acked = lane->edge = lane->first + 1;
+	lane->top = lane->seen = lane->next = lane->acked = lane->edge = lane->first + 1;
 	lane->scales = tcpopt_wscale(packet, &shift);
 	lane->shift = shift > SHIFT_MAX ? SHIFT_MAX : shift;
+}
+
+/*
+ * What is kept may be acknowledged when the receiver has what comes before it: at once, but where
+ * the proxy began in mid-stream. Whether there is more to acknowledge now.
+ */
+static bool lane_advance(struct lane *lane)
+{
+	if (lane->kept.first == NULL || seq_after(tcp_seq(lane->kept.first), lane->next) ||
+		!seq_after(lane->kept_end, lane->next))
+		return false;
+	lane->next = lane->kept_end;
+	return true;
 }
 
 /* The receiver of a lane's data says how far it has come; whether that is a duplicate. */
@@ -263,6 +279,7 @@ static bool note_ack(struct box *box, struct lane *lane, const struct lane *back
 	if (seq_after(ack, lane->acked)) {
 		lane->acked = ack;
 		lane->next = seq_max(lane->next, ack);
+		lane_advance(lane);
 		lane->tries = lane->duplicates = 0;
 		while (lane->kept.first != NULL &&
 			!seq_after(tcp_seq(lane->kept.first) + packet_payload_len(lane->kept.first),
@@ -293,13 +310,13 @@ static bool translate_ack(const struct lane *lane, const struct lane *back, stru
 	return true;
 }
 
-/* Data: kept and acknowledged when they are the next and there is room. */
+/* Data: kept when they are the next and there is room, and acknowledged. */
 static void take_data(struct box *box, struct proxied *proxied, const struct packet *packet,
 	enum dir dir)
 {
 	const struct ack_proxy *self = box_state(box);
 	struct lane *lane = &proxied->lanes[dir];
-	uint32_t length = packet_payload_len(packet), end = tcp_seq(packet) + length;
+	uint32_t length = packet_payload_len(packet), end = tcp_seq(packet) + length, follows;
 
 	if (!seq_after(end, lane->next)) {
 		/* Sent again: what the proxy has said before was lost. */
@@ -307,12 +324,14 @@ static void take_data(struct box *box, struct proxied *proxied, const struct pac
 			acknowledge(box, proxied, packet, true, dir);
 		return;
 	}
-	if (seq_after(tcp_seq(packet), lane->next) || !box_matched(box) ||
-		!lane_has_room(self, lane, length))
-		return;
-	lane_keep(box, lane, packet);
-	lane->next = end;
-	acknowledge(box, proxied, packet, true, dir);
+	follows = lane->kept.first != NULL ? lane->kept_end : seq_max(lane->seen, lane->acked);
+	if (!seq_after(tcp_seq(packet), follows) && seq_after(end, follows)) {
+		lane->seen = seq_max(lane->seen, end);
+		if (box_matched(box) && lane_has_room(self, lane, length))
+			lane_keep(box, lane, packet);
+	}
+	if (lane_advance(lane))
+		acknowledge(box, proxied, packet, true, dir);
 }
 
 /* What an acknowledgement becomes on its way to the sender of a lane's data. */

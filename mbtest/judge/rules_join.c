@@ -228,8 +228,8 @@ void rule_f44(const struct scene *scene, struct note *note)
 			(!scene->active && subflow->responder.port == own->port))
 			continue;
 		answer = packet_with(scene, subflow->syn, SENT, 0, 0);
-		/* With the connection's data its token ends. */
-		if (answer == VIEW_NONE ||
+		/* With the connection's data, or Multipath TCP, its token ends. */
+		if (answer == VIEW_NONE || scene->cause < subflow->syn ||
 			(fin[SENT] < subflow->syn && fin[RECEIVED] < subflow->syn))
 			continue;
 		note_held(note);

@@ -297,6 +297,17 @@ void rule_f55(const struct scene *scene, struct note *note)
 	}
 }
 
+/* MP_FASTCLOSE came before, on whatever subflow and packet: it ends them all (3.5). */
+static bool was_closed_fast(const struct scene *scene, uint32_t index)
+{
+	uint32_t i;
+
+	for (i = 0; i < index; i++)
+		if (scene->facts[i].way == RECEIVED && (scene->facts[i].has & HAS_FASTCLOSE))
+			return true;
+	return false;
+}
+
 void rule_f56(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
@@ -321,7 +332,8 @@ void rule_f56(const struct scene *scene, struct note *note)
 				other->flow[RECEIVED].rst > also &&
 				connection->data_fin[SENT] > also && scene->bad == VIEW_NONE &&
 				other->flow[RECEIVED].unmapped == VIEW_NONE &&
-				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE)
+				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE &&
+				!was_closed_fast(scene, also))
 				note_broken(note, also, "an RST on one subflow ended another, too");
 		}
 	}

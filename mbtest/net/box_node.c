@@ -130,7 +130,7 @@ struct node *box_node_new(struct net *net, uint16_t path, const char *name,
 		box_new(name, type, args, arg_count, &host, &rng, path, err);
 	if (((struct box_node *)node)->box != NULL)
 		return node;
-	net->paths[path].count--;
+	node_detach(node);
 	node_free(node);
 	return NULL;
 }

@@ -10,7 +10,25 @@
 struct hop_node {
 	struct node node;
 	struct hop_plan plan;
+	nsec_t spent_until; /* the answers given are those of the time until then */
 };
+
+/* Whether another answer is within the limit (RFC 1812 4.3.2.8, RFC 4443 2.4 (f)). */
+static bool may_answer(struct hop_node *hop)
+{
+	nsec_t each, now = hop->node.net->now, most;
+
+	if (hop->plan.answers_per_s == 0)
+		return true;
+	each = NSEC_PER_SEC / hop->plan.answers_per_s;
+	most = each * hop->plan.burst;
+	if (hop->spent_until < now)
+		hop->spent_until = now;
+	if (hop->spent_until + each > now + most)
+		return false;
+	hop->spent_until += each;
+	return true;
+}
 
 /* The answer to a packet that ends here, sent back the way it came. */
 static void hop_answer(struct hop_node *hop, const struct packet *about, enum dir dir)
@@ -30,7 +48,8 @@ static void hop_answer(struct hop_node *hop, const struct packet *about, enum di
 	};
 	struct packet *answer;
 
-	if (hop->plan.quote == QUOTE_SILENT || plan.from.version != about->version)
+	if (hop->plan.quote == QUOTE_SILENT || plan.from.version != about->version ||
+		!may_answer(hop))
 		return;
 	plan.quote = quotes[hop->plan.quote];
 	answer = net_packet(net, PACKET_SMALL);

@@ -221,7 +221,6 @@ static bool host_make(struct inside *inside, enum end end, struct err *err)
 		.end = end,
 		.family = inside->plan.family,
 		.paths = 1,
-		.subflows = 1,
 		.checksum = inside->plan.checksum,
 		.long_mapping = true,
 		.no_address = end == SERVER && inside->plan.far == FAR_SILENT,

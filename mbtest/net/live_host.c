@@ -52,8 +52,7 @@ static struct addr host_addr(const struct live_host_plan *plan, uint16_t path, u
 	return plan->end == CLIENT ? net_client_addr(path, family) : net_server_addr(family);
 }
 
-static bool host_devices(struct live_host *host, const struct live_host_plan *plan, int *index,
-	struct err *err)
+static bool host_devices(struct live_host *host, const struct live_host_plan *plan, struct err *err)
 {
 	uint16_t count = plan->end == CLIENT ? plan->paths : 1;
 	char name[16];
@@ -61,7 +60,7 @@ static bool host_devices(struct live_host *host, const struct live_host_plan *pl
 	while (host->tun_count < count) {
 		snprintf(name, sizeof(name), plan->end == CLIENT ? "path%u" : "server",
 			host->tun_count + 1U);
-		host->tun[host->tun_count] = netns_tun(name, &index[host->tun_count], err);
+		host->tun[host->tun_count] = netns_tun(name, &host->index[host->tun_count], err);
 		if (host->tun[host->tun_count] < 0)
 			return false;
 		host->tun_count++;
@@ -76,10 +75,12 @@ static bool host_devices(struct live_host *host, const struct live_host_plan *pl
 static void device_routes(struct netlink *netlink, const struct live_host_plan *plan, uint16_t path,
 	int index, uint8_t family)
 {
-	struct addr addr = host_addr(plan, path, family);
+	struct addr addr = host_addr(plan, path, family), second = net_server_addr_at(1, family);
 	uint32_t table = FIRST_TABLE + path;
 
 	netlink_address_add(netlink, index, &addr, family == 4 ? 24 : 64);
+	if (plan->end == SERVER)
+		netlink_address_add(netlink, index, &second, family == 4 ? 24 : 64);
 	if (path == 0)
 		netlink_default_route_add(netlink, index, family, &addr, RT_TABLE_MAIN);
 	if (plan->end == CLIENT && plan->paths > 1) {
@@ -89,8 +90,9 @@ static void device_routes(struct netlink *netlink, const struct live_host_plan *
 }
 
 static bool host_routes(const struct live_host *host, const struct live_host_plan *plan,
-	const int *index, struct err *err)
+	struct err *err)
 {
+	const int *index = host->index;
 	struct netlink netlink;
 	bool ok;
 
@@ -110,7 +112,7 @@ static bool host_routes(const struct live_host *host, const struct live_host_pla
 	return ok;
 }
 
-/* The client joins from its further addresses by itself; the server lets it; if they can at all. */
+/* The client joins from further addresses by itself; both let the other, if they can at all. */
 static bool host_path_manager(const struct live_host_plan *plan, const int *index, struct err *err)
 {
 	struct netlink_endpoint endpoints[NET_PATHS];
@@ -119,27 +121,28 @@ static bool host_path_manager(const struct live_host_plan *plan, const int *inde
 	if (access("/proc/sys/net/mptcp", F_OK) != 0)
 		return true;
 	if (plan->end == SERVER)
-		return netlink_mptcp_set(NET_PATHS - 1, 0, NULL, 0, err);
-	while (joins + 1 < plan->subflows && joins + 1 < plan->paths) {
-		endpoints[joins].addr =
-			host_addr(plan, (uint16_t)(joins + 1), plan->family == 6 ? 6 : 4);
-		endpoints[joins].index = index[joins + 1];
+		return netlink_mptcp_set(NET_PATHS - 1, NET_PATHS - 1, NULL, 0, err);
+	while (joins < plan->joins && joins + 1 < plan->paths) {
+		endpoints[joins] = (struct netlink_endpoint){
+			.addr = host_addr(plan, (uint16_t)(joins + 1), plan->family == 6 ? 6 : 4),
+			.index = index[joins + 1],
+			.flags = MPTCP_ENDPOINT_SUBFLOW,
+			.id = (uint8_t)(joins + 2),
+		};
 		joins++;
 	}
-	return netlink_mptcp_set(joins, 0, endpoints, joins, err);
+	return netlink_mptcp_set(NET_PATHS - 1, NET_PATHS - 1, endpoints, joins, err);
 }
 
 bool live_host_make(struct live_host *host, const struct live_host_plan *plan, struct err *err)
 {
-	int index[NET_PATHS] = { 0 };
-
 	host->netns = -1;
 	host->tun_count = 0;
 	if (!netns_new(err))
 		return false;
 	host->netns = netns_hold(err);
-	if (host->netns >= 0 && host_settings(plan, err) && host_devices(host, plan, index, err) &&
-		host_routes(host, plan, index, err) && host_path_manager(plan, index, err))
+	if (host->netns >= 0 && host_settings(plan, err) && host_devices(host, plan, err) &&
+		host_routes(host, plan, err) && host_path_manager(plan, host->index, err))
 		return true;
 	live_host_drop(host);
 	return false;

@@ -2,7 +2,8 @@
 /*
  * live_host.h - one end of a live run: the kernel's own stack in a fresh network namespace, by the
  * address plan of net.h, with TUN devices to the network between. The client has one device a
- * path, each with its own address and routed by it; the server has one.
+ * path, each with its own address and routed by it; the server has one, with a second address to
+ * tell of.
  */
 #ifndef MBTEST_NET_LIVE_HOST_H
 #define MBTEST_NET_LIVE_HOST_H
@@ -18,7 +19,7 @@ struct live_host_plan {
 	enum end end;
 	uint8_t family;    /* 4, 6, or 0: both */
 	uint16_t paths;    /* of the client: addresses and devices */
-	uint16_t subflows; /* of the client: opened from its first addresses */
+	uint16_t joins;    /* of the client: further addresses it joins from by itself */
 	bool checksum;     /* net.mptcp.checksum_enabled */
 	bool long_mapping; /* segmentation offload stays on, so that mappings are long */
 	bool no_address;   /* it is not there: what comes is dropped in silence */
@@ -27,6 +28,7 @@ struct live_host_plan {
 struct live_host {
 	int netns; /* held namespace */
 	int tun[NET_PATHS];
+	int index[NET_PATHS]; /* of the devices */
 	uint16_t tun_count;
 };
 

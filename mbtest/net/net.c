@@ -38,6 +38,8 @@ static void net_stop_all(struct net *net)
 		for (i = 0; i < net->paths[path].count; i++)
 			node_free(net->paths[path].nodes[i]);
 		net->paths[path].count = 0;
+		net->paths[path].row = (struct row){ NULL, NULL };
+		net->paths[path].ecmp = NULL;
 	}
 	while (event_peek(&net->queue) != NULL) {
 		struct event event = event_pop(&net->queue);
@@ -109,6 +111,22 @@ void net_add_hop(struct net *net, uint16_t path, const struct hop_plan *plan)
 	hop_node_new(net, path, plan);
 }
 
+void net_add_ecmp(struct net *net, uint16_t path, const struct ecmp_plan *plan)
+{
+	assert(net->paths[path].ecmp == NULL);
+	net->paths[path].ecmp = ecmp_node_new(net, path, plan);
+}
+
+void net_begin_branch(struct net *net, uint16_t path)
+{
+	ecmp_begin_branch(net->paths[path].ecmp);
+}
+
+void net_end_ecmp(struct net *net, uint16_t path)
+{
+	net->paths[path].ecmp = NULL;
+}
+
 bool net_add_box(struct net *net, uint16_t path, const char *name, const struct box_type *type,
 	const struct box_arg *args, size_t arg_count, struct err *err)
 {
@@ -140,11 +158,17 @@ struct addr net_client_addr(uint16_t path, uint8_t family)
 	return family == 4 ? addr_v4(198, 18, (uint8_t)(path + 1), 2) : addr;
 }
 
+struct addr net_server_addr_at(uint16_t number, uint8_t family)
+{
+	uint8_t last = (uint8_t)(2 + number);
+	struct addr addr = { 6, { 0xfd, 0, 1, 0, [15] = last } };
+
+	return family == 4 ? addr_v4(198, 18, 100, last) : addr;
+}
+
 struct addr net_server_addr(uint8_t family)
 {
-	struct addr addr = { 6, { 0xfd, 0, 1, 0, [15] = 2 } };
-
-	return family == 4 ? addr_v4(198, 18, 100, 2) : addr;
+	return net_server_addr_at(0, family);
 }
 
 /* ---- running ---- */

@@ -67,6 +67,25 @@ struct hop_plan {
 	enum quote_kind quote;
 	uint32_t quote_bytes;
 	const struct icmp_objects *objects; /* with QUOTE_RFC4884; NULL: none. Borrowed */
+	uint32_t answers_per_s; /* it answers no more often than that; 0: always */
+	uint32_t burst;         /* answers it may give at once */
+};
+
+/* By what a path is chosen where several lead on. */
+enum ecmp_by {
+	ECMP_NONE,  /* the first, for all */
+	ECMP_FLOW,  /* addresses, protocol and ports */
+	ECMP_LABEL, /* addresses and flow label (RFC 6438); IPv4, which has none: addresses alone */
+	ECMP_PACKET, /* each packet the next */
+};
+
+enum { ECMP_BRANCHES = 8 };
+
+struct ecmp_plan {
+	enum ecmp_by by;
+	bool one_way[DIRS]; /* packets of this direction all take the first */
+	uint32_t salt;      /* another gives another choice */
+	nsec_t change_ns;   /* from then on each takes the next one to that; NSEC_NEVER */
 };
 
 struct net_config {
@@ -96,6 +115,15 @@ uint16_t net_add_path(struct net *net);
 void net_add_link(struct net *net, uint16_t path, const struct link_plan *to_server,
 	const struct link_plan *to_client);
 void net_add_hop(struct net *net, uint16_t path, const struct hop_plan *plan);
+
+/*
+ * A node from which several branches lead on, and where they meet again: after this, links, hops
+ * and boxes stand on the branch last begun, until net_end_ecmp. There is no such node on a branch.
+ */
+void net_add_ecmp(struct net *net, uint16_t path, const struct ecmp_plan *plan);
+void net_begin_branch(struct net *net, uint16_t path);
+void net_end_ecmp(struct net *net, uint16_t path);
+
 bool net_add_box(struct net *net, uint16_t path, const char *name, const struct box_type *type,
 	const struct box_arg *args, size_t arg_count, struct err *err);
 
@@ -119,6 +147,9 @@ void net_set_watch(struct net *net, int fd);
 /* Addresses by the plan above; family 4 or 6. */
 struct addr net_client_addr(uint16_t path, uint8_t family);
 struct addr net_server_addr(uint8_t family);
+
+/* A further address of the server: 198.18.100.<2+number>, fd00:100::<2+number>. */
+struct addr net_server_addr_at(uint16_t number, uint8_t family);
 
 /* ---- running ---- */
 

@@ -31,6 +31,33 @@ void node_free(struct node *node)
 	free(node);
 }
 
+/* Put a node at the server's end of what is being built. */
+static void join(struct node *node, struct path *line)
+{
+	struct row *row = line->ecmp != NULL ? ecmp_branch(line->ecmp) : &line->row;
+
+	node->parent = line->ecmp;
+	node->next[TO_CLIENT] = row->last;
+	if (row->last == NULL)
+		row->first = node;
+	else
+		row->last->next[TO_SERVER] = node;
+	row->last = node;
+}
+
+void node_detach(struct node *node)
+{
+	struct path *line = &node->net->paths[node->path];
+	struct row *row = node->parent != NULL ? ecmp_branch(node->parent) : &line->row;
+
+	row->last = node->next[TO_CLIENT];
+	if (row->last == NULL)
+		row->first = NULL;
+	else
+		row->last->next[TO_SERVER] = NULL;
+	line->count--;
+}
+
 /*
  * The name, and with it the node's stream of random numbers, does not depend on what else stands
  * on the path: only on how many of the same kind stand before it.
@@ -56,7 +83,7 @@ void node_append(struct node *node, uint16_t path, const char *kind)
 	else
 		snprintf(node->name, sizeof(node->name), "%.50s#%u", prefix, (unsigned int)ordinal);
 	node->path = path;
-	node->position = (uint16_t)line->count;
+	join(node, line);
 	line->nodes = xgrow(line->nodes, line->count, &line->capacity, sizeof(struct node *));
 	line->nodes[line->count++] = node;
 }
@@ -66,13 +93,13 @@ struct packet *net_packet(struct net *net, uint32_t capacity)
 	return pool_take(&net->pool, capacity);
 }
 
-static struct node *next_node(const struct net *net, uint16_t path, size_t position, enum dir dir)
+static struct node *next_node(const struct node *from, enum dir dir)
 {
-	const struct path *line = &net->paths[path];
-
-	if (dir == TO_SERVER)
-		return position + 1 < line->count ? line->nodes[position + 1] : net->edges[SERVER];
-	return position > 0 ? line->nodes[position - 1] : net->edges[CLIENT];
+	if (from->next[dir] == NULL && from->parent != NULL)
+		from = from->parent;
+	if (from->next[dir] != NULL)
+		return from->next[dir];
+	return from->net->edges[dir == TO_SERVER ? SERVER : CLIENT];
 }
 
 static void post_arrival(struct node *to, struct packet *packet, uint16_t path, enum dir dir,
@@ -89,23 +116,29 @@ static void post_arrival(struct node *to, struct packet *packet, uint16_t path, 
 
 void net_send(struct node *from, struct packet *packet, enum dir dir, nsec_t at)
 {
-	struct node *to = next_node(from->net, from->path, from->position, dir);
+	net_record(from, VERB_SEND, packet, NULL);
+	post_arrival(next_node(from, dir), packet, from->path, dir, at);
+}
+
+void net_send_branch(struct node *from, struct packet *packet, const struct row *branch,
+	enum dir dir)
+{
+	struct node *to = dir == TO_SERVER ? branch->first : branch->last;
 
 	from->sent[dir]++;
 	net_record(from, VERB_SEND, packet, NULL);
-	post_arrival(to, packet, from->path, dir, at);
+	post_arrival(to != NULL ? to : next_node(from, dir), packet, from->path, dir,
+		from->net->now);
 }
 
 void net_enter(struct node *edge, struct packet *packet, uint16_t path, enum dir dir)
 {
 	struct net *net = edge->net;
-	size_t count = net->paths[path].count;
-	struct node *to;
+	const struct row *row = &net->paths[path].row;
+	struct node *to = dir == TO_SERVER ? row->first : row->last;
 
-	if (dir == TO_SERVER)
-		to = count > 0 ? net->paths[path].nodes[0] : net->edges[SERVER];
-	else
-		to = count > 0 ? net->paths[path].nodes[count - 1] : net->edges[CLIENT];
+	if (to == NULL)
+		to = net->edges[dir == TO_SERVER ? SERVER : CLIENT];
 	net_record(edge, VERB_SEND, packet, NULL);
 	post_arrival(to, packet, path, dir, net->now);
 }

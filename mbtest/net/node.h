@@ -29,10 +29,11 @@ struct node {
 	const struct node_type *type;
 	struct net *net;
 	char name[NODE_NAME];
-	uint16_t index;       /* in the network: 0 client, 1 server */
-	uint16_t path;        /* which path, and ... */
-	uint16_t position;    /* ... where on it, counted from the client */
-	nsec_t wake_at;       /* asked for; NSEC_NEVER: not at all */
+	uint16_t index;          /* in the network: 0 client, 1 server */
+	uint16_t path;           /* which path, and ... */
+	struct node *parent;     /* the ecmp node on whose branch it stands; NULL: none */
+	struct node *next[DIRS]; /* its neighbours; NULL: the branch or the path ends here */
+	nsec_t wake_at;          /* asked for; NSEC_NEVER: not at all */
 	nsec_t wake_posted;   /* when the event that stands for it comes: no later than wake_at */
 	uint64_t wake_serial; /* of that event; others of this node are void */
 	uint64_t sent[DIRS], dropped; /* packets */
@@ -77,8 +78,15 @@ struct packet *pool_take(struct packet_pool *pool, uint32_t capacity);
 void pool_give(struct packet_pool *pool, struct packet *packet);
 void pool_fini(struct packet_pool *pool);
 
+/* Nodes in a row, each joined to the next: a path, or a branch of one. */
+struct row {
+	struct node *first, *last; /* NULL: none */
+};
+
 struct path {
-	struct node **nodes;
+	struct row row;
+	struct node *ecmp;   /* on whose branches nodes are being put; NULL: on the path itself */
+	struct node **nodes; /* all, those of branches too, as they were put there */
 	size_t count, capacity;
 };
 
@@ -119,6 +127,10 @@ struct net {
 /* Send a packet (taken) on to the next node in a direction, to arrive there at a time. */
 void net_send(struct node *from, struct packet *packet, enum dir dir, nsec_t at);
 
+/* As net_send, at once, into a branch of the node; or, when it is empty, past it. */
+void net_send_branch(struct node *from, struct packet *packet, const struct row *branch,
+	enum dir dir);
+
 /* As net_send, from an edge into a path. */
 void net_enter(struct node *edge, struct packet *packet, uint16_t path, enum dir dir);
 
@@ -140,14 +152,20 @@ struct packet *net_packet(struct net *net, uint32_t capacity);
 struct node *node_new(struct net *net, size_t size, const struct node_type *type, const char *name);
 void node_free(struct node *node);
 
-/* Put it at the server's end of a path; completes its name. */
+/* Put it at the server's end of a path, or of its open branch; completes its name. */
 void node_append(struct node *node, uint16_t path, const char *kind);
+
+/* Take it, which was put there last, away again. */
+void node_detach(struct node *node);
 
 struct node *link_node_new(struct net *net, uint16_t path, const struct link_plan *to_server,
 	const struct link_plan *to_client);
 struct node *hop_node_new(struct net *net, uint16_t path, const struct hop_plan *plan);
 struct node *box_node_new(struct net *net, uint16_t path, const char *name,
 	const struct box_type *type, const struct box_arg *args, size_t arg_count, struct err *err);
+struct node *ecmp_node_new(struct net *net, uint16_t path, const struct ecmp_plan *plan);
+struct row *ecmp_branch(struct node *node); /* the last begun */
+void ecmp_begin_branch(struct node *node);
 uint64_t box_node_hits(const struct node *node); /* 0 for other nodes */
 bool node_is_box(const struct node *node);
 

@@ -20,7 +20,9 @@ struct app {
 	struct endpoint *endpoint;
 	struct conn *conn; /* NULL: a server that has accepted nothing yet */
 	bool opened, ended, shut;
-	nsec_t resume_at; /* when writing goes on after the first chunk */
+	nsec_t opened_at;
+	nsec_t resume_at;     /* when writing goes on after the first chunk */
+	unsigned int stepped; /* steps taken */
 	uint64_t written;
 	uint8_t *received;
 	uint64_t received_length; /* kept; what exceeds the bound is read and forgotten */
@@ -145,8 +147,59 @@ static void open_stream(struct app *app, nsec_t now)
 			return;
 	}
 	app->opened = true;
+	app->opened_at = now;
 	app->resume_at = now + app->plan.pause_ns;
 	app->last_progress = now;
+}
+
+/* On every subflow from a local address. */
+static void step_subflows(struct app *app, const struct step *step, const struct addr *local)
+{
+	struct conn_info info;
+	struct err ignored;
+	unsigned int i;
+
+	conn_info(app->conn, &info);
+	for (i = 0; i < info.subflow_count; i++) {
+		if (!addr_equal(&info.subflows[i].local.addr, local) ||
+			info.subflows[i].state != SUBFLOW_OPEN)
+			continue;
+		if (step->verb == STEP_DROP)
+			conn_drop(app->conn, i, &ignored);
+		else
+			conn_set_backup(app->conn, i, step->verb == STEP_BACKUP, &ignored);
+	}
+}
+
+/* What cannot be done, on a connection that fell back say, is left out. */
+static void take_step(struct app *app, const struct step *step, nsec_t now)
+{
+	struct addr addr = step_addr(app->plan.end, step->number, app->plan.family);
+	struct sockname name = { addr, step->port };
+	struct err ignored;
+
+	switch (step->verb) {
+	case STEP_ANNOUNCE:
+		conn_announce(app->conn, &name, now, &ignored);
+		break;
+	case STEP_WITHDRAW:
+		conn_withdraw(app->conn, &addr, 1, &ignored);
+		break;
+	case STEP_ABORT:
+		conn_abort(app->conn);
+		break;
+	default:
+		step_subflows(app, step, &addr);
+		break;
+	}
+}
+
+static nsec_t next_step_at(const struct app *app)
+{
+	const struct step_plan *plan = &app->plan.steps;
+
+	return app->stepped < plan->count ? app->opened_at + plan->steps[app->stepped].at
+					  : NSEC_NEVER;
 }
 
 void app_settle(void *self, nsec_t now)
@@ -161,6 +214,8 @@ void app_settle(void *self, nsec_t now)
 	if (app->opened) {
 		bool sends = app->plan.sends.length > 0;
 
+		while (next_step_at(app) <= now)
+			take_step(app, &app->plan.steps.steps[app->stepped++], now);
 		read_stream(app, now);
 		write_stream(app, now);
 		if (!app->shut && app->written == app->plan.sends.length && (sends || app->ended)) {
@@ -177,13 +232,15 @@ void app_settle(void *self, nsec_t now)
 nsec_t app_deadline(const void *self)
 {
 	const struct app *app = self;
+	nsec_t step;
 
 	if (app->conn == NULL || app->closed || !app->opened)
 		return NSEC_NEVER;
+	step = next_step_at(app);
 	if (app->written < app->plan.first_chunk || app->written == app->plan.sends.length)
-		return NSEC_NEVER;
+		return step;
 	/* Past the pause, writing goes on whenever input makes room. */
-	return app->written == app->plan.first_chunk ? app->resume_at : NSEC_NEVER;
+	return app->written == app->plan.first_chunk ? nsec_min(app->resume_at, step) : step;
 }
 
 bool app_done(const struct app *app)

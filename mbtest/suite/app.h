@@ -15,6 +15,7 @@
 #include "mbtest/dir.h"
 #include "mbtest/judge/judge.h"
 #include "mbtest/stream.h"
+#include "mbtest/suite/step.h"
 #include "probe/base/err.h"
 #include "probe/base/nsec.h"
 #include "probe/base/rng.h"
@@ -32,6 +33,8 @@ struct app_plan {
 	uint64_t receives;        /* bytes the peer is to send (bounds the buffer) */
 	uint64_t first_chunk;
 	nsec_t pause_ns;
+	uint8_t family;
+	struct step_plan steps; /* of this end */
 };
 
 struct app;

@@ -56,6 +56,7 @@ struct session {
 	int fd;
 	uint64_t sent;
 	nsec_t resume_at; /* end of the pause after the first chunk */
+	nsec_t abort_at;
 	bool ended, shut;
 	uint8_t chunk[CHUNK_BYTES];
 };
@@ -195,20 +196,45 @@ static void session_shut(struct session *session)
 	session->shut = true;
 }
 
+static nsec_t abort_time(const struct app_plan *plan, nsec_t now)
+{
+	unsigned int i;
+
+	for (i = 0; i < plan->steps.count; i++)
+		if (plan->steps.steps[i].verb == STEP_ABORT)
+			return now + plan->steps.steps[i].at;
+	return NSEC_NEVER;
+}
+
+/* A close that lingers for no time at all: the kernel sends MP_FASTCLOSE, or RST. */
+static void session_abort(struct session *session)
+{
+	const struct linger none = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(session->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(session->fd);
+	session_fail(session, ECONNABORTED);
+}
+
 /* Both streams, until both have ended, something fails, or the time is up. */
 static void session_run(struct session *session)
 {
 	session_progress(session);
 	session->resume_at = monotonic_now() + session->plan->pause_ns;
+	session->abort_at = abort_time(session->plan, monotonic_now());
 	while (!session_failed(session) && !(session->ended && session->shut)) {
 		nsec_t now = monotonic_now();
 		bool writes = session_writable(session, now) > 0;
 		nsec_t at = session->resume_at > now ? session->resume_at : NSEC_NEVER;
 		short got;
 
+		if (now >= session->abort_at) {
+			session_abort(session);
+			return;
+		}
 		if (!session_wait(session,
-			    (short)((session->ended ? 0 : POLLIN) | (writes ? POLLOUT : 0)), at,
-			    &got))
+			    (short)((session->ended ? 0 : POLLIN) | (writes ? POLLOUT : 0)),
+			    nsec_min(at, session->abort_at), &got))
 			return;
 		if (!session->ended && (got & (POLLIN | POLLHUP | POLLERR)))
 			session_read(session);
@@ -292,6 +318,7 @@ static int socket_make(const struct app_plan *plan, bool mptcp, struct err *err)
 	int domain = plan->local.addr.version == 4 ? AF_INET : AF_INET6;
 	struct sockaddr_storage local;
 	socklen_t length = socket_address(&plan->local, &local);
+	struct sockname any = plan->local;
 	int on = 1;
 	int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		mptcp ? IPPROTO_MPTCP : IPPROTO_TCP);
@@ -301,6 +328,11 @@ static int socket_make(const struct app_plan *plan, bool mptcp, struct err *err)
 			mptcp ? "the kernel has no Multipath TCP socket for us"
 			      : "the kernel has no TCP socket for us");
 		return -1;
+	}
+	/* Addresses that are told of later have to be listened at, too. */
+	if (plan->end == SERVER && plan->steps.count > 0) {
+		any.addr = (struct addr){ .version = plan->local.addr.version };
+		length = socket_address(&any, &local);
 	}
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&local, length) < 0 ||
@@ -380,6 +412,8 @@ bool app_kernel_lost(const struct app_kernel *app)
 static const char *error_text(int error)
 {
 	switch (error) {
+	case ECONNABORTED:
+		return "connection aborted";
 	case ECONNREFUSED:
 		return "connection refused";
 	case ECONNRESET:

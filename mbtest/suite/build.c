@@ -6,6 +6,7 @@
 
 #include "probe/base/alloc.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,11 +62,17 @@ void scenario_net_config(const struct scenario *scenario, const struct run_confi
 
 static bool path_has_link(const struct path_plan *plan)
 {
-	unsigned int i;
+	unsigned int i, k;
 
 	for (i = 0; i < plan->element_count; i++) {
-		if (plan->elements[i].kind == ELEMENT_LINK)
+		const struct element *element = &plan->elements[i];
+
+		if (element->kind == ELEMENT_LINK)
 			return true;
+		for (k = 0; k < element->branch_count; k++) {
+			if (path_has_link(&element->branches[k]))
+				return true;
+		}
 	}
 	return false;
 }
@@ -85,12 +92,29 @@ struct addr hop_addr(unsigned int number, uint8_t family)
 	return addr;
 }
 
+/* Count past the hops of a path, those of its branches too; the one after so many, or NULL. */
+static const struct hop_plan *find_hop(const struct path_plan *plan, unsigned int *count,
+	unsigned int index)
+{
+	const struct hop_plan *found = NULL;
+	unsigned int i, k;
+
+	for (i = 0; i < plan->element_count && found == NULL; i++) {
+		const struct element *element = &plan->elements[i];
+
+		if (element->kind == ELEMENT_HOP && (*count)++ == index)
+			found = &element->hop;
+		for (k = 0; k < element->branch_count && found == NULL; k++)
+			found = find_hop(&element->branches[k], count, index);
+	}
+	return found;
+}
+
 unsigned int path_hops(const struct path_plan *plan)
 {
 	unsigned int count = 0;
 
-	for (unsigned int i = 0; i < plan->element_count; i++)
-		count += plan->elements[i].kind == ELEMENT_HOP;
+	find_hop(plan, &count, UINT_MAX);
 	return count;
 }
 
@@ -107,12 +131,47 @@ static struct hop_plan with_address(const struct hop_plan *given, unsigned int h
 
 struct hop_plan path_hop(const struct path_plan *plan, unsigned int index, unsigned int hop)
 {
-	unsigned int i = 0;
+	unsigned int count = 0;
 
-	for (unsigned int left = index;; i++) {
-		if (plan->elements[i].kind == ELEMENT_HOP && left-- == 0)
-			return with_address(&plan->elements[i].hop, hop + index);
+	return with_address(find_hop(plan, &count, index), hop + index);
+}
+
+/* The elements of a path, or of a branch, which has no branches itself. */
+static bool build_row(struct net *net, uint16_t path, const struct path_plan *row,
+	unsigned int *hop, struct err *err)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < row->element_count; i++) {
+		const struct element *element = &row->elements[i];
+		struct hop_plan placed;
+
+		switch (element->kind) {
+		case ELEMENT_LINK:
+			net_add_link(net, path, &element->link[TO_SERVER],
+				&element->link[TO_CLIENT]);
+			break;
+		case ELEMENT_HOP:
+			placed = with_address(&element->hop, (*hop)++);
+			net_add_hop(net, path, &placed);
+			break;
+		case ELEMENT_BOX:
+			if (!net_add_box(net, path, element->box, element->type, element->args,
+				    element->arg_count, err))
+				return false;
+			break;
+		case ELEMENT_ECMP:
+			net_add_ecmp(net, path, &element->ecmp);
+			for (k = 0; k < element->branch_count; k++) {
+				net_begin_branch(net, path);
+				if (!build_row(net, path, &element->branches[k], hop, err))
+					return false;
+			}
+			net_end_ecmp(net, path);
+			break;
+		}
 	}
+	return true;
 }
 
 bool path_build(struct net *net, const struct path_plan *plan, unsigned int hop, struct err *err)
@@ -124,27 +183,7 @@ bool path_build(struct net *net, const struct path_plan *plan, unsigned int hop,
 		link_plan_default(&link);
 		net_add_link(net, path, &link, &link);
 	}
-	for (unsigned int i = 0; i < plan->element_count; i++) {
-		const struct element *element = &plan->elements[i];
-		struct hop_plan placed;
-
-		switch (element->kind) {
-		case ELEMENT_LINK:
-			net_add_link(net, path, &element->link[TO_SERVER],
-				&element->link[TO_CLIENT]);
-			break;
-		case ELEMENT_HOP:
-			placed = with_address(&element->hop, hop++);
-			net_add_hop(net, path, &placed);
-			break;
-		case ELEMENT_BOX:
-			if (!net_add_box(net, path, element->box, element->type, element->args,
-				    element->arg_count, err))
-				return false;
-			break;
-		}
-	}
-	return true;
+	return build_row(net, path, plan, &hop, err);
 }
 
 bool scenario_build(struct net *net, const struct scenario *scenario, struct err *err)
@@ -172,6 +211,18 @@ static void plan_stream(const struct scenario *scenario, const struct run_config
 	plan->marker_every = scenario->marker_every;
 }
 
+/* Then the server is to join. */
+static bool client_announces(const struct scenario *scenario)
+{
+	unsigned int i;
+
+	for (i = 0; i < scenario->steps.count; i++)
+		if (scenario->steps.steps[i].by == CLIENT &&
+			scenario->steps.steps[i].verb == STEP_ANNOUNCE)
+			return true;
+	return false;
+}
+
 static void plan_config(const struct scenario *scenario, const struct run_config *run, enum end end,
 	struct endpoint_config *config)
 {
@@ -180,9 +231,14 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 	config->checksum = scenario->checksum;
 	config->faults = run->stack[end].faults;
 	config->join_count = 0;
+	config->join_as_server = client_announces(scenario);
 	if (end == SERVER)
 		return;
-	while (config->join_count + 1 < scenario->subflows && config->join_count < ENDPOINT_JOINS) {
+	config->join_backup = scenario->join_backup;
+	if (scenario->path_manager != NULL)
+		config->path_manager = scenario->path_manager;
+	config->subflows_wanted = scenario->subflows;
+	while (config->join_count < scenario->joins && config->join_count < ENDPOINT_JOINS) {
 		config->join[config->join_count] =
 			net_client_addr((uint16_t)(config->join_count + 1), scenario->family);
 		config->join_count++;
@@ -206,6 +262,8 @@ void scenario_apps(const struct scenario *scenario, const struct run_config *run
 		plan_stream(scenario, run, plan->end, &plan->sends);
 		plan->first_chunk = scenario->first_chunk;
 		plan->pause_ns = scenario->pause_ns;
+		plan->family = scenario->family;
+		step_plan_of(&scenario->steps, plan->end, &plan->steps);
 		plan_config(scenario, run, plan->end, &ends->config[end]);
 	}
 	ends->plan[CLIENT].local = client;
@@ -248,25 +306,38 @@ static void fill_judge(const struct scenario *scenario, const struct run_config 
 	input->subflows = scenario->subflows;
 }
 
+/* Of the boxes of a path, those of its branches too, the first that did not act; NULL: all did. */
+static const char *find_idle(const struct path_plan *plan, const struct net *net, uint16_t path,
+	unsigned int *box)
+{
+	const char *idle = NULL;
+	unsigned int i, k;
+
+	for (i = 0; i < plan->element_count && idle == NULL; i++) {
+		const struct element *element = &plan->elements[i];
+
+		if (element->kind == ELEMENT_BOX && net_box_hits_at(net, path, (*box)++) == 0)
+			idle = element->box;
+		for (k = 0; k < element->branch_count && idle == NULL; k++)
+			idle = find_idle(&element->branches[k], net, path, box);
+	}
+	return idle;
+}
+
 /* Whether every box acted; else which did not, as "box strip on path 1". */
 static bool boxes_acted(const struct scenario *scenario, const struct net *net, char *text,
 	size_t size)
 {
-	unsigned int i, k;
+	unsigned int i;
 
 	for (i = 0; i < scenario->path_count; i++) {
 		unsigned int box = 0;
+		const char *idle = find_idle(&scenario->paths[i], net, (uint16_t)i, &box);
 
-		for (k = 0; k < scenario->paths[i].element_count; k++) {
-			const struct element *element = &scenario->paths[i].elements[k];
-
-			if (element->kind != ELEMENT_BOX)
-				continue;
-			if (net_box_hits_at(net, (uint16_t)i, box++) > 0)
-				continue;
-			snprintf(text, size, "box %s on path %u", element->box, i + 1);
-			return false;
-		}
+		if (idle == NULL)
+			continue;
+		snprintf(text, size, "box %s on path %u", idle, i + 1);
+		return false;
 	}
 	return true;
 }

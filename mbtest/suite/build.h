@@ -38,16 +38,19 @@ void scenario_net_config(const struct scenario *scenario, const struct run_confi
 	struct net_config *config);
 
 /*
- * A path with its links (the default one, next to the client, where it names none), hops and boxes,
- * added to a new network. Hops are numbered over all paths, from hop on, 0 first: one that was
- * given no address answers from hop_addr.
+ * A path with its links (the default one, next to the client, where it names none), hops, boxes and
+ * branches, added to a new network. Hops are numbered over all paths, from hop on, 0 first: one
+ * that was given no address answers from hop_addr.
  */
 bool path_build(struct net *net, const struct path_plan *plan, unsigned int hop, struct err *err);
 
 /* 198.18.201.1 and fd00:201::1 for number 0, 198.18.202.1 for the next, and so on. */
 struct addr hop_addr(unsigned int number, uint8_t family);
 
-/* Hops of a path; the address of each, as built: the one it was given or hop_addr. */
+/*
+ * Hops of a path, with those of its branches; the address of each, as built: the one it was given
+ * or hop_addr.
+ */
 unsigned int path_hops(const struct path_plan *plan);
 struct hop_plan path_hop(const struct path_plan *plan, unsigned int index, unsigned int hop);
 

@@ -189,6 +189,22 @@ static struct element *add_element(struct exploration *exploration, unsigned int
 	return element;
 }
 
+/* Edits are declared one by one: what two boxes make of a byte together nobody says. */
+static bool has_editor(const struct exploration *exploration)
+{
+	unsigned int path, i;
+
+	for (path = 0; path < EXPLORE_PATHS; path++) {
+		for (i = 0; i < exploration->scenario.paths[path].element_count; i++) {
+			const struct element *element = &exploration->elements[path][i];
+
+			if (element->kind == ELEMENT_BOX && element->type->alters_payload)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void add_box(struct rng *rng, const struct explore_plan *plan,
 	struct exploration *exploration, unsigned int path)
 {
@@ -196,8 +212,12 @@ static void add_box(struct rng *rng, const struct explore_plan *plan,
 
 	for (try = 0; try < TRIES; try++) {
 		const struct box_entry *entry = &plan->boxes[rng_below(rng, plan->box_count)];
-		struct element *element = add_element(exploration, path, ELEMENT_BOX);
+		struct element *element;
 		struct err err;
+
+		if (entry->type->alters_payload && has_editor(exploration))
+			continue;
+		element = add_element(exploration, path, ELEMENT_BOX);
 
 		element->box = entry->name;
 		element->type = entry->type;

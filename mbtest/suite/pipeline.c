@@ -122,6 +122,8 @@ static bool add_stages(struct pipeline *pipeline, const struct pipeline_plan *pl
 	for (i = 0; i < plan->path->element_count; i++) {
 		const struct element *element = &plan->path->elements[i];
 
+		if (element->kind == ELEMENT_ECMP)
+			return err_set(err, "a pipeline has no branches: ecmp is for networks");
 		if (element->kind == ELEMENT_BOX && !add_stage(pipeline, element, &rng, err))
 			return false;
 	}

@@ -48,7 +48,11 @@ struct live {
 	nsec_t done_at;   /* both done; NSEC_NEVER: not yet */
 	nsec_t failed_at; /* the first failed */
 	nsec_t look_at;
-	bool is_lost; /* an application's process has died */
+	bool is_lost;           /* an application's process has died */
+	nsec_t opened_at[ENDS]; /* of a kernel's connection; NSEC_NEVER: not yet */
+	unsigned int stepped[ENDS];
+	struct err step_error; /* a step that the kernel refused */
+	bool step_failed;
 };
 
 static nsec_t monotonic_now(void)
@@ -105,6 +109,33 @@ static void live_look(struct live *live)
 			live->is_lost = true;
 }
 
+/* The steps of a kernel, in its namespace; its path manager is told, the rest is its own. */
+static void live_step(struct live *live, enum end end, nsec_t now)
+{
+	const struct step_plan *plan = &live->ends.plan[end].steps;
+	struct err ignored;
+	struct app_view view;
+
+	if (live->kernel[end] == NULL || live->stepped[end] == plan->count)
+		return;
+	end_view(live, end, &view);
+	if (view.opened)
+		live->opened_at[end] = nsec_min(live->opened_at[end], now);
+	while (live->stepped[end] < plan->count && live->opened_at[end] != NSEC_NEVER &&
+		now >= live->opened_at[end] + plan->steps[live->stepped[end]].at) {
+		const struct step *step = &plan->steps[live->stepped[end]++];
+		const struct live_host *host = &live->host[end];
+		uint16_t device =
+			end == CLIENT && step->number > 0 ? (uint16_t)(step->number - 1) : 0;
+
+		if (!netns_enter(host->netns, &live->step_error) ||
+			!step_kernel(step, live->scenario->family, host->index[device],
+				&live->step_error))
+			live->step_failed = true;
+		netns_enter(live->home, &ignored);
+	}
+}
+
 /* Whether the subflows have been closed, after both applications are done. */
 static bool live_closed(struct live *live, nsec_t now)
 {
@@ -128,7 +159,9 @@ static bool live_done(void *self)
 		live->look_at = now + LOOK_NS;
 		live_look(live);
 	}
-	if (live->is_lost)
+	live_step(live, CLIENT, now);
+	live_step(live, SERVER, now);
+	if (live->is_lost || live->step_failed)
 		return true;
 	if (done[CLIENT] && done[SERVER]) {
 		live->done_at = nsec_min(live->done_at, now);
@@ -151,7 +184,7 @@ static bool host_make(struct live *live, enum end end, struct err *err)
 		.family = live->scenario->family,
 		.paths = (uint16_t)live->scenario->path_count,
 		.checksum = live->scenario->checksum,
-		.subflows = (uint16_t)live->scenario->subflows,
+		.joins = (uint16_t)live->scenario->joins,
 		.long_mapping = live->scenario->long_mapping,
 	};
 
@@ -249,6 +282,8 @@ static bool live_run(struct live *live, bool *timed_out, struct err *err)
 	counters_save(live);
 	if (stop == NET_FAILED)
 		return err_set(err, "%s", net_error(live->net));
+	if (live->step_failed)
+		return err_set(err, "%s", live->step_error.text);
 	if (live->is_lost)
 		return err_set(err, "the process of an application was killed during a run");
 	return true;
@@ -275,6 +310,7 @@ bool run_live(const struct scenario *scenario, const struct run_config *run, str
 		.run = run,
 		.done_at = NSEC_NEVER,
 		.failed_at = NSEC_NEVER,
+		.opened_at = { NSEC_NEVER, NSEC_NEVER },
 	};
 	bool timed_out = false;
 	bool ok = false;

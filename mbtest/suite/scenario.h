@@ -10,6 +10,7 @@
 #include "mbtest/box.h"
 #include "mbtest/judge/judge.h"
 #include "mbtest/net/net.h"
+#include "mbtest/suite/step.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ enum element_kind {
 	ELEMENT_LINK,
 	ELEMENT_HOP,
 	ELEMENT_BOX,
+	ELEMENT_ECMP,
 };
 
 struct element {
@@ -35,6 +37,9 @@ struct element {
 	const struct box_type *type; /* ... C or Lua type, ... */
 	const struct box_arg *args;  /* ... and arguments */
 	unsigned int arg_count;
+	struct ecmp_plan ecmp;            /* ELEMENT_ECMP ... */
+	const struct path_plan *branches; /* ... and its branches, which have none themselves */
+	unsigned int branch_count;
 };
 
 struct path_plan {
@@ -126,9 +131,15 @@ struct scenario {
 	nsec_t pause_ns;      /* between the first chunk and the rest; 0: no pause */
 	uint64_t first_chunk; /* bytes written before the pause */
 	nsec_t deadline;      /* 0: the run's default */
-	uint64_t seed;        /* 0: the run's */
-	bool strict;          /* the network's own invariants are tried, too (net.h) */
-	void *lua;            /* Lua boxes of this scenario, opaque here */
+	/* further subflows, and what else the ends do */
+	unsigned int
+		joins; /* addresses the client joins from by itself; subflows - 1 unless told */
+	const char *path_manager; /* of our endpoint as the client; NULL: its default */
+	bool join_backup;         /* they are for want of others (B); of our endpoint */
+	struct step_plan steps;
+	uint64_t seed; /* 0: the run's */
+	bool strict;   /* the network's own invariants are tried, too (net.h) */
+	void *lua;     /* Lua boxes of this scenario, opaque here */
 	/* not two stacks but the prober, on path 1; NULL: two stacks */
 	const struct trace_plan *trace;
 };

@@ -302,7 +302,7 @@ static void take_remove(struct conn *conn, const struct mp_remove_addr *remove)
 			struct subflow *subflow = conn->subflows[s];
 
 			if (subflow->remote_address_id != remove->ids[i] ||
-				!subflow_is_live(subflow))
+				!subflow_is_usable(subflow) || subflow->fin_received)
 				continue;
 			subflow->is_doubted = true;
 			subflow->probes = 0;

@@ -84,19 +84,20 @@ static int receive_all(struct drive *drive, struct machine machine)
 	return count;
 }
 
-/* Wait for a packet, a name or the moment until. */
+/* Wait for a packet, a name, whoever wakes us, or the moment until. */
 static bool wait_until(const struct drive *drive, nsec_t until, struct err *err)
 {
-	struct pollfd watch[1 + NAMES_FDS] = { { .fd = sniffer_fd(drive->sniffer),
-		.events = POLLIN } };
+	struct pollfd watch[2 + NAMES_FDS] = { { .fd = sniffer_fd(drive->sniffer),
+						       .events = POLLIN },
+		{ .fd = drive->wake, .events = POLLIN } };
 	nsec_t now = drive_now(drive), pause = until > now ? until - now : 0;
-	nfds_t count = 1;
+	nfds_t count = 2;
 	struct timespec left;
 
 	if (until == NSEC_NEVER)
 		pause = NSEC_NEVER;
 	if (drive->names != NULL) {
-		count += names_fds(drive->names, watch + 1);
+		count += names_fds(drive->names, watch + count);
 		pause = nsec_min(pause, names_pause(drive->names));
 	}
 	left = duration(pause);

@@ -2,7 +2,7 @@
 /*
  * drive.h - any machine on the real network: the one loop that owns a clock. Sends what the machine
  * hands out, hands in what was captured, and waits for whichever comes first, a packet or the
- * machine's deadline.
+ * machine's deadline; or for whoever else wants to be heard.
  */
 #ifndef PROBE_IO_DRIVE_H
 #define PROBE_IO_DRIVE_H
@@ -19,6 +19,7 @@ struct drive {
 	struct names *names;    /* looked for meanwhile; may be NULL */
 	struct capture *record; /* what was sent and received; may be NULL */
 	struct packet *packet;  /* room for one, PACKET_LARGE */
+	int wake;               /* ends a pause when it is readable; -1: none */
 	nsec_t origin;          /* reading of the clock at time 0 */
 };
 

@@ -73,14 +73,34 @@ void netlink_rule_add(struct netlink *netlink, const struct addr *from, uint32_t
 
 /* ---- MPTCP's in-kernel path manager (opens and closes its own socket) ---- */
 
-/* Another address to open subflows from, by the device index. */
+/* What an endpoint is for: joining from, telling of; and its priority. */
+enum {
+	MPTCP_ENDPOINT_SIGNAL = 1,  /* MPTCP_PM_ADDR_FLAG_SIGNAL */
+	MPTCP_ENDPOINT_SUBFLOW = 2, /* MPTCP_PM_ADDR_FLAG_SUBFLOW */
+	MPTCP_ENDPOINT_BACKUP = 4,  /* MPTCP_PM_ADDR_FLAG_BACKUP */
+};
+
+/* A further address, by the device index. */
 struct netlink_endpoint {
 	struct addr addr;
 	int index;
+	uint32_t flags; /* MPTCP_ENDPOINT_* */
+	uint8_t id;     /* 0: the kernel chooses one */
+	uint16_t port;  /* told with the address; 0: none */
 };
 
 /* Limits of the namespace, and its endpoints. */
 bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted,
 	const struct netlink_endpoint *endpoints, size_t count, struct err *err);
+
+enum netlink_mptcp_change {
+	MPTCP_ENDPOINT_ADD,
+	MPTCP_ENDPOINT_REMOVE, /* by its ID */
+	MPTCP_ENDPOINT_FLAGS,  /* by its address: the priority becomes that of flags */
+};
+
+/* One endpoint of the namespace, in the midst of connections. */
+bool netlink_mptcp_change(enum netlink_mptcp_change change, const struct netlink_endpoint *endpoint,
+	struct err *err);
 
 #endif

@@ -56,23 +56,61 @@ static bool mptcp_family(struct netlink *netlink, uint16_t *family, struct err *
 	return true;
 }
 
-static void endpoint_add(struct netlink *netlink, uint16_t family, const struct addr *addr,
-	int index)
+static void endpoint_put(struct netlink *netlink, const struct netlink_endpoint *endpoint)
 {
-	struct genlmsghdr command = { .cmd = MPTCP_PM_CMD_ADD_ADDR, .version = MPTCP_PM_VER };
+	const struct addr *addr = &endpoint->addr;
 	uint16_t address_family = addr->version == 4 ? AF_INET : AF_INET6;
-	size_t nest;
+	size_t nest = netlink_nest(netlink, MPTCP_PM_ATTR_ADDR);
 
-	netlink_begin(netlink, "add an MPTCP endpoint", family, 0, &command, sizeof(command));
-	nest = netlink_nest(netlink, MPTCP_PM_ATTR_ADDR);
 	netlink_put(netlink, MPTCP_PM_ADDR_ATTR_FAMILY, &address_family, sizeof(address_family));
 	netlink_put(netlink,
 		addr->version == 4 ? MPTCP_PM_ADDR_ATTR_ADDR4 : MPTCP_PM_ADDR_ATTR_ADDR6,
 		addr->bytes, addr_len(addr));
-	netlink_put_u32(netlink, MPTCP_PM_ADDR_ATTR_FLAGS, MPTCP_PM_ADDR_FLAG_SUBFLOW);
-	netlink_put_u32(netlink, MPTCP_PM_ADDR_ATTR_IF_IDX, (uint32_t)index);
+	netlink_put_u32(netlink, MPTCP_PM_ADDR_ATTR_FLAGS, endpoint->flags);
+	if (endpoint->id != 0)
+		netlink_put(netlink, MPTCP_PM_ADDR_ATTR_ID, &endpoint->id, sizeof(endpoint->id));
+	if (endpoint->port != 0)
+		netlink_put(netlink, MPTCP_PM_ADDR_ATTR_PORT, &endpoint->port,
+			sizeof(endpoint->port));
+	netlink_put_u32(netlink, MPTCP_PM_ADDR_ATTR_IF_IDX, (uint32_t)endpoint->index);
 	netlink_nest_end(netlink, nest);
+}
+
+static void endpoint_request(struct netlink *netlink, uint16_t family,
+	enum netlink_mptcp_change change, const struct netlink_endpoint *endpoint)
+{
+	static const struct {
+		uint8_t command;
+		const char *what;
+	} requests[] = {
+		[MPTCP_ENDPOINT_ADD] = { MPTCP_PM_CMD_ADD_ADDR, "add an MPTCP endpoint" },
+		[MPTCP_ENDPOINT_REMOVE] = { MPTCP_PM_CMD_DEL_ADDR, "remove an MPTCP endpoint" },
+		[MPTCP_ENDPOINT_FLAGS] = { MPTCP_PM_CMD_SET_FLAGS,
+			"change the priority of an MPTCP endpoint" },
+	};
+	struct genlmsghdr command = { .cmd = requests[change].command, .version = MPTCP_PM_VER };
+
+	netlink_begin(netlink, requests[change].what, family, 0, &command, sizeof(command));
+	endpoint_put(netlink, endpoint);
 	netlink_end(netlink);
+}
+
+bool netlink_mptcp_change(enum netlink_mptcp_change change, const struct netlink_endpoint *endpoint,
+	struct err *err)
+{
+	struct netlink netlink;
+	uint16_t family = 0;
+	bool ok;
+
+	if (!netlink_open(&netlink, NETLINK_GENERIC, err))
+		return false;
+	ok = mptcp_family(&netlink, &family, err);
+	if (ok) {
+		endpoint_request(&netlink, family, change, endpoint);
+		ok = netlink_commit(&netlink, err);
+	}
+	netlink_close(&netlink);
+	return ok;
 }
 
 bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted,
@@ -93,7 +131,7 @@ bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted,
 		netlink_put_u32(&netlink, MPTCP_PM_ATTR_RCV_ADD_ADDRS, add_addr_accepted);
 		netlink_end(&netlink);
 		for (size_t i = 0; i < count; i++)
-			endpoint_add(&netlink, family, &endpoints[i].addr, endpoints[i].index);
+			endpoint_request(&netlink, family, MPTCP_ENDPOINT_ADD, &endpoints[i]);
 		ok = netlink_commit(&netlink, err);
 	}
 	netlink_close(&netlink);

@@ -25,7 +25,8 @@ enum {
 	BATCH = 32, /* packets taken from the kernel at once */
 	PACKET_BYTES = 65536,
 	QUEUE_BYTES = 8 << 20,
-	NOTE_BYTES = CMSG_SPACE(sizeof(struct timespec)),
+	NOTE_BYTES =
+		CMSG_SPACE(sizeof(struct timespec)) + CMSG_SPACE(sizeof(struct tpacket_auxdata)),
 };
 
 struct sniffer {
@@ -33,7 +34,7 @@ struct sniffer {
 	int count, next; /* packets taken, and the first not handed out */
 	struct mmsghdr messages[BATCH];
 	struct iovec pieces[BATCH];
-	_Alignas(struct cmsghdr) uint8_t notes[BATCH][NOTE_BYTES]; /* when they came */
+	_Alignas(struct cmsghdr) uint8_t notes[BATCH][NOTE_BYTES]; /* what else is known */
 	uint8_t *bytes; /* PACKET_BYTES for each of the batch */
 };
 
@@ -67,6 +68,7 @@ static bool begin(struct sniffer *sniffer, unsigned int index, const char *devic
 	if (setsockopt(sniffer->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
 		setsockopt(sniffer->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	setsockopt(sniffer->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
+	setsockopt(sniffer->fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one));
 	/* An older kernel hands out what is sent as well: nothing but work. */
 	setsockopt(sniffer->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
 	if (!attach_nothing(sniffer, err))
@@ -164,16 +166,38 @@ int sniffer_fd(const struct sniffer *sniffer)
 	return sniffer->fd;
 }
 
-/* When a packet came, by the clock of the day; 0: it does not say. */
-static nsec_t came_at(struct msghdr *message)
+/*
+ * When a packet came, by the clock of the day (0: it does not say), and whether its transport
+ * checksum was left to hardware that it never passed, as between hosts on one machine.
+ */
+static nsec_t read_notes(struct msghdr *message, bool *is_unfinished)
 {
-	struct cmsghdr *note = CMSG_FIRSTHDR(message);
-	struct timespec time;
+	nsec_t at = 0;
 
-	if (note == NULL || note->cmsg_level != SOL_SOCKET || note->cmsg_type != SCM_TIMESTAMPNS)
-		return 0;
-	memcpy(&time, CMSG_DATA(note), sizeof(time));
-	return (nsec_t)time.tv_sec * NSEC_PER_SEC + (nsec_t)time.tv_nsec;
+	*is_unfinished = false;
+	for (struct cmsghdr *note = CMSG_FIRSTHDR(message); note != NULL;
+		note = CMSG_NXTHDR(message, note)) {
+		struct tpacket_auxdata about;
+		struct timespec time;
+
+		if (note->cmsg_level == SOL_SOCKET && note->cmsg_type == SCM_TIMESTAMPNS) {
+			memcpy(&time, CMSG_DATA(note), sizeof(time));
+			at = (nsec_t)time.tv_sec * NSEC_PER_SEC + (nsec_t)time.tv_nsec;
+		} else if (note->cmsg_level == SOL_PACKET && note->cmsg_type == PACKET_AUXDATA) {
+			memcpy(&about, CMSG_DATA(note), sizeof(about));
+			*is_unfinished = (about.tp_status & TP_STATUS_CSUMNOTREADY) != 0;
+		}
+	}
+	return at;
+}
+
+/* What the sender's hardware would have done. */
+static void finish(struct packet *packet)
+{
+	if (packet->form == PACKET_MALFORMED || packet_checksum_offset(packet) == 0)
+		return;
+	packet->l4_stale = true;
+	packet_finish(packet);
 }
 
 bool sniffer_read(struct sniffer *sniffer, struct packet *packet)
@@ -183,11 +207,14 @@ bool sniffer_read(struct sniffer *sniffer, struct packet *packet)
 
 	while (sniffer->next < sniffer->count || (!is_last && take(sniffer))) {
 		int next = sniffer->next++;
+		bool is_unfinished;
 
 		if (!packet_set(packet, sniffer->pieces[next].iov_base,
 			    sniffer->messages[next].msg_len))
 			continue;
-		packet->at = came_at(&sniffer->messages[next].msg_hdr);
+		packet->at = read_notes(&sniffer->messages[next].msg_hdr, &is_unfinished);
+		if (is_unfinished)
+			finish(packet);
 		return true;
 	}
 	sniffer->count = sniffer->next = 0;

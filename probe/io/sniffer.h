@@ -30,7 +30,8 @@ int sniffer_fd(const struct sniffer *sniffer);
 
 /*
  * The next waiting packet, parsed, with the time it came by the clock of the day in at (0: not
- * known); false when there is none. Packets this host sent are none.
+ * known); false when there is none. Packets this host sent are none. A checksum that was left to
+ * hardware is finished.
  */
 bool sniffer_read(struct sniffer *sniffer, struct packet *packet);
 

@@ -122,3 +122,50 @@ TEST(v1_fastclose)
 {
 	aborted(SPEAKS_V1);
 }
+
+/*
+ * Every signal once, from both ends: addresses told with and without port, withdrawn two at a time,
+ * priorities changed, subflows joined from either end.
+ */
+static void signals(unsigned int speaks)
+{
+	struct endpoint_config client = pipe_config(speaks, true), server;
+	struct addr gone[2] = { pipe_second.addr, addr_v4(198, 18, 2, 1) };
+	struct sockname third = { addr_v4(198, 18, 3, 2), 5005 };
+	struct pipe pipe;
+	struct err err;
+
+	server = client;
+	server.join_as_server = true;
+	client.join[client.join_count++] = gone[0];
+	client.join[client.join_count++] = gone[1];
+	client.announce[client.announce_count++].addr = addr_v4(198, 18, 4, 1);
+	server.announce[server.announce_count++].addr = addr_v4(198, 18, 1, 2);
+	pipe_init(&pipe, &client, &server, 24);
+	pipe.app[CLIENT].to_write = pipe.app[SERVER].to_write = 60000;
+	pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
+	pipe_run(&pipe, 2 * NSEC_PER_SEC);
+	CHECK(conn_announce(pipe.app[SERVER].conn, &third, pipe.now, &err));
+	pipe_run(&pipe, 3 * NSEC_PER_SEC);
+	CHECK(conn_set_backup(pipe.app[CLIENT].conn, 1, true, &err));
+	CHECK(conn_set_backup(pipe.app[SERVER].conn, 2, true, &err));
+	pipe_run(&pipe, 4 * NSEC_PER_SEC);
+	CHECK(conn_set_backup(pipe.app[CLIENT].conn, 1, false, &err));
+	CHECK(conn_withdraw(pipe.app[CLIENT].conn, gone, 2, &err));
+	pipe_run(&pipe, 5 * NSEC_PER_SEC);
+	pipe.app[CLIENT].to_write = pipe.app[SERVER].to_write = 90001;
+	pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = false;
+	pipe_run(&pipe, 60 * NSEC_PER_SEC);
+	CHECK(pipe_is_clean(&pipe));
+	pipe_fini(&pipe);
+}
+
+TEST(v0_signals)
+{
+	signals(SPEAKS_V0);
+}
+
+TEST(v1_signals)
+{
+	signals(SPEAKS_V1);
+}
