@@ -2,72 +2,32 @@
 #include "tracebox/channel_live.h"
 
 #include "probe/base/alloc.h"
-#include "probe/io/drive.h"
 #include "probe/io/host.h"
-#include "probe/io/rst_guard.h"
+#include "probe/io/raw_net.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-enum { FILTER_TEXT = 512 };
 
 struct live {
 	char *device; /* NULL: by the routing table */
-	struct drive drive;
-	struct rst_guard *guard; /* NULL: no TCP */
-	struct sniff *sniff;     /* who else wants packets; NULL: nobody */
-	struct machine machine;  /* that is run */
-	char filter[FILTER_TEXT];
+	struct raw_net *net;
+	struct sniff *sniff;    /* who else wants packets; NULL: nobody */
+	struct machine machine; /* that is run */
 };
-
-/*
- * Errors about packets of ours, from whomever, and what is sent to the probes' port (or, where they
- * have none, by their destination). IPv6 filters look at the next header alone, so that errors
- * behind extension headers pass unseen.
- */
-static void probe_filter(const struct packet *probe, char text[FILTER_TEXT])
-{
-	const char *errors = probe->version == 4
-		? "icmp[0] == 3 or icmp[0] == 4 or icmp[0] == 5 or icmp[0] == 11 or icmp[0] == 12"
-		: "icmp6 and ip6[40] < 128";
-	struct sockname source, destination;
-	char peer[ADDR_TEXT];
-
-	packet_socknames(probe, &source, &destination);
-	if (probe->form == PACKET_TCP || probe->form == PACKET_UDP)
-		snprintf(text, FILTER_TEXT, "(%s) or (%s and dst port %u)", errors,
-			probe->form == PACKET_TCP ? "tcp" : "udp", source.port);
-	else
-		snprintf(text, FILTER_TEXT, "(%s) or src host %s", errors,
-			addr_text(&destination.addr, peer));
-}
-
-/*
- * Answers to a probe. As long as somebody sniffs, all that arrives: a change of the filter would
- * lose what comes meanwhile.
- */
-static bool set_filter(struct live *live, const struct packet *probe, struct err *err)
-{
-	if (live->sniff != NULL || probe == NULL)
-		return true;
-	probe_filter(probe, live->filter);
-	return sniffer_filter(live->drive.sniffer, live->filter, err);
-}
 
 static enum names_state live_lookup(void *self, const char *name, uint8_t version,
 	struct addr *addr, struct err *err)
 {
-	return names_resolve(((struct live *)self)->drive.names, name, version, addr, err);
+	return names_resolve(raw_net_names(((struct live *)self)->net), name, version, addr, err);
 }
 
 static enum names_state live_name(void *self, const struct addr *addr, char *name, size_t size)
 {
-	return names_of(((struct live *)self)->drive.names, addr, name, size);
+	return names_of(raw_net_names(((struct live *)self)->net), addr, name, size);
 }
 
 static void live_wait(void *self)
 {
-	names_wait(((struct live *)self)->drive.names);
+	names_wait(raw_net_names(((struct live *)self)->net));
 }
 
 static bool live_source(void *self, const struct addr *destination, struct addr *source,
@@ -101,14 +61,16 @@ static nsec_t live_deadline(const void *self)
 	return live->machine.ops->deadline(live->machine.self);
 }
 
-static bool guard_probe(struct live *live, const struct packet *probe, struct err *err)
+/*
+ * As long as somebody sniffs, all that arrives is let in: a change of the filter would lose what
+ * comes meanwhile.
+ */
+static bool expect(struct live *live, const struct packet *probe, struct err *err)
 {
-	struct flow back = { .protocol = PROTOCOL_TCP };
-
-	if (live->guard == NULL || probe == NULL || probe->form != PACKET_TCP)
+	if (probe == NULL)
 		return true;
-	packet_socknames(probe, &back.to, &back.from);
-	return rst_guard_covers(live->guard, &back) || rst_guard_add(live->guard, &back, NULL, err);
+	return live->sniff == NULL ? raw_net_expect(live->net, &probe, 1, err)
+				   : raw_net_guard_answers(live->net, probe, err);
 }
 
 static bool live_run(void *self, const struct packet *probe, struct machine machine,
@@ -118,24 +80,18 @@ static bool live_run(void *self, const struct packet *probe, struct machine mach
 	struct live *live = self;
 
 	live->machine = machine;
-	return guard_probe(live, probe, err) && set_filter(live, probe, err) &&
-		drive_run(&live->drive, (struct machine){ &ops, live }, done, done_self, err);
+	return expect(live, probe, err) &&
+		raw_net_run(live->net, (struct machine){ &ops, live }, done, done_self, err);
 }
 
 static bool live_guard(void *self, const struct flow *flow, unsigned int *number, struct err *err)
 {
-	struct live *live = self;
-
-	if (live->guard == NULL)
-		return err_set(err, "nothing is kept from the kernel in a trace with UDP");
-	return rst_guard_add(live->guard, flow, number, err);
+	return raw_net_guard(((struct live *)self)->net, flow, number, err);
 }
 
 static bool live_unguard(void *self, unsigned int number, struct err *err)
 {
-	struct live *live = self;
-
-	return live->guard == NULL || rst_guard_remove(live->guard, number, err);
+	return raw_net_unguard(((struct live *)self)->net, number, err);
 }
 
 static bool live_sniff(void *self, struct sniff *sniff, struct err *err)
@@ -144,36 +100,29 @@ static bool live_sniff(void *self, struct sniff *sniff, struct err *err)
 	bool begins = live->sniff == NULL && sniff != NULL;
 
 	live->sniff = sniff;
-	if (begins)
-		live->filter[0] = '\0';
-	return !begins || sniffer_filter(live->drive.sniffer, "", err);
+	return !begins || raw_net_expect_all(live->net, err);
 }
 
 static const char *live_filter(void *self)
 {
-	return ((struct live *)self)->filter;
+	return raw_net_filter(((struct live *)self)->net);
 }
 
 void channel_live_wake(struct channel *channel, int fd)
 {
-	((struct live *)channel->self)->drive.wake = fd;
+	raw_net_wake(((struct live *)channel->self)->net, fd);
 }
 
 static void live_record(void *self, struct capture *capture)
 {
-	((struct live *)self)->drive.record = capture;
+	raw_net_record(((struct live *)self)->net, capture);
 }
 
 static void live_free(void *self)
 {
 	struct live *live = self;
 
-	/* The guard closes it last. */
-	sniffer_close(live->drive.sniffer);
-	rst_guard_close(live->guard);
-	inject_close(live->drive.inject);
-	names_free(live->drive.names);
-	packet_free(live->drive.packet);
+	raw_net_close(live->net);
 	free(live->device);
 	free(live);
 }
@@ -191,22 +140,14 @@ bool channel_live_open(struct channel *channel, const char *device, bool guarded
 		.filter = live_filter,
 		.record = live_record,
 		.free = live_free };
-	struct live *live = xcalloc(1, sizeof(*live));
+	struct raw_net *net = raw_net_open(device, guarded, err);
+	struct live *live;
 
+	if (net == NULL)
+		return false;
+	live = xcalloc(1, sizeof(*live));
 	live->device = device != NULL ? xstrdup(device) : NULL;
-	live->drive.packet = packet_new(PACKET_LARGE);
-	live->drive.names = names_new();
-	live->drive.wake = -1;
-	drive_start(&live->drive);
+	live->net = net;
 	*channel = (struct channel){ &ops, live };
-	live->drive.inject = inject_open(device, err);
-	if (live->drive.inject != NULL)
-		live->drive.sniffer = sniffer_open(device, err);
-	if (live->drive.sniffer != NULL && guarded)
-		live->guard = rst_guard_open(sniffer_fd(live->drive.sniffer), err);
-	if (live->drive.sniffer != NULL && (!guarded || live->guard != NULL) &&
-		host_drop_privileges(err))
-		return true;
-	live_free(live);
-	return false;
+	return true;
 }

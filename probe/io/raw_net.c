@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/io/raw_net.h"
+
+#include "probe/base/alloc.h"
+#include "probe/io/drive.h"
+#include "probe/io/host.h"
+#include "probe/io/rst_guard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILTER_TEXT = 2048 };
+
+struct raw_net {
+	struct drive drive;
+	struct rst_guard *guard; /* NULL: no TCP */
+	char filter[FILTER_TEXT];
+};
+
+struct raw_net *raw_net_open(const char *device, bool guarded, struct err *err)
+{
+	struct raw_net *net = xcalloc(1, sizeof(*net));
+
+	net->drive.packet = packet_new(PACKET_LARGE);
+	net->drive.names = names_new();
+	net->drive.wake = -1;
+	drive_start(&net->drive);
+	net->drive.inject = inject_open(device, err);
+	if (net->drive.inject != NULL)
+		net->drive.sniffer = sniffer_open(device, err);
+	if (net->drive.sniffer != NULL && guarded)
+		net->guard = rst_guard_open(sniffer_fd(net->drive.sniffer), err);
+	if (net->drive.sniffer != NULL && (!guarded || net->guard != NULL) &&
+		host_drop_privileges(err))
+		return net;
+	raw_net_close(net);
+	return NULL;
+}
+
+void raw_net_close(struct raw_net *net)
+{
+	if (net == NULL)
+		return;
+	/* The guard closes it last. */
+	sniffer_close(net->drive.sniffer);
+	rst_guard_close(net->guard);
+	inject_close(net->drive.inject);
+	names_free(net->drive.names);
+	packet_free(net->drive.packet);
+	free(net);
+}
+
+/* IPv6 filters look at the next header alone: errors behind extension headers pass unseen. */
+static const char *errors_filter(uint8_t version)
+{
+	return version == 4
+		? "icmp[0] == 3 or icmp[0] == 4 or icmp[0] == 5 or icmp[0] == 11 or icmp[0] == 12"
+		: "icmp6 and ip6[40] < 128";
+}
+
+static void add_term(struct raw_net *net, const char *text)
+{
+	size_t used = strlen(net->filter);
+
+	snprintf(net->filter + used, FILTER_TEXT - used, "%s(%s)", used > 0 ? " or " : "", text);
+}
+
+static void answers_filter(struct raw_net *net, const struct packet *like)
+{
+	struct sockname source, destination;
+	char text[64 + ADDR_TEXT], peer[ADDR_TEXT];
+
+	packet_socknames(like, &source, &destination);
+	if (like->form == PACKET_TCP || like->form == PACKET_UDP)
+		snprintf(text, sizeof(text), "%s and dst port %u",
+			like->form == PACKET_TCP ? "tcp" : "udp", source.port);
+	else
+		snprintf(text, sizeof(text), "src host %s", addr_text(&destination.addr, peer));
+	add_term(net, text);
+}
+
+bool raw_net_guard_answers(struct raw_net *net, const struct packet *like, struct err *err)
+{
+	struct flow back = { .protocol = PROTOCOL_TCP };
+
+	if (net->guard == NULL || like->form != PACKET_TCP)
+		return true;
+	packet_socknames(like, &back.to, &back.from);
+	return rst_guard_covers(net->guard, &back) || rst_guard_add(net->guard, &back, NULL, err);
+}
+
+bool raw_net_expect(struct raw_net *net, const struct packet *const *likes, size_t count,
+	struct err *err)
+{
+	net->filter[0] = '\0';
+	for (uint8_t version = 4; version <= 6; version += 2)
+		for (size_t i = 0; i < count; i++)
+			if (likes[i]->version == version) {
+				add_term(net, errors_filter(version));
+				break;
+			}
+	for (size_t i = 0; i < count; i++) {
+		if (!raw_net_guard_answers(net, likes[i], err))
+			return false;
+		answers_filter(net, likes[i]);
+	}
+	return sniffer_filter(net->drive.sniffer, net->filter, err);
+}
+
+bool raw_net_expect_all(struct raw_net *net, struct err *err)
+{
+	net->filter[0] = '\0';
+	return sniffer_filter(net->drive.sniffer, net->filter, err);
+}
+
+const char *raw_net_filter(const struct raw_net *net)
+{
+	return net->filter;
+}
+
+bool raw_net_guard(struct raw_net *net, const struct flow *flow, unsigned int *number,
+	struct err *err)
+{
+	if (net->guard == NULL)
+		return err_set(err, "nothing is kept from the kernel in a trace with UDP");
+	return rst_guard_add(net->guard, flow, number, err);
+}
+
+bool raw_net_unguard(struct raw_net *net, unsigned int number, struct err *err)
+{
+	return net->guard == NULL || rst_guard_remove(net->guard, number, err);
+}
+
+bool raw_net_run(struct raw_net *net, struct machine machine, bool (*done)(void *self), void *self,
+	struct err *err)
+{
+	return drive_run(&net->drive, machine, done, self, err);
+}
+
+void raw_net_record(struct raw_net *net, struct capture *capture)
+{
+	net->drive.record = capture;
+}
+
+void raw_net_wake(struct raw_net *net, int fd)
+{
+	net->drive.wake = fd;
+}
+
+struct names *raw_net_names(const struct raw_net *net)
+{
+	return net->drive.names;
+}
