@@ -77,13 +77,15 @@ static void declare(struct box *box, enum dir dir, const uint8_t *old_bytes, uin
 		box_edited(box, dir, old_bytes, old_length, new_bytes, new_length);
 }
 
-void splice_add(struct box *box, struct splice *splice, enum dir dir, uint64_t offset,
+bool splice_add(struct box *box, struct splice *splice, enum dir dir, uint64_t offset,
 	const uint8_t *old_bytes, uint32_t old_length, const uint8_t *new_bytes,
 	uint32_t new_length)
 {
 	const struct splice_edit *before;
 	struct splice_edit *edit;
 
+	if (splice->count == SPLICE_EDITS)
+		return false;
 	splice->edits = xgrow(splice->edits, splice->count, &splice->capacity, sizeof(*edit));
 	edit = &splice->edits[splice->count];
 	*edit = (struct splice_edit){ .offset = offset,
@@ -100,6 +102,7 @@ void splice_add(struct box *box, struct splice *splice, enum dir dir, uint64_t o
 	}
 	splice->count++;
 	declare(box, dir, old_bytes, old_length, new_bytes, new_length);
+	return true;
 }
 
 /* ---- the map ---- */

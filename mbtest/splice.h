@@ -12,7 +12,11 @@
 #include "mbtest/box.h"
 #include "mbtest/flow.h"
 
-enum { SPLICE_BYTES = 256, SPLICE_GROWTH = 256 };
+enum {
+	SPLICE_BYTES = 256,
+	SPLICE_GROWTH = 256,
+	SPLICE_EDITS = 16384, /* of one direction of a connection; then no more are made */
+};
 
 /* old_length bytes at offset became new_length bytes; stream offsets as they came to the box. */
 struct splice_edit {
@@ -47,9 +51,10 @@ uint64_t splice_offset(const struct splice *splice, const struct packet *packet)
 
 /*
  * Edit old_length bytes at an offset, none of which has come before, and declare it; bytes of
- * length 1 are copied, others borrowed for the life of the box.
+ * length 1 are copied, others borrowed for the life of the box. False, and nothing done, when there
+ * are too many.
  */
-void splice_add(struct box *box, struct splice *splice, enum dir dir, uint64_t offset,
+bool splice_add(struct box *box, struct splice *splice, enum dir dir, uint64_t offset,
 	const uint8_t *old_bytes, uint32_t old_length, const uint8_t *new_bytes,
 	uint32_t new_length);
 

@@ -343,3 +343,16 @@ def test_wrong_checksums_stay_wrong(mbtest, tmp_path):
     out, = pass_through(mbtest, tmp_path, "box.strip {}", [bytes(packet)])
     with pytest.raises(AssertionError):
         look(out)
+
+
+def test_option_edit_reorder(through):
+    """Chosen options stand last, in their order; the others keep theirs."""
+    before, after = through("box.option_edit { op = 'reorder', kind = 30 }", random_packets(9))
+    moved = 0
+    for old, new in zip(before, after):
+        same_but(old, new, "options")
+        options = meanings(old.options)
+        want = [one for one in options if one[0] != 30] + [one for one in options if one[0] == 30]
+        assert meanings(new.options) == want
+        moved += options != want
+    assert moved > 20

@@ -39,13 +39,38 @@ local operations = {
 
 local subtypes = { "any", "mp_capable", "mp_join", "dss", "add_addr", "remove_addr", "mp_prio",
 	"mp_fail", "mp_fastclose", "mp_tcprst" }
+local subtypes_by_name = {}
+for number, name in ipairs(subtypes) do
+	subtypes_by_name[name] = number - 2
+end
+
+-- The chosen options leave their places and stand last, in their order; padding goes.
+local function reorder(packet, kind, subtype)
+	local first, last, seen = {}, {}, ""
+	for _, option in ipairs(packet:options()) do
+		local chosen = option.kind == kind and
+			(subtype == nil or option.subtype == subtypes_by_name[subtype])
+		if option.kind > 1 then
+			table.insert(chosen and last or first, option)
+		end
+		seen = seen .. (option.kind < 2 and "p" or chosen and "c" or "o")
+	end
+	if not seen:find("c[cp]*o") then
+		return UNCHANGED
+	end
+	for _, option in ipairs(last) do
+		table.insert(first, option)
+	end
+	packet.options = first
+	return PASS
+end
 
 return {
-	help = "corrupts, truncates, duplicates or adds an option, or sets a flag or version in it",
+	help = "corrupts, truncates, doubles, moves or adds an option, or sets a flag or version",
 	params = {
 		op = { default = "corrupt", help = "what is done to the option",
-			choices = { "corrupt", "truncate", "duplicate", "flag", "version",
-				"add" } },
+			choices = { "corrupt", "truncate", "duplicate", "reorder", "flag",
+				"version", "add" } },
 		kind = { default = 30, min = 2, max = 255, help = "option kind (30: MPTCP)" },
 		subtype = { default = "any", help = "only this MPTCP subtype", choices = subtypes },
 		value = { default = 1, min = 0, max = 255,
@@ -58,6 +83,9 @@ return {
 		if self.op == "add" then
 			local added = string.char(self.kind, 3, self.value)
 			return packet:append(added) and PASS or UNCHANGED
+		end
+		if self.op == "reorder" then
+			return reorder(packet, self.kind, subtype)
 		end
 		local bytes = packet:option(self.kind, subtype)
 		local edited = bytes and operations[self.op](bytes, self.value)

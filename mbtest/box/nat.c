@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 256 };
+enum {
+	BUCKETS = 1024,
+	MAPPINGS_MAX = 16384, /* then the oldest gives way */
+};
 
 enum kind { KIND_SOURCE, KIND_DESTINATION };
 
@@ -40,6 +43,7 @@ struct nat {
 	size_t count, capacity;
 	uint32_t buckets[2][BUCKETS]; /* index plus one */
 	uint32_t next_port;
+	uint32_t oldest; /* next to give way */
 };
 
 enum { BY_INSIDE, BY_OUTSIDE };
@@ -138,17 +142,26 @@ static void mapping_unlink(struct nat *self, uint32_t index, unsigned int by)
 	*from = mapping->next[by];
 }
 
-/* A place for a new mapping: that of an expired one, or one more. */
+static uint32_t mapping_remove(struct nat *self, uint32_t index)
+{
+	mapping_unlink(self, index, BY_INSIDE);
+	mapping_unlink(self, index, BY_OUTSIDE);
+	return index;
+}
+
+/* A place for a new mapping: that of an expired one, one more, or that of the oldest. */
 static uint32_t mapping_place(const struct box *box, struct nat *self)
 {
 	uint32_t i;
 
 	for (i = 0; self->idle > 0 && i < self->count; i++) {
-		if (has_expired(box, self, &self->mappings[i])) {
-			mapping_unlink(self, i, BY_INSIDE);
-			mapping_unlink(self, i, BY_OUTSIDE);
-			return i;
-		}
+		if (has_expired(box, self, &self->mappings[i]))
+			return mapping_remove(self, i);
+	}
+	if (self->count == MAPPINGS_MAX) {
+		i = self->oldest;
+		self->oldest = (self->oldest + 1) % MAPPINGS_MAX;
+		return mapping_remove(self, i);
 	}
 	self->mappings =
 		xgrow(self->mappings, self->count, &self->capacity, sizeof(struct mapping));

@@ -58,7 +58,9 @@ static void find_all(struct box *box, struct splice *splice, const struct packet
 		if (found == NULL || growth > SPLICE_GROWTH)
 			return;
 		at = (uint32_t)(found - payload);
-		splice_add(box, splice, dir, first + at, found, old, self->replacement.bytes, new_);
+		if (!splice_add(box, splice, dir, first + at, found, old, self->replacement.bytes,
+			    new_))
+			return;
 		self->done++;
 		at += old;
 	}

@@ -20,6 +20,13 @@ cross(both, function(sender)
 		direction = "both", rules = { "F8" }, expect = { "mptcp", intact = true },
 		paths = { path { box.option_edit { op = "add", kind = 200, on = "ack" } } },
 	}
+	-- The order of options means nothing (RFC 9293 3.1).
+	scenario {
+		name = "reorder-capable-" .. sender, sender = sender,
+		help = "the SYN's MSS stands behind all other options",
+		direction = "to-server", rules = { "F8" }, expect = { "mptcp", intact = true },
+		paths = { path { box.option_edit { op = "reorder", kind = 2, on = "syn" } } },
+	}
 	-- MP_CAPABLE of an impossible length is none; the third packet has none then (F2, F3).
 	scenario {
 		name = "truncate-capable-" .. sender, sender = sender,

@@ -236,3 +236,24 @@ TEST(nat_translates_quotes_outwards)
 	CHECK_U64(get_be16(packet_data(got) + error.quote_offset + 22), 20000);
 	bench_free(bench);
 }
+
+/* The box remembers no more than so many: the oldest mapping gives way to a new one. */
+TEST(nat_is_bounded)
+{
+	enum { MOST = 16384 };
+	struct bench *bench = bench_new("nat", "kind=destination;address=198.18.100.9");
+	char name[SOCKNAME_TEXT];
+	unsigned int i;
+
+	for (i = 0; i <= MOST; i++) {
+		snprintf(name, sizeof(name), "198.18.1.2:%u", 1000 + i);
+		box_input(bench->box, syn_packet(name, SERVER_NAME), TO_SERVER, 0);
+		packet_free(bench_last(bench));
+		bench->count = 0;
+	}
+	translates(bench, TO_CLIENT, "198.18.100.9:80", "198.18.1.2:1001",
+		SERVER_NAME " > 198.18.1.2:1001");
+	translates(bench, TO_CLIENT, "198.18.100.9:80", "198.18.1.2:1000",
+		"198.18.100.9:80 > 198.18.1.2:1000");
+	bench_free(bench);
+}
