@@ -83,7 +83,8 @@ twice("sack", {
 
 cross({ "syn", "synack" }, { "gap", "nop", "zero" }, function(on, how)
 	twice("window scale", {
-		name = name_of("wscale", on, how),
+		-- Few bytes: a window of a kernel that scales by 7 becomes 512 bytes.
+		name = name_of("wscale", on, how), bytes = 65536,
 		direction = on == "syn" and "to-server" or "to-client",
 		help = "the window scale of the " .. on .. " is changed: " .. how,
 		boxes = function()
@@ -112,6 +113,7 @@ cross(directions, function(direction)
 	local strict = box.firewall { holes = "drop", direction = direction }
 	twice("holes", {
 		name = name_of("holes", direction), sender = sender, direction = direction,
+		bytes = 131072,
 		help = "what follows a lost segment is dropped until it has come",
 		boxes = function()
 			return direction == "to-server" and { lost, strict } or { strict, lost }
