@@ -7,6 +7,8 @@
 
 #include "probe/options.h"
 
+int command_connect(int argc, char **argv, struct err *err);
+int command_serve(int argc, char **argv, struct err *err);
 int command_analyze(int argc, char **argv, struct err *err);
 
 #endif

@@ -9,6 +9,8 @@
 int main(int argc, char **argv)
 {
 	static const struct command commands[] = {
+		{ "connect", command_connect, "one connection to a peer, and what the peer did" },
+		{ "serve", command_serve, "a server that answers with what it got, or saw" },
 		{ "analyze", command_analyze,
 			"every Multipath TCP connection of a capture, verified" },
 		{ NULL, NULL, NULL },
@@ -16,8 +18,8 @@ int main(int argc, char **argv)
 	static const struct program program = {
 		"mpprobe",
 		"What does this Multipath TCP peer, or this capture, actually do?\n",
-		"  mpprobe analyze capture.pcap\n"
-		"  mpprobe analyze --json capture.pcap\n",
+		"  sudo mpprobe connect --get / www.example.org\n"
+		"  mpprobe analyze capture.pcap\n",
 		commands,
 	};
 

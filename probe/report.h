@@ -46,6 +46,32 @@ struct report_format {
 
 extern const struct report_format capture_text, capture_json;
 
+/* ---- one connection of our own, and what its peer did ---- */
+
+struct report_visit {
+	const char *target;
+	struct sockname remote;
+	const char *end; /* "closed by both sides", ... */
+	uint64_t sent, received;
+	bool is_echo; /* the answer is the question, as far as both go ... */
+	bool echo_compared;
+	const char *status; /* first line of an HTTP answer, or NULL */
+	unsigned int joins_wanted, joins_asked;
+	const char *join_refusal;                   /* "" when all were asked for */
+	const struct report_connection *connection; /* as captured; NULL: not a packet */
+};
+
+void visit_text(FILE *out, const struct report_visit *visit);
+void visit_json(FILE *out, const struct report_visit *visit);
+
+/* What the SYN/ACK said to the SYN's MP_CAPABLE. */
+struct report_answer {
+	bool came, has_capable, mirrored;
+	uint8_t version, flags;
+};
+
+struct report_answer report_answer(const struct history *history);
+
 /* ---- what both formats say ---- */
 
 /* Number in the capture of a fact's packet. */

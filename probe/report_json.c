@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { FILE_NAME = 4096 };
+enum { TEXT_BYTES = 4096 };
 
 static json_t *number(uint64_t value)
 {
@@ -171,16 +171,16 @@ static void json_connection(FILE *out, const struct report_connection *connectio
 
 /* ---- the capture around them ---- */
 
-/* A file's name may be any bytes, JSON is UTF-8. */
-static json_t *file_name(const char *file)
+/* Somebody else's text may be any bytes, JSON is UTF-8. */
+static json_t *text_value(const char *from)
 {
-	json_t *name = json_string(file);
-	char text[FILE_NAME];
+	json_t *name = json_string(from);
+	char text[TEXT_BYTES];
 	size_t i;
 
 	if (name != NULL)
 		return name;
-	snprintf(text, sizeof(text), "%s", file);
+	snprintf(text, sizeof(text), "%s", from);
 	for (i = 0; text[i] != '\0'; i++)
 		if ((unsigned char)text[i] >= 0x80)
 			text[i] = '?';
@@ -190,7 +190,7 @@ static json_t *file_name(const char *file)
 static void json_begin(FILE *out, const struct report_capture *capture)
 {
 	fputs("{\"schema\":\"mbkit.capture/1\",\"file\":", out);
-	write_json(out, file_name(capture->file));
+	write_json(out, text_value(capture->file));
 	fprintf(out, ",\"packets\":%" PRIu64 ",\"connections\":[", capture->packets);
 }
 
@@ -219,3 +219,45 @@ static void json_end(FILE *out, const struct report_capture *capture)
 }
 
 const struct report_format capture_json = { json_connection, json_begin, json_end };
+
+/* ---- mbkit.visit/1 ---- */
+
+static json_t *answer_object(const struct history *history)
+{
+	struct report_answer answer = report_answer(history);
+
+	if (!answer.came)
+		return json_null();
+	return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o}", "supported", answer.has_capable,
+		"mirrored", answer.mirrored, "version",
+		answer.has_capable ? json_integer(answer.version) : json_null(), "flags",
+		hex(answer.has_capable, 2, answer.flags), "checksum",
+		answer.has_capable ? json_boolean(history->connection->flag_a) : json_null(),
+		"no_join",
+		answer.has_capable ? json_boolean(answer.flags & MPC_NO_JOIN) : json_null());
+}
+
+void visit_json(FILE *out, const struct report_visit *visit)
+{
+	const struct report_connection *connection = visit->connection;
+	char addr[ADDR_TEXT];
+	json_t *object = json_pack("{s:s, s:{s:o, s:s, s:i}, s:s, s:I, s:I}", "schema",
+		"mbkit.visit/1", "target", "name", text_value(visit->target), "addr",
+		addr_text(&visit->remote.addr, addr), "port", visit->remote.port, "end", visit->end,
+		"sent", (json_int_t)visit->sent, "received", (json_int_t)visit->received);
+
+	json_object_set_new(object, "echo",
+		visit->echo_compared ? json_boolean(visit->is_echo) : json_null());
+	json_object_set_new(object, "http_status",
+		visit->status != NULL ? text_value(visit->status) : json_null());
+	json_object_set_new(object, "joins_wanted", json_integer(visit->joins_wanted));
+	json_object_set_new(object, "joins_asked", json_integer(visit->joins_asked));
+	json_object_set_new(object, "join_refusal",
+		*visit->join_refusal != '\0' ? json_string(visit->join_refusal) : json_null());
+	json_object_set_new(object, "mptcp",
+		connection != NULL ? answer_object(connection->history) : json_null());
+	json_object_set_new(object, "connection",
+		connection != NULL ? connection_object(connection) : json_null());
+	write_json(out, object);
+	fputc('\n', out);
+}

@@ -255,3 +255,54 @@ static void text_end(FILE *out, const struct report_capture *capture)
 }
 
 const struct report_format capture_text = { text_connection, text_begin, text_end };
+
+/* ---- one connection of our own ---- */
+
+static void print_answer(FILE *out, const struct history *history)
+{
+	struct report_answer answer = report_answer(history);
+
+	if (!answer.came)
+		fputs("handshake  no SYN/ACK came\n", out);
+	else if (answer.mirrored)
+		fputs("handshake  the SYN's own MP_CAPABLE came back: plain TCP\n", out);
+	else if (!answer.has_capable)
+		fputs("handshake  no MP_CAPABLE in the SYN/ACK: plain TCP\n", out);
+	else
+		fprintf(out, "handshake  Multipath TCP v%u, flags %02x%s%s\n", answer.version,
+			answer.flags, answer.flags & MPC_CHECKSUM ? ", wants checksums" : "",
+			answer.version > 0 && answer.flags & MPC_NO_JOIN
+				? ", no joins to this address"
+				: "");
+}
+
+static void print_transfer(FILE *out, const struct report_visit *visit)
+{
+	fprintf(out, "transfer   %" PRIu64 " bytes sent, %" PRIu64 " received%s; %s\n", visit->sent,
+		visit->received,
+		!visit->echo_compared    ? ""
+			: visit->is_echo ? ", the same"
+					 : ", which are others",
+		visit->end);
+	if (visit->status != NULL)
+		fprintf(out, "answer     %s\n", visit->status);
+	if (visit->joins_asked < visit->joins_wanted)
+		fprintf(out, "joins      %u of %u asked for: %s\n", visit->joins_asked,
+			visit->joins_wanted, visit->join_refusal);
+}
+
+void visit_text(FILE *out, const struct report_visit *visit)
+{
+	char name[SOCKNAME_TEXT];
+
+	sockname_text(&visit->remote, name);
+	if (strcmp(visit->target, name) == 0)
+		fprintf(out, "%s\n", name);
+	else
+		fprintf(out, "%s (%s)\n", visit->target, name);
+	if (visit->connection != NULL)
+		print_answer(out, visit->connection->history);
+	print_transfer(out, visit);
+	if (visit->connection != NULL)
+		text_connection(out, visit->connection);
+}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Completion of mpprobe for bash: commands and options from its own help; else files.
+# Completion of mpprobe for bash: commands and options from its own help, interfaces; else files.
 
 _mpprobe()
 {
@@ -8,6 +8,12 @@ _mpprobe()
 		words=$("$program" --help | sed -n 's/^  \([a-z-]*\)  .*/\1/p')
 	elif [ "${cur#-}" != "$cur" ]; then
 		words=$("$program" "$command" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
+	else
+		case $command:${COMP_WORDS[COMP_CWORD - 1]} in
+		*:--via) words=$(ls /sys/class/net) ;;
+		serve:--mptcp) words='0 1 both' ;;
+		*:--mptcp) words='0 1' ;;
+		esac
 	fi
 	COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }

@@ -18,7 +18,7 @@ from test_judge import keys_of, mptcp_options, packets
 CAPTURES = TOP / "tests" / "data" / "captures"
 JOIN = CAPTURES / "v1_join_csum.pcap"
 ALL = sorted(CAPTURES.glob("*.pcap"))
-COMMANDS = ["analyze"]
+COMMANDS = ["connect", "serve", "analyze"]
 SUBFLOW_FIELDS = """id src dst join mappings gaps overlaps checksum_failures reinjected_bytes
     reset""".split()
 
@@ -78,11 +78,26 @@ def test_help(mpprobe):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    ([], ["a command is needed: analyze"]), (["frob"], ["frob"]), (["compare"], ["compare"]),
+    ([], ["a command is needed: connect, serve or analyze"]), (["frob"], ["frob"]),
+    (["compare"], ["compare"]),
     (["analyze"], ["a capture is needed"]), (["analyze", "--frob", JOIN], ["--frob"]),
     (["analyze", "/nosuch.pcap"], ["/nosuch.pcap", "No such file"]),
     (["analyze", JOIN, "/nosuch.pcap"], ["/nosuch.pcap"]),
     (["analyze", CAPTURES], [str(CAPTURES)]),
+    (["connect"], ["one host is needed"]), (["connect", "a", "b"], ["one host is needed"]),
+    (["connect", "nosuch.invalid"], ["nosuch.invalid"]),
+    (["connect", "127.0.0.1:0"], ["the port", "1 to 65535"]),
+    (["connect", "127.0.0.1:x"], ["the port"]), (["connect", "[::1]80"], ["HOST[:PORT]"]),
+    (["connect", ":80"], ["a host is needed"]),
+    (["connect", "--join", "0", "127.0.0.1"], ["--join", "1 to 31"]),
+    (["connect", "--join", "1", "127.0.0.1"], ["further subflows need data"]),
+    (["connect", "--get", "/", "--bytes", "1", "127.0.0.1"], ["only one of"]),
+    (["connect", "--send", "/nosuch", "127.0.0.1"], ["/nosuch"]),
+    (["connect", "--output", "/nosuch/x", "127.0.0.1"], ["/nosuch/x"]),
+    (["connect", "--via", "nosuch0", "--bytes", "1", "127.0.0.1"], ["nosuch0"]),
+    (["connect", "--mptcp", "2", "127.0.0.1"], ["--mptcp"]),
+    (["serve", "x"], ["nothing is expected"]), (["serve", "--port", "0"], ["--port"]),
+    (["serve", "--mptcp", "2"], ["--mptcp", "both"]),
 ])
 def test_bad_arguments(mpprobe, arguments, words):
     assert_wrong(mpprobe(*arguments), *words)

@@ -443,6 +443,15 @@ static uint32_t first_fastclose(const struct history *history)
 	return VIEW_NONE;
 }
 
+/* Where no mapping was agreed upon, none is missing. */
+static void forget_gaps(struct history *history)
+{
+	size_t i;
+
+	for (i = 0; i < history->subflow_count; i++)
+		history->subflows[i].gaps = 0;
+}
+
 void history_init(struct history *history, const struct view *view, uint32_t connection)
 {
 	memset(history, 0, sizeof(*history));
@@ -454,8 +463,12 @@ void history_init(struct history *history, const struct view *view, uint32_t con
 	history->fastclose = first_fastclose(history);
 	history_subflows(history);
 	history_addresses(history);
-	if (never_opened(history) || is_tcp(history) || is_infinite(history) ||
-		is_fallback(history) || is_reset(history) || has_closed_subflow(history))
+	if (never_opened(history) || is_tcp(history)) {
+		forget_gaps(history);
+		return;
+	}
+	if (is_infinite(history) || is_fallback(history) || is_reset(history) ||
+		has_closed_subflow(history))
 		return;
 	decide(history, HISTORY_MPTCP, NULL, VIEW_NONE,
 		history->subflow_count == 1 ? "everything went by mappings"

@@ -192,6 +192,15 @@ static void take_echo(struct conn *conn, const struct mp_add_addr *echo)
  * F60: a wrong HMAC is ignored. The same ID with another address is, too: it has to be removed
  * first. The same address again asks for another try to join there (RFC 8684 3.4.1).
  */
+/* In constant time: who guesses learns nothing from how long it takes. */
+static bool is_authentic(const struct conn *conn, const struct mp_add_addr *told)
+{
+	uint64_t wanted = key_add_addr_hmac(conn->key_remote, conn->key_local, told->address_id,
+		&told->addr, told->has_port ? told->port : 0);
+
+	return told->has_hmac && key_equal(&told->hmac, &wanted, sizeof(wanted));
+}
+
 static void take_add(struct conn *conn, const struct mp_add_addr *told)
 {
 	struct sockname name = { told->addr, told->has_port ? told->port : 0 };
@@ -204,11 +213,7 @@ static void take_add(struct conn *conn, const struct mp_add_addr *told)
 		take_echo(conn, told);
 		return;
 	}
-	if (conn->version > 0 &&
-		(!told->has_hmac ||
-			told->hmac !=
-				key_add_addr_hmac(conn->key_remote, conn->key_local,
-					told->address_id, &told->addr, name.port))) {
+	if (conn->version > 0 && !is_authentic(conn, told)) {
 		conn->endpoint->dropped[DROP_HMAC]++;
 		return;
 	}

@@ -21,7 +21,7 @@ struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
 	conn->mode = MODE_UNDECIDED;
 	conn->sched = &sched_least_filled;
 	do
-		conn->key_local = rng_next(&endpoint->rng);
+		conn->key_local = endpoint_random(endpoint);
 	while (conn->key_local == 0);
 	conn->tx.rto_at = conn->fail_at = conn->close_at = NSEC_NEVER;
 	conn->address_at = conn->join_at = NSEC_NEVER;

@@ -7,6 +7,7 @@
 #include "probe/endpoint/fallback.h"
 #include "probe/endpoint/handshake.h"
 #include "probe/endpoint/input.h"
+#include "probe/endpoint/key.h"
 #include "probe/endpoint/output.h"
 #include "probe/endpoint/pm.h"
 #include "probe/endpoint/subflow.h"
@@ -63,8 +64,13 @@ struct endpoint *endpoint_new(const struct endpoint_config *config, const struct
 	assert(pm_find(config->path_manager) != NULL);
 	endpoint->config = *config;
 	endpoint->rng = *rng;
-	endpoint->secret = rng_next(&endpoint->rng);
+	endpoint->secret = endpoint_random(endpoint);
 	return endpoint;
+}
+
+uint64_t endpoint_random(struct endpoint *endpoint)
+{
+	return endpoint->config.secret_random ? key_random() : rng_next(&endpoint->rng);
 }
 
 void endpoint_free(struct endpoint *endpoint)

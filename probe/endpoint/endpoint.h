@@ -63,7 +63,10 @@ struct endpoint_config {
 	bool forbid_join;    /* no further subflows to our first address and port (C, v1) */
 	struct sockname announce[ENDPOINT_JOINS]; /* told by ADD_ADDR; port 0: none */
 	unsigned int announce_count;
-	uint64_t faults; /* set of FAULT_* bits: ways of being wrong, fault.h */
+	/* on real networks */
+	bool secret_random; /* keys and numbers from the crypto library; rng repeats its own */
+	bool synack_once;   /* a SYN/ACK for each SYN, and nothing by time: none is multiplied */
+	uint64_t faults;    /* set of FAULT_* bits: ways of being wrong, fault.h */
 };
 
 void endpoint_config_default(struct endpoint_config *config);

@@ -232,7 +232,7 @@ static void join_passive(struct endpoint *endpoint, const struct sockname *local
 	subflow->backup = subflow->backup_own || subflow->backup_theirs;
 	subflow->address_id = id;
 	subflow->remote_address_id = join->address_id;
-	subflow->nonce_local = (uint32_t)rng_next(&endpoint->rng);
+	subflow->nonce_local = (uint32_t)endpoint_random(endpoint);
 	subflow->nonce_remote = join->nonce;
 	key_join_hmac(conn->version, conn->key_local, conn->key_remote, subflow->nonce_local,
 		subflow->nonce_remote, hmac);
@@ -423,7 +423,7 @@ static bool retry_v0(struct subflow *subflow, const struct arrival *in)
 	subflow->stray_now = true;
 	subflow->stray_ack = in->ack;
 	conn->version = 0;
-	subflow->iss = subflow->snd_una = (uint32_t)rng_next(&conn->endpoint->rng);
+	subflow->iss = subflow->snd_una = (uint32_t)endpoint_random(conn->endpoint);
 	subflow->snd_nxt = subflow->delivered_seq = subflow->iss + 1;
 	subflow->tries = subflow->backoff = 0;
 	subflow->rto_at = 0;
@@ -503,7 +503,7 @@ struct subflow *handshake_join(struct conn *conn, const struct sockname *local,
 	subflow->is_join = true;
 	subflow->address_id = id;
 	subflow->backup = subflow->backup_own = conn->endpoint->config.join_backup;
-	subflow->nonce_local = (uint32_t)rng_next(&conn->endpoint->rng);
+	subflow->nonce_local = (uint32_t)endpoint_random(conn->endpoint);
 	conn->dirty = true;
 	return subflow;
 }

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -96,4 +97,14 @@ uint64_t key_add_addr_hmac(uint64_t key_local, uint64_t key_remote, uint8_t addr
 _Bool key_equal(const void *a, const void *b, unsigned int length)
 {
 	return CRYPTO_memcmp(a, b, length) == 0;
+}
+
+uint64_t key_random(void)
+{
+	uint8_t bytes[8];
+	int done = RAND_bytes(bytes, sizeof(bytes));
+
+	assert(done == 1);
+	(void)done;
+	return get_be64(bytes);
 }

@@ -33,6 +33,9 @@ uint64_t key_join_hmac64(const uint8_t hmac[static 20]);
 uint64_t key_add_addr_hmac(uint64_t key_local, uint64_t key_remote, uint8_t address_id,
 	const struct addr *addr, uint16_t port);
 
+/* A number that nobody can guess, whatever others they have seen. */
+uint64_t key_random(void);
+
 /* Equality in constant time. */
 _Bool key_equal(const void *a, const void *b, unsigned int length);
 

@@ -181,6 +181,8 @@ static bool send_reset(struct subflow *subflow, struct packet *packet, nsec_t no
 {
 	bool silent = subflow->phase == PHASE_SYN_SENT && subflow->snd_una == subflow->iss;
 
+	if (subflow->phase == PHASE_SYN_RECEIVED && subflow->conn->end == END_UNANSWERED)
+		silent = subflow->conn->endpoint->config.synack_once;
 	/* A SYN nobody answered has nothing to reset. */
 	if (!silent)
 		build_reset(subflow, packet);
@@ -227,6 +229,12 @@ static bool send_synack(struct subflow *subflow, struct packet *packet, nsec_t n
 		subflow_end(subflow, SUBFLOW_CLOSED, now);
 		if (!subflow->is_join)
 			conn_close(subflow->conn, END_UNANSWERED);
+		return false;
+	}
+	if (timer && subflow->conn->endpoint->config.synack_once) {
+		subflow->tries++;
+		subflow->backoff++;
+		subflow->rto_at = now + subflow_timeout(subflow);
 		return false;
 	}
 	build_synack(subflow, packet, now);

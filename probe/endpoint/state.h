@@ -300,6 +300,9 @@ struct endpoint {
 	uint64_t dropped[ENDPOINT_DROP_COUNT]; /* by enum endpoint_drop */
 };
 
+/* What nobody but the peer may know or guess: keys, nonces, initial sequence numbers. */
+uint64_t endpoint_random(struct endpoint *endpoint);
+
 static inline bool conn_has_fault(const struct conn *conn, uint64_t bit)
 {
 	return (conn->endpoint->config.faults & bit) != 0;

@@ -98,8 +98,8 @@ struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 	subflow->remote = *remote;
 	subflow->phase = phase;
 	subflow->active = phase == PHASE_SYN_SENT;
-	subflow->iss = (uint32_t)rng_next(&endpoint->rng);
-	subflow->ts_offset = (uint32_t)rng_next(&endpoint->rng);
+	subflow->iss = (uint32_t)endpoint_random(endpoint);
+	subflow->ts_offset = (uint32_t)endpoint_random(endpoint);
 	subflow->snd_una = subflow->iss;
 	subflow->snd_nxt = subflow->iss + 1;
 	subflow->delivered_seq = subflow->iss + 1;

@@ -19,6 +19,7 @@ struct drive {
 	struct names *names;    /* looked for meanwhile; may be NULL */
 	struct capture *record; /* what was sent and received; may be NULL */
 	struct packet *packet;  /* room for one, PACKET_LARGE */
+	bool lossy;             /* what the kernel refuses to send is lost, as on any path */
 	int wake;               /* ends a pause when it is readable; -1: none */
 	nsec_t origin;          /* reading of the clock at time 0 */
 };
@@ -28,8 +29,8 @@ nsec_t drive_now(const struct drive *drive);
 void drive_start(struct drive *drive);
 
 /*
- * Run until done says so; it is asked after every pause, packets handed in and out. A packet that
- * the kernel refuses to send ends the run with false and a sentence.
+ * Run until done says so; it is asked after every pause, packets handed in and out. Unless lossy, a
+ * packet that the kernel refuses to send ends the run with false and a sentence.
  */
 bool drive_run(struct drive *drive, struct machine machine, bool (*done)(void *self), void *self,
 	struct err *err);

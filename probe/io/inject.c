@@ -19,6 +19,8 @@ enum { VERSIONS = 2, ERRORS_BYTES = LIBNET_ERRBUF_SIZE };
 
 struct inject {
 	libnet_t *raw[VERSIONS]; /* IPv4, IPv6; the latter NULL where there is none */
+	struct addr source;      /* of the packets that go this way; the first: of all others */
+	struct inject *next;
 };
 
 static bool set_device(int fd, const char *device, struct err *err)
@@ -91,19 +93,44 @@ void inject_close(struct inject *inject)
 {
 	if (inject == NULL)
 		return;
+	inject_close(inject->next);
 	for (int i = 0; i < VERSIONS; i++)
 		if (inject->raw[i] != NULL)
 			libnet_destroy(inject->raw[i]);
 	free(inject);
 }
 
+bool inject_route(struct inject *inject, const struct addr *source, const char *device,
+	struct err *err)
+{
+	struct inject *route = inject_open(device, err);
+
+	if (route == NULL)
+		return false;
+	route->source = *source;
+	route->next = inject->next;
+	inject->next = route;
+	return true;
+}
+
+/* The way of a packet from a source. */
+static const struct inject *find_route(const struct inject *inject, const struct addr *source)
+{
+	for (const struct inject *at = inject->next; at != NULL; at = at->next)
+		if (addr_equal(&at->source, source))
+			return at;
+	return inject;
+}
+
 bool inject_send(struct inject *inject, const struct packet *packet, struct err *err)
 {
-	libnet_t *raw = inject->raw[packet->version == 6];
 	char text[ADDR_TEXT];
 	struct addr source, destination;
+	libnet_t *raw;
 	int sent;
 
+	packet_addrs(packet, &source, &destination);
+	raw = find_route(inject, &source)->raw[packet->version == 6];
 	if (raw == NULL)
 		return err_set(err, "this host has no IPv6");
 	if (packet->version == 4)
@@ -112,7 +139,6 @@ bool inject_send(struct inject *inject, const struct packet *packet, struct err 
 		sent = libnet_write_raw_ipv6(raw, packet_data(packet), packet->length);
 	if (sent == (int)packet->length)
 		return true;
-	packet_addrs(packet, &source, &destination);
 	if (errno == EMSGSIZE)
 		return err_set(err, "a packet of %u bytes is larger than the MTU towards %s",
 			packet->length, addr_text(&destination, text));

@@ -18,6 +18,13 @@ struct inject;
 struct inject *inject_open(const char *device, struct err *err);
 void inject_close(struct inject *inject);
 
+/*
+ * Packets from a source address go out by a device of their own, whatever the routing table says of
+ * where they go. False with a sentence.
+ */
+bool inject_route(struct inject *inject, const struct addr *source, const char *device,
+	struct err *err);
+
 /* False when the kernel refuses the packet. */
 bool inject_send(struct inject *inject, const struct packet *packet, struct err *err);
 

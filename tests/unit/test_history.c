@@ -70,6 +70,7 @@ TEST(refused_and_unanswered)
 TEST(plain_from_the_start)
 {
 	struct part syn = { .flags = TCP_SYN }, synack = { .flags = TCP_SYN | TCP_ACK };
+	struct told told;
 	struct play play;
 	uint8_t version;
 
@@ -78,6 +79,10 @@ TEST(plain_from_the_start)
 		play_say(&play, CLIENT, with(syn, opt_syn(&play)));
 		play_say(&play, SERVER, synack);
 		play_say(&play, CLIENT, (struct part){ .payload = 10 });
+		tell(&told, &play);
+		CHECK_U64(told.history.subflows[0].gaps, 0);
+		history_fini(&told.history);
+		view_fini(&told.view);
 		check_told(&play, "tcp", "F2", 2);
 
 		play_init(&play, version, false);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command_serve.c - mpprobe serve: our own endpoint as a server on raw sockets.
+ */
+#include "probe/command_set.h"
+#include "probe/endpoint/key.h"
+#include "probe/endpoint/serve.h"
+#include "probe/io/raw_host.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	CONNECTIONS_MOST = 256,
+	PORT_DEFAULT = 5001,
+};
+
+struct serve_options {
+	uint64_t port, count, idle_s, mtu;
+	unsigned int speaks;
+	bool checksum;
+};
+
+static bool set_mptcp(void *self, const char *text, struct err *err)
+{
+	static const char *const words[] = { "0", "1", "both", NULL };
+	static const unsigned int speaks[] = { SPEAKS_V0, SPEAKS_V1, SPEAKS_V0 | SPEAKS_V1 };
+	unsigned int index;
+
+	if (!parse_choice("--mptcp", text, words, &index, err))
+		return false;
+	((struct serve_options *)self)->speaks = speaks[index];
+	return true;
+}
+
+static const struct option_row rows[] = {
+	OPTION_NUMBER_ROW(struct serve_options, port, "port", 1, UINT16_MAX,
+		"port to serve (default 5001)"),
+	OPTION_CALL_ROW(set_mptcp, "mptcp", "0|1|both", "versions spoken (default both)"),
+	OPTION_FLAG_ROW(struct serve_options, checksum, "checksum", "ask for DSS checksums"),
+	OPTION_NUMBER_ROW(struct serve_options, mtu, "mtu", 576, 9000,
+		"size of the largest packet (default 1500)"),
+	OPTION_NUMBER_ROW(struct serve_options, idle_s, "idle", 1, 3600,
+		"seconds until an idle connection is ended (60)"),
+	OPTION_NUMBER_ROW(struct serve_options, count, "count", 1, INT64_MAX,
+		"end after so many connections"),
+	OPTION_END_ROW,
+};
+
+static const struct command_help help = {
+	"mpprobe serve [options]",
+	"Answer every connection to a port with the bytes that it brings, and a request\n"
+	"for headers with the headers of the packets that were seen (mpprobe(1)). One\n"
+	"line for each connection that has ended. Needs root, or the capabilities\n"
+	"CAP_NET_RAW and CAP_NET_ADMIN, which are given up before the first packet.\n"
+	"Nobody gets more bytes back than they sent.",
+	"  sudo mpprobe serve --port 5001\n"
+	"  sudo mpprobe serve --mptcp 1 --checksum --count 1\n",
+};
+
+struct server {
+	const struct serve_options *options;
+	struct raw_host host;
+	struct serve *serve;
+	uint64_t ended;
+	bool stopped;
+};
+
+static void tell(const struct served *served)
+{
+	const struct conn_info *info = &served->info;
+	char name[SOCKNAME_TEXT];
+
+	printf("%s",
+		info->subflow_count > 0 ? sockname_text(&info->subflows[0].remote, name) : "-");
+	if (info->mode == MODE_MPTCP)
+		printf(" v%u%s, %u subflow%s", info->version,
+			info->checksum ? " with checksums" : "", info->subflow_count,
+			info->subflow_count == 1 ? "" : "s");
+	else
+		printf(" TCP: %s", fallback_text(info->fallback));
+	printf("; %" PRIu64 " bytes received, %" PRIu64 " %s, %s\n", served->received,
+		served->answered, served->was_headers ? "of headers sent" : "sent back",
+		info->end == END_CLEAN ? "closed" : "broken off");
+	fflush(stdout);
+}
+
+static bool is_done(void *self)
+{
+	struct server *server = self;
+	struct served served;
+
+	while (serve_ended(server->serve, &served)) {
+		tell(&served);
+		server->ended++;
+	}
+	if (!server->stopped && raw_host_interrupted(&server->host)) {
+		server->stopped = true;
+		serve_stop(server->serve);
+	}
+	return (server->options->count > 0 && server->ended >= server->options->count) ||
+		(server->stopped && serve_open(server->serve) == 0);
+}
+
+static struct endpoint *make_endpoint(const struct serve_options *options)
+{
+	struct endpoint_config config;
+	struct rng rng;
+
+	endpoint_config_default(&config);
+	config.speaks = options->speaks;
+	config.checksum = options->checksum;
+	config.mtu = (uint16_t)options->mtu;
+	config.connection_timeout = options->idle_s * NSEC_PER_SEC;
+	config.path_manager = "none";
+	config.secret_random = true;
+	config.synack_once = true;
+	rng_init(&rng, key_random());
+	return endpoint_new(&config, &rng);
+}
+
+static bool serve(const struct serve_options *options, struct endpoint *endpoint, struct err *err)
+{
+	struct serve_config config = { .endpoint = endpoint,
+		.connections_most = CONNECTIONS_MOST,
+		.idle = options->idle_s * NSEC_PER_SEC };
+	struct raw_host_config place = { .first_port = (uint16_t)options->port,
+		.port_count = 1,
+		.lossy = true };
+	struct sockname local = { .port = (uint16_t)options->port };
+	struct server server = { .options = options };
+	bool ok;
+
+	if (!endpoint_listen(endpoint, &local, err) || !raw_host_open(&server.host, &place, err))
+		return false;
+	server.serve = serve_new(&config);
+	printf("serving port %u\n", (unsigned int)local.port);
+	fflush(stdout);
+	ok = raw_host_run(&server.host, serve_machine(server.serve), is_done, &server, err);
+	serve_free(server.serve);
+	raw_host_close(&server.host);
+	return ok;
+}
+
+int command_serve(int argc, char **argv, struct err *err)
+{
+	struct serve_options options = { .port = PORT_DEFAULT,
+		.speaks = SPEAKS_V0 | SPEAKS_V1,
+		.idle_s = 60,
+		.mtu = 1500 };
+	struct endpoint *endpoint;
+	int first, status;
+
+	if (!options_parse(argc, argv, rows, &help, &options, &first, &status, err))
+		return status;
+	if (first != argc) {
+		err_set(err, "nothing is expected behind the options: %s", help.usage);
+		return STATUS_WRONG;
+	}
+	endpoint = make_endpoint(&options);
+	status = serve(&options, endpoint, err) ? STATUS_FINE : STATUS_WRONG;
+	endpoint_free(endpoint);
+	return status;
+}
