@@ -414,6 +414,16 @@ void rule_f19(const struct scene *scene, struct note *note)
 	}
 }
 
+/* All is acknowledged by the subflow and not all DATA_ACKed: F18's and O2's, not F20's. */
+static bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct flow *flow = &subflow->flow[SENT];
+
+	return flow->acked >= flow->end && connection->has_dsn[SENT] &&
+		(int64_t)(connection->dsn_end[SENT] - 1 - connection->data_ack[RECEIVED]) > 0;
+}
+
 void rule_f20(const struct scene *scene, struct note *note)
 {
 	unsigned int count;
@@ -427,7 +437,8 @@ void rule_f20(const struct scene *scene, struct note *note)
 		first = bare_acks_later(scene, subflow, &count);
 		/* Some were lost, not all from there on. */
 		if (count == 0 || first > scene->view.fact_count ||
-			scene->connection->data_ack[RECEIVED] == 0)
+			scene->connection->data_ack[RECEIVED] == 0 ||
+			lacks_data_acks(scene, subflow))
 			continue;
 		for (; first != VIEW_NONE; first = scene->facts[first].next) {
 			if (scene->facts[first].way == RECEIVED &&

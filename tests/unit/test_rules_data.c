@@ -383,3 +383,20 @@ TEST(f20_some_data_acks_lost)
 {
 	play_both("F20", 1, false, CLIENT, f20);
 }
+
+/* All bytes are acknowledged, the last never DATA_ACKed: that a DATA_ACK came is no excuse (O2). */
+TEST(f20_is_not_for_data_acks_that_stand_still)
+{
+	struct play play;
+
+	play_init(&play, 1, false);
+	play_open(&play);
+	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_data(&play, CLIENT, 0, 1000, 100);
+	emit_and_hear_bare(&play, SERVER, ack_part(&play, SERVER, 0));
+	play_data_ack(&play, SERVER, 0);
+	play_say(&play, CLIENT,
+		with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));
+	CHECK_IDLE(&play, "F20");
+	play_fini(&play);
+}
