@@ -22,7 +22,7 @@ WERROR   ?=
 OPT      ?= -O2 -g
 PREFIX   ?= /usr/local
 PYTHON   ?= /usr/bin/python3
-PKGS     := libpcap libcares lua5.4 libcrypto jansson libcap-ng
+PKGS     := libpcap libcares lua5.4 libcrypto jansson libcap-ng libmnl
 FUZZ_SECONDS ?= 30
 PYTEST_ARGS  ?=
 

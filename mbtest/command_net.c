@@ -59,11 +59,10 @@ static const struct option_row rows[] = {
 
 static const struct command_help help = {
 	"mbtest net [options] PATH.lua [--server CMD] -- CMD...",
-	"Run a command inside a path: a real program over the real kernel, with our links,\n"
-	"hops and boxes in between, in real time. Inside, the names client, server and hop1,\n"
-	"hop2... are known. Needs root. The exit status is the command's.",
+	"Run a command inside a path: a real program over the real kernel, with links,\n"
+	"hops and boxes in between, in real time. Inside, the names client, server, hop1,\n"
+	"hop2 and so on are known. Needs root. The exit status is the command's.",
 	"  mbtest net scripts/paths/lossy-nat.lua -- curl http://server/\n"
-	"  mbtest net scripts/paths/strip.lua --mptcp -- tracebox --mptcp 1 -n server\n"
 	"  mbtest net slow.lua --server 'iperf3 -s' -- iperf3 -c server\n",
 };
 

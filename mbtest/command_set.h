@@ -10,6 +10,7 @@
 
 int command_run(int argc, char **argv, struct err *err);
 int command_list(int argc, char **argv, struct err *err);
+int command_box(int argc, char **argv, struct err *err);
 int command_net(int argc, char **argv, struct err *err);
 int command_pcap(int argc, char **argv, struct err *err);
 int command_new(int argc, char **argv, struct err *err);

@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 		{ "explore", command_explore,
 			"random paths and timing; a violation becomes a small scenario" },
 		{ "net", command_net, "run a command inside a path: real programs, our network" },
+		{ "box", command_box, "pass real traffic through boxes, between two interfaces" },
 		{ "pcap", command_pcap, "pass a capture through boxes" },
 		{ "new", command_new, "write a box of one's own to begin with" },
 		{ NULL, NULL, NULL },

@@ -6,14 +6,14 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libpcap-dev libc-ares-dev libnet1-dev liblua5.4-dev libssl-dev
-	libjansson-dev libcap-ng-dev uthash-dev'
+	libjansson-dev libcap-ng-dev libmnl-dev uthash-dev'
 check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark iproute2
 	nftables iptables binutils groff-base git curl'
 bench='python3 iproute2 traceroute mtr-tiny iperf3'
 fuzz='clang'
 lint='clang-format clang-tidy'
 # What pkg-config calls the libraries among them.
-libraries='libpcap libcares lua5.4 libcrypto jansson libcap-ng'
+libraries='libpcap libcares lua5.4 libcrypto jansson libcap-ng libmnl'
 
 wanted=
 for group; do

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import BUILD, ENVIRONMENT, TOP
 
-COMMANDS = ["run", "list", "selftest", "pcap", "new"]
+COMMANDS = ["run", "list", "selftest", "net", "box", "pcap", "new"]
 CAPTURE = TOP / "tests/data/captures/v1_join_csum.pcap"
 ONE = "capable-syn-strip-client-1"
 

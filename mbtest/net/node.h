@@ -7,6 +7,7 @@
 #define MBTEST_NET_NODE_H
 
 #include "mbtest/net/net.h"
+#include "mbtest/packet_pool.h"
 #include "probe/wire/packet.h"
 
 enum {
@@ -68,15 +69,6 @@ uint64_t event_post(struct event_queue *queue, struct event event, nsec_t now);
 /* The next event, or NULL; valid until the next post. */
 const struct event *event_peek(const struct event_queue *queue);
 struct event event_pop(struct event_queue *queue);
-
-/* Packets at rest, of the two sizes. */
-struct packet_pool {
-	struct packet *small, *large;
-};
-
-struct packet *pool_take(struct packet_pool *pool, uint32_t capacity);
-void pool_give(struct packet_pool *pool, struct packet *packet);
-void pool_fini(struct packet_pool *pool);
 
 /* Nodes in a row, each joined to the next: a path, or a branch of one. */
 struct row {

@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pipeline.c - see pipeline.h. Boxes stand in a row, the client's side first. What one emits waits
- * in a queue for the next, so that no box is entered while it is at work.
+ * pipeline.c - see pipeline.h. What a box emits waits in a queue for the next, so that no box is
+ * entered while it is at work.
  */
 #include "mbtest/suite/pipeline.h"
 
+#include "mbtest/packet_pool.h"
 #include "probe/base/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-	STAGES = SCENARIO_ELEMENTS * NET_PATHS,
-	WAKES_AT_MOST = 1000000, /* after the last packet: a box that never rests */
-};
-
-struct pipeline;
+enum { STAGES = SCENARIO_ELEMENTS * NET_PATHS };
 
 struct stage {
 	struct pipeline *pipeline;
 	struct box *box;
 	int index;
 	nsec_t wake_at;
+	uint64_t sent[DIRS], dropped;
 };
 
 /* A packet on its way to a stage. */
@@ -36,10 +33,11 @@ struct pipeline {
 	int stage_count;
 	struct delivery *queue; /* first in, first out */
 	size_t first, end, capacity;
-	struct capture *out;
+	struct packet_pool pool;
+	struct pipeline_host host;
 	nsec_t now;
-	struct err *err;
 	bool failed;
+	struct err error;
 };
 
 /* ---- the host of a box ---- */
@@ -57,21 +55,25 @@ static void host_emit(void *self, struct packet *packet, enum dir dir)
 {
 	struct stage *stage = self;
 
+	stage->sent[dir]++;
 	enqueue(stage->pipeline, packet, stage->index + (dir == TO_SERVER ? 1 : -1), dir);
 }
 
 static void host_drop(void *self, struct packet *packet, enum dir dir, const char *reason)
 {
-	(void)self;
+	struct stage *stage = self;
+	struct pipeline *pipeline = stage->pipeline;
+
 	(void)dir;
-	(void)reason;
-	packet_free(packet);
+	stage->dropped++;
+	if (pipeline->host.dropped != NULL)
+		pipeline->host.dropped(pipeline->host.self, packet, reason);
+	pool_give(&pipeline->pool, packet);
 }
 
 static struct packet *host_spare(void *self, uint32_t capacity)
 {
-	(void)self;
-	return packet_new(capacity);
+	return pool_take(&((struct stage *)self)->pipeline->pool, capacity);
 }
 
 static void host_wake_at(void *self, nsec_t at)
@@ -81,12 +83,14 @@ static void host_wake_at(void *self, nsec_t at)
 
 static void host_fail(void *self, const char *sentence)
 {
-	struct stage *stage = self;
+	struct pipeline *pipeline = ((struct stage *)self)->pipeline;
 
-	stage->pipeline->failed = true;
-	err_set(stage->pipeline->err, "%s", sentence);
+	if (!pipeline->failed)
+		err_set(&pipeline->error, "%s", sentence);
+	pipeline->failed = true;
 }
 
+/* What is no box does nothing. */
 static bool add_stage(struct pipeline *pipeline, const struct element *element,
 	const struct rng *rng, struct err *err)
 {
@@ -100,6 +104,10 @@ static bool add_stage(struct pipeline *pipeline, const struct element *element,
 	struct rng own;
 	char name[32];
 
+	if (element->kind == ELEMENT_ECMP)
+		return err_set(err, "a pipeline has no branches: ecmp is for networks");
+	if (element->kind != ELEMENT_BOX)
+		return true;
 	stage->pipeline = pipeline;
 	stage->index = pipeline->stage_count;
 	stage->wake_at = NSEC_NEVER;
@@ -113,21 +121,45 @@ static bool add_stage(struct pipeline *pipeline, const struct element *element,
 	return true;
 }
 
-static bool add_stages(struct pipeline *pipeline, const struct pipeline_plan *plan, struct err *err)
+struct pipeline *pipeline_new(const struct path_plan *path, uint64_t seed,
+	const struct pipeline_host *host, struct err *err)
 {
-	unsigned int i;
+	struct pipeline *pipeline = xcalloc(1, sizeof(*pipeline));
 	struct rng rng;
 
-	rng_init(&rng, plan->seed);
-	for (i = 0; i < plan->path->element_count; i++) {
-		const struct element *element = &plan->path->elements[i];
-
-		if (element->kind == ELEMENT_ECMP)
-			return err_set(err, "a pipeline has no branches: ecmp is for networks");
-		if (element->kind == ELEMENT_BOX && !add_stage(pipeline, element, &rng, err))
-			return false;
+	pipeline->host = *host;
+	rng_init(&rng, seed);
+	for (unsigned int i = 0; i < path->element_count; i++) {
+		if (!add_stage(pipeline, &path->elements[i], &rng, err)) {
+			pipeline_free(pipeline);
+			return NULL;
+		}
 	}
-	return true;
+	return pipeline;
+}
+
+void pipeline_free(struct pipeline *pipeline)
+{
+	if (pipeline == NULL)
+		return;
+	/* Boxes first: they drop what they hold. */
+	for (int i = 0; i < pipeline->stage_count; i++)
+		box_free(pipeline->stages[i].box);
+	for (; pipeline->first < pipeline->end; pipeline->first++)
+		packet_free(pipeline->queue[pipeline->first].packet);
+	pool_fini(&pipeline->pool);
+	free(pipeline->queue);
+	free(pipeline);
+}
+
+struct packet *pipeline_packet(struct pipeline *pipeline, uint32_t capacity)
+{
+	return pool_take(&pipeline->pool, capacity);
+}
+
+void pipeline_give(struct pipeline *pipeline, struct packet *packet)
+{
+	pool_give(&pipeline->pool, packet);
 }
 
 /* ---- packets through it ---- */
@@ -137,31 +169,53 @@ static void drain(struct pipeline *pipeline)
 	while (pipeline->first < pipeline->end) {
 		struct delivery next = pipeline->queue[pipeline->first++];
 
-		if (next.stage >= 0 && next.stage < pipeline->stage_count && !pipeline->failed) {
+		if (pipeline->failed)
+			pool_give(&pipeline->pool, next.packet);
+		else if (next.stage >= 0 && next.stage < pipeline->stage_count)
 			box_input(pipeline->stages[next.stage].box, next.packet, next.dir,
 				pipeline->now);
-			continue;
-		}
-		if (!pipeline->failed)
-			capture_add(pipeline->out, next.packet, pipeline->now, 0, false);
-		packet_free(next.packet);
+		else
+			pipeline->host.out(pipeline->host.self, next.packet, next.dir);
 	}
+}
+
+void pipeline_input(struct pipeline *pipeline, struct packet *packet, enum dir dir, nsec_t now)
+{
+	if (now > pipeline->now)
+		pipeline->now = now;
+	enqueue(pipeline, packet, dir == TO_SERVER ? 0 : pipeline->stage_count - 1, dir);
+	drain(pipeline);
+}
+
+/* The box that is to be woken first, or NULL. */
+static struct stage *first_due(struct pipeline *pipeline)
+{
+	struct stage *due = NULL;
+
+	for (int i = 0; i < pipeline->stage_count; i++) {
+		struct stage *stage = &pipeline->stages[i];
+
+		if (stage->wake_at != NSEC_NEVER && (due == NULL || stage->wake_at < due->wake_at))
+			due = stage;
+	}
+	return pipeline->failed ? NULL : due;
+}
+
+nsec_t pipeline_deadline(const struct pipeline *pipeline)
+{
+	nsec_t at = NSEC_NEVER;
+
+	for (int i = 0; i < pipeline->stage_count && !pipeline->failed; i++)
+		at = nsec_min(at, pipeline->stages[i].wake_at);
+	return at;
 }
 
 /* Wake the box that is due first, if any is by then. */
 static bool wake_one(struct pipeline *pipeline, nsec_t until)
 {
-	struct stage *due = NULL;
-	int i;
+	struct stage *due = first_due(pipeline);
 
-	for (i = 0; i < pipeline->stage_count; i++) {
-		struct stage *stage = &pipeline->stages[i];
-
-		if (stage->wake_at != NSEC_NEVER && stage->wake_at <= until &&
-			(due == NULL || stage->wake_at < due->wake_at))
-			due = stage;
-	}
-	if (due == NULL || pipeline->failed)
+	if (due == NULL || due->wake_at > until)
 		return false;
 	if (due->wake_at > pipeline->now)
 		pipeline->now = due->wake_at;
@@ -171,73 +225,29 @@ static bool wake_one(struct pipeline *pipeline, nsec_t until)
 	return true;
 }
 
-/* Whose packets go to the server: told, or the one to whom the first SYN goes. */
-static struct addr find_server(const struct pipeline_plan *plan, const struct capture *in,
-	struct packet *packet)
+void pipeline_wake(struct pipeline *pipeline, nsec_t now)
 {
-	struct addr src, dst, first = { 0, { 0 } };
-	size_t i;
-
-	if (plan->server.version != 0)
-		return plan->server;
-	for (i = 0; i < in->count; i++) {
-		if (!capture_get(in, i, packet) || packet->form == PACKET_MALFORMED)
-			continue;
-		packet_addrs(packet, &src, &dst);
-		if (packet->form == PACKET_TCP &&
-			(tcp_flags(packet) & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-			return dst;
-		if (first.version == 0)
-			first = dst;
-	}
-	return first;
-}
-
-static bool pass_capture(struct pipeline *pipeline, const struct pipeline_plan *plan,
-	const struct capture *in)
-{
-	struct packet *packet = packet_new(PACKET_LARGE);
-	struct addr server = find_server(plan, in, packet), src, dst;
-	unsigned int wakes = 0;
-	size_t i;
-
-	for (i = 0; i < in->count && !pipeline->failed; i++) {
-		enum dir dir = TO_SERVER;
-
-		capture_get(in, i, packet);
-		while (wake_one(pipeline, in->records[i].at))
-			continue;
-		if (in->records[i].at > pipeline->now)
-			pipeline->now = in->records[i].at;
-		if (packet->form != PACKET_MALFORMED) {
-			packet_addrs(packet, &src, &dst);
-			dir = addr_equal(&dst, &server) ? TO_SERVER : TO_CLIENT;
-		}
-		enqueue(pipeline, packet_clone(packet),
-			dir == TO_SERVER ? 0 : pipeline->stage_count - 1, dir);
-		drain(pipeline);
-	}
-	while (wakes++ < WAKES_AT_MOST && wake_one(pipeline, NSEC_NEVER - 1))
+	while (wake_one(pipeline, now))
 		continue;
-	packet_free(packet);
-	return !pipeline->failed;
 }
 
-bool pipeline_run(const struct pipeline_plan *plan, const struct capture *in, struct capture *out,
-	struct err *err)
+const char *pipeline_error(const struct pipeline *pipeline)
 {
-	struct pipeline *pipeline = xcalloc(1, sizeof(*pipeline));
-	bool ok;
-	int i;
+	return pipeline->failed ? pipeline->error.text : NULL;
+}
 
-	pipeline->out = out;
-	pipeline->err = err;
-	ok = add_stages(pipeline, plan, err) && pass_capture(pipeline, plan, in);
-	for (i = 0; i < pipeline->stage_count; i++)
-		box_free(pipeline->stages[i].box);
-	for (; pipeline->first < pipeline->end; pipeline->first++)
-		packet_free(pipeline->queue[pipeline->first].packet);
-	free(pipeline->queue);
-	free(pipeline);
-	return ok;
+bool pipeline_counts(const struct pipeline *pipeline, unsigned int position,
+	struct pipeline_counts *counts)
+{
+	const struct stage *stage = &pipeline->stages[position];
+
+	if (position >= (unsigned int)pipeline->stage_count)
+		return false;
+	*counts = (struct pipeline_counts){
+		.name = box_name(stage->box),
+		.hits = box_hits(stage->box),
+		.sent = { stage->sent[TO_SERVER], stage->sent[TO_CLIENT] },
+		.dropped = stage->dropped,
+	};
+	return true;
 }

@@ -100,6 +100,17 @@ void inject_close(struct inject *inject)
 	free(inject);
 }
 
+bool inject_mark(struct inject *inject, uint32_t mark, struct err *err)
+{
+	for (int i = 0; i < VERSIONS; i++) {
+		if (inject->raw[i] != NULL &&
+			setsockopt(inject->raw[i]->fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) !=
+				0)
+			return err_set_errno(err, "cannot mark packets");
+	}
+	return true;
+}
+
 bool inject_route(struct inject *inject, const struct addr *source, const char *device,
 	struct err *err)
 {

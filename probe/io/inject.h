@@ -25,6 +25,9 @@ void inject_close(struct inject *inject);
 bool inject_route(struct inject *inject, const struct addr *source, const char *device,
 	struct err *err);
 
+/* What is sent bears this mark of the kernel's firewall. */
+bool inject_mark(struct inject *inject, uint32_t mark, struct err *err);
+
 /* False when the kernel refuses the packet. */
 bool inject_send(struct inject *inject, const struct packet *packet, struct err *err);
 

@@ -66,6 +66,7 @@ bool packet_copy(struct packet *to, const struct packet *from)
 		return false;
 	memcpy(to, from, sizeof(*to));
 	to->next = next;
+	to->ticket = 0;
 	to->capacity = capacity;
 	if (to->start + to->length > capacity)
 		to->start = capacity - to->length;

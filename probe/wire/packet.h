@@ -72,6 +72,7 @@ enum packet_fault {
 struct packet {
 	struct packet *next; /* for the owner's queue or pool; ignored here */
 	nsec_t at;           /* when it was captured or sent; the owner's use */
+	uint64_t ticket;     /* the owner's use: which one it is; a copy has none (0) */
 	uint32_t capacity;   /* bytes in buf */
 	uint32_t start;      /* index in buf of the packet's first byte */
 	uint32_t length;     /* bytes of the packet */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * pool.c - packets of a network that are not in use, so that none is allocated once it runs.
- */
-#include "mbtest/net/node.h"
+/* packet_pool.c - see packet_pool.h. */
+#include "mbtest/packet_pool.h"
 
 #include <assert.h>
 #include <string.h>

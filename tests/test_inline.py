@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""mbtest box in the way of real traffic: between two interfaces, and on an NFQUEUE."""
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import RELEASE, TOP, run_program
+
+pytestmark = pytest.mark.live
+
+PYTHON = "/usr/bin/python3"
+MBTEST = RELEASE / "mbtest"
+EMPTY = "return path {}"
+STRIP = 'return path { box.strip { kind = 8, on = "any" }, box.seq_rewrite {} }'
+WAIT = 20
+TRANSFER = """
+import os, socket, sys, threading
+data = os.urandom(8 << 20)
+s = socket.create_connection((sys.argv[1], 80), timeout=30)
+def send(): s.sendall(data); s.shutdown(socket.SHUT_WR)
+threading.Thread(target=send, daemon=True).start()
+back = b""
+while True:
+    part = s.recv(1 << 16)
+    if not part: break
+    back += part
+print(back == data)
+"""
+ECHO = """
+import socket, threading
+def serve(c):
+    while True:
+        part = c.recv(1 << 16)
+        if not part: break
+        c.sendall(part)
+    c.close()
+s = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+print("up", flush=True)
+while True:
+    c, _ = s.accept()
+    threading.Thread(target=serve, args=(c,), daemon=True).start()
+"""
+
+
+def run(*command):
+    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=WAIT)
+
+
+class Lab:
+    """Namespaces 0 (client), 1 (the box), 2 (server), joined by veth; a queue needs one alone."""
+
+    def __init__(self, count):
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        self.names = [f"mbx{os.getpid() % 100000}{worker}.{count}.{i}" for i in range(count)]
+        self.children = []
+
+    def words(self, number, *command):
+        return [f"--net=/run/netns/{self.names[number]}", *map(str, command)]
+
+    def inside(self, number, *command):
+        run("nsenter", *self.words(number, *command))
+
+    def up(self):
+        for name in self.names:
+            run("ip", "netns", "add", name)
+            run("ip", "-n", name, "link", "set", "lo", "up")
+        if len(self.names) == 1:
+            run("ip", "-n", self.names[0], "link", "set", "lo", "mtu", "1500")
+            return
+        for number, middle, last in ((0, "in", 2), (2, "out", 3)):
+            name = self.names[number]
+            run("ip", "link", "add", "e", "netns", name, "type", "veth", "peer", "name", middle,
+                "netns", self.names[1])
+            self.inside(1, "sh", "-c", f"echo 1 > /proc/sys/net/ipv6/conf/{middle}/disable_ipv6")
+            run("ip", "-n", name, "addr", "add", f"198.18.1.{last}/24", "dev", "e")
+            run("ip", "-n", name, "addr", "add", f"fd00:1::{last}/64", "dev", "e", "nodad")
+            run("ip", "-n", name, "link", "set", "e", "up")
+            run("ip", "-n", self.names[1], "link", "set", middle, "up")
+
+    def start(self, number, *command, **options):
+        child = subprocess.Popen(["nsenter", *self.words(number, *command)],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 **options)
+        self.children.append(child)
+        return child
+
+    def serve(self):
+        child = self.start(len(self.names) - 1, PYTHON, "-c", ECHO)
+        assert child.stdout.readline() == "up\n"
+
+    def down(self):
+        for child in self.children:
+            child.kill()
+            child.communicate()
+        for name in self.names:
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+@pytest.fixture(name="lab", scope="module")
+def fixture_lab():
+    lab = Lab(3)
+    try:
+        lab.up()
+        lab.serve()
+        yield lab
+    finally:
+        lab.down()
+
+
+class Box:
+    """A running mbtest box."""
+
+    def __init__(self, lab, path, text, *arguments, number=1):
+        path.write_text(text)
+        self.child = lab.start(number, MBTEST, "box", path, "--json", *arguments)
+        time.sleep(0.3)
+
+    def stop(self, how=signal.SIGINT):
+        """(exit status, summary, standard error) after being told to end."""
+        if how is not None:
+            self.child.send_signal(how)
+        out, err = self.child.communicate(timeout=WAIT)
+        return self.child.returncode, json.loads(out) if out else None, err
+
+
+@pytest.fixture(name="bridge")
+def fixture_bridge(lab, tmp_path):
+    return lambda text, *arguments: Box(lab, tmp_path / "path.lua", text, "--in", "in", "--out",
+                                        "out", *arguments)
+
+
+def transfer(lab, address):
+    """8 MiB there and back through whatever is in the way."""
+    return run_program("nsenter", *lab.words(0, PYTHON, "-c", TRANSFER, address), timeout=60)
+
+
+# ---- two interfaces ----
+
+@pytest.mark.parametrize("address", ["198.18.1.3", "fd00:1::3"])
+def test_large_segments_cross(lab, bridge, address):
+    """Offloads are on: what comes are segments of 64 KiB without checksums."""
+    box = bridge(STRIP)
+    done = transfer(lab, address)
+    status, summary, err = box.stop()
+    assert done.out == "True\n", (done, summary)
+    assert status == 0 and err == "" and summary["schema"] == "mbkit.box/1"
+    assert summary["packets"]["to_server"] > (8 << 20) // 1500
+    assert summary["packets"] == summary["sent"] and summary["passed"] > 0
+    hits = {each["name"]: each["hits"] for each in summary["boxes"]}
+    assert hits["strip"] == 1   # a SYN that offers no timestamps is answered without
+    assert hits["seq-rewrite"] > 1000
+
+
+def test_what_leaves_is_as_on_a_wire(lab, bridge, tmp_path):
+    """No frame over the MTU, every checksum right, the option gone; told by scapy."""
+    scapy = pytest.importorskip("scapy.all")
+    before, after = tmp_path / "before.pcap", tmp_path / "after.pcap"
+    box = bridge(STRIP, "--pcap-before", before, "--pcap-after", after)
+    assert transfer(lab, "198.18.1.3").out == "True\n"
+    assert box.stop()[0] == 0
+    kinds = []
+    for name in before, after:
+        packets = [packet for packet in itertools.islice(scapy.PcapReader(str(name)), 250)
+                   if scapy.TCP in packet]
+        for packet in packets:
+            assert len(packet) <= 1500
+            told = packet[scapy.IP].chksum, packet[scapy.TCP].chksum
+            del packet[scapy.IP].chksum, packet[scapy.TCP].chksum
+            again = scapy.IP(bytes(packet))
+            assert told == (again[scapy.IP].chksum, again[scapy.TCP].chksum)
+        syn, = [packet for packet in packets if packet[scapy.TCP].flags == "S"]
+        kinds.append([option for option, _ in syn[scapy.TCP].options])
+    assert "Timestamp" in kinds[0] and "Timestamp" not in kinds[1]
+
+
+FRAMES = """
+import socket, struct, sys
+# tag, two tags, an ARP question for a stranger, no protocol at all, IPv4 that is broken
+MAC = b"\\x02mbkit" * 2
+UDP = bytes.fromhex("4500001d0001000040110000c6120102c61201630001000200090000" "2e")
+VLAN = struct.pack("!HH", 0x8100, 0x2007)
+frames = [MAC + VLAN + b"\\x08\\x00" + UDP,
+          MAC + struct.pack("!HH", 0x88a8, 9) + VLAN + b"\\x08\\x00" + UDP,
+          MAC + b"\\x08\\x06" + bytes.fromhex("0001080006040001") + bytes(20),
+          MAC + b"\\x88\\xb5" + b"anything", MAC + b"\\x08\\x00" + b"broken"]
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("e", 3))
+if sys.argv[1] == "send":
+    for frame in frames: s.send(frame)
+else:
+    s.setsockopt(263, 8, 1); s.settimeout(15); left = list(frames); print("up", flush=True)
+    while left:
+        data, about, _, _ = s.recvmsg(2000, 100)
+        status, _, _, _, _, tci, tpid = struct.unpack("IIIHHHH", about[0][2])
+        if status & 16: data = data[:12] + struct.pack("!HH", tpid, tci) + data[12:]
+        left = [f for f in left if data[:len(f)] != f]
+    print("all")
+"""
+
+
+def test_every_frame_crosses(lab, bridge):
+    """Tagged, not IP, not anything: what no box is for goes over unchanged."""
+    box = bridge(EMPTY)
+    reader = lab.start(2, PYTHON, "-c", FRAMES, "read")
+    assert reader.stdout.readline() == "up\n"
+    lab.inside(0, PYTHON, "-c", FRAMES, "send")
+    assert reader.communicate(timeout=WAIT)[0] == "all\n"
+    status, summary, _ = box.stop()
+    assert status == 0 and summary["packets"]["to_server"] >= 3 and summary["passed"] >= 2
+
+
+def test_boxes_may_hold_and_make_packets(lab, bridge):
+    box = bridge('return path { box.split { mss = 400 }, box.delay { time = "2ms" } }')
+    assert transfer(lab, "fd00:1::3").out == "True\n"
+    status, summary, _ = box.stop()
+    assert status == 0 and summary["sent"]["to_server"] > 2 * summary["packets"]["to_server"]
+
+
+def test_interface_that_vanishes(lab, tmp_path):
+    run("ip", "-n", lab.names[1], "link", "add", "x", "type", "veth", "peer", "name", "y")
+    for device in "xy":
+        run("ip", "-n", lab.names[1], "link", "set", device, "up")
+    box = Box(lab, tmp_path / "path.lua", EMPTY, "--in", "x", "--out", "y")
+    run("ip", "-n", lab.names[1], "link", "del", "x")
+    status, summary, err = box.stop(None)
+    assert status == 2 and summary is None
+    assert re.fullmatch(r"mbtest: the interface [xy] has gone\n", err)
+
+
+def test_interface_that_goes_down_comes_back(lab, bridge):
+    box = bridge(EMPTY)
+    for state in "down", "up":
+        run("ip", "-n", lab.names[1], "link", "set", "in", state)
+    assert transfer(lab, "198.18.1.3").out == "True\n"
+    assert box.stop(signal.SIGTERM)[0] == 0
+
+
+BROKEN = """return { help = "fails on its third packet", any_form = true,
+	packet = function(self, packet, dir)
+		n = (n or 0) + 1
+		if n == 3 then error("no more") end
+	end }
+"""
+USE_BROKEN = 'return path { box_file("%s/broken.lua") {} }'
+
+
+def test_a_box_that_fails_closed(lab, bridge, tmp_path):
+    (tmp_path / "broken.lua").write_text(BROKEN)
+    box = bridge(USE_BROKEN % tmp_path)
+    lab.start(0, PYTHON, "-c", "import socket; socket.create_connection(('198.18.1.3', 80), 3)")
+    status, summary, err = box.stop(None)
+    assert status == 2 and summary is None and err.count("\n") == 1
+    assert "broken.lua:4: no more" in err
+
+
+def test_a_box_that_fails_open(lab, bridge, tmp_path):
+    (tmp_path / "broken.lua").write_text(BROKEN)
+    box = bridge(USE_BROKEN % tmp_path, "--fail", "open")
+    assert transfer(lab, "198.18.1.3").out == "True\n"
+    status, summary, err = box.stop()
+    assert status == 2 and "broken.lua:4: no more" in err and err.count("\n") == 1
+    assert summary["packets"] == summary["sent"] and "no more" in summary["error"]
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    ([], "either --in and --out or --nfqueue are needed"),
+    (["--in", "in"], "either --in and --out or --nfqueue are needed"),
+    (["--in", "in", "--out", "out", "--nfqueue", "1"], "either --in and --out or --nfqueue"),
+    (["--in", "in", "--out", "in"], "--in and --out must be two interfaces"),
+    (["--in", "in", "--out", "nosuch"], "there is no interface nosuch"),
+    (["--in", "lo", "--out", "out"], "lo is no Ethernet interface"),
+    (["--nfqueue", "70000"], "--nfqueue must be a whole number from 0 to 65535"),
+    (["--in", "in", "--out", "out", "--fail", "ajar"], "--fail is one of closed, open"),
+    (["--in", "in", "--out", "out", "--pcap-after", "/no/x"], "cannot write /no/x"),
+])
+def test_wrong_usage_is_one_sentence(lab, tmp_path, arguments, sentence):
+    (tmp_path / "path.lua").write_text(EMPTY)
+    done = run_program("nsenter", *lab.words(1, MBTEST, "box", tmp_path / "path.lua", *arguments))
+    assert done.status == 2 and done.out == "" and done.err.count("\n") == 1, done
+    assert done.err.startswith("mbtest: " + sentence), done
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    (["--in", "in", "--out", "out"], "an interface between two others needs root (CAP_NET_RAW)"),
+    (["--nfqueue", "5"], "needs root (CAP_NET_ADMIN); packets come to it by a rule: iptables"),
+])
+def test_who_is_not_root_is_told(lab, arguments, sentence):
+    done = run_program("nsenter", *lab.words(1, "setpriv", "--reuid=65534", "--clear-groups",
+                                             MBTEST, "box", TOP / "scripts/paths/strip.lua",
+                                             *arguments))
+    assert done.status == 2 and done.err.count("\n") == 1 and sentence in done.err, done
+
+
+# ---- NFQUEUE ----
+
+@pytest.fixture(name="queue", scope="module")
+def fixture_queue():
+    """A host whose own TCP goes through queue 5; skips when the kernel or iptables cannot."""
+    lab = Lab(1)
+    if shutil.which("iptables") is None:
+        pytest.skip("needs iptables")
+    try:
+        lab.up()
+        rule = lab.words(0, "iptables", "-A", "OUTPUT", "-o", "lo", "-p", "tcp", "-m", "mark", "!",
+                         "--mark", "0x6d62", "-j", "NFQUEUE", "--queue-num", "5")
+        if subprocess.run(["nsenter", *rule], check=False, capture_output=True).returncode != 0:
+            pytest.skip("this kernel has no NFQUEUE for iptables")
+        lab.serve()
+        yield lab
+    finally:
+        lab.down()
+
+
+@pytest.mark.parametrize("text, more", [
+    (STRIP, False),
+    ('return path { box.split { mss = 700 }, box.strip { kind = 8, on = "any" } }', True),
+], ids=["edit", "make"])
+def test_packets_of_a_queue(queue, tmp_path, text, more):
+    box = Box(queue, tmp_path / "path.lua", text, "--nfqueue", "5", number=0)
+    done = transfer(queue, "127.0.0.1")
+    status, summary, err = box.stop()
+    assert done.out == "True\n", (done, summary)
+    assert status == 0 and err == ""
+    hits = {each["name"]: each["hits"] for each in summary["boxes"]}
+    assert hits["strip"] == 1 and min(summary["packets"].values()) > 1000
+    assert (summary["sent"]["to_server"] > summary["packets"]["to_server"]) == more
+
+
+def test_queue_that_another_has(queue, tmp_path):
+    box = Box(queue, tmp_path / "path.lua", EMPTY, "--nfqueue", "5", number=0)
+    done = run_program("nsenter", *queue.words(0, MBTEST, "box", tmp_path / "path.lua", "--nfqueue",
+                                               "5"))
+    assert done.status == 2 and "iptables -A FORWARD" in done.err and done.err.count("\n") == 1
+    assert box.stop()[0] == 0
