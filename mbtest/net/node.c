@@ -116,6 +116,7 @@ static void post_arrival(struct node *to, struct packet *packet, uint16_t path, 
 
 void net_send(struct node *from, struct packet *packet, enum dir dir, nsec_t at)
 {
+	from->sent[dir]++;
 	net_record(from, VERB_SEND, packet, NULL);
 	post_arrival(next_node(from, dir), packet, from->path, dir, at);
 }
