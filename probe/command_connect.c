@@ -8,9 +8,9 @@
 #include "probe/endpoint/client.h"
 #include "probe/endpoint/key.h"
 #include "probe/io/host.h"
-#include "probe/io/names.h"
+#include "probe/io/interrupt.h"
 #include "probe/io/pcap_file.h"
-#include "probe/io/raw_host.h"
+#include "probe/io/raw_net.h"
 #include "probe/report.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ enum {
 struct connect_options {
 	const char *send, *get, *pcap, *output;
 	uint64_t bytes, joins, mptcp, timeout_s, mtu;
-	const char *via[RAW_HOST_ROUTES];
+	const char *via[RAW_NET_ROUTES];
 	unsigned int via_count;
 	bool json, checksum, v4, v6;
 };
@@ -38,8 +38,8 @@ static bool set_via(void *self, const char *text, struct err *err)
 {
 	struct connect_options *options = self;
 
-	if (options->via_count == RAW_HOST_ROUTES)
-		return err_set(err, "--via can be given %d times at most", RAW_HOST_ROUTES);
+	if (options->via_count == RAW_NET_ROUTES)
+		return err_set(err, "--via can be given %d times at most", RAW_NET_ROUTES);
 	options->via[options->via_count++] = text;
 	return true;
 }
@@ -264,8 +264,8 @@ static bool resolve(const struct connect_options *options, const char *host, str
 struct visit {
 	const struct connect_options *options;
 	struct client_config client;
-	struct raw_host_config place;
-	struct raw_host host;
+	struct raw_net_plan place;
+	int wake; /* becomes readable when somebody wants this to end */
 	struct client *running;
 	struct capture record;
 	struct stream stream;
@@ -308,7 +308,7 @@ static bool is_done(void *self)
 {
 	struct visit *visit = self;
 
-	if (raw_host_interrupted(&visit->host))
+	if (interrupt_came(visit->wake))
 		client_stop(visit->running);
 	return client_done(visit->running);
 }
@@ -331,18 +331,31 @@ static struct endpoint *make_endpoint(const struct connect_options *options)
 
 static bool run(struct visit *visit, struct client_result *result, struct err *err)
 {
-	bool ok = raw_host_open(&visit->host, &visit->place, err);
+	struct raw_net *net = raw_net_open_plan(&visit->place, err);
+	bool ok;
 
-	if (!ok)
+	if (net == NULL)
 		return false;
-	visit->host.drive.record = &visit->record;
+	raw_net_record(net, &visit->record);
+	raw_net_wake(net, visit->wake);
 	visit->running = client_new(&visit->client, err);
 	ok = visit->running != NULL &&
-		raw_host_run(&visit->host, client_machine(visit->running), is_done, visit, err);
+		raw_net_run(net, client_machine(visit->running), is_done, visit, err);
 	if (ok)
 		client_result(visit->running, result);
-	raw_host_close(&visit->host);
+	raw_net_close(net);
 	client_free(visit->running);
+	return ok;
+}
+
+/* An interrupt ends the connection, not the program. */
+static bool run_interruptibly(struct visit *visit, struct client_result *result, struct err *err)
+{
+	bool ok;
+
+	visit->wake = interrupt_open(err);
+	ok = visit->wake >= 0 && run(visit, result, err);
+	interrupt_close(visit->wake);
 	return ok;
 }
 
@@ -415,7 +428,8 @@ static bool visit_host(struct visit *visit, const char *target, struct err *err)
 	visit->client.peer_ends_first = options->get != NULL;
 	visit->client.stream = (struct client_stream){ visit->stream.length, stream_fill_out,
 		stream_take, &visit->stream };
-	ok = ok && run(visit, &result, err);
+	visit->place.guarded = true;
+	ok = ok && run_interruptibly(visit, &result, err);
 	ok = close_stream(&visit->stream, options->output, ok, err) && ok;
 	if (ok && options->pcap != NULL)
 		ok = pcap_file_write(options->pcap, &visit->record, err);

@@ -5,7 +5,8 @@
 #include "probe/command_set.h"
 #include "probe/endpoint/key.h"
 #include "probe/endpoint/serve.h"
-#include "probe/io/raw_host.h"
+#include "probe/io/interrupt.h"
+#include "probe/io/raw_net.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ static const struct command_help help = {
 
 struct server {
 	const struct serve_options *options;
-	struct raw_host host;
+	int wake; /* becomes readable when somebody wants this to end */
 	struct serve *serve;
 	uint64_t ended;
 	bool stopped;
@@ -95,7 +96,7 @@ static bool is_done(void *self)
 		tell(&served);
 		server->ended++;
 	}
-	if (!server->stopped && raw_host_interrupted(&server->host)) {
+	if (!server->stopped && interrupt_came(server->wake)) {
 		server->stopped = true;
 		serve_stop(server->serve);
 	}
@@ -120,26 +121,42 @@ static struct endpoint *make_endpoint(const struct serve_options *options)
 	return endpoint_new(&config, &rng);
 }
 
-static bool serve(const struct serve_options *options, struct endpoint *endpoint, struct err *err)
+static bool run(struct server *server, struct endpoint *endpoint, struct err *err)
 {
+	const struct serve_options *options = server->options;
 	struct serve_config config = { .endpoint = endpoint,
 		.connections_most = CONNECTIONS_MOST,
 		.idle = options->idle_s * NSEC_PER_SEC };
-	struct raw_host_config place = { .first_port = (uint16_t)options->port,
-		.port_count = 1,
-		.lossy = true };
+	struct raw_net_plan place = { .guarded = true,
+		.lossy = true,
+		.first_port = (uint16_t)options->port,
+		.port_count = 1 };
+	struct raw_net *net = raw_net_open_plan(&place, err);
+	bool ok;
+
+	if (net == NULL)
+		return false;
+	raw_net_wake(net, server->wake);
+	server->serve = serve_new(&config);
+	printf("serving port %u\n", (unsigned int)place.first_port);
+	fflush(stdout);
+	ok = raw_net_run(net, serve_machine(server->serve), is_done, server, err);
+	serve_free(server->serve);
+	raw_net_close(net);
+	return ok;
+}
+
+static bool serve(const struct serve_options *options, struct endpoint *endpoint, struct err *err)
+{
 	struct sockname local = { .port = (uint16_t)options->port };
 	struct server server = { .options = options };
 	bool ok;
 
-	if (!endpoint_listen(endpoint, &local, err) || !raw_host_open(&server.host, &place, err))
+	if (!endpoint_listen(endpoint, &local, err))
 		return false;
-	server.serve = serve_new(&config);
-	printf("serving port %u\n", (unsigned int)local.port);
-	fflush(stdout);
-	ok = raw_host_run(&server.host, serve_machine(server.serve), is_done, &server, err);
-	serve_free(server.serve);
-	raw_host_close(&server.host);
+	server.wake = interrupt_open(err);
+	ok = server.wake >= 0 && run(&server, endpoint, err);
+	interrupt_close(server.wake);
 	return ok;
 }
 

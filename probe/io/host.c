@@ -6,6 +6,7 @@
 #include <cap-ng.h>
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,23 @@ bool host_source(const struct addr *destination, const char *device, struct addr
 		ok = err_set_errno(err, "there is no route to %s", addr_text(destination, text));
 	close(fd);
 	return ok;
+}
+
+int host_addresses(struct addr *list, int most, struct err *err)
+{
+	struct ifaddrs *all, *at;
+	int count = 0;
+
+	if (getifaddrs(&all) != 0) {
+		err_set_errno(err, "cannot list this host's addresses");
+		return -1;
+	}
+	for (at = all; at != NULL && count < most; at = at->ifa_next)
+		if (at->ifa_addr != NULL &&
+			(at->ifa_addr->sa_family == AF_INET || at->ifa_addr->sa_family == AF_INET6))
+			list[count++] = read_address(at->ifa_addr);
+	freeifaddrs(all);
+	return count;
 }
 
 bool host_can_write(const char *path, struct err *err)

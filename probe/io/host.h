@@ -16,6 +16,9 @@
 bool host_source(const struct addr *destination, const char *device, struct addr *source,
 	struct err *err);
 
+/* The addresses this host has now, at most so many; how many, or -1 with a sentence. */
+int host_addresses(struct addr *list, int most, struct err *err);
+
 /* Whether a file can be written there, as far as can be told without writing it. */
 bool host_can_write(const char *path, struct err *err);
 

@@ -5,38 +5,23 @@
 #include "probe/io/drive.h"
 #include "probe/io/host.h"
 #include "probe/io/rst_guard.h"
+#include "probe/wire/flow.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILTER_TEXT = 2048 };
+enum {
+	FILTER_TEXT = 2048,
+	ADDRESSES_MOST = 200,
+	PORTS_TEXT = 128 + ADDRESSES_MOST * (ADDR_TEXT + 16),
+};
 
 struct raw_net {
 	struct drive drive;
 	struct rst_guard *guard; /* NULL: no TCP */
 	char filter[FILTER_TEXT];
 };
-
-struct raw_net *raw_net_open(const char *device, bool guarded, struct err *err)
-{
-	struct raw_net *net = xcalloc(1, sizeof(*net));
-
-	net->drive.packet = packet_new(PACKET_LARGE);
-	net->drive.names = names_new();
-	net->drive.wake = -1;
-	drive_start(&net->drive);
-	net->drive.inject = inject_open(device, err);
-	if (net->drive.inject != NULL)
-		net->drive.sniffer = sniffer_open(device, err);
-	if (net->drive.sniffer != NULL && guarded)
-		net->guard = rst_guard_open(sniffer_fd(net->drive.sniffer), err);
-	if (net->drive.sniffer != NULL && (!guarded || net->guard != NULL) &&
-		host_drop_privileges(err))
-		return net;
-	raw_net_close(net);
-	return NULL;
-}
 
 void raw_net_close(struct raw_net *net)
 {
@@ -49,6 +34,105 @@ void raw_net_close(struct raw_net *net)
 	names_free(net->drive.names);
 	packet_free(net->drive.packet);
 	free(net);
+}
+
+/* " and (dst host A or dst host B ...)": what only passes through this host is not for us. */
+static bool add_own_addresses(char *text, struct err *err)
+{
+	struct addr *list = xcalloc(ADDRESSES_MOST, sizeof(*list));
+	int count = host_addresses(list, ADDRESSES_MOST, err), i;
+	size_t used = strlen(text);
+
+	for (i = 0; i < count; i++) {
+		char name[ADDR_TEXT];
+
+		used += (size_t)snprintf(text + used, PORTS_TEXT - used, "%s dst host %s",
+			i == 0 ? " and (" : " or", addr_text(&list[i], name));
+	}
+	free(list);
+	if (count == 0)
+		return err_set(err, "this host has no address");
+	snprintf(text + used, PORTS_TEXT - used, ")");
+	return count > 0;
+}
+
+static bool hear_ports(struct raw_net *net, const struct raw_net_plan *plan, struct err *err)
+{
+	char *text = xmalloc(PORTS_TEXT), remote[ADDR_TEXT];
+	bool ok;
+	int used;
+
+	used = snprintf(text, PORTS_TEXT, "tcp dst portrange %u-%u", plan->first_port,
+		plan->first_port + plan->port_count - 1);
+	if (plan->remote != NULL)
+		snprintf(text + used, (size_t)(PORTS_TEXT - used), " and src host %s",
+			addr_text(plan->remote, remote));
+	ok = add_own_addresses(text, err) && sniffer_filter(net->drive.sniffer, text, err);
+	free(text);
+	return ok;
+}
+
+/* From whomever; with it they are reserved. */
+static bool guard_ports(struct raw_net *net, const struct raw_net_plan *plan, struct err *err)
+{
+	static const uint8_t any[16];
+	unsigned int i;
+
+	for (i = 0; i < plan->port_count; i++) {
+		struct flow flow = { .protocol = PROTOCOL_TCP };
+
+		flow.to.port = (uint16_t)(plan->first_port + i);
+		if (plan->remote != NULL)
+			flow.to.addr = addr_from_bytes(plan->remote->version, any);
+		if (!rst_guard_add(net->guard, &flow, NULL, err))
+			return false;
+	}
+	return true;
+}
+
+static bool open_all(struct raw_net *net, const struct raw_net_plan *plan, struct err *err)
+{
+	unsigned int i;
+
+	net->drive.inject = inject_open(plan->device, err);
+	if (net->drive.inject == NULL)
+		return false;
+	for (i = 0; i < plan->route_count; i++)
+		if (!inject_route(net->drive.inject, &plan->routes[i].source,
+			    plan->routes[i].device, err))
+			return false;
+	net->drive.sniffer = sniffer_open(plan->device, err);
+	if (net->drive.sniffer == NULL)
+		return false;
+	if (plan->guarded)
+		net->guard = rst_guard_open(sniffer_fd(net->drive.sniffer), err);
+	if (plan->guarded && net->guard == NULL)
+		return false;
+	if (plan->port_count > 0 && (!guard_ports(net, plan, err) || !hear_ports(net, plan, err)))
+		return false;
+	return host_drop_privileges(err);
+}
+
+struct raw_net *raw_net_open_plan(const struct raw_net_plan *plan, struct err *err)
+{
+	struct raw_net *net = xcalloc(1, sizeof(*net));
+
+	net->drive.packet = packet_new(PACKET_LARGE);
+	net->drive.names = names_new();
+	net->drive.wake = -1;
+	net->drive.lossy = plan->lossy;
+	drive_start(&net->drive);
+	if (open_all(net, plan, err))
+		return net;
+	raw_net_close(net);
+	return NULL;
+}
+
+struct raw_net *raw_net_open(const char *device, bool guarded, struct err *err)
+{
+	struct raw_net_plan plan = { .device = device, .guarded = guarded };
+
+	return raw_net_open_plan(&plan, err);
 }
 
 /* IPv6 filters look at the next header alone: errors behind extension headers pass unseen. */

@@ -11,15 +11,35 @@
 #include "probe/io/names.h"
 #include "probe/machine.h"
 #include "probe/wire/capture.h"
-#include "probe/wire/flow.h"
 
 struct raw_net;
+struct flow; /* probe/wire/flow.h */
 
 /*
  * Open sockets and guard, then give up all privileges. device NULL: by the routing table. guarded:
  * TCP may be spoken, so that the kernel has to be kept quiet. NULL with a sentence.
  */
 struct raw_net *raw_net_open(const char *device, bool guarded, struct err *err);
+
+/* The same for an endpoint. */
+enum { RAW_NET_ROUTES = 8 };
+
+struct raw_net_plan {
+	const char *device; /* NULL: by the routing table */
+	bool guarded;
+	bool lossy; /* what the kernel refuses to send is lost, as on any path */
+	struct {
+		const char *device;
+		struct addr source;
+	} routes[RAW_NET_ROUTES]; /* packets that leave by a device of their own, by source */
+	unsigned int route_count;
+	/* TCP ports that are ours at every address this host has now; all that comes is for them */
+	uint16_t first_port;
+	unsigned int port_count;
+	const struct addr *remote; /* and from this host alone; NULL: from any */
+};
+
+struct raw_net *raw_net_open_plan(const struct raw_net_plan *plan, struct err *err);
 void raw_net_close(struct raw_net *net);
 
 /*
