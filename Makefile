@@ -5,7 +5,8 @@
 #   make check      install, build, all tests         make bench   measure, bench.json
 #   make fuzz       FUZZ_SECONDS=30 a target          make lint    clang-format, clang-tidy
 #   make format     clang-format in place             make doc      catalogue and examples anew
-#   make install    DESTDIR= PREFIX=/usr/local        make clean
+#   make install    DESTDIR= PREFIX=/usr/local        make deb      a Debian package
+#   make clean
 #
 # Variables: V=1 shows the commands; B is the build directory of one variant, with its own OPT,
 # SANITIZE and WERROR; CFLAGS and LDLIBS are added to ours.
@@ -61,7 +62,7 @@ C_FILES   = $(wildcard $(addsuffix /*.[ch],$(ROOMS)) tests/*/*.[ch])
 # A make of our own inside a recipe: side by side unless the caller said how.
 SUBMAKE   = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all units fuzzers benches run check bench fuzz lint format doc install clean FORCE
+.PHONY: all units fuzzers benches run check bench fuzz lint format doc install deb clean FORCE
 .SECONDARY:
 all: $(PROGRAMS)
 units: $(UNITS) $(TOOLS)
@@ -118,6 +119,10 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$name || exit; done
 	for file in $(LUA) $(wildcard scripts/probes/*.lua); do \
 		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/mbkit/$$file || exit; done
+
+deb: all
+	$(Q)sh scripts/install.sh deb
+	$(Q)sh scripts/deb.sh $(VERSION) $(B)
 
 clean:
 	rm -rf build bench.json

@@ -1,17 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # install.sh GROUP... - make sure the Debian packages of these groups are there: build, check (the
-# tests), bench (who is compared with), fuzz, lint. Installs only what is missing; exit 2 with one
-# line to type when it may not.
+# tests), bench (who is compared with), fuzz, lint, deb. Installs only what is missing; exit 2 with
+# one line to type when it may not.
 set -eu
 
 build='gcc make pkg-config libc6-dev libpcap-dev libc-ares-dev libnet1-dev liblua5.4-dev libssl-dev
 	libjansson-dev libcap-ng-dev libmnl-dev uthash-dev'
 check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark iproute2
-	nftables iptables binutils groff-base git curl'
+	nftables iptables binutils groff-base git curl
+	dpkg-dev'
 bench='python3 iproute2 traceroute mtr-tiny iperf3'
 fuzz='clang'
 lint='clang-format clang-tidy'
+deb='dpkg-dev binutils'
 # What pkg-config calls the libraries among them.
 libraries='libpcap libcares lua5.4 libcrypto jansson libcap-ng libmnl'
 
@@ -23,6 +25,7 @@ for group; do
 	bench) wanted="$wanted $bench" ;;
 	fuzz) wanted="$wanted $fuzz" ;;
 	lint) wanted="$wanted $lint" ;;
+	deb) wanted="$wanted $deb" ;;
 	*)
 		echo "install.sh: no group of packages is called $group" >&2
 		exit 2

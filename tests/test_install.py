@@ -4,6 +4,7 @@ generators make, and what make install puts where."""
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -132,3 +133,35 @@ def test_completion_offers(release_dir, typed, offered):
               f'complete() {{ :; }}; _{name}; printf "%s\\n" "${{COMPREPLY[@]}}"')
     run = run_program("bash", "-c", script)
     assert run.out.split() == offered, run
+
+
+@pytest.mark.skipif(shutil.which("dpkg-shlibdeps") is None, reason="dpkg-dev is not installed")
+def test_make_deb(release_dir, tmp_path):
+    """What make install puts in place, in a package that depends on what the programs load."""
+    build = os.path.relpath(release_dir, TOP)
+    done = subprocess.run(["sh", "scripts/deb.sh", "0.1.0", build], cwd=TOP, capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (package,) = [TOP / line for line in done.stdout.splitlines()]
+    fields = {name: run_program("dpkg-deb", "--field", package, name).out.strip()
+              for name in ("Package", "Version", "Depends", "Architecture")}
+    assert (fields["Package"], fields["Version"]) == ("mbkit", "0.1.0")
+    assert run_program("dpkg-deb", "--extract", package, tmp_path / "deb").status == 0
+    subprocess.run(["make", "install", f"B={build}", f"DESTDIR={tmp_path}/make", "PREFIX=/usr"],
+                   cwd=TOP, capture_output=True, check=True)
+    wanted = {str(path.relative_to(tmp_path / "make")) for path in
+              (tmp_path / "make").rglob("*") if path.is_file()}
+    packed = {str(path.relative_to(tmp_path / "deb")).removesuffix(".gz") for path in
+              (tmp_path / "deb").rglob("*") if path.is_file()}
+    assert packed == wanted | {"usr/share/doc/mbkit/copyright"}
+    loaded = run_program("ldd", tmp_path / "deb/usr/bin/tracebox").out
+    for path in re.findall(r"=> (/\S+)", loaded):
+        owner = subprocess.run(["dpkg-query", "-S", f"*/{os.path.basename(path)}"], check=True,
+                               capture_output=True, text=True).stdout.split(":")[0]
+        needed = subprocess.run(["objdump", "-p", release_dir / "tracebox"], check=True,
+                                capture_output=True, text=True).stdout
+        if f"NEEDED               {os.path.basename(path)}\n" in needed:
+            assert re.search(rf"\b{re.escape(owner)}\b", fields["Depends"]), (owner, fields)
+    run = run_program(tmp_path / "deb/usr/bin/mpprobe", "--version", cwd=tmp_path)
+    assert run.out == "mpprobe 0.1.0\n"
+    assert not (release_dir / "deb").exists()
