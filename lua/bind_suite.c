@@ -8,6 +8,7 @@
 #include "lua/state.h"
 #include "lua/table.h"
 #include "mbtest/judge/rules.h"
+#include "probe/endpoint/cc.h"
 #include "probe/endpoint/pm.h"
 
 #include <lauxlib.h>
@@ -446,6 +447,9 @@ static void read_application(struct suite_build *build, const struct table *tabl
 		table_error(table, "marker_every is shorter than the marker");
 	scenario->pause_ns = table_time(table, "pause", 0);
 	scenario->first_chunk = table_uint(table, "first_chunk", 0, 1u << 30);
+	scenario->cc = keep_text(build, table, "cc", NULL);
+	if (scenario->cc != NULL && cc_find(scenario->cc) == NULL)
+		table_error(table, "there is no congestion control %s", scenario->cc);
 	scenario->deadline = table_time(table, "deadline", 0);
 	scenario->seed = table_uint(table, "seed", 0, INT64_MAX);
 	scenario->strict = table_bool(table, "strict", false);

@@ -10,6 +10,7 @@
 #include "mbtest/suite/tap_file.h"
 #include "probe/options.h"
 #include "probe/base/alloc.h"
+#include "probe/endpoint/cc.h"
 #include "probe/endpoint/fault.h"
 
 #include <errno.h>
@@ -102,6 +103,18 @@ static bool set_fault(void *self, const char *text, struct err *err)
 	return true;
 }
 
+static bool set_cc(void *self, const char *text, struct err *err)
+{
+	struct run_options *options = self;
+	const char *names[16] = { NULL };
+	unsigned int i;
+
+	for (i = 0; cc_list[i].name != NULL; i++)
+		names[i] = cc_list[i].name;
+	options->config.run.cc = text;
+	return parse_choice("--cc", text, names, &i, err);
+}
+
 #define TEXT(field, name, argument, help) \
 	OPTION_TEXT_ROW(struct run_options, field, name, argument, help)
 #define NUMBER(field, name, low, high, help) \
@@ -122,6 +135,8 @@ static const struct option_row rows[] = {
 	NUMBER(config.run.seed, "seed", 0, INT64_MAX, "seed of everything random (default 1)"),
 	NUMBER(repeat, "repeat", 1, 1000000, "run each N times, seeds counting up; tell races"),
 	NUMBER(jobs, "jobs", 1, JOBS_MOST, "scenarios side by side"),
+	OPTION_CALL_ROW(set_cc, "cc", "NAME",
+		"newreno, lia (default), olia, balia or wvegas: our endpoint's"),
 	OPTION_CALL_ROW(set_fault, "fault", "NAME", "make our endpoint wrong on purpose"),
 	TEXT(keep, "keep", "DIR", "write the captures of failures there"),
 	FLAG(json, "json", "JSON Lines: mbkit.result/1"),

@@ -243,3 +243,28 @@ def test_a_pipeline_has_no_branches(mbtest, tmp_path):
     capture = next((TOP / "tests/data/captures").rglob("*.pcap"))
     run = mbtest("pcap", path, capture, tmp_path / "out.pcap")
     assert run.status == 2 and "ecmp" in run.err and not (tmp_path / "out.pcap").exists(), run
+
+
+def test_congestion_control_by_scenario_and_by_option(mbtest, tmp_path):
+    """Coupled windows grow otherwise than those of two subflows by themselves; an option counts
+    before what a scenario says."""
+    text = ('suite "my"\nscenario {{ name = "one", expect = {{ "mptcp" }}, subflows = 2,'
+            ' bytes = 1 << 20, paths = {{ path {{ link {{ loss_mask = 1 << 40 }} }}, path {{}} }},'
+            ' {} }}\n')
+
+    def hash_of(field, *options):
+        path = tmp_path / "my.lua"
+        path.write_text(text.format(field))
+        (row,) = mbtest("run", path, "--json", "--mptcp", "1", "--checksum", "off",
+                        *options).lines()
+        assert row["pass"]
+        return row["hash"]
+
+    assert hash_of('cc = "newreno"') == hash_of("", "--cc", "newreno")
+    assert hash_of('cc = "newreno"') != hash_of("") == hash_of('cc = "newreno"', "--cc", "lia")
+    path = tmp_path / "bad.lua"
+    path.write_text(text.format('cc = "cubic"'))
+    bad = mbtest("run", path)
+    assert bad.status == 2 and "no congestion control cubic" in bad.err
+    bad = mbtest("run", "classic", "--cc", "cubic")
+    assert bad.status == 2 and "--cc is one of newreno, lia" in bad.err

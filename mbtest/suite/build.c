@@ -230,6 +230,10 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 	config->speaks = scenario->version == 0 ? SPEAKS_V0 : SPEAKS_V1;
 	config->checksum = scenario->checksum;
 	config->faults = run->stack[end].faults;
+	if (scenario->cc != NULL)
+		config->congestion_control = scenario->cc;
+	if (run->cc != NULL)
+		config->congestion_control = run->cc;
 	config->join_count = 0;
 	config->join_as_server = client_announces(scenario);
 	if (end == SERVER)

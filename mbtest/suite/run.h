@@ -36,6 +36,7 @@ struct run_config {
 	struct stack stack[ENDS];
 	uint64_t seed;
 	uint64_t bytes;  /* 0: 64 KiB virtual, 1 MiB real */
+	const char *cc;  /* congestion control of our endpoints, by name; NULL: theirs */
 	nsec_t deadline; /* 0: 120 s virtual, 20 s real */
 	bool hash;
 	struct net **kept;                         /* a network kept from run to run; may be NULL */

@@ -5,7 +5,7 @@
 
 /* ---- round-trip time (RFC 6298) ---- */
 
-static void rtt_sample(struct subflow *subflow, nsec_t rtt)
+static void rtt_sample(struct subflow *subflow, nsec_t rtt, nsec_t now)
 {
 	const struct endpoint_config *config = &subflow->conn->endpoint->config;
 	nsec_t delta, margin;
@@ -24,12 +24,13 @@ static void rtt_sample(struct subflow *subflow, nsec_t rtt)
 	subflow->rto = subflow->srtt + margin;
 	if (subflow->rto > config->rto_max)
 		subflow->rto = config->rto_max;
+	cc_measured(&subflow->cc, rtt, subflow->srtt, now);
 }
 
 void ack_handshake(struct subflow *subflow, nsec_t now)
 {
 	if (subflow->tries == 1 && subflow->synack_repeats == 0)
-		rtt_sample(subflow, now - subflow->opened_at);
+		rtt_sample(subflow, now - subflow->opened_at, now);
 }
 
 /* ---- the scoreboard ---- */
@@ -106,7 +107,7 @@ static uint32_t take_acked(struct subflow *subflow, uint32_t ack, nsec_t now)
 	if (queue->una == queue->tail)
 		subflow->out_of_order = false;
 	if (sent_at != NSEC_NEVER)
-		rtt_sample(subflow, now - sent_at);
+		rtt_sample(subflow, now - sent_at, now);
 	return bytes;
 }
 
@@ -171,7 +172,7 @@ static void enter_recovery(struct subflow *subflow)
 		return;
 	subflow->in_recovery = true;
 	subflow->recover = subflow->snd_nxt;
-	subflow->cc.ops->lost(&subflow->cc, subflow->snd_nxt - subflow->snd_una);
+	cc_lost(&subflow->cc, subflow->snd_nxt - subflow->snd_una);
 }
 
 /* RFC 5681 3.2: with SACK the scoreboard tells more, without it the first segment is lost. */
@@ -203,7 +204,7 @@ static void advance(struct subflow *subflow, const struct arrival *in, uint32_t 
 	subflow->rto_at = queue->una == queue->tail ? NSEC_NEVER : now + subflow->rto;
 	if (!subflow->in_recovery) {
 		if (used)
-			subflow->cc.ops->acked(&subflow->cc, bytes, now);
+			cc_acked(&subflow->cc, bytes);
 		return;
 	}
 	if (!seq_before(in->ack, subflow->recover)) {
@@ -211,7 +212,7 @@ static void advance(struct subflow *subflow, const struct arrival *in, uint32_t 
 		return;
 	}
 	if (subflow->cc.cwnd < subflow->cc.ssthresh)
-		subflow->cc.ops->acked(&subflow->cc, bytes, now); /* after a time-out */
+		cc_acked(&subflow->cc, bytes); /* after a time-out */
 	/* RFC 6582 3.2: a partial ACK shows that the next one is lost too. */
 	if (queue->una != queue->tail &&
 		!(segment_at(queue, queue->una)->flags & (SEG_RETRANSMITTED | SEG_SACKED)))
@@ -280,7 +281,7 @@ void ack_timed_out(struct subflow *subflow, nsec_t now)
 	size_t i;
 
 	if (subflow->backoff == 0)
-		subflow->cc.ops->timed_out(&subflow->cc, subflow->snd_nxt - subflow->snd_una);
+		cc_timed_out(&subflow->cc, subflow->snd_nxt - subflow->snd_una);
 	for (i = queue->una; i != queue->tail; i++) {
 		struct segment *segment = segment_at(queue, i);
 

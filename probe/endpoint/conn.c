@@ -26,6 +26,7 @@ struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
 	conn->tx.rto_at = conn->fail_at = conn->close_at = NSEC_NEVER;
 	conn->address_at = conn->join_at = NSEC_NEVER;
 	conn->pm = pm_find(endpoint->config.path_manager);
+	conn->cc = cc_find(endpoint->config.congestion_control);
 	conn->progress_at = conn->heard_at = now;
 	conn->pending = true;
 	conn->dirty = true;

@@ -3,6 +3,7 @@
 
 #include "probe/base/alloc.h"
 #include "probe/endpoint/build.h"
+#include "probe/endpoint/cc.h"
 #include "probe/endpoint/conn.h"
 #include "probe/endpoint/fallback.h"
 #include "probe/endpoint/handshake.h"
@@ -49,6 +50,7 @@ void endpoint_config_default(struct endpoint_config *config)
 		.time_wait = 2 * NSEC_PER_SEC,
 		.capable_syns = 3,
 		.path_manager = "full-mesh",
+		.congestion_control = "lia",
 		.subflows_most = ENDPOINT_SUBFLOWS,
 		.subflows_wanted = 1,
 	};
@@ -62,6 +64,7 @@ struct endpoint *endpoint_new(const struct endpoint_config *config, const struct
 	assert(config->join_count <= ENDPOINT_JOINS && config->announce_count <= ENDPOINT_JOINS);
 	assert(config->subflows_most > 0 && config->subflows_most <= ENDPOINT_SUBFLOWS);
 	assert(pm_find(config->path_manager) != NULL);
+	assert(cc_find(config->congestion_control) != NULL);
 	endpoint->config = *config;
 	endpoint->rng = *rng;
 	endpoint->secret = endpoint_random(endpoint);

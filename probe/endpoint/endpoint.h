@@ -51,6 +51,7 @@ struct endpoint_config {
 	bool refuse_checksum;      /* ignore an MP_CAPABLE that asks for checksums (F7b) */
 	bool fastclose_on_ack;     /* v1: option A of MP_FASTCLOSE rather than option R */
 	bool retry_v0;             /* v1 was ignored: try again with v0, if spoken (RFC 8684 3.1) */
+	const char *congestion_control; /* a name of cc_list (cc.h) */
 	/* further subflows */
 	const char *path_manager;         /* a name of pm_list (pm.h) */
 	unsigned int subflows_most;       /* at once, joins by the peer included */

@@ -267,7 +267,9 @@ struct conn {
 	bool pm_news;   /* something changed that the path manager may care about */
 	nsec_t join_at; /* the path manager will want a subflow then */
 	const struct sched_ops *sched;
-	nsec_t progress_at; /* connection_timeout counts from here while work is pending */
+	const struct cc_ops *cc;
+	struct cc_group cc_group; /* of the open subflows */
+	nsec_t progress_at;       /* connection_timeout counts from here while work is pending */
 	bool pending;
 	nsec_t heard_at; /* last packet received on any subflow */
 	bool close_waited;

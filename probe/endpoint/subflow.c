@@ -121,6 +121,7 @@ struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 
 static void free_buffers(struct subflow *subflow)
 {
+	cc_fini(&subflow->cc);
 	segment_queue_fini(&subflow->queue);
 	ring_fini(&subflow->rx_ring);
 	ranges_fini(&subflow->rx_ooo);
@@ -173,7 +174,8 @@ void subflow_open(struct subflow *subflow, nsec_t now)
 	subflow->rto_at = NSEC_NEVER;
 	subflow->backoff = 0;
 	subflow->tries = 0;
-	cc_init(&subflow->cc, &cc_newreno, output_payload_most(subflow), config->initial_window);
+	cc_init(&subflow->cc, &conn->cc_group, conn->cc, output_payload_most(subflow),
+		config->initial_window);
 	conn->progress_at = now;
 	if (conn->state != CONN_OPENING)
 		return;
