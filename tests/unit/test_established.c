@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The prober of a live connection between two endpoints and some hops played by hand: whatever
+ * happens to copies and answers, the stream arrives whole and the connection ends in peace.
+ */
+#include "tests/unit/unit.h"
+
+#include "probe/endpoint/key.h"
+#include "probe/wire/checksum.h"
+#include "probe/wire/icmp.h"
+#include "probe/wire/mptcp.h"
+#include "tracebox/established.h"
+#include "tracebox/segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUEUE = 4096, HOPS = 4, STREAM = 4096, DELAY_MS = 5 };
+
+struct lab {
+	struct endpoint *client, *server;
+	struct conn *accepted;
+	struct established *prober;
+	struct packet *queue[QUEUE]; /* NULL: delivered */
+	bool to_server[QUEUE];
+	size_t count;
+	nsec_t now;
+	uint8_t stream[STREAM], got[STREAM];
+	size_t length, got_length;
+	unsigned int copies, data_copies_beyond;
+	size_t stop_after; /* copies; 0: never */
+	/* What becomes of a packet on its way; false: it is lost. extra is added to the delay. */
+	bool (*pass)(struct lab *lab, struct packet *packet, bool to_server);
+	nsec_t (*late)(const struct packet *probe);
+};
+
+static const struct sockname ends[2][2] = {
+	{ { { 4, { 198, 18, 1, 2 } }, 40000 }, { { 4, { 198, 18, 100, 2 } }, 80 } },
+	{ { { 6, { 0xfd, 0, 0, 1, [15] = 2 } }, 40000 }, { { 6, { 0xfd, 0, 1, [15] = 2 } }, 80 } },
+};
+
+static void lab_init(struct lab *lab, unsigned int speaks, bool is_v6, bool checksum)
+{
+	struct endpoint_config client, server;
+	struct established_config config = { .local = ends[is_v6][0], .remote = ends[is_v6][1] };
+	struct rng rng;
+	struct err err;
+
+	memset(lab, 0, sizeof(*lab));
+	lab->now = NSEC_PER_SEC;
+	endpoint_config_default(&client);
+	client.speaks = speaks;
+	client.checksum = checksum;
+	endpoint_config_default(&server);
+	rng_init(&rng, 7);
+	lab->client = endpoint_new(&client, &rng);
+	rng_init(&rng, 8);
+	lab->server = endpoint_new(&server, &rng);
+	CHECK(endpoint_listen(lab->server, &config.remote, &err));
+	trace_config_default(&config.trace);
+	config.endpoint = lab->client;
+	config.conn = endpoint_connect(lab->client, &config.local, &config.remote, lab->now, &err);
+	config.stream = lab->stream;
+	lab->length = established_stream_length(&config.trace);
+	CHECK(lab->length <= STREAM);
+	for (size_t i = 0; i < lab->length; i++)
+		lab->stream[i] = (uint8_t)(i * 31 + (i >> 8));
+	lab->prober = established_new(&config);
+}
+
+static void lab_fini(struct lab *lab)
+{
+	for (size_t i = 0; i < lab->count; i++)
+		packet_free(lab->queue[i]);
+	established_free(lab->prober);
+	endpoint_free(lab->client);
+	endpoint_free(lab->server);
+}
+
+static void put(struct lab *lab, struct packet *packet, bool to_server, nsec_t delay)
+{
+	CHECK(lab->count < QUEUE);
+	packet->at = lab->now + delay;
+	lab->to_server[lab->count] = to_server;
+	lab->queue[lab->count++] = packet;
+}
+
+/* Copies that do not get as far as the server are answered by the hop they end at. */
+static void send(struct lab *lab, const struct packet *packet, bool to_server)
+{
+	struct packet *copy = packet_new(PACKET_SMALL), *error;
+	uint8_t ttl = packet_ttl(packet);
+	struct icmp_plan plan = { .kind = ICMP_TIME_EXCEEDED, .quote = ICMP_QUOTE_FULL };
+
+	packet_copy(copy, packet);
+	if (to_server && ttl != 64) {
+		lab->copies++;
+		lab->data_copies_beyond += ttl > HOPS;
+	}
+	if (lab->pass != NULL && !lab->pass(lab, copy, to_server)) {
+		packet_free(copy);
+	} else if (!to_server || ttl > HOPS) {
+		packet_set_ttl(copy, (uint8_t)(ttl - HOPS));
+		packet_finish(copy);
+		put(lab, copy, to_server, DELAY_MS * NSEC_PER_MS);
+	} else {
+		plan.from = ends[packet->version == 6][0].addr;
+		plan.from.bytes[packet->version == 6 ? 3 : 2] = (uint8_t)(200 + ttl);
+		error = packet_new(PACKET_LARGE);
+		CHECK(icmp_build(error, &plan, copy));
+		put(lab, error, false,
+			ttl * NSEC_PER_MS + (lab->late != NULL ? lab->late(packet) : 0));
+		packet_free(copy);
+	}
+}
+
+static void serve(struct lab *lab)
+{
+	size_t read;
+
+	if (lab->accepted == NULL)
+		lab->accepted = endpoint_accept(lab->server);
+	if (lab->accepted == NULL)
+		return;
+	while ((read = conn_read(lab->accepted, lab->got + lab->got_length,
+			STREAM - lab->got_length)) > 0)
+		lab->got_length += read;
+	if (conn_peer_closed(lab->accepted))
+		conn_shutdown(lab->accepted);
+}
+
+/* The next packet to arrive, or NULL. */
+static struct packet **earliest(struct lab *lab)
+{
+	struct packet **best = NULL;
+
+	for (size_t i = 0; i < lab->count; i++)
+		if (lab->queue[i] != NULL && (best == NULL || lab->queue[i]->at < (*best)->at))
+			best = &lab->queue[i];
+	return best;
+}
+
+static void lab_run(struct lab *lab)
+{
+	struct machine prober = established_machine(lab->prober);
+	struct packet *packet = packet_new(PACKET_LARGE), **next;
+	nsec_t end = lab->now + 60 * NSEC_PER_SEC;
+
+	while (lab->now < end) {
+		nsec_t at;
+
+		while (prober.ops->output(prober.self, packet, lab->now))
+			send(lab, packet, true);
+		CHECK(prober.ops->deadline(prober.self) > lab->now);
+		serve(lab);
+		while (endpoint_output(lab->server, packet, lab->now))
+			send(lab, packet, false);
+		if (established_done(lab->prober))
+			break;
+		if (lab->stop_after != 0 && lab->copies >= lab->stop_after) {
+			lab->stop_after = 0;
+			established_stop(lab->prober);
+			continue;
+		}
+		next = earliest(lab);
+		at = nsec_min(prober.ops->deadline(prober.self), endpoint_deadline(lab->server));
+		if (next != NULL && (*next)->at <= at) {
+			struct packet *arrived = *next;
+
+			lab->now = arrived->at > lab->now ? arrived->at : lab->now;
+			*next = NULL;
+			if (lab->to_server[next - lab->queue])
+				endpoint_input(lab->server, arrived, lab->now);
+			else
+				prober.ops->input(prober.self, arrived, lab->now);
+			packet_free(arrived);
+		} else {
+			lab->now = at;
+		}
+	}
+	CHECK(established_done(lab->prober));
+	packet_free(packet);
+}
+
+static void check_whole(const struct lab *lab)
+{
+	struct conn_info info;
+
+	established_info(lab->prober, &info);
+	CHECK_U64(info.end, END_CLEAN);
+	CHECK_U64(lab->got_length, info.written);
+	CHECK(memcmp(lab->got, lab->stream, lab->got_length) == 0);
+	CHECK(lab->got_length > 0);
+}
+
+static const struct {
+	unsigned int speaks;
+	bool is_v6, checksum;
+} kinds[] = {
+	{ SPEAKS_V0, false, false },
+	{ SPEAKS_V1, false, false },
+	{ SPEAKS_V0, true, true },
+	{ SPEAKS_V1, true, true },
+};
+
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+static void kind_init(struct lab *lab, size_t kind)
+{
+	lab_init(lab, kinds[kind].speaks, kinds[kind].is_v6, kinds[kind].checksum);
+}
+
+TEST(every_hop_once_and_the_stream_whole)
+{
+	const struct established_part *parts;
+
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		struct lab lab;
+
+		kind_init(&lab, kind);
+		lab_run(&lab);
+		check_whole(&lab);
+		CHECK_U64(lab.got_length, lab.length);
+		CHECK_U64(established_parts(lab.prober, &parts), 2);
+		CHECK(!parts[0].is_ack && parts[1].is_ack);
+		CHECK_U64(trace_last_ttl(parts[0].trace), HOPS + 1);
+		CHECK(trace_destination(parts[0].trace) != NULL);
+		CHECK_U64(trace_last_ttl(parts[1].trace), HOPS);
+		CHECK_U64(lab.copies, 2 * HOPS + 1);
+		CHECK_U64(lab.data_copies_beyond, 1);
+		lab_fini(&lab);
+	}
+}
+
+/* No copy may be taken for one that delivers. */
+static bool lose_copies(struct lab *lab, struct packet *packet, bool to_server)
+{
+	(void)lab;
+	return !to_server || packet_ttl(packet) == 64 || packet_ttl(packet) <= HOPS;
+}
+
+TEST(copies_that_are_lost_deliver_nothing)
+{
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		struct lab lab;
+
+		kind_init(&lab, kind);
+		lab.pass = lose_copies;
+		lab_run(&lab);
+		check_whole(&lab);
+		CHECK_U64(lab.got_length, lab.length);
+		lab_fini(&lab);
+	}
+}
+
+/* Acknowledgements of copies are lost, so that what they delivered goes out again. */
+static bool lose_answers(struct lab *lab, struct packet *packet, bool to_server)
+{
+	bool tracing = lab->copies > 0 && lab->copies < 2 * HOPS + 1;
+
+	return to_server || !tracing || packet->form != PACKET_TCP;
+}
+
+TEST(answers_that_are_lost)
+{
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		struct lab lab;
+
+		kind_init(&lab, kind);
+		lab.pass = lose_answers;
+		lab_run(&lab);
+		check_whole(&lab);
+		CHECK_U64(lab.got_length, lab.length);
+		lab_fini(&lab);
+	}
+}
+
+TEST(stopped_at_any_copy)
+{
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		for (size_t copies = 1; copies <= 2 * HOPS + 1; copies++) {
+			struct lab lab;
+
+			kind_init(&lab, kind);
+			lab.stop_after = copies;
+			lab_run(&lab);
+			check_whole(&lab);
+			CHECK_U64(lab.got_length, lab.length);
+			lab_fini(&lab);
+		}
+	}
+}
+
+/* The third hop's answers to data come when the ACKs are already under way. */
+static nsec_t late_data(const struct packet *probe)
+{
+	return packet_ttl(probe) == 3 && packet_payload_len(probe) > 0 ? 2 * NSEC_PER_SEC : 0;
+}
+
+/* ... and the ACKs' later still. */
+static nsec_t late_both(const struct packet *probe)
+{
+	return packet_ttl(probe) == 3 ? NSEC_PER_SEC / 10 : 0;
+}
+
+/* Length of the payload that a hop's answer quotes. */
+static uint32_t quoted_payload(const struct trace *trace, uint8_t ttl)
+{
+	const struct answer *answer = &trace_hop(trace, ttl)->answer;
+	struct icmp_error error;
+	struct layers layers;
+
+	CHECK(answer->packet != NULL && icmp_parse(&error, answer->packet));
+	layers_read(&layers, packet_data(answer->packet) + error.quote_offset, error.quote_known);
+	return layers.end - layers.payload;
+}
+
+TEST(late_answers_are_of_what_they_quote)
+{
+	static nsec_t (*const lates[])(const struct packet *) = { late_data, late_both };
+
+	for (size_t kind = 0; kind < 2 * KINDS; kind++) {
+		const struct established_part *parts;
+		struct lab lab;
+
+		kind_init(&lab, kind / 2);
+		lab.late = lates[kind % 2];
+		lab_run(&lab);
+		check_whole(&lab);
+		CHECK_U64(established_parts(lab.prober, &parts), 2);
+		for (uint8_t ttl = 1; ttl <= HOPS; ttl++) {
+			if (trace_hop(parts[0].trace, ttl)->answered > 0)
+				CHECK(quoted_payload(parts[0].trace, ttl) > 0);
+			CHECK_U64(quoted_payload(parts[1].trace, ttl), 0);
+		}
+		lab_fini(&lab);
+	}
+}
+
+TEST(the_dss_of_the_first_data)
+{
+	struct mptcp_opt option = { .subtype = MP_CAPABLE }, dss;
+	struct tcp_header header = { .src = ends[0][0], .dst = ends[0][1], .flags = TCP_ACK };
+	struct packet *packet = packet_new(PACKET_SMALL);
+	uint64_t dsn = key_digest(1, 0x1111222233334444).idsn + 1;
+	uint8_t bytes[TCPOPT_SPACE];
+	struct tcpopt at;
+	uint16_t sum = checksum_fold(checksum_add(0, "payload!", 8));
+
+	option.capable = (struct mp_capable){ .version = 1,
+		.flags = MPC_HMAC | MPC_CHECKSUM,
+		.has_sender_key = true,
+		.has_receiver_key = true,
+		.sender_key = 0x1111222233334444,
+		.receiver_key = 0x5555666677778888,
+		.has_data_length = true,
+		.data_length = 8,
+		.has_checksum = true,
+		.checksum = checksum_finish(checksum_dss(dsn, 1, 8) + sum) };
+	packet_init_tcp(packet, &header);
+	CHECK(tcpopt_append(packet, bytes, mptcp_emit(&option, bytes)));
+	memcpy(packet_append_payload(packet, 8), "payload!", 8);
+	packet_finish(packet);
+	CHECK(segment_make_dss(packet));
+	CHECK(packet_l4_checksum_ok(packet) && !mptcp_find(packet, MP_CAPABLE, &dss, &at));
+	CHECK(mptcp_find(packet, MP_DSS, &dss, &at));
+	CHECK_U64(dss.dss.dsn, dsn);
+	CHECK_U64(dss.dss.ack, key_digest(1, 0x5555666677778888).idsn + 1);
+	CHECK(dss.dss.ssn == 1 && dss.dss.length == 8 && dss.dss.has_checksum);
+	CHECK_U64(checksum_fold(checksum_dss(dss.dss.dsn, dss.dss.ssn, dss.dss.length) + sum +
+			  dss.dss.checksum),
+		0xffff);
+	segment_make_ack(packet);
+	CHECK(mptcp_find(packet, MP_DSS, &dss, &at) && dss.dss.has_ack && !dss.dss.has_mapping);
+	CHECK(packet_payload_len(packet) == 0 && packet_l4_checksum_ok(packet));
+	CHECK(!segment_make_dss(packet));
+	packet_free(packet);
+}
