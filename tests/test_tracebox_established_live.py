@@ -113,7 +113,8 @@ def arrived_whole(server, report):
     assert report["connection"]["end"] == "clean", report
 
 
-QUIET = ("Tcp.EstabResets", "Tcp.OutRsts", "Tcp.InErrs", "MPTcpExt.MPRstTx", "MPTcpExt.MPFailTx",
+# Tcp.OutRsts is none of them: a last ACK that crosses a repeated FIN is answered by one.
+QUIET = ("Tcp.EstabResets", "Tcp.InErrs", "TcpExt.TCPAbortOnData", "MPTcpExt.MPRstTx", "MPTcpExt.MPFailTx",
          "MPTcpExt.DSSNotMatching", "MPTcpExt.DSSCorruptionReset", "MPTcpExt.DataCsumErr",
          "MPTcpExt.InfiniteMapTx", "MPTcpExt.RcvPruned")
 
@@ -174,7 +175,7 @@ def test_a_server_of_plain_tcp(lab, version, mptcp):
     assert found(report) == [("tcp.window", "modified", None, "data+ack", 2, 3, "exact")], report
     assert report["connection"]["mode"] == "tcp"
     assert report["destination"]["mptcp"]["supported"] is False
-    assert lab.tcp.counters()["Tcp.OutRsts"] == before["Tcp.OutRsts"]
+    assert lab.tcp.counters()["Tcp.EstabResets"] == before["Tcp.EstabResets"]
 
 
 def test_a_port_that_is_closed(lab):
@@ -211,6 +212,5 @@ def test_an_interrupted_trace_closes_its_connection(lab, when):
         assert report["connection"]["end"] != "clean" and report["hops"] == []
     else:
         arrived_whole(lab.mptcp, report)
-        assert lab.mptcp.counters()["Tcp.OutRsts"] == before["Tcp.OutRsts"]
         assert lab.mptcp.counters()["Tcp.EstabResets"] == before["Tcp.EstabResets"]
     assert lab.inside(0, "nft", "list", "ruleset").stdout == ""

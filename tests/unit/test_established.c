@@ -39,7 +39,7 @@ static const struct sockname ends[2][2] = {
 	{ { { 6, { 0xfd, 0, 0, 1, [15] = 2 } }, 40000 }, { { 6, { 0xfd, 0, 1, [15] = 2 } }, 80 } },
 };
 
-static void lab_init(struct lab *lab, unsigned int speaks, bool is_v6, bool checksum)
+static void lab_init(struct lab *lab, unsigned int speaks, bool is_v6, bool checksum, nsec_t wait)
 {
 	struct endpoint_config client, server;
 	struct established_config config = { .local = ends[is_v6][0], .remote = ends[is_v6][1] };
@@ -58,6 +58,8 @@ static void lab_init(struct lab *lab, unsigned int speaks, bool is_v6, bool chec
 	lab->server = endpoint_new(&server, &rng);
 	CHECK(endpoint_listen(lab->server, &config.remote, &err));
 	trace_config_default(&config.trace);
+	config.trace.fixed_wait = wait != 0;
+	config.trace.wait = wait != 0 ? wait : config.trace.wait;
 	config.endpoint = lab->client;
 	config.conn = endpoint_connect(lab->client, &config.local, &config.remote, lab->now, &err);
 	config.stream = lab->stream;
@@ -207,7 +209,7 @@ enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static void kind_init(struct lab *lab, size_t kind)
 {
-	lab_init(lab, kinds[kind].speaks, kinds[kind].is_v6, kinds[kind].checksum);
+	lab_init(lab, kinds[kind].speaks, kinds[kind].is_v6, kinds[kind].checksum, 0);
 }
 
 TEST(every_hop_once_and_the_stream_whole)
@@ -288,6 +290,32 @@ TEST(stopped_at_any_copy)
 			CHECK_U64(lab.got_length, lab.length);
 			lab_fini(&lab);
 		}
+	}
+}
+
+static bool lose_errors(struct lab *lab, struct packet *packet, bool to_server)
+{
+	(void)lab;
+	return !to_server || packet_ttl(packet) != 2;
+}
+
+/* Tracing takes longer than the endpoint would wait for an acknowledgement. */
+TEST(the_endpoint_does_not_notice_how_long_it_takes)
+{
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		struct conn_info info;
+		struct lab lab;
+
+		lab_init(&lab, kinds[kind].speaks, kinds[kind].is_v6, kinds[kind].checksum,
+			6 * NSEC_PER_SEC);
+		lab.pass = lose_errors;
+		lab_run(&lab);
+		check_whole(&lab);
+		CHECK_U64(lab.got_length, lab.length);
+		established_info(lab.prober, &info);
+		CHECK_U64(info.mode, MODE_MPTCP);
+		CHECK_U64(info.subflows[0].retransmissions, 0);
+		lab_fini(&lab);
 	}
 }
 
