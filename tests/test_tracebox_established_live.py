@@ -114,7 +114,8 @@ def arrived_whole(server, report):
 
 
 # Tcp.OutRsts is none of them: a last ACK that crosses a repeated FIN is answered by one.
-QUIET = ("Tcp.EstabResets", "Tcp.InErrs", "TcpExt.TCPAbortOnData", "MPTcpExt.MPRstTx", "MPTcpExt.MPFailTx",
+QUIET = ("Tcp.EstabResets", "Tcp.InErrs", "TcpExt.TCPAbortOnData",
+         "MPTcpExt.MPRstTx", "MPTcpExt.MPFailTx",
          "MPTcpExt.DSSNotMatching", "MPTcpExt.DSSCorruptionReset", "MPTcpExt.DataCsumErr",
          "MPTcpExt.InfiniteMapTx", "MPTcpExt.RcvPruned")
 

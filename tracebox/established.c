@@ -17,6 +17,7 @@ enum {
 	COMMON_BYTES = 64, /* that every copy has */
 	ID_STEP = 4096,    /* between the IPv4 ids of two parts */
 	ID_FIRST = 4096,
+	HOLD_MS = 10000,   /* longest that a segment is withheld */
 	DELIVER_MS = 3000, /* for the peer to acknowledge the last data ... */
 	CLOSE_MS = 3000,   /* ... and then to close its side */
 	ABORT_MS = 1000,
@@ -27,8 +28,7 @@ enum phase {
 	PHASE_OPENING,
 	PHASE_FIRST,    /* what is not traced is on its way */
 	PHASE_WITHHOLD, /* the endpoint is about to send the segment to be traced */
-	PHASE_TRACING,  /* it is withheld */
-	PHASE_RELEASE,  /* it goes out with the next output */
+	PHASE_TRACING,  /* it, and then other kinds */
 	PHASE_DELIVERING,
 	PHASE_CLOSING,
 	PHASE_ABORTING,
@@ -126,6 +126,20 @@ static void thaw(struct established *e)
 	if (e->is_frozen)
 		e->lag += e->now - e->frozen_at;
 	e->is_frozen = false;
+}
+
+/* ---- phases ---- */
+
+static void enter(struct established *e, enum phase phase, nsec_t until)
+{
+	e->phase = phase;
+	e->until = until;
+}
+
+/* Nothing more is traced: what was written is to arrive, and then the connection to end. */
+static void deliver(struct established *e)
+{
+	enter(e, PHASE_DELIVERING, e->now + DELIVER_MS * NSEC_PER_MS);
 }
 
 /* ---- the parts ---- */
@@ -250,19 +264,13 @@ static void next_part(struct established *e)
 		kind = part_kind(e, e->next_kind++);
 	while (kind != PART_NONE && !make_segment(e, kind, packet));
 	if (kind == PART_NONE || (e->part_count > 0 && e->reach <= e->config.trace.first_ttl))
-		e->phase = PHASE_RELEASE;
+		deliver(e);
 	else
 		begin_part(e, kind, packet);
 	packet_free(packet);
 }
 
 /* ---- the connection ---- */
-
-static void enter(struct established *e, enum phase phase, nsec_t until)
-{
-	e->phase = phase;
-	e->until = until;
-}
 
 /*
  * All up to the end-th byte of the stream, by TCP: the DATA_ACK of a Linux host may lag behind
@@ -308,10 +316,8 @@ static void stop(struct established *e, nsec_t now)
 	e->stop_wanted = false;
 	if (e->phase == PHASE_OPENING)
 		give_up(e, now);
-	else if (e->phase == PHASE_FIRST || e->phase == PHASE_WITHHOLD)
-		enter(e, PHASE_DELIVERING, now + DELIVER_MS * NSEC_PER_MS);
-	else if (e->phase == PHASE_TRACING)
-		e->phase = PHASE_RELEASE;
+	else if (e->phase < PHASE_DELIVERING)
+		deliver(e);
 }
 
 /* What the connection's state lets begin. */
@@ -365,14 +371,14 @@ static bool is_withheld(struct established *e, const struct packet *packet)
 		freeze(e);
 		next_part(e);
 	}
-	return e->phase == PHASE_TRACING || e->phase == PHASE_RELEASE;
+	return e->is_frozen;
 }
 
 /*
  * What no copy has delivered goes out. No byte of it twice, as TCP would do as well: Linux 6.18,
  * fallen back to TCP, loses what is new in a segment that begins with what is old.
  */
-static bool release(struct established *e, struct packet *packet, nsec_t now)
+static bool release(struct established *e, struct packet *packet)
 {
 	uint32_t length = packet_payload_len(e->held), delivered = e->acked - tcp_seq(e->held);
 	bool fits = packet_set(packet, packet_data(e->held), e->held->length);
@@ -380,12 +386,24 @@ static bool release(struct established *e, struct packet *packet, nsec_t now)
 	assert(fits);
 	(void)fits;
 	thaw(e);
-	enter(e, PHASE_DELIVERING, now + DELIVER_MS * NSEC_PER_MS);
 	if (delivered > length) /* an earlier acknowledgement: nothing of it */
 		delivered = 0;
 	if (delivered > 0)
 		segment_skip(packet, delivered);
 	return delivered < length;
+}
+
+/* The segment is withheld as long as its own copies are under way, but not for any time. */
+static bool is_released(const struct established *e)
+{
+	return e->phase != PHASE_TRACING || e->part_count > 1 || trace_done(e->parts[0].trace);
+}
+
+static void watch_hold(struct established *e)
+{
+	if (e->is_frozen && e->phase == PHASE_TRACING &&
+		e->now >= e->frozen_at + HOLD_MS * NSEC_PER_MS)
+		trace_stop(e->parts[0].trace);
 }
 
 /* ---- the three verbs ---- */
@@ -409,8 +427,9 @@ static bool established_output(void *self, struct packet *packet, nsec_t now)
 				return true;
 			continue;
 		}
-		if (e->phase == PHASE_RELEASE) {
-			if (release(e, packet, now))
+		watch_hold(e);
+		if (e->is_frozen && is_released(e)) {
+			if (release(e, packet))
 				return true;
 			continue;
 		}
@@ -472,10 +491,12 @@ static nsec_t established_deadline(const void *self)
 
 	if (e->stop_wanted)
 		return 0;
-	if (trace != NULL)
-		return trace_deadline(trace);
-	if (at != NSEC_NEVER)
+	if (e->is_frozen)
+		at = e->frozen_at + HOLD_MS * NSEC_PER_MS;
+	else if (at != NSEC_NEVER)
 		at += e->lag;
+	if (trace != NULL)
+		at = nsec_min(at, trace_deadline(trace));
 	if (e->phase >= PHASE_DELIVERING && e->phase <= PHASE_ABORTING)
 		at = nsec_min(at, e->until);
 	return at;

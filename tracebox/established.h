@@ -2,8 +2,8 @@
 /*
  * established.h - the prober of a live connection: an endpoint's machine with traces put between it
  * and the network. The connection goes its own way, but for one data segment that is withheld while
- * copies of it are sent with one TTL after the other; then copies of its ACK alone; then it goes
- * out itself, and the connection ends as its two applications end it.
+ * copies of it are sent with one TTL after the other; then it goes out itself, and copies of its
+ * ACK alone follow; and then the connection is closed.
  *
  * Nothing that is sent can hurt: a copy that reaches the peer carries the first bytes of the
  * segment, with the mapping that they have, and acknowledges what was received. Copies differ in
@@ -12,7 +12,8 @@
  * farther than the last router.
  *
  * When Multipath TCP did not survive the first data, the withheld segment is plain TCP. Then copies
- * of the first data follow, with the options that it had, and with a DSS of the same meaning.
+ * of the first data come before those of ACKs, with the options that it had, and with a DSS of the
+ * same meaning.
  *
  * The endpoint's clock stands still while its segment is withheld, so that it does not repeat it.
  */
