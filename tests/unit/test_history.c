@@ -245,8 +245,9 @@ TEST(gaps_overlaps_and_conflicts)
 
 	open_and_exchange(&play, 1, false);
 	play_join(&play, 1);
-	/* A gap of 100 bytes, mappings on both sides of it. */
-	play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 300, 100));
+	/* A gap of two segments, mappings on both sides of it. */
+	play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 300, 50));
+	play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 350, 50));
 	play_data(&play, CLIENT, 0, 400, 100);
 	/* On the other subflow: 50 bytes again, first as before, then elsewhere in the stream. */
 	play_data(&play, CLIENT, 1, 500, 100);
@@ -353,6 +354,7 @@ TEST(began_with_the_third_packet)
 	CHECK_U64(history->connection->token[history->server], 0x18f9781b);
 	CHECK_TEXT(hmac_text(told.view.subflows[1].hmac_ack), "ok");
 	CHECK_U64(history->subflows[0].bytes[history->server], 200);
+	CHECK_U64(history->subflows[0].gaps, 0);
 	CHECK_TEXT(history_outcome_text(history->outcome), "mptcp");
 	forget(&told, &play);
 }
