@@ -192,6 +192,27 @@ void rule_f7(const struct scene *scene, struct note *note)
 			"went on with MPTCP though the SYN/ACK's version is above the offer");
 }
 
+/* v0: the SYN itself is to be ignored; the peer tries again without the option. */
+static void note_extended_v0(const struct scene *scene, struct note *note)
+{
+	const struct mp_capable *newest = NULL;
+	uint32_t i;
+
+	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+		bool is_odd =
+			newest != NULL && newest->version == 0 && (newest->flags & MPC_EXTENSION);
+
+		if (fact->way == RECEIVED && (fact->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+			newest = scene_capable(scene, i);
+		else if (is_odd && fact->way == SENT && (fact->flags & TCP_SYN))
+			note_broken(note, i,
+				"answered a v0 SYN with flag B instead of ignoring it");
+		if (newest != NULL && newest->version == 0 && (newest->flags & MPC_EXTENSION))
+			note_held(note);
+	}
+}
+
 void rule_f7a(const struct scene *scene, struct note *note)
 {
 	const struct mp_capable *syn = scene_capable(scene, scene->initial->syn_last);
@@ -200,14 +221,8 @@ void rule_f7a(const struct scene *scene, struct note *note)
 	if (!scene->active && syn != NULL && (syn->flags & MPC_EXTENSION) && syn->version == 1 &&
 		is_passive(scene))
 		note_answered_plain(note, scene, "took MP_CAPABLE with flag B for an offer");
-	if (!scene->active && syn != NULL && (syn->flags & MPC_EXTENSION) && syn->version == 0) {
-		note_held(note);
-		/* v0: the SYN itself is to be ignored. */
-		if (scene->initial->synack != VIEW_NONE &&
-			scene->facts[scene->initial->synack].way == SENT)
-			note_broken(note, scene->initial->synack,
-				"answered a v0 SYN with flag B instead of ignoring it");
-	}
+	if (!scene->active)
+		note_extended_v0(scene, note);
 	if (is_active(scene) && scene->synack_capable && synack != NULL &&
 		(synack->flags & MPC_EXTENSION) && synack->version == 1)
 		note_plain_after(note, scene, scene->initial->synack,

@@ -17,7 +17,8 @@ bool capable_form_ok(const struct fact *fact, const struct mp_capable *capable)
 {
 	bool syn = (fact->flags & TCP_SYN) != 0, ack = (fact->flags & TCP_ACK) != 0;
 
-	if (capable->version > 1)
+	/* An offer of a newer version, in the form of v1's: the answer's is what counts. */
+	if (capable->version > 1 && (!syn || ack))
 		return false;
 	if (syn && !ack)
 		return capable->has_sender_key == (capable->version == 0) &&

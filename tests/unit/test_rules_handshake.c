@@ -135,6 +135,26 @@ TEST(f7_version_above_the_offer)
 	play_both("F7", 0, false, CLIENT, f7);
 }
 
+/* "answer with own version <= offered": a newer offer is no reason to leave */
+TEST(f7_newer_offer)
+{
+	struct play play;
+	struct mptcp_opt newer;
+
+	play_init(&play, 1, false);
+	newer = opt_syn(&play);
+	newer.capable.version = 3;
+	play_emit(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+	play_hear(&play, SERVER, with((struct part){ .flags = TCP_SYN }, newer));
+	play_say(&play, SERVER,
+		with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(&play)));
+	play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_third(&play)));
+	play_exchange(&play, CLIENT, 0, 0, 1000);
+	CHECK_HELD(&play, "F7");
+	CHECK_SOUND(&play);
+	play_fini(&play);
+}
+
 /* "B flag set, not understood: v1: ignore the MP_CAPABLE" */
 static uint32_t f7a(struct play *play, bool wrong)
 {

@@ -1,0 +1,88 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- forge.lua - sends packets of its own in the name of an end: a reset, or an ACK with an option. It
+-- makes them from what went by, so that numbers and timestamps are those that would be right.
+
+local bits = { ack = ACK, rst = RST | ACK }
+
+-- The packets of one connection that had no payload, the last of each direction.
+local function remember(self, flow, packet, dir)
+	if packet["tcp.flags"] & (SYN | RST | FIN) == 0 and packet.payload == "" then
+		flow[dir] = self:clone(packet)
+	end
+end
+
+local function opposite(dir)
+	return dir == "to-server" and "to-client" or "to-server"
+end
+
+-- The packet forged after one that passes, in direction out; nil where nothing like it was seen.
+local function forge(self, flow, packet, dir, out)
+	local after = packet["tcp.seq"] + #packet.payload
+	local forged = flow[out] and self:clone(flow[out])
+
+	if forged == nil then
+		return nil
+	end
+	local seq, ack = after, packet["tcp.ack"]
+	if out ~= dir then
+		seq, ack = ack, after
+	end
+	forged["tcp.flags"] = bits[self.flags]
+	forged["tcp.seq"] = (seq + self.seq) & 0xffffffff
+	forged["tcp.ack"] = ack & 0xffffffff
+	forged:remove(30)
+	local option = self.copy and packet:option(30) or self.raw
+	if option ~= "" and not forged:append(option) then
+		return nil
+	end
+	return forged
+end
+
+return {
+	help = "sends packets of its own behind one that passes, in the name of either end",
+	sees_all = true,
+	params = {
+		flags = { default = "ack", choices = { "ack", "rst" },
+			help = "an ACK or a reset" },
+		option = { default = "", help = "the option in it, in hex digits" },
+		copy = { default = false,
+			help = "the option in it is the packet's own MPTCP option, as in a mirror" },
+		back = { default = false,
+			help = "to the packet's sender, as its peer would send it" },
+		seq = { default = 0, min = -2147483648, max = 2147483647,
+			help = "added to the sequence number that would be right" },
+		most = { default = 1, min = 1, max = 1000,
+			help = "packets of one connection that it does so after" },
+		count = { default = 1, min = 1, max = 100, help = "how many it sends then" },
+	},
+
+	init = function(self)
+		if #self.option % 2 ~= 0 or self.option:find("%X") then
+			error("option must be pairs of hex digits")
+		end
+		self.raw = self.option:gsub("%x%x", function(pair)
+			return string.char(tonumber(pair, 16))
+		end)
+	end,
+
+	packet = function(self, packet, dir)
+		local flow = self:flow(packet, dir)
+		local out = self.back and opposite(dir) or dir
+
+		remember(self, flow, packet, dir)
+		flow.count = flow.count or 0
+		if not self:matched() or flow.count == self.most or
+			packet["tcp.flags"] & (SYN | RST) ~= 0 then
+			return UNCHANGED
+		end
+		for _ = 1, self.count do
+			local forged = forge(self, flow, packet, dir, out)
+			if forged == nil then
+				return UNCHANGED
+			end
+			self:emit(out, forged)
+		end
+		flow.count = flow.count + 1
+		return PASS
+	end,
+}
