@@ -179,7 +179,8 @@ cross(both_first, { "client", "server" }, function(place, sender)
 	rule("F8", place, sender, {
 		help = "every segment carries its mapping, whatever else is lost",
 		direction = direction, expect = clean,
-		boxes = { box.loss { on = "data", direction = direction, from = 2, ["until"] = 3 } },
+		boxes = { box.loss { on = "data", direction = direction, from = 2,
+			["until"] = 3 } },
 	})
 	if sender == "client" then
 		rule("F4", place, sender, {
@@ -305,8 +306,8 @@ cross({ "client", "server" }, function(sender)
 	})
 	for _, place in ipairs { single, joined } do
 		rule("F27", place, sender, {
-			help = "payload is changed, and there are no checksums", checksums = { false },
-			direction = direction, boxes = { flip "10000B" }, rules = { "F27", "O8" },
+			help = "payload is changed, and there are no checksums",
+			checksums = { false }, direction = direction, boxes = { flip "10000B" }, rules = { "F27", "O8" },
 			expect = { "mptcp", intact = false, damage = "box" },
 		})
 	end
@@ -365,7 +366,8 @@ cross(senders, function(sender)
 		rule(name, joined, sender, {
 			help = "the HMAC in the " .. on .. " is wrong: the join is reset",
 			direction = on == "synack" and "to-client" or "to-server", expect = closed,
-			boxes = { box.option_edit { op = "corrupt", subtype = "mp_join", on = on } },
+			boxes = { box.option_edit { op = "corrupt", subtype = "mp_join",
+				on = on } },
 		})
 	end
 	rule("F41", joined, sender, {
