@@ -46,7 +46,7 @@ return {
 			help = "an ACK or a reset" },
 		option = { default = "", help = "the option in it, in hex digits" },
 		copy = { default = false,
-			help = "the option in it is the packet's own MPTCP option, as in a mirror" },
+			help = "the option in it is the packet's own MPTCP option, mirrored" },
 		back = { default = false,
 			help = "to the packet's sender, as its peer would send it" },
 		seq = { default = 0, min = -2147483648, max = 2147483647,

@@ -307,7 +307,8 @@ cross({ "client", "server" }, function(sender)
 	for _, place in ipairs { single, joined } do
 		rule("F27", place, sender, {
 			help = "payload is changed, and there are no checksums",
-			checksums = { false }, direction = direction, boxes = { flip "10000B" }, rules = { "F27", "O8" },
+			checksums = { false }, direction = direction, boxes = { flip "10000B" },
+			rules = { "F27", "O8" },
 			expect = { "mptcp", intact = false, damage = "box" },
 		})
 	end
