@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import bench_inline
 import bench_trace
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
@@ -105,10 +106,11 @@ def main():
               file=sys.stderr)
     else:
         measures += live()
-        traces, missing = bench_trace.measures(measure)
-        measures += traces
-        for sentence in missing:
-            print(f"bench.py: {sentence}", file=sys.stderr)
+        for part in bench_trace, bench_inline:
+            results, missing = part.measures(measure)
+            measures += results
+            for sentence in missing:
+                print(f"bench.py: {sentence}", file=sys.stderr)
     print(table(measures))
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:

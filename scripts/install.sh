@@ -10,7 +10,7 @@ build='gcc make pkg-config libc6-dev libpcap-dev libc-ares-dev libnet1-dev liblu
 check='python3 python3-pytest python3-pytest-xdist python3-scapy python3-hypothesis tshark iproute2
 	nftables iptables binutils groff-base git curl
 	dpkg-dev'
-bench='python3 iproute2 traceroute mtr-tiny iperf3'
+bench='python3 iproute2 traceroute mtr-tiny iperf3 python3-scapy ethtool iptables'
 fuzz='clang'
 lint='clang-format clang-tidy'
 deb='dpkg-dev binutils'

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * link_port.c - see link_port.h. Two sockets: one with a ring that frames arrive in, large enough
- * each for what kernels hand to devices that cut segments; one with a ring to send from.
+ * link_port.c - see link_port.h. Two sockets: one with a ring that frames arrive in, one with a
+ * ring to send from. What kernels hand to devices that cut segments fits no slot of a ring of many:
+ * the kernel then keeps the whole of it behind the ring, to be received as such.
  */
 #include "probe/io/link_port.h"
 
@@ -25,12 +26,13 @@
 #include <unistd.h>
 
 enum {
-	IN_FRAME = 67648, /* of the largest IP packet, its headers and the kernel's */
-	IN_BLOCK = 1 << 21,
-	IN_BLOCKS = 8,
-	OUT_BLOCK = 1 << 17,
+	FRAME = 2048, /* of a ring, at least; more where the MTU is */
+	BLOCK = 1 << 17,
+	IN_BLOCKS = 64, /* 4096 frames: what comes while others have the processor */
 	OUT_BLOCKS = 8,
-	OUT_FRAME = 2048,                         /* at least; more where the MTU is */
+	WHOLE_BYTES = 65536 + 64,                 /* the largest IP packet and its headers */
+	WAITING_BYTES = 64 << 20,                 /* of such at most */
+	KERNEL_BYTES = 128,                       /* in front of a frame in the ring it came in */
 	OUT_OFFSET = sizeof(struct tpacket2_hdr), /* of what is sent, in its frame */
 	TAG = 4,                                  /* bytes of a VLAN tag */
 	HEADER = ETH_HLEN + 2 * TAG,
@@ -52,7 +54,8 @@ struct link_port {
 	unsigned int index;
 	uint32_t mtu;
 	struct ring in, out;
-	uint32_t put; /* frames put since link_port_send */
+	uint32_t put;   /* frames put since link_port_send */
+	uint8_t *whole; /* the last one that fitted no slot */
 };
 
 static uint8_t *ring_frame(const struct ring *ring)
@@ -127,17 +130,27 @@ static bool ring_socket(struct ring *ring, struct err *err)
 	return true;
 }
 
+static void ring_size(struct ring *ring, uint32_t frame)
+{
+	ring->block = BLOCK;
+	ring->frame = FRAME;
+	while (ring->frame < frame)
+		ring->frame *= 2;
+}
+
 static bool open_in(struct link_port *port, struct err *err)
 {
 	struct packet_mreq everything = { .mr_ifindex = (int)port->index,
 		.mr_type = PACKET_MR_PROMISC };
 	struct ring *ring = &port->in;
+	int waiting = WAITING_BYTES;
 
-	ring->frame = IN_FRAME;
-	ring->block = IN_BLOCK;
+	ring_size(ring, KERNEL_BYTES + HEADER + port->mtu);
 	if (!ring_socket(ring, err))
 		return false;
+	setsockopt(ring->fd, SOL_SOCKET, SO_RCVBUFFORCE, &waiting, sizeof(waiting));
 	if (!set_option(ring->fd, PACKET_VNET_HDR, 1) ||
+		!set_option(ring->fd, PACKET_COPY_THRESH, 1) ||
 		!set_option(ring->fd, PACKET_IGNORE_OUTGOING, 1))
 		return err_set_errno(err, "this kernel's packet sockets are too old");
 	if (!ring_map(ring, PACKET_RX_RING, IN_BLOCKS, port->name, err) ||
@@ -153,10 +166,7 @@ static bool open_out(struct link_port *port, struct err *err)
 {
 	struct ring *ring = &port->out;
 
-	ring->frame = OUT_FRAME;
-	while (ring->frame < OUT_OFFSET + HEADER + port->mtu)
-		ring->frame *= 2;
-	ring->block = OUT_BLOCK;
+	ring_size(ring, OUT_OFFSET + HEADER + port->mtu);
 	if (!ring_socket(ring, err))
 		return false;
 	/* A frame that the device refuses must not stop those behind it. */
@@ -179,7 +189,7 @@ static bool interface_look(struct link_port *port, struct err *err)
 		port->mtu = (uint32_t)request.ifr_mtu;
 	if (fd >= 0)
 		close(fd);
-	if (port->mtu > 0 && port->mtu < OUT_BLOCK / 2)
+	if (port->mtu > 0 && port->mtu < BLOCK / 4)
 		return true;
 	return err_set(err, "%s is no Ethernet interface", port->name);
 }
@@ -189,6 +199,7 @@ struct link_port *link_port_open(const char *name, struct err *err)
 	struct link_port *port = xcalloc(1, sizeof(*port));
 
 	port->in.fd = port->out.fd = -1;
+	port->whole = xmalloc(WHOLE_BYTES);
 	snprintf(port->name, sizeof(port->name), "%s", name);
 	port->index = strlen(name) < IFNAMSIZ ? if_nametoindex(name) : 0;
 	if (port->index == 0)
@@ -213,6 +224,7 @@ void link_port_close(struct link_port *port)
 		return;
 	ring_close(&port->in);
 	ring_close(&port->out);
+	free(port->whole);
 	free(port);
 }
 
@@ -222,6 +234,19 @@ int link_port_fd(const struct link_port *port)
 }
 
 /* ---- reading ---- */
+
+/* One that fitted no slot. What is in the slot stays if it cannot be had. */
+static void read_whole(struct link_port *port, struct link_frame *frame)
+{
+	uint8_t *bytes = port->whole + TAG; /* the kernel's word, then the frame */
+	ssize_t length = recv(port->in.fd, bytes, WHOLE_BYTES - TAG, MSG_DONTWAIT);
+
+	if (length <= (ssize_t)sizeof(struct virtio_net_hdr))
+		return;
+	frame->bytes = bytes + sizeof(struct virtio_net_hdr);
+	frame->length = (uint32_t)length - (uint32_t)sizeof(struct virtio_net_hdr);
+	frame->is_cut = false;
+}
 
 /* What lies in front of the frame: the kernel's word on what is not finished. */
 static void read_unfinished(const uint8_t *bytes, struct link_frame *frame)
@@ -261,6 +286,8 @@ bool link_port_read(struct link_port *port, struct link_frame *frame)
 	frame->bytes = ring_frame(&port->in) + header->tp_mac;
 	frame->length = header->tp_snaplen;
 	frame->is_cut = header->tp_len > header->tp_snaplen;
+	if ((header->tp_status & TP_STATUS_COPY) != 0)
+		read_whole(port, frame);
 	read_unfinished(frame->bytes, frame);
 	restore_tag(header, frame);
 	return true;

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How fast mbtest box forwards, beside forwarders that do nothing, and how true mbtest net is to
+what a path says.
+
+Three namespaces in a row, joined by veth pairs without offloads; one TCP stream of MTU-size
+segments. Rounds are interleaved, so that what else the machine does meets all alike. Needs root.
+"""
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+MBTEST = TOP / "build/mbtest"
+FORWARD = TOP / "build/bench/bench_forward"
+PIPELINE = TOP / "build/bench/bench_pipeline"
+PATHS = TOP / "tests/bench/paths"
+ROUNDS = 5
+SECONDS = 2
+TRIES = 4
+SEGMENT = 1448          # bytes of payload with timestamps, and what a packet carries at least
+PORT_WAIT = 0.5
+PING = """
+import socket, sys, time
+s = socket.create_connection((sys.argv[1], 7)); s.setsockopt(6, 1, 1)
+for i in range(600):
+    start = time.perf_counter_ns(); s.send(b"x"); s.recv(1)
+    if i >= 100: print(time.perf_counter_ns() - start)
+"""
+ECHO = """
+import socket
+l = socket.create_server(("", 7)); print("up", flush=True)
+while True:
+    s, _ = l.accept(); s.setsockopt(6, 1, 1)
+    while (d := s.recv(9)): s.send(d)
+"""
+
+
+def run(*command, **options):
+    return subprocess.run([str(word) for word in command], check=True, capture_output=True,
+                          text=True, timeout=120, **options).stdout
+
+
+class Row:
+    """Client, middle, server; and beside them a direct link of the two ends."""
+
+    def __init__(self):
+        self.names = [f"mbb{os.getpid()}.{i}" for i in range(3)]
+        self.children = []
+
+    def words(self, number, *command):
+        return ["nsenter", f"--net=/run/netns/{self.names[number]}", *map(str, command)]
+
+    def inside(self, number, *command):
+        return run(*self.words(number, *command))
+
+    def start(self, number, *command, **options):
+        child = subprocess.Popen(self.words(number, *command), cwd=TOP, text=True, **options)
+        self.children.append(child)
+        return child
+
+    def join(self, one, device, other, device_there):
+        run("ip", "link", "add", device, "netns", self.names[one], "type", "veth", "peer", "name",
+            device_there, "netns", self.names[other])
+        for number, name in ((one, device), (other, device_there)):
+            self.inside(number, "ethtool", "-K", name, "tso", "off", "gso", "off", "gro", "off",
+                        "tx", "off")
+            run("ip", "-n", self.names[number], "link", "set", name, "up")
+
+    def __enter__(self):
+        for name in self.names:
+            run("ip", "netns", "add", name)
+        self.join(0, "e", 1, "in")
+        self.join(2, "e", 1, "out")
+        self.join(0, "direct", 2, "direct")
+        for number in 0, 2:
+            # windows that need no growing: a box that takes timestamps out hinders that
+            for setting in "tcp_rmem", "tcp_wmem":
+                self.inside(number, "sh", "-c", 'echo 4096 4194304 4194304 > '
+                            f"/proc/sys/net/ipv4/{setting}")
+            for net, device in (1, "e"), (2, "direct"):
+                run("ip", "-n", self.names[number], "addr", "add",
+                    f"198.18.{net}.{number + 1}/24", "dev", device)
+        self.start(2, "iperf3", "-s", stdout=subprocess.DEVNULL)
+        echo = self.start(2, "/usr/bin/python3", "-c", ECHO, stdout=subprocess.PIPE)
+        echo.stdout.readline()
+        return self
+
+    def __exit__(self, *_):
+        for child in self.children:
+            child.kill()
+            child.wait()
+        for name in self.names:
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+    def forwarded(self, command, what):
+        """What what() says while this command is in the middle."""
+        child = self.start(1, *command, stdout=subprocess.DEVNULL)
+        time.sleep(PORT_WAIT)
+        try:
+            return what()
+        finally:
+            child.terminate()
+            child.wait()
+
+    def rate(self):
+        """Packets a second of one stream."""
+        for _ in range(TRIES):
+            done = subprocess.run(self.words(0, "iperf3", "-c", "198.18.1.3", "-t", str(SECONDS),
+                                             "-J"), capture_output=True, check=False, timeout=60)
+            end = json.loads(done.stdout)["end"]
+            if "sum_received" in end:
+                return end["sum_received"]["bits_per_second"] / 8 / SEGMENT
+            time.sleep(PORT_WAIT)    # the server was not done with the stream before
+        raise RuntimeError(f"no stream through the middle: {done.stdout}")
+
+    def round_trip(self, address):
+        """Median of a byte there and back, in microseconds."""
+        out = self.inside(0, "/usr/bin/python3", "-c", PING, address)
+        return statistics.median(int(line) for line in out.split()) / 1000
+
+
+def box(name):
+    return [MBTEST, "box", PATHS / f"{name}.lua", "--in", "in", "--out", "out"]
+
+
+def rates(row):
+    """Medians of packets a second through each forwarder."""
+    ways = {"ring": [FORWARD, "ring", "in", "out"], "single": [FORWARD, "single", "in", "out"]}
+    ways |= {name: box(name) for name in ("c_all", "strip_c_all", "strip_c_tenth",
+                                          "strip_lua_all", "strip_lua_tenth")}
+    got = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, command in ways.items():
+            got[name].append(row.forwarded(command, row.rate))
+    return {name: statistics.median(values) for name, values in got.items()}
+
+
+def scapy_rate(row):
+    """Packets a second through scapy behind an NFQUEUE, on the client's own loopback."""
+    name = row.names[0]
+    run("ip", "-n", name, "link", "set", "lo", "up", "mtu", "1500")
+    row.inside(0, "iptables", "-A", "OUTPUT", "-o", "lo", "-p", "tcp", "-j", "NFQUEUE",
+               "--queue-num", "5")
+    queue = row.start(0, "/usr/bin/python3", "tests/bench/scapy_queue.py", "5",
+                      stdout=subprocess.PIPE)
+    queue.stdout.readline()
+    row.start(0, "iperf3", "-s", stdout=subprocess.DEVNULL)
+    time.sleep(PORT_WAIT)
+    done = json.loads(row.inside(0, "iperf3", "-c", "127.0.0.1", "-t", "4", "-J"))
+    return done["end"]["sum_received"]["bits_per_second"] / 8 / SEGMENT
+
+
+def inline(measure):
+    """Boxes between two interfaces."""
+    with Row() as row:
+        rate = rates(row)
+        direct = row.round_trip("198.18.2.3")
+        through = row.forwarded(box("c_all"), lambda: row.round_trip("198.18.1.3"))
+        scapy = scapy_rate(row)
+    kilo = {name: value / 1000 for name, value in rate.items()}
+    return [
+        measure("inline, strip + seq-rewrite", kilo["c_all"], "kpps", "nothing, same rings",
+                kilo["ring"], "more"),
+        measure("inline, strip + seq-rewrite", kilo["c_all"], "kpps", "one packet a call",
+                kilo["single"], "more"),
+        measure("inline, strip + seq-rewrite", kilo["c_all"], "kpps", "scapy + NFQUEUE",
+                scapy / 1000, "more"),
+        measure("inline, strip in Lua, one in ten", kilo["strip_lua_tenth"], "kpps", "in C",
+                kilo["strip_c_tenth"], "more"),
+        measure("inline, strip in Lua, all", kilo["strip_lua_all"], "kpps", "in C",
+                kilo["strip_c_all"], "more"),
+        measure("inline, round trip", through, "us", "a cable", direct, "less"),
+        measure("inline, round trip added", through - direct, "us", "60 us", 60.0, "less"),
+    ]
+
+
+def pipelines(measure):
+    """What boxes cost without any system call."""
+    names = ["none", "five"]
+    out = run(PIPELINE, *(f"tests/bench/paths/{name}.lua" for name in names), cwd=TOP)
+    cost = dict(zip(names, (float(line.split()[1]) for line in out.splitlines())))
+    return [measure("a pipeline of five boxes", cost["five"], "ns/packet", "1 us", 1000.0, "less"),
+            measure("a pipeline of five boxes", cost["five"], "ns/packet", "a pipeline of none",
+                    cost["none"], "less")]
+
+
+def net(path, *words):
+    """What a client inside a path printed, as iperf3's JSON."""
+    return json.loads(run(MBTEST, "net", PATHS / f"{path}.lua", "--family", "4", "--quiet",
+                          "--server", "iperf3 -s >/dev/null", "--", "iperf3", "-J", "-c", "server",
+                          *words))
+
+
+def fidelity(measure):
+    """What mbtest net makes of a path, against what the path says."""
+    link = net("link", "-t", "8", "-O", "2")
+    wanted = 100e6 * SEGMENT / 1500    # what headers leave of the rate
+    rate = link["end"]["sum_received"]["bits_per_second"]
+    ping = run(MBTEST, "net", PATHS / "link.lua", "--quiet", "--family", "4", "--server",
+               f"/usr/bin/python3 -c '{ECHO}'", "--", "/usr/bin/python3", "-c",
+               PING.replace("600", "150"), "server")
+    trip = statistics.median(int(line) for line in ping.split()) / 1e6
+    loss = net("loss", "-u", "-b", "60M", "-l", "1000", "-k", "100000")["end"]["sum"]
+    return [
+        measure("net, TCP over 100 Mbit/s, 20 ms", rate / 1e6, "Mbit/s", "the rate", 100.0, "more"),
+        measure("net, TCP over 100 Mbit/s, 20 ms", rate / 1e6, "Mbit/s", "less headers",
+                wanted / 1e6, "more"),
+        measure("net, round trip of 20 ms", trip, "ms", "asked", 20.0, "less"),
+        measure("net, loss of 1 %", loss["lost_packets"] / loss["packets"] * 100, "%", "asked", 1.0,
+                "less"),
+    ]
+
+
+def measures(measure):
+    """All of it, and a sentence for each part that could not be measured."""
+    missing = [f"{name} is not installed: inline boxes and live paths are left out"
+               for name in ("iperf3", "ethtool", "iptables") if shutil.which(name) is None]
+    results = pipelines(measure)
+    if not missing:
+        results += inline(measure) + fidelity(measure)
+    return results, missing[:1]

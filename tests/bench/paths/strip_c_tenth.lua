@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- strip_c_tenth.lua: each tenth segment with data loses its timestamps, by the box in C.
+return path { box.strip { kind = 8, on = "data", every = 10 } }
