@@ -10,6 +10,7 @@
 #include "mbtest/judge/rules.h"
 #include "probe/endpoint/cc.h"
 #include "probe/endpoint/pm.h"
+#include "probe/endpoint/sched.h"
 
 #include <lauxlib.h>
 
@@ -450,6 +451,9 @@ static void read_application(struct suite_build *build, const struct table *tabl
 	scenario->cc = keep_text(build, table, "cc", NULL);
 	if (scenario->cc != NULL && cc_find(scenario->cc) == NULL)
 		table_error(table, "there is no congestion control %s", scenario->cc);
+	scenario->scheduler = keep_text(build, table, "scheduler", NULL);
+	if (scenario->scheduler != NULL && sched_find(scenario->scheduler) == NULL)
+		table_error(table, "there is no scheduler %s", scenario->scheduler);
 	scenario->deadline = table_time(table, "deadline", 0);
 	scenario->seed = table_uint(table, "seed", 0, INT64_MAX);
 	scenario->strict = table_bool(table, "strict", false);

@@ -33,7 +33,8 @@ local known = {}
 for _, name in ipairs {
 	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction",
 	"paths", "rules", "expect", "needs_box", "long_mapping", "bytes", "marker",
-	"marker_offset", "marker_every", "pause", "first_chunk", "cc", "deadline", "versions",
+	"marker_offset", "marker_every", "pause", "first_chunk", "cc", "scheduler", "deadline",
+	"versions",
 	"checksums", "virtual_server", "server_port", "case", "seed", "strict", "joins",
 	"join_backup", "path_manager", "steps",
 } do

@@ -12,6 +12,7 @@
 #include "probe/base/alloc.h"
 #include "probe/endpoint/cc.h"
 #include "probe/endpoint/fault.h"
+#include "probe/endpoint/sched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -115,6 +116,18 @@ static bool set_cc(void *self, const char *text, struct err *err)
 	return parse_choice("--cc", text, names, &i, err);
 }
 
+static bool set_scheduler(void *self, const char *text, struct err *err)
+{
+	struct run_options *options = self;
+	const char *names[16] = { NULL };
+	unsigned int i;
+
+	for (i = 0; sched_list[i].name != NULL; i++)
+		names[i] = sched_list[i].name;
+	options->config.run.scheduler = text;
+	return parse_choice("--scheduler", text, names, &i, err);
+}
+
 #define TEXT(field, name, argument, help) \
 	OPTION_TEXT_ROW(struct run_options, field, name, argument, help)
 #define NUMBER(field, name, low, high, help) \
@@ -137,6 +150,8 @@ static const struct option_row rows[] = {
 	NUMBER(jobs, "jobs", 1, JOBS_MOST, "scenarios side by side"),
 	OPTION_CALL_ROW(set_cc, "cc", "NAME",
 		"newreno, lia (default), olia, balia or wvegas: our endpoint's"),
+	OPTION_CALL_ROW(set_scheduler, "scheduler", "NAME",
+		"least-filled (default), lowest-rtt, round-robin, redundant or backup"),
 	OPTION_CALL_ROW(set_fault, "fault", "NAME", "make our endpoint wrong on purpose"),
 	TEXT(keep, "keep", "DIR", "write the captures of failures there"),
 	FLAG(json, "json", "JSON Lines: mbkit.result/1"),

@@ -245,7 +245,7 @@ def test_a_pipeline_has_no_branches(mbtest, tmp_path):
     assert run.status == 2 and "ecmp" in run.err and not (tmp_path / "out.pcap").exists(), run
 
 
-def test_congestion_control_by_scenario_and_by_option(mbtest, tmp_path):
+def test_congestion_control_and_scheduler_by_scenario_and_by_option(mbtest, tmp_path):
     """Coupled windows grow otherwise than those of two subflows by themselves; an option counts
     before what a scenario says."""
     text = ('suite "my"\nscenario {{ name = "one", expect = {{ "mptcp" }}, subflows = 2,'
@@ -268,3 +268,10 @@ def test_congestion_control_by_scenario_and_by_option(mbtest, tmp_path):
     assert bad.status == 2 and "no congestion control cubic" in bad.err
     bad = mbtest("run", "classic", "--cc", "cubic")
     assert bad.status == 2 and "--cc is one of newreno, lia" in bad.err
+    assert hash_of('scheduler = "redundant"') == hash_of("", "--scheduler", "redundant")
+    assert hash_of('scheduler = "redundant"') != hash_of("")
+    path.write_text(text.format('scheduler = "nosuch"'))
+    bad = mbtest("run", path)
+    assert bad.status == 2 and "no scheduler nosuch" in bad.err
+    bad = mbtest("run", "classic", "--scheduler", "nosuch")
+    assert bad.status == 2 and "--scheduler is one of least-filled" in bad.err

@@ -234,6 +234,10 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 		config->congestion_control = scenario->cc;
 	if (run->cc != NULL)
 		config->congestion_control = run->cc;
+	if (scenario->scheduler != NULL)
+		config->scheduler = scenario->scheduler;
+	if (run->scheduler != NULL)
+		config->scheduler = run->scheduler;
 	config->join_count = 0;
 	config->join_as_server = client_announces(scenario);
 	if (end == SERVER)

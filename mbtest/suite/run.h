@@ -35,9 +35,9 @@ typedef bool run_function(const struct scenario *scenario, const struct run_conf
 struct run_config {
 	struct stack stack[ENDS];
 	uint64_t seed;
-	uint64_t bytes;  /* 0: 64 KiB virtual, 1 MiB real */
-	const char *cc;  /* congestion control of our endpoints, by name; NULL: theirs */
-	nsec_t deadline; /* 0: 120 s virtual, 20 s real */
+	uint64_t bytes;             /* 0: 64 KiB virtual, 1 MiB real */
+	const char *cc, *scheduler; /* of our endpoints, by name; NULL: the scenario's */
+	nsec_t deadline;            /* 0: 120 s virtual, 20 s real */
 	bool hash;
 	struct net **kept;                         /* a network kept from run to run; may be NULL */
 	void (*log)(void *self, const char *line); /* NULL: no text log */

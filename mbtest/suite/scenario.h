@@ -128,10 +128,11 @@ struct scenario {
 	uint64_t bytes;       /* 0: the run's default */
 	const char *marker;   /* text overlaying the stream, or NULL */
 	uint64_t marker_offset, marker_every; /* again after so many bytes; 0: once */
-	nsec_t pause_ns;      /* between the first chunk and the rest; 0: no pause */
-	uint64_t first_chunk; /* bytes written before the pause */
-	const char *cc;       /* congestion control of our endpoints (cc.h); NULL: the run's */
-	nsec_t deadline;      /* 0: the run's default */
+	nsec_t pause_ns;       /* between the first chunk and the rest; 0: no pause */
+	uint64_t first_chunk;  /* bytes written before the pause */
+	const char *cc;        /* congestion control of our endpoints (cc.h); NULL: theirs */
+	const char *scheduler; /* likewise (sched.h) */
+	nsec_t deadline;       /* 0: the run's default */
 	/* further subflows, and what else the ends do */
 	unsigned int
 		joins; /* addresses the client joins from by itself; subflows - 1 unless told */

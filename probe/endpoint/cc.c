@@ -136,6 +136,13 @@ void cc_lost(struct cc *cc, uint32_t in_flight)
 	cc->since_loss = 0;
 }
 
+void cc_penalise(struct cc *cc)
+{
+	cc->cwnd = cc->cwnd / 2 > 2 * cc->mss ? cc->cwnd / 2 : 2 * cc->mss;
+	if (cc->ssthresh > cc->cwnd)
+		cc->ssthresh = cc->cwnd;
+}
+
 void cc_timed_out(struct cc *cc, uint32_t in_flight)
 {
 	cc_lost(cc, in_flight);

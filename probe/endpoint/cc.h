@@ -81,6 +81,9 @@ void cc_lost(struct cc *cc, uint32_t in_flight);
 /* The retransmission timer expired (RFC 5681 3.1). */
 void cc_timed_out(struct cc *cc, uint32_t in_flight);
 
+/* Halve the window without a loss: it holds up the others (Raiciu et al., NSDI 2012). */
+void cc_penalise(struct cc *cc);
+
 /* ---- for algorithms ---- */
 
 /*

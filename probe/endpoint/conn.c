@@ -19,13 +19,13 @@ struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
 	conn->endpoint = endpoint;
 	conn->active = active;
 	conn->mode = MODE_UNDECIDED;
-	conn->sched = &sched_least_filled;
 	do
 		conn->key_local = endpoint_random(endpoint);
 	while (conn->key_local == 0);
 	conn->tx.rto_at = conn->fail_at = conn->close_at = NSEC_NEVER;
 	conn->address_at = conn->join_at = NSEC_NEVER;
 	conn->pm = pm_find(endpoint->config.path_manager);
+	conn->sched = sched_find(endpoint->config.scheduler);
 	conn->cc = cc_find(endpoint->config.congestion_control);
 	conn->progress_at = conn->heard_at = now;
 	conn->pending = true;

@@ -11,6 +11,7 @@
 #include "probe/endpoint/key.h"
 #include "probe/endpoint/output.h"
 #include "probe/endpoint/pm.h"
+#include "probe/endpoint/sched.h"
 #include "probe/endpoint/subflow.h"
 
 #include <assert.h>
@@ -51,6 +52,7 @@ void endpoint_config_default(struct endpoint_config *config)
 		.capable_syns = 3,
 		.path_manager = "full-mesh",
 		.congestion_control = "lia",
+		.scheduler = "least-filled",
 		.subflows_most = ENDPOINT_SUBFLOWS,
 		.subflows_wanted = 1,
 	};
@@ -65,6 +67,7 @@ struct endpoint *endpoint_new(const struct endpoint_config *config, const struct
 	assert(config->subflows_most > 0 && config->subflows_most <= ENDPOINT_SUBFLOWS);
 	assert(pm_find(config->path_manager) != NULL);
 	assert(cc_find(config->congestion_control) != NULL);
+	assert(sched_find(config->scheduler) != NULL);
 	endpoint->config = *config;
 	endpoint->rng = *rng;
 	endpoint->secret = endpoint_random(endpoint);

@@ -52,6 +52,11 @@ struct endpoint_config {
 	bool fastclose_on_ack;     /* v1: option A of MP_FASTCLOSE rather than option R */
 	bool retry_v0;             /* v1 was ignored: try again with v0, if spoken (RFC 8684 3.1) */
 	const char *congestion_control; /* a name of cc_list (cc.h) */
+	const char *scheduler;          /* a name of sched_list (sched.h) */
+	unsigned int reinject_rtos;     /* of a subflow in a row, only then others carry its data */
+	bool opportunistic; /* what a slower subflow holds the window up with goes on a faster */
+	bool penalise;      /* and the slower one's window is halved */
+	bool common_mss;    /* no segment is larger than the least MSS of all subflows */
 	/* further subflows */
 	const char *path_manager;         /* a name of pm_list (pm.h) */
 	unsigned int subflows_most;       /* at once, joins by the peer included */

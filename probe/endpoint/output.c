@@ -305,10 +305,9 @@ static bool send_data(struct subflow *subflow, struct packet *packet, nsec_t now
 
 	if (sched_next(conn, &piece) != subflow)
 		return false;
-	if (piece.again)
-		subflow->out_of_order = true;
 	segment = push(subflow, piece.offset, piece.length, conn_is_mptcp(conn) ? SEG_MAPPED : 0);
-	stream_sent(conn, &piece, now);
+	stream_sent(subflow, &piece, now);
+	conn->last_index = subflow->index;
 	subflow->bytes_sent += piece.length;
 	subflow->probes = 0;
 	build_segment(subflow, segment, packet, now);
@@ -345,7 +344,7 @@ static bool time_out(struct subflow *subflow, nsec_t now)
 	ack_timed_out(subflow, now);
 	if (subflow->backoff >= most && (ended || subflow_live_count(conn) > 1))
 		subflow_reset(subflow, RESET_PERFORMANCE);
-	else if (conn_is_mptcp(conn))
+	else if (conn_is_mptcp(conn) && !stream_waits_for(subflow))
 		stream_reinject(conn, subflow);
 	return false;
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/endpoint/sched.h"
 
-static struct subflow *least_filled(struct subflow *const *candidates, unsigned int count)
+#include <string.h>
+
+/* in_flight / cwnd compared without division; the first wins a tie. */
+static struct subflow *least_filled(const struct conn *conn, struct subflow *const *candidates,
+	unsigned int count)
 {
 	struct subflow *best = candidates[0];
 	unsigned int i;
 
-	/* in_flight / cwnd compared without division; the first wins a tie. */
+	(void)conn;
 	for (i = 1; i < count; i++)
 		if ((uint64_t)candidates[i]->in_flight * best->cc.cwnd <
 			(uint64_t)best->in_flight * candidates[i]->cc.cwnd)
@@ -14,10 +18,70 @@ static struct subflow *least_filled(struct subflow *const *candidates, unsigned 
 	return best;
 }
 
-const struct sched_ops sched_least_filled = {
-	.name = "least-filled",
-	.pick = least_filled,
+static struct subflow *lowest_rtt(const struct conn *conn, struct subflow *const *candidates,
+	unsigned int count)
+{
+	struct subflow *best = candidates[0];
+	unsigned int i;
+
+	(void)conn;
+	for (i = 1; i < count; i++)
+		if (candidates[i]->srtt < best->srtt)
+			best = candidates[i];
+	return best;
+}
+
+/* Candidates are in the order of their indices: the first behind the last one's, or the first. */
+static struct subflow *round_robin(const struct conn *conn, struct subflow *const *candidates,
+	unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (candidates[i]->index > conn->last_index)
+			return candidates[i];
+	return candidates[0];
+}
+
+/* A subflow whose timer expired is passed over until it is heard of again. */
+static struct subflow *first_sound(const struct conn *conn, struct subflow *const *candidates,
+	unsigned int count)
+{
+	const struct subflow *primary = NULL;
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count && primary == NULL; i++)
+		if (subflow_is_usable(conn->subflows[i]) && conn->subflows[i]->backoff == 0 &&
+			conn->subflows[i]->backup == candidates[0]->backup)
+			primary = conn->subflows[i];
+	for (i = 0; i < count; i++)
+		if (candidates[i] == primary)
+			return candidates[i];
+	/* What it acknowledged but did not deliver is for others. */
+	return primary == NULL || conn->tx.again_count > 0 ? candidates[0] : NULL;
+}
+
+const struct sched_ops sched_list[] = {
+	{ "least-filled", "the emptiest window first: all paths with room carry data", false,
+		least_filled },
+	{ "lowest-rtt", "the least round-trip time first, the next when its window is full", false,
+		lowest_rtt },
+	{ "round-robin", "a segment each in turn", false, round_robin },
+	{ "redundant", "every byte on every subflow", true, least_filled },
+	{ "backup", "all on one subflow; the others stand by for its time-outs", false,
+		first_sound },
+	{ NULL, NULL, false, NULL },
 };
+
+const struct sched_ops *sched_find(const char *name)
+{
+	const struct sched_ops *ops;
+
+	for (ops = sched_list; ops->name != NULL; ops++)
+		if (strcmp(ops->name, name) == 0)
+			return ops;
+	return NULL;
+}
 
 /* Backup subflows carry data only when no other is usable (RFC 8684 3.3.8). */
 static bool backups_only(const struct conn *conn)
@@ -37,7 +101,7 @@ struct subflow *sched_next(const struct conn *conn, struct piece *piece)
 	unsigned int i, count = 0;
 	bool backups;
 
-	if (conn->tx.next == conn->tx.end && conn->tx.again_count == 0)
+	if (!stream_has_more(conn))
 		return NULL;
 	backups = conn->subflow_count > 1 && backups_only(conn);
 	for (i = 0; i < conn->subflow_count; i++) {
@@ -54,7 +118,9 @@ struct subflow *sched_next(const struct conn *conn, struct piece *piece)
 	}
 	if (count == 0)
 		return NULL;
-	picked = count == 1 ? candidates[0] : conn->sched->pick(candidates, count);
+	picked = conn->sched->pick(conn, candidates, count);
+	if (picked == NULL)
+		return NULL;
 	for (i = 0; candidates[i] != picked; i++)
 		;
 	*piece = pieces[i];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sched.h - which subflow carries the next piece of the stream, as a table of operations.
+ * sched.h - which subflow carries the next piece of the stream, as a table chosen by name. That
+ * backup subflows wait for want of others (RFC 8684 3.3.8) holds for all schedulers.
  */
 #ifndef PROBE_ENDPOINT_SCHED_H
 #define PROBE_ENDPOINT_SCHED_H
@@ -8,13 +9,19 @@
 #include "probe/endpoint/stream.h"
 
 struct sched_ops {
-	const char *name;
-	/* One of count candidates, all of which can send now. */
-	struct subflow *(*pick)(struct subflow *const *candidates, unsigned int count);
+	const char *name; /* the table ends with NULL */
+	const char *text;
+	bool redundant; /* each subflow carries the whole stream */
+	/* One of count candidates, all of which can send now; NULL: better wait for another. */
+	struct subflow *(*pick)(const struct conn *conn, struct subflow *const *candidates,
+		unsigned int count);
 };
 
-/* The emptiest congestion window first, so that all paths with room carry data. */
-extern const struct sched_ops sched_least_filled;
+/* least-filled, lowest-rtt, round-robin, redundant, backup. */
+extern const struct sched_ops sched_list[];
+
+/* NULL when there is none of that name. */
+const struct sched_ops *sched_find(const char *name);
 
 /* The subflow to send on now and what; NULL when there is nothing to send or no room. */
 struct subflow *sched_next(const struct conn *conn, struct piece *piece);

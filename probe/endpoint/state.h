@@ -107,6 +107,8 @@ struct subflow {
 	uint32_t recover;
 	unsigned int duplicate_acks;
 	bool fin_wanted, fin_sent, fin_acked, fin_after_peer;
+	uint64_t carried;          /* end of the last new data, or copy of it, given to it */
+	nsec_t penalised_until;    /* not again before */
 	uint64_t delivered_offset; /* start of the last segment that was DATA_ACKed (F24) */
 	uint32_t delivered_seq;
 	bool data_acked; /* a DATA_ACK covered data of this subflow (F11) */
@@ -174,6 +176,7 @@ struct send_stream {
 	uint64_t una;             /* below: acknowledged by the connection */
 	uint64_t next;            /* below: given to a subflow */
 	uint64_t end;             /* below: written by the application */
+	uint64_t opportune;       /* end of what was last sent twice for the window's sake */
 	uint64_t limit;           /* the peer's window ends here (data level) */
 	bool shutdown;            /* the application writes no more */
 	bool fin_sent, fin_acked; /* DATA_FIN, at offset end */
@@ -267,6 +270,7 @@ struct conn {
 	bool pm_news;   /* something changed that the path manager may care about */
 	nsec_t join_at; /* the path manager will want a subflow then */
 	const struct sched_ops *sched;
+	uint8_t last_index; /* of the subflow that data last went out on */
 	const struct cc_ops *cc;
 	struct cc_group cc_group; /* of the open subflows */
 	nsec_t progress_at;       /* connection_timeout counts from here while work is pending */

@@ -4,6 +4,7 @@
 #include "probe/base/alloc.h"
 #include "probe/endpoint/fallback.h"
 #include "probe/endpoint/output.h"
+#include "probe/endpoint/sched.h"
 #include "probe/endpoint/subflow.h"
 
 #include <string.h>
@@ -162,25 +163,111 @@ static uint32_t subflow_room(const struct subflow *subflow)
 	return window < cwnd ? window : cwnd;
 }
 
-struct piece stream_piece(const struct conn *conn, const struct subflow *subflow)
+bool stream_has_more(const struct conn *conn)
 {
 	const struct send_stream *tx = &conn->tx;
-	const struct reinjection *again = NULL;
-	struct piece piece = { .offset = tx->next };
-	uint32_t most = output_payload_most(subflow), room;
-	uint64_t end = tx->end;
 
-	if (conn_is_mptcp(conn)) {
-		again = again_find(conn, subflow);
-		if (again != NULL) {
-			piece = (struct piece){ .offset = again->first, .again = true };
-			end = again->end;
-		} else if (end > tx->limit) {
-			end = tx->limit;
+	return tx->next < tx->end || tx->again_count > 0 ||
+		(conn->sched->redundant && tx->una < tx->next);
+}
+
+/* The segment that holds the first unacknowledged byte, outstanding on a subflow; or NULL. */
+static const struct segment *find_holder(struct conn *conn, struct subflow **holder)
+{
+	uint64_t una = conn->tx.una;
+	unsigned int i;
+	size_t s;
+
+	for (i = 0; i < conn->subflow_count; i++) {
+		const struct segment_queue *queue = &conn->subflows[i]->queue;
+
+		for (s = queue->una; s != queue->tail; s++) {
+			const struct segment *segment = segment_at(queue, s);
+
+			if (segment->offset <= una && una < segment->offset + segment->length) {
+				*holder = conn->subflows[i];
+				return segment;
+			}
+			if (segment->offset > una && !conn->subflows[i]->out_of_order)
+				break;
 		}
 	}
+	return NULL;
+}
+
+/*
+ * The peer's window is full for want of a byte that a slower subflow carries: it may go on this
+ * one, too, once (Raiciu et al., NSDI 2012, 4.2).
+ */
+static bool piece_held(const struct subflow *subflow, struct piece *piece, uint64_t *end)
+{
+	struct conn *conn = subflow->conn;
+	const struct segment *segment;
+	struct subflow *holder;
+
+	if (!conn->endpoint->config.opportunistic || conn->tx.next == conn->tx.end ||
+		conn->tx.una < conn->tx.opportune)
+		return false;
+	segment = find_holder(conn, &holder);
+	if (segment == NULL || holder == subflow || holder->srtt <= subflow->srtt)
+		return false;
+	*piece = (struct piece){ .kind = PIECE_HELD, .offset = conn->tx.una };
+	*end = segment->offset + segment->length;
+	return true;
+}
+
+/* What a subflow would send next, and where that ends. */
+static struct piece choose(const struct conn *conn, const struct subflow *subflow, uint64_t *end)
+{
+	const struct send_stream *tx = &conn->tx;
+	const struct reinjection *again;
+	struct piece piece = { .kind = PIECE_NEW, .offset = tx->next };
+	uint64_t copy = subflow->carried > tx->una ? subflow->carried : tx->una;
+
+	*end = tx->end;
+	if (!conn_is_mptcp(conn))
+		return piece;
+	if (conn->sched->redundant && copy < tx->next) {
+		*end = tx->next;
+		return (struct piece){ .kind = PIECE_COPY, .offset = copy };
+	}
+	again = again_find(conn, subflow);
+	if (again != NULL) {
+		*end = again->end;
+		return (struct piece){ .kind = PIECE_AGAIN, .offset = again->first };
+	}
+	if (*end > tx->limit)
+		*end = tx->limit;
+	if (*end <= piece.offset)
+		piece_held(subflow, &piece, end);
+	return piece;
+}
+
+/* Payload of a segment: the subflow's own most, or one size for all. */
+static uint32_t piece_most(const struct conn *conn, const struct subflow *subflow)
+{
+	uint32_t most = output_payload_most(subflow), other;
+	unsigned int i;
+
+	for (i = 0; conn->endpoint->config.common_mss && i < conn->subflow_count; i++) {
+		if (!subflow_is_live(conn->subflows[i]))
+			continue;
+		other = output_payload_most(conn->subflows[i]);
+		if (other < most)
+			most = other;
+	}
+	return most;
+}
+
+struct piece stream_piece(const struct conn *conn, const struct subflow *subflow)
+{
+	uint64_t end;
+	struct piece piece = choose(conn, subflow, &end);
+	uint32_t most, room;
+
 	if (end <= piece.offset)
 		return piece;
+	most = piece_most(conn, subflow);
 	room = subflow_room(subflow);
 	piece.length = end - piece.offset < most ? (uint32_t)(end - piece.offset) : most;
 	if (piece.length <= room)
@@ -190,23 +277,54 @@ struct piece stream_piece(const struct conn *conn, const struct subflow *subflow
 	return piece;
 }
 
-void stream_sent(struct conn *conn, const struct piece *piece, nsec_t now)
+static void sent_again(struct send_stream *tx, const struct piece *piece)
 {
-	struct send_stream *tx = &conn->tx;
 	size_t i;
 
-	if (!piece->again) {
-		tx->next = piece->offset + piece->length;
-	} else {
-		for (i = 0; tx->again[i].first != piece->offset; i++)
-			;
-		tx->again[i].first += piece->length;
-		if (tx->again[i].first == tx->again[i].end) {
-			memmove(tx->again + i, tx->again + i + 1,
-				(tx->again_count - i - 1) * sizeof(*tx->again));
-			tx->again_count--;
-		}
+	for (i = 0; tx->again[i].first != piece->offset; i++)
+		;
+	tx->again[i].first += piece->length;
+	if (tx->again[i].first < tx->again[i].end)
+		return;
+	memmove(tx->again + i, tx->again + i + 1, (tx->again_count - i - 1) * sizeof(*tx->again));
+	tx->again_count--;
+}
+
+/* The subflow that holds the window up is slowed down, so that it holds less (penalisation). */
+static void sent_held(struct conn *conn, const struct piece *piece, nsec_t now)
+{
+	struct subflow *holder;
+
+	conn->tx.opportune = piece->offset + piece->length;
+	if (!conn->endpoint->config.penalise || find_holder(conn, &holder) == NULL ||
+		now < holder->penalised_until)
+		return;
+	cc_penalise(&holder->cc);
+	holder->penalised_until = now + holder->srtt;
+}
+
+void stream_sent(struct subflow *subflow, const struct piece *piece, nsec_t now)
+{
+	struct conn *conn = subflow->conn;
+	uint64_t end = piece->offset + piece->length;
+
+	switch (piece->kind) {
+	case PIECE_NEW:
+		conn->tx.next = end;
+		break;
+	case PIECE_AGAIN:
+		sent_again(&conn->tx, piece);
+		break;
+	case PIECE_HELD:
+		sent_held(conn, piece, now);
+		break;
+	case PIECE_COPY:
+		break;
 	}
+	if (piece->kind == PIECE_AGAIN || piece->kind == PIECE_HELD)
+		subflow->out_of_order = true;
+	else
+		subflow->carried = end;
 	stream_arm(conn, now);
 }
 
@@ -256,6 +374,13 @@ static enum carried subflow_carried_una(const struct subflow *subflow, uint64_t 
 	return CARRIED_NOT;
 }
 
+bool stream_waits_for(const struct subflow *subflow)
+{
+	unsigned int rtos = subflow->conn->endpoint->config.reinject_rtos;
+
+	return rtos > 0 && subflow->backoff <= rtos;
+}
+
 /* Offer what a subflow carried to the others once more, unless the last offer still waits. */
 static void reinject_anew(struct conn *conn, struct subflow *subflow)
 {
@@ -287,7 +412,9 @@ void stream_timed_out(struct conn *conn, nsec_t now)
 		enum carried carried = subflow_carried_una(subflow, tx->una);
 
 		acked = acked || carried == CARRIED_ACKED;
-		if (carried != CARRIED_NOT && tx->una < tx->next)
+		if (tx->una < tx->next &&
+			(carried == CARRIED_ACKED ||
+				(carried == CARRIED_OUTSTANDING && !stream_waits_for(subflow))))
 			reinject_anew(conn, subflow);
 	}
 	if ((acked || live > 1) && tx->rto_count < DATA_RTOS_MOST)

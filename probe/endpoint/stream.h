@@ -21,18 +21,31 @@ void stream_release(struct conn *conn);
 /* Everything a subflow carried and the connection did not acknowledge goes to other subflows. */
 void stream_reinject(struct conn *conn, struct subflow *subflow);
 
+enum piece_kind {
+	PIECE_NEW,
+	PIECE_AGAIN, /* of the list of what is to be sent again */
+	PIECE_COPY,  /* another subflow carries it, too (redundant scheduler) */
+	PIECE_HELD,  /* a slower subflow has it, and the window waits for it: opportunistic */
+};
+
+/* Its own retransmissions come first: the timer may yet expire (reinject_rtos). */
+bool stream_waits_for(const struct subflow *subflow);
+
 /* A piece of the stream that a subflow may send next. */
 struct piece {
+	enum piece_kind kind;
 	uint64_t offset;
 	uint32_t length;
-	bool again; /* it was sent on another subflow before */
 };
+
+/* Something may be left to send on some subflow. */
+bool stream_has_more(const struct conn *conn);
 
 /* What this subflow should send, bounded by its window, cwnd and MSS; length 0: nothing. */
 struct piece stream_piece(const struct conn *conn, const struct subflow *subflow);
 
-/* Note that a piece was sent, now. */
-void stream_sent(struct conn *conn, const struct piece *piece, nsec_t now);
+/* Note that a piece was sent on a subflow, now. */
+void stream_sent(struct subflow *subflow, const struct piece *piece, nsec_t now);
 
 /* The connection-level timer: started while something is unacknowledged, else stopped. */
 void stream_arm(struct conn *conn, nsec_t now);
