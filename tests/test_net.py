@@ -136,9 +136,12 @@ def test_signals_go_to_the_command(tmp_path, number):
             "print('up', flush=True)\nsignal.pause()")
     with subprocess.Popen([MBTEST, "net", "--quiet", path, "--", PYTHON, "-c", code],
                           stdout=subprocess.PIPE) as child:
-        assert child.stdout.readline() == b"up\n"
-        child.send_signal(number)
-        assert child.wait(timeout=20) == 40
+        try:
+            assert child.stdout.readline() == b"up\n"
+            child.send_signal(number)
+            assert child.wait(timeout=20) == 40
+        finally:
+            child.kill()
 
 
 def alive(mark):
@@ -242,6 +245,18 @@ def test_protocol_is_told_from_the_wire(net, path, protocol, why):
     found = connections(run)
     assert [kind for kind, _ in found] == [protocol], run.summary
     assert why is None or found[0][1] == why
+
+
+@pytest.mark.kernel_mptcp
+def test_a_server_that_only_acknowledges(net):
+    """Without data of its own, what tells of the fall-back is that its ACKs carry no option."""
+    sink = "import socket; s = socket.create_server((\"\", 80)); c, _ = s.accept(); c.recv(9)"
+    code = ("import socket\ns = socket.create_connection(('198.18.100.2', 80))\n"
+            "s.send(b'x'); s.shutdown(1); s.recv(1)")
+    run = net(STRIPPED % ("data+ack+ack3+fin", "both"), "--mptcp", "--server",
+              f"{PYTHON} -c '{sink}'", "--", PYTHON, "-c", code)
+    (protocol, why), = connections(run)
+    assert protocol == "fallback" and why == "no option of Multipath TCP after the SYN/ACK", run
 
 
 def test_without_mptcp_it_is_tcp(net):
