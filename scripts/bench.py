@@ -58,6 +58,16 @@ def packets():
     ]
 
 
+def streams():
+    """A stream between two of our endpoints in the simulator; no less than 1 GiB/s is wanted."""
+    done = subprocess.run(["build/bench/bench_stream"], cwd=TOP, check=True, capture_output=True,
+                          text=True)
+    rate = {name: float(value) for name, value in
+            (line.split() for line in done.stdout.splitlines())}
+    return [measure("stream, endpoint to endpoint", rate["stream"], "GiB/CPU-s",
+                    "copies and checksums alone", rate["floor"], "more")]
+
+
 def simulated():
     """Scenarios a second on one core: 64 KiB through strip on one path, no text log."""
     def once(only):
@@ -100,7 +110,7 @@ def main():
     parser.add_argument("--out", help="write the measures as JSON to this file")
     parser.add_argument("--no-live", action="store_true", help="leave out what needs root")
     options = parser.parse_args()
-    measures = packets() + simulated()
+    measures = packets() + streams() + simulated()
     if options.no_live or os.geteuid() != 0:
         print("bench.py: the live suite and the traces are left out: they need root",
               file=sys.stderr)

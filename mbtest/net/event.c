@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RING_FIRST = 64 };
+enum { RUN_LEAST = 64 };
 
 static bool is_before(const struct event *a, const struct event *b)
 {
@@ -19,23 +19,63 @@ static bool is_before(const struct event *a, const struct event *b)
 
 void event_queue_fini(struct event_queue *queue)
 {
+	unsigned int i;
+
+	for (i = 0; i < EVENT_RUNS; i++)
+		free(queue->runs[i].events);
 	free(queue->heap);
-	free(queue->ring);
 	memset(queue, 0, sizeof(*queue));
 }
 
-static void ring_grow(struct event_queue *queue)
-{
-	size_t capacity = queue->ring_capacity == 0 ? RING_FIRST : 2 * queue->ring_capacity, i;
-	struct event *ring = xcalloc(capacity, sizeof(*ring));
+/* ---- runs ---- */
 
-	for (i = 0; i < queue->ring_count; i++)
-		ring[i] = queue->ring[(queue->ring_first + i) & (queue->ring_capacity - 1)];
-	free(queue->ring);
-	queue->ring = ring;
-	queue->ring_capacity = capacity;
-	queue->ring_first = 0;
+static struct event *run_at(const struct event_run *run, size_t index)
+{
+	return &run->events[(run->first + index) & (run->capacity - 1)];
 }
+
+static void run_push(struct event_run *run, const struct event *event)
+{
+	struct event_run grown = { .count = run->count };
+	size_t i;
+
+	if (run->count == run->capacity) {
+		grown.capacity = run->capacity == 0 ? RUN_LEAST : 2 * run->capacity;
+		grown.events = xcalloc(grown.capacity, sizeof(*grown.events));
+		for (i = 0; i < run->count; i++)
+			grown.events[i] = *run_at(run, i);
+		free(run->events);
+		*run = grown;
+	}
+	run->count++;
+	*run_at(run, run->count - 1) = *event;
+}
+
+/* The run whose last event is the latest that is not after a moment; else an empty one; or NULL. */
+static struct event_run *run_for(struct event_queue *queue, nsec_t at)
+{
+	struct event_run *best = NULL, *empty = NULL;
+	nsec_t latest = 0;
+	unsigned int i;
+
+	for (i = 0; i < EVENT_RUNS; i++) {
+		struct event_run *run = &queue->runs[i];
+		nsec_t last;
+
+		if (run->count == 0) {
+			empty = run;
+			continue;
+		}
+		last = run_at(run, run->count - 1)->at;
+		if (last <= at && (best == NULL || last > latest)) {
+			best = run;
+			latest = last;
+		}
+	}
+	return best != NULL ? best : empty;
+}
+
+/* ---- the heap ---- */
 
 static void heap_push(struct event_queue *queue, const struct event *event)
 {
@@ -72,43 +112,62 @@ static struct event heap_pop(struct event_queue *queue)
 	return top;
 }
 
+/* ---- both ---- */
+
 uint64_t event_post(struct event_queue *queue, struct event event, nsec_t now)
 {
+	struct event_run *run = NULL;
+
 	event.serial = ++queue->serial;
-	if (event.at > now) {
+	if (event.at < now)
+		event.at = now;
+	/* A timer far ahead would keep all that follows out of its run. */
+	if (event.packet != NULL || event.at == now)
+		run = run_for(queue, event.at);
+	if (run != NULL)
+		run_push(run, &event);
+	else
 		heap_push(queue, &event);
-		return event.serial;
-	}
-	/* The moment never goes back, so the ring is in order of (at, serial) by itself. */
-	event.at = now;
-	if (queue->ring_count == queue->ring_capacity)
-		ring_grow(queue);
-	queue->ring[(queue->ring_first + queue->ring_count++) & (queue->ring_capacity - 1)] = event;
 	return event.serial;
 }
 
-static bool ring_is_next(const struct event_queue *queue)
+/* Index of the run that begins with the next event; EVENT_RUNS when that is the heap's. */
+static unsigned int next_run(const struct event_queue *queue)
 {
-	return queue->ring_count > 0 &&
-		(queue->heap_count == 0 ||
-			is_before(&queue->ring[queue->ring_first], &queue->heap[0]));
+	const struct event *next = queue->heap_count > 0 ? &queue->heap[0] : NULL;
+	unsigned int i, found = EVENT_RUNS;
+
+	for (i = 0; i < EVENT_RUNS; i++) {
+		const struct event_run *run = &queue->runs[i];
+
+		if (run->count == 0 || (next != NULL && !is_before(run_at(run, 0), next)))
+			continue;
+		next = run_at(run, 0);
+		found = i;
+	}
+	return found;
 }
 
 const struct event *event_peek(const struct event_queue *queue)
 {
-	if (ring_is_next(queue))
-		return &queue->ring[queue->ring_first];
+	unsigned int run = next_run(queue);
+
+	if (run < EVENT_RUNS)
+		return run_at(&queue->runs[run], 0);
 	return queue->heap_count > 0 ? &queue->heap[0] : NULL;
 }
 
 struct event event_pop(struct event_queue *queue)
 {
+	unsigned int index = next_run(queue);
+	struct event_run *run;
 	struct event event;
 
-	if (!ring_is_next(queue))
+	if (index == EVENT_RUNS)
 		return heap_pop(queue);
-	event = queue->ring[queue->ring_first];
-	queue->ring_first = (queue->ring_first + 1) & (queue->ring_capacity - 1);
-	queue->ring_count--;
+	run = &queue->runs[index];
+	event = *run_at(run, 0);
+	run->first = (run->first + 1) & (run->capacity - 1);
+	run->count--;
 	return event;
 }

@@ -50,14 +50,22 @@ struct event {
 	uint8_t dir;
 };
 
+/* Events that came in order, as a ring. */
+struct event_run {
+	struct event *events;
+	size_t first, count, capacity; /* capacity: a power of two, or 0 */
+};
+
+enum { EVENT_RUNS = 4 };
+
 /*
- * Events in the order of (at, serial): a heap, and a ring for those of the current moment, which
- * are in order anyway.
+ * Events in the order of (at, serial). Most come in order anyway, those of one link or of the
+ * current moment: they are put behind others in one of a few runs; only the rest goes to the heap.
  */
 struct event_queue {
-	struct event *heap, *ring;
+	struct event_run runs[EVENT_RUNS];
+	struct event *heap;
 	size_t heap_count, heap_capacity;
-	size_t ring_first, ring_count, ring_capacity; /* ring_capacity: a power of two */
 	uint64_t serial;
 };
 

@@ -262,12 +262,11 @@ bool conn_is_pending(const struct conn *conn)
 	return false;
 }
 
-void conn_settle(struct conn *conn, nsec_t now)
+static void settle(struct conn *conn, nsec_t now)
 {
 	unsigned int i;
 	bool pending;
 
-	conn->dirty = true;
 	if (conn->state == CONN_OPEN)
 		settle_data_fin(conn, now);
 	for (i = 0; i < conn->subflow_count; i++)
@@ -285,4 +284,11 @@ void conn_settle(struct conn *conn, nsec_t now)
 	if (pending && !conn->pending)
 		conn->progress_at = now;
 	conn->pending = pending;
+}
+
+void conn_settle(struct conn *conn, nsec_t now)
+{
+	conn->dirty = false;
+	conn->due = 0;
+	settle(conn, now);
 }

@@ -229,7 +229,9 @@ static bool conn_output(struct conn *conn, struct packet *packet, nsec_t now)
 		}
 		if (conn_perform(conn, &todo, packet, now)) {
 			conn->due = 0;
-			conn->dirty = true;
+			/* Data alone leaves nothing behind to settle, but the last of it. */
+			if (todo.action != ACT_DATA)
+				conn->dirty = true;
 			return true;
 		}
 	}

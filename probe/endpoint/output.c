@@ -50,7 +50,9 @@ static void consider(struct todo *todo, nsec_t at, enum action action, struct su
 {
 	if (at == NSEC_NEVER || at > todo->at || (at == todo->at && action >= todo->action))
 		return;
-	*todo = (struct todo){ at, action, subflow };
+	todo->at = at;
+	todo->action = action;
+	todo->subflow = subflow;
 }
 
 /* A third of the connection's time-out passes before silence is probed. */
@@ -148,9 +150,8 @@ static void todo_data_fin(const struct conn *conn, struct todo *todo)
 
 struct todo conn_todo(const struct conn *conn)
 {
-	struct todo todo = { NSEC_NEVER, ACT_NOTHING, NULL };
+	struct todo todo = { .at = NSEC_NEVER, .action = ACT_NOTHING };
 	nsec_t timeout = conn->endpoint->config.connection_timeout;
-	struct piece piece;
 	unsigned int i;
 
 	for (i = 0; i < conn->subflow_count; i++)
@@ -158,7 +159,7 @@ struct todo conn_todo(const struct conn *conn)
 	if (conn->state == CONN_CLOSED)
 		return todo;
 	if (conn->state == CONN_OPEN && (todo.at > 0 || todo.action > ACT_DATA)) {
-		struct subflow *subflow = sched_next(conn, &piece);
+		struct subflow *subflow = sched_next(conn, &todo.piece);
 
 		if (subflow != NULL)
 			consider(&todo, 0, ACT_DATA, subflow);
@@ -297,22 +298,21 @@ static struct segment *push(struct subflow *subflow, uint64_t offset, uint32_t l
 	return segment;
 }
 
-static bool send_data(struct subflow *subflow, struct packet *packet, nsec_t now)
+static bool send_data(struct subflow *subflow, const struct piece *piece, struct packet *packet,
+	nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 	struct segment *segment;
-	struct piece piece;
 
-	if (sched_next(conn, &piece) != subflow)
-		return false;
-	segment = push(subflow, piece.offset, piece.length, conn_is_mptcp(conn) ? SEG_MAPPED : 0);
-	stream_sent(subflow, &piece, now);
+	segment = push(subflow, piece->offset, piece->length, conn_is_mptcp(conn) ? SEG_MAPPED : 0);
+	stream_sent(subflow, piece, now);
 	conn->last_index = subflow->index;
-	subflow->bytes_sent += piece.length;
+	subflow->bytes_sent += piece->length;
 	subflow->probes = 0;
 	build_segment(subflow, segment, packet, now);
 	ack_segment_sent(subflow, segment, now);
-	conn_settle(conn, now);
+	if (stream_fin_due(conn))
+		conn_settle(conn, now);
 	return true;
 }
 
@@ -382,10 +382,11 @@ static bool perform_on_conn(struct conn *conn, enum action action, nsec_t now)
 	return false;
 }
 
-static bool perform_on_subflow(struct subflow *subflow, enum action action, struct packet *packet,
-	nsec_t now)
+static bool perform_on_subflow(const struct todo *todo, struct packet *packet, nsec_t now)
 {
-	switch (action) {
+	struct subflow *subflow = todo->subflow;
+
+	switch (todo->action) {
 	case ACT_RESET:
 		return send_reset(subflow, packet, now);
 	case ACT_STRAY:
@@ -406,7 +407,7 @@ static bool perform_on_subflow(struct subflow *subflow, enum action action, stru
 	case ACT_RETRANSMIT:
 		return retransmit(subflow, packet, now);
 	case ACT_DATA:
-		return send_data(subflow, packet, now);
+		return send_data(subflow, &todo->piece, packet, now);
 	case ACT_FIN:
 		return send_fin(subflow, packet, now);
 	case ACT_SIGNAL:
@@ -435,7 +436,7 @@ bool conn_perform(struct conn *conn, const struct todo *todo, struct packet *pac
 	if (todo->subflow == NULL)
 		sent = perform_on_conn(conn, todo->action, now);
 	else
-		sent = perform_on_subflow(todo->subflow, todo->action, packet, now);
+		sent = perform_on_subflow(todo, packet, now);
 	/* Only what leaves more than a packet behind can change what the connection is. */
 	if (!sent || todo->action == ACT_RESET)
 		conn_settle(conn, now);

@@ -6,7 +6,7 @@
 #ifndef PROBE_ENDPOINT_OUTPUT_H
 #define PROBE_ENDPOINT_OUTPUT_H
 
-#include "probe/endpoint/state.h"
+#include "probe/endpoint/stream.h"
 
 /* In order of urgency among what is due. */
 enum action {
@@ -39,6 +39,7 @@ struct todo {
 	nsec_t at; /* 0: at once */
 	enum action action;
 	struct subflow *subflow; /* NULL for actions of the connection */
+	struct piece piece;      /* of ACT_DATA */
 };
 
 struct todo conn_todo(const struct conn *conn);

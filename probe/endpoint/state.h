@@ -278,8 +278,8 @@ struct conn {
 	nsec_t heard_at; /* last packet received on any subflow */
 	bool close_waited;
 	nsec_t close_at; /* the passive closer waits for the peer's FINs until then */
-	bool dirty;      /* due must be computed again */
-	nsec_t due;
+	bool dirty;      /* something changed that is not settled yet */
+	nsec_t due;      /* what is to be done next; 0: to be computed again */
 };
 
 /* A reset for a packet that belongs to no connection. */
