@@ -26,8 +26,8 @@ static const struct option_row rows[] = {
 
 static const struct command_help help = {
 	"mbtest selftest [options] [SUITE...]",
-	"Run suites (default: classic) against each fault of our endpoint and print which\n"
-	"scenario catches which fault. Exit status 1: one is not caught.",
+	"Run suites (default: classic and signal) against each fault of our endpoint and\n"
+	"print which scenario catches which fault. Exit status 1: one is not caught.",
 	"  mbtest selftest\n"
 	"  mbtest selftest classic --json\n",
 };
@@ -97,16 +97,20 @@ static int run_faults(const struct suites *suites, const struct selftest_options
 
 int command_selftest(int argc, char **argv, struct err *err)
 {
+	static char *const usual[] = { "classic", "signal" };
 	struct selftest_options options = { .json = false };
 	struct suites suites = { .count = 0 };
 	struct suite_cases cases;
 	int first, status;
+	bool named;
 
 	if (!options_parse(argc, argv, rows, &help, &options, &first, &status, err))
 		return status;
 	status = STATUS_WRONG;
 	suite_cases_default(&cases);
-	if (suites_load(&suites, argv + first, argc - first, &cases, NULL, err))
+	named = first < argc;
+	if (suites_load(&suites, named ? argv + first : usual, named ? argc - first : 2, &cases,
+		    NULL, err))
 		status = run_faults(&suites, &options, err);
 	suites_fini(&suites);
 	return status;

@@ -56,6 +56,16 @@ for _, direction in ipairs { "to-client", "to-server" } do
 	}
 end
 
+-- F60: no subflow, no echo, no harm; v0 has no HMAC.
+add {
+	name = "announce-hmac", help = "the HMAC of ADD_ADDR is wrong: ignored (F60)",
+	sender = "both", direction = "to-client", rules = { "F60" }, versions = { 1 },
+	expect = clean,
+	paths = { path { box.option_edit { op = "corrupt", subtype = "add_addr",
+		direction = "to-client" } } },
+	steps = { { at = "50ms", by = "server", announce = 2 } },
+}
+
 -- ---- REMOVE_ADDR ----
 
 -- Who takes an address back closes its subflows, by FIN or by RST.
@@ -107,6 +117,20 @@ for _, by in ipairs { "client", "server" } do
 	}
 end
 
+-- F62: a wrong key closes nothing, until the aborter has tried in vain and sends a RST. On a RST
+-- the option is all that is ignored, so this is about v0, which sends it on an ACK.
+for _, by in ipairs { "client", "server" } do
+	local direction = by == "client" and "to-server" or "to-client"
+	add {
+		name = "abort-key-" .. by, help = "the key of MP_FASTCLOSE is wrong: ignored (F62)",
+		sender = "both", direction = direction, rules = { "F62" }, versions = { 0 },
+		expect = { "reset" },
+		paths = { path { box.option_edit { op = "corrupt", subtype = "mp_fastclose",
+			direction = direction } } },
+		steps = { { at = "300ms", by = by, abort = true } },
+	}
+end
+
 for _, number in ipairs { 1, 2 } do
 	add {
 		name = "drop-" .. number,
@@ -134,3 +158,51 @@ cross({ 3, 8 }, senders, function(subflows, sender)
 		sender = sender, subflows = subflows, expect = clean,
 	}
 end)
+
+-- ---- opening and joining over paths that lose it ----
+
+-- F5: SYNs with the option are dropped; one without gets through.
+add {
+	name = "syn-dropped", group = "losses", help = "SYNs with MP_CAPABLE are dropped (F5)",
+	sender = "both", rules = { "F5" }, expect = { "tcp", intact = true },
+	paths = { path { box.blackhole { kind = 30, on = "syn", direction = "to-server" } } },
+}
+
+-- F42: repeated until it is acknowledged, and no data before.
+add {
+	name = "join-ack-lost", group = "losses",
+	help = "the third packet of a join is lost for a while (F42)",
+	sender = "both", path = 2, subflows = 2, second_carries = true, rules = { "F42" },
+	expect = clean, pause = "6s",
+	paths = { path {}, path { box.blackhole { kind = 30, subtype = "mp_join", on = "ack+ack3",
+		direction = "to-server", heal = "500ms" } } },
+}
+
+-- ---- numbers ----
+
+-- RFC 8684 3.3.1: the upper half goes up when the lower one wraps, and old packets do no harm.
+cross(senders, { "1", "2" }, function(sender, subflows)
+	add {
+		name = "dsn-wraps-" .. sender .. "-" .. subflows, group = "numbers",
+		help = "32-bit data sequence numbers wrap in the midst (RFC 8684 3.3.1)",
+		sender = sender, subflows = tonumber(subflows), dsn_wraps = true, expect = clean,
+		paths = { path { box.loss { on = "data", every = 5 } } },
+	}
+end)
+
+-- F24: the infinite mapping acts from the last DATA_ACKed segment on. Here the sender knows of none
+-- of the later ones, so it goes back over what was delivered: each byte counts once (O6).
+for _, sender in ipairs { "client", "server" } do
+	local direction = sender == "client" and "to-server" or "to-client"
+	local back = sender == "client" and "to-client" or "to-server"
+	add {
+		name = "infinite-goes-back-" .. sender, group = "numbers", checksums = { true },
+		help = "DATA_ACKs are lost, then a checksum fails (F24, O6)",
+		sender = sender, direction = direction, rules = { "F23" },
+		expect = { "infinite", intact = false, damage = "box" },
+		paths = { path {
+			box.flip { direction = direction, from = "40000B", ["until"] = "40000B" },
+			box.strip { subtype = "dss", direction = back, from = "395ms" },
+		} },
+	}
+end

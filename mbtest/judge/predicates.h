@@ -31,6 +31,9 @@ rule_predicate rule_f35, rule_f36, rule_f37, rule_f38, rule_f39, rule_f40, rule_
 rule_predicate rule_f45, rule_f46, rule_f47, rule_f48, rule_f49, rule_f50, rule_f51, rule_f52,
 	rule_f53, rule_f54, rule_f55, rule_f56;
 
+/* rules_signal.c */
+rule_predicate rule_f60, rule_f62;
+
 /* rules_loss.c */
 rule_predicate rule_f63, rule_f64;
 

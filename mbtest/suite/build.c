@@ -239,6 +239,10 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 	if (run->scheduler != NULL)
 		config->scheduler = run->scheduler;
 	config->join_count = 0;
+	if (scenario->dsn_wraps) {
+		config->wrap_within = 32768;
+		config->wide_dsn = config->wide_ack = false;
+	}
 	config->join_as_server = client_announces(scenario);
 	if (end == SERVER)
 		return;

@@ -38,7 +38,7 @@ static struct history_address *address_note(struct history *history,
 	return &history->addresses[history->address_count++];
 }
 
-static enum hmac_verdict add_addr_verify(const struct connection_view *connection, enum way by,
+enum hmac_verdict add_addr_verify(const struct connection_view *connection, enum way by,
 	const struct mp_add_addr *add)
 {
 	enum way other = way_back(by);

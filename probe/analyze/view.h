@@ -245,6 +245,10 @@ const struct mptcp_opt *view_option(const struct view *view, const struct fact *
  */
 bool capable_form_ok(const struct fact *fact, const struct mp_capable *capable);
 
+/* HMAC of an ADD_ADDR that was sent this way; absent in v0 and in echoes (RFC 8684 3.4.1). */
+enum hmac_verdict add_addr_verify(const struct connection_view *connection, enum way by,
+	const struct mp_add_addr *add);
+
 /* Whether a byte range of a way is covered by ordinary mappings. */
 bool view_is_mapped(const struct view *view, const struct flow *flow, uint32_t seq,
 	uint32_t length);

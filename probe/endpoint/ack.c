@@ -78,9 +78,14 @@ struct segment *ack_next_lost(const struct subflow *subflow)
 
 	if (subflow->lost_count == 0)
 		return NULL;
-	for (i = queue->una; i != queue->tail; i++)
-		if (segment_at(queue, i)->flags & SEG_LOST)
-			return segment_at(queue, i);
+	for (i = queue->una; i != queue->tail; i++) {
+		struct segment *segment = segment_at(queue, i);
+
+		if (segment->flags & SEG_LOST &&
+			!(segment->flags & SEG_REINJECTED &&
+				conn_has_fault(subflow->conn, FAULT_FORGET_ORIGINAL)))
+			return segment;
+	}
 	return NULL;
 }
 

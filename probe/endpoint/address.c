@@ -115,12 +115,13 @@ static bool tell(struct conn *conn, struct address *address, nsec_t now)
 {
 	struct mptcp_opt option = add_option(conn, address);
 	nsec_t wait = conn->endpoint->config.rto_initial << address->tries;
+	unsigned int most = conn_has_fault(conn, FAULT_TELL_ONCE) ? 1 : ANNOUNCES_MOST;
 	bool told = false;
 	unsigned int i;
 
 	address->tries++;
 	if (conn->version > 0) {
-		address->retry_at = address->tries < ANNOUNCES_MOST ? now + wait : NSEC_NEVER;
+		address->retry_at = address->tries < most ? now + wait : NSEC_NEVER;
 		return signal_queue(conn, &option, SIGNAL_ANYWHERE);
 	}
 	for (i = 0; i < conn->subflow_count; i++)
@@ -213,7 +214,8 @@ static void take_add(struct conn *conn, const struct mp_add_addr *told)
 		take_echo(conn, told);
 		return;
 	}
-	if (conn->version > 0 && !is_authentic(conn, told)) {
+	if (conn->version > 0 && !conn_has_fault(conn, FAULT_ANY_ADDRESS) &&
+		!is_authentic(conn, told)) {
 		conn->endpoint->dropped[DROP_HMAC]++;
 		return;
 	}

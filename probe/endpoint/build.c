@@ -197,7 +197,7 @@ void build_synack(struct subflow *subflow, struct packet *packet, nsec_t now)
 			.address_id = subflow->address_id,
 			.nonce = subflow->nonce_local };
 		draft_mptcp(&draft, &option);
-	} else if (conn->mode == MODE_UNDECIDED) {
+	} else if (conn->mode == MODE_UNDECIDED || conn_has_fault(conn, FAULT_CAPABLE_UNASKED)) {
 		option.capable = (struct mp_capable){ .version = conn->version,
 			.flags = capable_flags(conn, conn->checksum),
 			.has_sender_key = true,
@@ -221,6 +221,7 @@ void build_join_ack(struct subflow *subflow, struct packet *packet, nsec_t now)
 	option.join.form = JOIN_ACK;
 	key_join_hmac(conn->version, conn->key_local, conn->key_remote, subflow->nonce_local,
 		subflow->nonce_remote, option.join.hmac160);
+	option.join.hmac160[0] ^= conn_has_fault(conn, FAULT_WRONG_HMAC);
 	draft_mptcp(&draft, &option);
 	draft_ack(&draft, subflow);
 	draft_finish(&draft, packet);
@@ -239,7 +240,7 @@ static struct mptcp_opt capable_option(const struct conn *conn)
 		.has_sender_key = true,
 		.has_receiver_key = true,
 		.sender_key = conn->key_local,
-		.receiver_key = conn->key_remote };
+		.receiver_key = conn->key_remote ^ conn_has_fault(conn, FAULT_ODD_KEYS) };
 	return option;
 }
 
@@ -250,12 +251,28 @@ static bool repeats_keys(const struct subflow *subflow)
 	return conn_is_mptcp(conn) && subflow->active && !subflow->is_join && !conn->peer_confirmed;
 }
 
+/* In order on some subflow, not delivered. */
+static uint64_t unmapped_bytes(const struct conn *conn)
+{
+	uint64_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		if (conn->subflows[i]->rx_pending.count > 0)
+			bytes += conn->subflows[i]->rx_next -
+				conn->subflows[i]->rx_pending.list[0].first;
+	return bytes;
+}
+
 static void put_data_ack(const struct conn *conn, struct mp_dss *dss)
 {
 	dss->has_ack = true;
 	/* RFC 8684 3.3.2: a 64-bit DSN is answered by a 64-bit DATA_ACK. */
 	dss->ack_wide = conn->endpoint->config.wide_ack || conn->rx.wide;
 	dss->ack = conn->dsn_remote + reassembly_acked(conn);
+	if (conn_has_fault(conn, FAULT_ACK_UNMAPPED))
+		dss->ack += unmapped_bytes(conn);
+	dss->has_ack = !conn_has_fault(conn, FAULT_NO_DATA_ACK);
 }
 
 static void put_mapping(const struct conn *conn, struct mp_dss *dss, uint64_t offset, uint32_t ssn,
@@ -269,6 +286,12 @@ static void put_mapping(const struct conn *conn, struct mp_dss *dss, uint64_t of
 	dss->has_checksum = conn->checksum;
 	if (conn->checksum && length > 0)
 		dss->checksum = checksum_finish(checksum_dss(dss->dsn, ssn, length) + payload_sum);
+	if (conn_has_fault(conn, FAULT_WRONG_CHECKSUM) && length > 0)
+		dss->checksum = checksum_finish(payload_sum);
+	if (conn_has_fault(conn, conn->checksum ? FAULT_MISSING_CHECKSUM : FAULT_UNASKED_CHECKSUM))
+		dss->has_checksum = !conn->checksum;
+	if (conn_has_fault(conn, FAULT_INFINITE_CHECKSUM) && length == 0 && conn->checksum)
+		dss->checksum = 0xbad;
 }
 
 /*
@@ -288,6 +311,11 @@ static void draft_fail(struct draft *draft, const struct conn *conn)
 	draft_mptcp(draft, &option);
 }
 
+static bool is_changed(const struct conn *conn, const struct segment *segment)
+{
+	return segment->flags & SEG_RETRANSMITTED && conn_has_fault(conn, FAULT_CHANGE_MAPPING);
+}
+
 static void draft_mapping(struct draft *draft, struct subflow *subflow,
 	const struct segment *segment, uint16_t sum)
 {
@@ -297,7 +325,8 @@ static void draft_mapping(struct draft *draft, struct subflow *subflow,
 
 	if (segment->flags & SEG_INFINITE) {
 		put_infinite(subflow, &option.dss);
-	} else if (!conn_is_mptcp(conn)) {
+	} else if (!conn_is_mptcp(conn) &&
+		!(conn->was_mptcp && conn_has_fault(conn, FAULT_REVERT))) {
 		return; /* F33: after fallback no option any more */
 	} else if (segment->length == 0) {
 		put_data_ack(conn, &option.dss);
@@ -311,7 +340,9 @@ static void draft_mapping(struct draft *draft, struct subflow *subflow,
 				checksum_dss(conn->dsn_local, 1, segment->length) + sum);
 	} else {
 		put_data_ack(conn, &option.dss);
-		put_mapping(conn, &option.dss, segment->offset, ssn, segment->length, sum);
+		if (!conn_has_fault(conn, FAULT_LAZY_MAPPING) || conn->data_confirmed || ssn == 1)
+			put_mapping(conn, &option.dss, segment->offset + is_changed(conn, segment),
+				ssn, segment->length, sum);
 	}
 	draft_mptcp(draft, &option);
 }
@@ -382,7 +413,9 @@ static void draft_state(struct draft *draft, struct subflow *subflow)
 	struct conn *conn = subflow->conn;
 	struct mptcp_opt option = { .subtype = MP_DSS };
 
-	if (!conn_is_mptcp(conn) || subflow->phase < PHASE_OPEN)
+	if ((!conn_is_mptcp(conn) &&
+		    !(conn->was_mptcp && conn_has_fault(conn, FAULT_ACK_AFTER_FALLBACK))) ||
+		subflow->phase < PHASE_OPEN)
 		return;
 	if (repeats_keys(subflow) && !conn->tx.fin_sent)
 		option = capable_option(conn);
@@ -407,7 +440,7 @@ void build_third_ack(struct subflow *subflow, struct packet *packet, nsec_t now)
 	draft_begin(&draft, subflow, subflow->snd_nxt, TCP_ACK);
 	if (subflow->timestamps)
 		draft_timestamp(&draft, subflow, now);
-	if (repeats_keys(subflow)) {
+	if (repeats_keys(subflow) || conn_has_fault(subflow->conn, FAULT_CAPABLE_PLAIN)) {
 		option = capable_option(subflow->conn);
 		draft_mptcp(&draft, &option);
 	} else if (conn_is_mptcp(subflow->conn)) {

@@ -3,6 +3,7 @@
 
 #include "probe/base/alloc.h"
 #include "probe/endpoint/address.h"
+#include "probe/endpoint/key.h"
 #include "probe/endpoint/mapping.h"
 #include "probe/endpoint/pm.h"
 #include "probe/endpoint/reassembly.h"
@@ -11,6 +12,15 @@
 #include "probe/endpoint/subflow.h"
 
 #include <stdlib.h>
+
+/* A key is chosen until its data sequence numbers do what an experiment wants. */
+static bool wraps_soon(const struct endpoint_config *config, uint64_t key)
+{
+	uint8_t version = config->speaks & SPEAKS_V1 ? 1 : 0;
+
+	return config->wrap_within == 0 ||
+		(uint32_t)key_digest(version, key).idsn > UINT32_MAX - config->wrap_within;
+}
 
 struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
 {
@@ -21,7 +31,7 @@ struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
 	conn->mode = MODE_UNDECIDED;
 	do
 		conn->key_local = endpoint_random(endpoint);
-	while (conn->key_local == 0);
+	while (conn->key_local == 0 || !wraps_soon(&endpoint->config, conn->key_local));
 	conn->tx.rto_at = conn->fail_at = conn->close_at = NSEC_NEVER;
 	conn->address_at = conn->join_at = NSEC_NEVER;
 	conn->pm = pm_find(endpoint->config.path_manager);
@@ -134,6 +144,8 @@ void conn_take_fin(struct subflow *subflow)
 
 	if (conn->linear)
 		reassembly_finish(conn, subflow->fin_position + conn->linear_shift);
+	else if (conn_has_fault(conn, FAULT_FIN_ENDS_STREAM))
+		reassembly_finish(conn, conn->rx.next);
 }
 
 /* ---- settling ---- */
@@ -148,7 +160,7 @@ static bool wants_fin(const struct subflow *subflow)
 {
 	const struct conn *conn = subflow->conn;
 
-	if (!conn_is_mptcp(conn))
+	if (!conn_is_mptcp(conn) || conn_has_fault(conn, FAULT_NO_DATA_FIN))
 		return stream_fin_due(conn);
 	if (conn_is_done(conn))
 		return conn->tx.fin_first || subflow->fin_received;
@@ -224,7 +236,7 @@ static void settle_data_fin(struct conn *conn, nsec_t now)
 {
 	struct send_stream *tx = &conn->tx;
 
-	if (!conn_is_mptcp(conn))
+	if (!conn_is_mptcp(conn) || conn_has_fault(conn, FAULT_NO_DATA_FIN))
 		return;
 	if (!tx->fin_sent && stream_fin_due(conn)) {
 		tx->fin_sent = true;

@@ -40,6 +40,8 @@ struct endpoint_config {
 	unsigned int speaks; /* SPEAKS_* set; the highest is offered first */
 	bool checksum;       /* require DSS checksums (flag A) */
 	bool timestamps, sack, window_scale;
+	uint32_t wrap_within; /* the low half of our DSNs wraps after at most so many bytes; 0: no
+				 matter */
 	bool wide_dsn, wide_ack;              /* 8-byte DSN and DATA_ACK in what we send */
 	uint16_t mtu;                         /* IP packet size; the MSS follows per family */
 	uint32_t send_buffer, receive_buffer; /* bytes, connection level */
@@ -72,7 +74,7 @@ struct endpoint_config {
 	/* on real networks */
 	bool secret_random; /* keys and numbers from the crypto library; rng repeats its own */
 	bool synack_once;   /* a SYN/ACK for each SYN, and nothing by time: none is multiplied */
-	uint64_t faults;    /* set of FAULT_* bits: ways of being wrong, fault.h */
+	uint64_t faults;    /* set of bits: ways of being wrong, fault.h */
 };
 
 void endpoint_config_default(struct endpoint_config *config);

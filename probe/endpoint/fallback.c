@@ -136,10 +136,12 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	if (!fin_is_consumed(&conn->rx))
 		conn->rx.fin_known = false;
 	conn->tx.next = next;
+	if (conn_has_fault(conn, FAULT_LOSE_UNSENT))
+		conn->tx.end = next;
 	conn->tx.again_count = 0;
 	conn->tx.fin_sent = conn->tx.fin_now = false; /* FIN will say it */
 	/* With nothing new to send a bare ACK carries it, if the peer may wait for it (O4). */
-	conn->infinite_wanted = true;
+	conn->infinite_wanted = !conn_has_fault(conn, FAULT_NO_INFINITE);
 	conn->infinite_on_ack = conn->tx.next == conn->tx.end && conn->tx.una < conn->tx.next;
 	if (conn->infinite_on_ack)
 		subflow->ack_now = true;
@@ -159,8 +161,13 @@ void fallback_checksum_failed(struct subflow *subflow, const struct mapping *map
 {
 	struct conn *conn = subflow->conn;
 	bool contiguous = mapping->offset == conn->rx.next && conn->rx.ooo.count == 0;
+	bool several = subflow_live_count(conn) > 1 && !conn_has_fault(conn, FAULT_FAIL_ALONE);
 
-	if (subflow_live_count(conn) > 1 || !contiguous) {
+	if (conn_has_fault(conn, FAULT_NO_FAIL)) {
+		subflow_reset(subflow, RESET_MIDDLEBOX);
+		return;
+	}
+	if (several || !contiguous) {
 		subflow_reset_with_fail(subflow, RESET_MIDDLEBOX, mapping->dsn);
 		return;
 	}
@@ -186,7 +193,7 @@ void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now)
 		subflow_reset(subflow, RESET_MIDDLEBOX);
 		return;
 	}
-	if (!answer && conn->version > 0) {
+	if (!answer && conn->version > 0 && !conn_has_fault(conn, FAULT_NO_FAIL_ANSWER)) {
 		/* RFC 8684 3.7: the receiver of MP_FAIL answers with MP_FAIL. */
 		conn->fail_dsn = conn->dsn_remote + conn->rx.next;
 		conn->fail_now = true;

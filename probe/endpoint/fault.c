@@ -4,17 +4,16 @@
 #include <stddef.h>
 #include <string.h>
 
+#define FAULT_ROW(number, name, text) { name, UINT64_C(1) << FAULT_##number, text },
+
 const struct fault fault_list[] = {
-	{ "ignore-checksum", FAULT_IGNORE_CHECKSUM,
-		"delivers mappings that fail their DSS checksum (breaks F21, F23)" },
-	{ "never-fall-back", FAULT_NEVER_FALL_BACK,
-		"goes on with MPTCP where the path lost it (breaks F3, F4, F9, F24)" },
-	{ "deliver-unmapped", FAULT_DELIVER_UNMAPPED,
-		"gives bytes without a mapping to the application (breaks F10, F15, F16)" },
-	{ "accept-any-hmac", FAULT_ACCEPT_ANY_HMAC,
-		"does not verify the HMACs of MP_JOIN (breaks F39, F40)" },
+	/* clang-format off */
+	FAULT_TABLE(FAULT_ROW)
 	{ NULL, 0, NULL },
+	/* clang-format on */
 };
+
+_Static_assert(FAULT_NUMBERS <= 64, "more faults than bits");
 
 uint64_t fault_find(const char *name)
 {

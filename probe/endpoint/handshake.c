@@ -55,7 +55,8 @@ static enum fallback_reason answer_judge(const struct conn *conn, const struct m
 	answer = &option->capable;
 	if (answer->version != conn->version)
 		return FALLBACK_VERSION;
-	if (!answer->has_sender_key || answer->sender_key == conn->key_local)
+	if ((!answer->has_sender_key || answer->sender_key == conn->key_local) &&
+		!conn_has_fault(conn, FAULT_TAKE_MIRROR))
 		return FALLBACK_MIRRORED;
 	if (answer->has_receiver_key)
 		return FALLBACK_COMPROMISED;
@@ -79,7 +80,7 @@ static void agree(struct conn *conn)
 	conn->mode = MODE_MPTCP;
 	conn->token_local = local.token;
 	conn->token_remote = remote.token;
-	conn->dsn_local = local.idsn + 1;
+	conn->dsn_local = local.idsn + !conn_has_fault(conn, FAULT_WRONG_IDSN);
 	conn->dsn_remote = remote.idsn + 1;
 }
 
@@ -249,6 +250,9 @@ void handshake_unknown(struct endpoint *endpoint, const struct sockname *local,
 
 	if ((in->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
 		reply_reset(endpoint, local, remote, in, -1);
+	else if (join != NULL && endpoint->config.faults >> FAULT_NEEDS_LISTENER & 1 &&
+		!is_listening(endpoint, local->port))
+		reply_reset(endpoint, local, remote, in, -1);
 	else if (join != NULL && endpoint->config.speaks != SPEAKS_TCP)
 		join_passive(endpoint, local, remote, in, &join->join);
 	else if (is_listening(endpoint, local->port))
@@ -280,6 +284,10 @@ static bool third_of_join(struct subflow *subflow, const struct arrival *in, nse
 	if (!conn_is_mptcp(subflow->conn) || subflow->conn->fail_sent) {
 		subflow_reset(subflow, RESET_PROHIBITED); /* O16 */
 		return false;
+	}
+	if (option == NULL && conn_has_fault(subflow->conn, FAULT_ACCEPT_PLAIN_JOIN)) {
+		subflow_open(subflow, now);
+		return true;
 	}
 	if (option == NULL || option->join.form != JOIN_ACK ||
 		!hmac_is_right(subflow, option->join.hmac160, sizeof(option->join.hmac160))) {
@@ -350,7 +358,8 @@ bool handshake_offers(const struct subflow *subflow)
 	const struct conn *conn = subflow->conn;
 
 	return !subflow->is_join && conn->mode == MODE_UNDECIDED &&
-		subflow->tries < conn->endpoint->config.capable_syns;
+		(subflow->tries < conn->endpoint->config.capable_syns ||
+			conn_has_fault(conn, FAULT_NEVER_PLAIN_SYN));
 }
 
 /* F35, F37, F39: no MP_JOIN or a wrong HMAC in the SYN/ACK resets; else the third ACK proves us. */
@@ -360,6 +369,11 @@ static void synack_of_join(struct subflow *subflow, const struct arrival *in, ns
 	uint8_t hmac64[8];
 
 	subflow->snd_una = in->ack;
+	if (option == NULL && conn_has_fault(subflow->conn, FAULT_ACCEPT_PLAIN_JOIN)) {
+		subflow_open(subflow, now);
+		subflow->third_now = true;
+		return;
+	}
 	if (option == NULL || option->join.form != JOIN_SYNACK) {
 		subflow_reset(subflow, RESET_MPTCP);
 		return;
@@ -379,6 +393,10 @@ static void synack_of_join(struct subflow *subflow, const struct arrival *in, ns
 	subflow->backoff = 0;
 	subflow->rto_at = NSEC_NEVER;
 	subflow->join_ack_now = true;
+	if (conn_has_fault(subflow->conn, FAULT_EAGER_JOIN)) {
+		subflow_open(subflow, now);
+		subflow->third_now = true;
+	}
 }
 
 static void synack_of_capable(struct subflow *subflow, const struct arrival *in, nsec_t now)
@@ -487,7 +505,8 @@ void handshake_syn_sent(struct subflow *subflow, const struct arrival *in, nsec_
 
 bool handshake_may_join(const struct conn *conn)
 {
-	return conn_is_mptcp(conn) && conn->state == CONN_OPEN && conn->peer_confirmed &&
+	return conn_is_mptcp(conn) && conn->state == CONN_OPEN &&
+		(conn->peer_confirmed || conn_has_fault(conn, FAULT_EARLY_JOIN)) &&
 		!conn->fail_sent && !conn_is_done(conn) &&
 		subflow_standing_count(conn) < conn->endpoint->config.subflows_most;
 }

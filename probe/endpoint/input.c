@@ -30,6 +30,14 @@ static bool in_window(const struct subflow *subflow, uint32_t seq)
 	return seq == subflow->rcv_nxt || seq_between(seq, subflow->rcv_nxt, subflow->rcv_edge);
 }
 
+/* F62: MP_FASTCLOSE needs our key. */
+static bool closes(const struct conn *conn, const struct mptcp_opt *option)
+{
+	return conn_is_mptcp(conn) &&
+		(option->fastclose_key == conn->key_local ||
+			conn_has_fault(conn, FAULT_ANY_FASTCLOSE));
+}
+
 /* F56: a RST ends its subflow only, unless it carries MP_FASTCLOSE or there is no other. */
 static void take_reset(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
@@ -49,7 +57,9 @@ static void take_reset(struct subflow *subflow, const struct arrival *in, nsec_t
 		return;
 	}
 	subflow_end(subflow, SUBFLOW_RESET, now);
-	if (close != NULL && conn_is_mptcp(conn) && close->fastclose_key == conn->key_local)
+	if (conn_has_fault(conn, FAULT_RESET_ALL))
+		conn_kill(conn, END_RESET, RESET_UNSPECIFIED);
+	if (close != NULL && closes(conn, close))
 		conn_kill(conn, END_RESET, RESET_UNSPECIFIED);
 	else if (opening && !subflow->is_join)
 		conn_close(conn, END_REFUSED);
@@ -102,6 +112,7 @@ static bool is_acceptable(struct subflow *subflow, const struct arrival *in, nse
 	subflow->conn->endpoint->dropped[DROP_SEQUENCE]++;
 	/* A late mapping for bytes that are held counts even on a copy of old data (F48). */
 	if (seq_before(end, subflow->rcv_acked) && mapping_is_holding(subflow) &&
+		!conn_has_fault(subflow->conn, FAULT_DROP_LATE_MAPPING) &&
 		mapping_announce(subflow, in, now))
 		mapping_settle(subflow, now);
 	if (end != in->seq)
@@ -150,9 +161,11 @@ static void judge_bare_ack(struct subflow *subflow, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 
-	if (subflow->is_join ? subflow->data_acked : conn->data_confirmed)
+	if ((subflow->is_join ? subflow->data_acked : conn->data_confirmed) &&
+		!conn_has_fault(conn, FAULT_FALL_BACK_MIDWAY))
 		return;
-	if (conn_has_fault(conn, FAULT_NEVER_FALL_BACK))
+	if (conn_has_fault(conn, FAULT_NEVER_FALL_BACK) ||
+		conn_has_fault(conn, FAULT_IGNORE_BARE_ACK))
 		return;
 	if (subflow->is_join || subflow_live_count(conn) > 1)
 		subflow_reset(subflow, RESET_MIDDLEBOX);
@@ -171,9 +184,8 @@ static void take_others(struct subflow *subflow, const struct arrival *in, nsec_
 
 		if (option->subtype == MP_FAIL)
 			fallback_fail_received(subflow, option->fail_dsn, now);
-		else if (option->subtype == MP_FASTCLOSE &&
-			option->fastclose_key == conn->key_local)
-			conn_kill(conn, END_RESET, RESET_UNSPECIFIED); /* F62, option A */
+		else if (option->subtype == MP_FASTCLOSE && closes(conn, option))
+			conn_kill(conn, END_RESET, RESET_UNSPECIFIED); /* option A */
 		else
 			address_take(subflow, option, now);
 	}

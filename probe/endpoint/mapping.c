@@ -68,6 +68,11 @@ static void mapping_add(struct subflow *subflow, struct mapping mapping)
 	size_t index = mappings_find(set, mapping.first);
 	bool overlaps = index < set->count && set->list[index].first < mapping.end;
 
+	if (conn_has_fault(subflow->conn, FAULT_RESET_COPY) && overlaps)
+		subflow_reset(subflow, RESET_MPTCP);
+	if (conn_has_fault(subflow->conn, FAULT_DROP_LATE_MAPPING) &&
+		mapping.first < subflow->rx_next)
+		return;
 	if (mapping.end <= floor || (whole && (overlaps || mapping.first < floor)))
 		return;
 	subflow->mapping_seen = true;
@@ -138,6 +143,8 @@ static bool mapping_place(const struct subflow *subflow, const struct mp_dss *ds
 
 	mapping->first = dsn_expand(subflow->rx_next + 1, dss->ssn) - 1;
 	mapping->end = mapping->first + bytes;
+	if (conn_has_fault(conn, FAULT_SHORT_MAPPING) && mapping->end > end)
+		mapping->end = end;
 	if (mapping->first >> 63 != 0)
 		return false;
 	if (conn->version > 0 && (mapping->first >= end || mapping->end <= first))
@@ -156,6 +163,8 @@ static bool announce(struct subflow *subflow, const struct mp_dss *dss, const st
 	int64_t distance;
 
 	mapping.dsn = dss->dsn_wide ? dss->dsn : dsn_expand(expected, (uint32_t)dss->dsn);
+	if (conn_has_fault(conn, FAULT_WRONG_WRAP) && !dss->dsn_wide)
+		mapping.dsn = (expected & ~(uint64_t)UINT32_MAX) | dss->dsn;
 	mapping.offset = mapping.dsn - conn->dsn_remote;
 	distance = (int64_t)(mapping.dsn - expected);
 	if (distance > DSN_PLAUSIBLE || distance < -DSN_PLAUSIBLE)
@@ -368,7 +377,9 @@ static bool is_bare_contact(const struct subflow *subflow)
 		conn->rx.next == 0 && conn->rx.ooo.count == 0 && !subflow->is_join &&
 		subflow_live_count(conn) == 1 &&
 		(set->head == set->count || set->list[set->head].first > 0) &&
-		!conn_has_fault(conn, FAULT_NEVER_FALL_BACK | FAULT_DELIVER_UNMAPPED);
+		!conn_has_fault(conn, FAULT_NEVER_FALL_BACK) &&
+		!conn_has_fault(conn, FAULT_DELIVER_UNMAPPED) &&
+		!conn_has_fault(conn, FAULT_RESET_FIRST_DATA);
 }
 
 /*

@@ -256,7 +256,8 @@ static bool send_synack(struct subflow *subflow, struct packet *packet, nsec_t n
 static bool send_join_ack(struct subflow *subflow, struct packet *packet, nsec_t now)
 {
 	if (!subflow->join_ack_now) {
-		if (subflow->tries >= JOIN_TRIES) {
+		if (subflow->tries >= JOIN_TRIES ||
+			conn_has_fault(subflow->conn, FAULT_ONE_JOIN_ACK)) {
 			subflow_reset(subflow, RESET_MPTCP);
 			return false;
 		}

@@ -47,6 +47,11 @@ void reassembly_insert(struct conn *conn, uint64_t offset, const uint8_t *bytes,
 	struct receive_stream *rx = &conn->rx;
 	uint64_t end = offset + length, limit = reassembly_limit(conn), skip;
 
+	if (conn_has_fault(conn, FAULT_DELIVER_TWICE) && !dsn_after(end, rx->next) &&
+		conn_is_mptcp(conn)) {
+		offset = rx->next;
+		end = offset + length;
+	}
 	if (rx->fin_known && rx->fin_offset < limit)
 		limit = rx->fin_offset;
 	if (dsn_after(end, limit))

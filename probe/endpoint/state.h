@@ -309,9 +309,9 @@ struct endpoint {
 /* What nobody but the peer may know or guess: keys, nonces, initial sequence numbers. */
 uint64_t endpoint_random(struct endpoint *endpoint);
 
-static inline bool conn_has_fault(const struct conn *conn, uint64_t bit)
+static inline bool conn_has_fault(const struct conn *conn, enum fault_number fault)
 {
-	return (conn->endpoint->config.faults & bit) != 0;
+	return (conn->endpoint->config.faults >> fault & 1) != 0;
 }
 
 /* MPTCP options are in use on this connection. */

@@ -177,6 +177,7 @@ void subflow_open(struct subflow *subflow, nsec_t now)
 	cc_init(&subflow->cc, &conn->cc_group, conn->cc, output_payload_most(subflow),
 		config->initial_window);
 	conn->progress_at = now;
+	conn->pm_news = true;
 	if (conn->state != CONN_OPENING)
 		return;
 	conn->state = CONN_OPEN;
