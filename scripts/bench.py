@@ -18,6 +18,7 @@ import bench_trace
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITE = "tests/bench/strip.lua"
+TUN = "tests/bench/tun.lua"
 SCENARIOS = 8000
 ROUNDS = 3
 LIVE = "nat-*"   # none of these waits for a deadline, which would hide what is measured
@@ -96,6 +97,23 @@ def live():
                     run(*command, "--jobs", "1")[0], "less")]
 
 
+def tun():
+    """MiB/s of a stream over TUN devices, our endpoint at one end, as a ratio to two kernels; no
+    less than half is wanted."""
+    best = {}
+    ends = [("kernel", "kernel"), ("sim", "kernel"), ("kernel", "sim")]
+    for client, server in ends * ROUNDS:
+        done = subprocess.run(["build/mbtest", "run", TUN, "--client", client, "--server", server,
+                               "--mptcp", "1", "--checksum", "off", "--json"], cwd=TOP,
+                              capture_output=True, text=True, check=True)
+        row = json.loads(done.stdout)
+        rate = row["bytes"] / 2**20 / (row["elapsed_ms"] / 1000)
+        best[client, server] = max(rate, best.get((client, server), 0))
+    baseline = best.pop(ends[0])
+    return [measure(f"stream over TUN, {client} to {server}", rate, "MiB/s", "kernel to kernel",
+                    baseline, "more") for (client, server), rate in best.items()]
+
+
 def table(measures):
     """For reading on 80 columns."""
     lines = []
@@ -115,7 +133,7 @@ def main():
         print("bench.py: the live suite and the traces are left out: they need root",
               file=sys.stderr)
     else:
-        measures += live()
+        measures += live() + tun()
         for part in bench_trace, bench_inline:
             results, missing = part.measures(measure)
             measures += results
