@@ -47,7 +47,7 @@ size_t conn_readable(const struct conn *conn)
 /* Tell the peer of a window that has opened by a good part of the buffer (RFC 9293 3.8.6.2.2). */
 static void offer_window(struct conn *conn)
 {
-	uint32_t step = conn->endpoint->config.receive_buffer / 2;
+	uint32_t step = conn->rx.buffer / 2;
 	unsigned int i;
 
 	for (i = 0; i < conn->subflow_count; i++) {

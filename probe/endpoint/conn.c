@@ -34,6 +34,7 @@ struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
 	while (conn->key_local == 0 || !wraps_soon(&endpoint->config, conn->key_local));
 	conn->tx.rto_at = conn->fail_at = conn->close_at = NSEC_NEVER;
 	conn->address_at = conn->join_at = NSEC_NEVER;
+	conn->rx.buffer = endpoint->config.receive_buffer;
 	conn->pm = pm_find(endpoint->config.path_manager);
 	conn->sched = sched_find(endpoint->config.scheduler);
 	conn->cc = cc_find(endpoint->config.congestion_control);

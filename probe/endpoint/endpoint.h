@@ -45,6 +45,7 @@ struct endpoint_config {
 	bool wide_dsn, wide_ack;              /* 8-byte DSN and DATA_ACK in what we send */
 	uint16_t mtu;                         /* IP packet size; the MSS follows per family */
 	uint32_t send_buffer, receive_buffer; /* bytes, connection level */
+	uint32_t receive_buffer_most;         /* it grows up to that as need be; 0: it is fixed */
 	uint32_t initial_window;              /* segments (RFC 6928) */
 	nsec_t rto_initial, rto_min, rto_max;
 	nsec_t connection_timeout; /* no progress for so long ends it with an error */

@@ -262,6 +262,7 @@ static void take_payload(struct subflow *subflow, const struct arrival *in, nsec
 		return;
 	if (in->length > 0 && !subflow->fin_received) {
 		mapping_receive(subflow, in, now);
+		reassembly_tune(conn, now);
 		schedule_ack(subflow, now);
 	} else if (mapping_is_holding(subflow)) {
 		mapping_settle(subflow, now);

@@ -149,7 +149,7 @@ static bool mapping_place(const struct subflow *subflow, const struct mp_dss *ds
 		return false;
 	if (conn->version > 0 && (mapping->first >= end || mapping->end <= first))
 		return false;
-	return mapping->first <= subflow->rx_next + conn->endpoint->config.receive_buffer;
+	return mapping->first <= subflow->rx_next + conn->rx.buffer;
 }
 
 static bool announce(struct subflow *subflow, const struct mp_dss *dss, const struct arrival *in,
@@ -435,7 +435,7 @@ static void judge_unmapped(struct subflow *subflow, uint64_t count, uint64_t fir
 		ranges_remove(&subflow->rx_pending, first, end);
 		return;
 	}
-	if (count > UNMAPPED_MOST || count > config->receive_buffer)
+	if (count > UNMAPPED_MOST || count > conn->rx.buffer)
 		subflow_reset(subflow, RESET_MIDDLEBOX);
 	else if (subflow->unmapped_at == NSEC_NEVER)
 		subflow->unmapped_at =

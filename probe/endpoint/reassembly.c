@@ -3,7 +3,34 @@
 
 uint64_t reassembly_limit(const struct conn *conn)
 {
-	return conn->rx.read + conn->endpoint->config.receive_buffer;
+	return conn->rx.read + conn->rx.buffer;
+}
+
+/*
+ * Twice what the application took in the longest round trip (RFC 8684 3.3.1 has all subflows share
+ * the buffer): a sender that the window held back so doubles its rate, and one that the application
+ * holds back gains nothing.
+ */
+void reassembly_tune(struct conn *conn, nsec_t now)
+{
+	struct receive_stream *rx = &conn->rx;
+	uint32_t most = conn->endpoint->config.receive_buffer_most;
+	nsec_t longest = 0;
+	uint64_t want;
+	unsigned int i;
+
+	if (rx->buffer >= most)
+		return;
+	for (i = 0; i < conn->subflow_count; i++)
+		if (subflow_is_live(conn->subflows[i]) && conn->subflows[i]->srtt > longest)
+			longest = conn->subflows[i]->srtt;
+	if (now < rx->measured_at + longest)
+		return;
+	want = 2 * (rx->read - rx->measured_from);
+	if (want > rx->buffer)
+		rx->buffer = want < most ? (uint32_t)want : most;
+	rx->measured_from = rx->read;
+	rx->measured_at = now;
 }
 
 /* Write what no earlier range holds: first received wins (F53). */

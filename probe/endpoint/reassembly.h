@@ -11,6 +11,9 @@
 /* First offset beyond what the receive buffer can hold. */
 uint64_t reassembly_limit(const struct conn *conn);
 
+/* Data arrived: the buffer may grow, up to receive_buffer_most. */
+void reassembly_tune(struct conn *conn, nsec_t now);
+
 /* Put bytes at an offset; what is known already or lies outside the window is dropped (F54). */
 void reassembly_insert(struct conn *conn, uint64_t offset, const uint8_t *bytes, size_t length);
 

@@ -193,6 +193,9 @@ struct receive_stream {
 	struct ring ring;
 	struct ranges ooo; /* offsets above next held in ring */
 	uint64_t read, next;
+	uint32_t buffer;        /* bytes it holds at most */
+	uint64_t measured_from; /* read up to there at ... */
+	nsec_t measured_at;     /* ... the beginning of a round trip */
 	uint64_t fin_offset;
 	bool fin_known;
 	bool wide; /* a 64-bit DSN was received: DATA_ACKs must be wide */

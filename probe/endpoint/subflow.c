@@ -86,6 +86,9 @@ struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 {
 	struct endpoint *endpoint = conn->endpoint;
 	const struct endpoint_config *config = &endpoint->config;
+	uint32_t buffer = config->receive_buffer > config->receive_buffer_most
+		? config->receive_buffer
+		: config->receive_buffer_most;
 	struct subflow **slot = free_slot(conn), *subflow;
 	unsigned int bucket;
 
@@ -109,7 +112,7 @@ struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 	subflow->timestamps = config->timestamps;
 	subflow->sack = config->sack;
 	subflow->window_scale = config->window_scale;
-	subflow->scale_local = config->window_scale ? scale_for(config->receive_buffer) : 0;
+	subflow->scale_local = config->window_scale ? scale_for(buffer) : 0;
 	subflow->rto = config->rto_initial;
 	subflow->rto_at = phase == PHASE_SYN_SENT ? 0 : NSEC_NEVER;
 	subflow->probe_at = subflow->ack_at = subflow->unmapped_at = NSEC_NEVER;

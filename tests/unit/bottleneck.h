@@ -38,6 +38,7 @@ struct flow {
 	nsec_t latest[FLOW_PATHS];    /* at the queue */
 	uint64_t arrived[FLOW_PATHS]; /* payload bytes that passed the queue */
 	uint64_t read;
+	bool sleeps; /* the server's application does not read */
 };
 
 struct bottleneck {
@@ -74,7 +75,6 @@ static inline struct flow *flow_add(struct bottleneck *net, struct endpoint_conf
 	unsigned int path;
 
 	config.speaks = path_count > 1 ? SPEAKS_V1 : SPEAKS_TCP;
-	config.send_buffer = config.receive_buffer = 1u << 20;
 	flow->path_count = path_count;
 	for (path = 0; path < path_count; path++)
 		flow->delay[path] = 10 * NSEC_PER_MS;
@@ -142,7 +142,7 @@ static inline void flow_run(struct bottleneck *net, struct flow *flow)
 		;
 	if (flow->accepted == NULL)
 		flow->accepted = endpoint_accept(flow->server);
-	while (flow->accepted != NULL &&
+	while (flow->accepted != NULL && !flow->sleeps &&
 		(length = conn_read(flow->accepted, bytes, sizeof(bytes))) > 0)
 		flow->read += length;
 	for (; endpoint_output(flow->client, packet, net->now); packet = packet_take(net)) {
