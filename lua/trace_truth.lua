@@ -40,7 +40,7 @@ end
 
 -- Where the options stand (bytes from the TCP header's first), the first EOL if there is one, and
 -- where the header ends: it is filled up with EOLs to a multiple of four.
-local function layout(packet)
+local function lay_out(packet)
 	local at, first, behind, eol = 20, {}, {}, nil
 	for index, one in ipairs(packet.options) do
 		eol = eol or (one.eol and at)
@@ -50,6 +50,12 @@ local function layout(packet)
 	local header = (at + 3) // 4 * 4
 	return { first = first, behind = behind, header = header,
 		eol = eol or (header > at and at) }
+end
+
+-- The same, remembered with the packet: boxes are done with it.
+local function layout(packet)
+	packet.layout = packet.layout or lay_out(packet)
+	return packet.layout
 end
 
 local function ip_length(packet)
@@ -111,7 +117,7 @@ end
 -- ---- what a quote shows ----
 
 -- One option of the probe in a quote: "same", what became of it, or nil: not shown.
-local function see_option(one, seen, place, bytes)
+local function see_option(one, seen, place, bytes, complete, shorter)
 	local how, later = seen.gone[one.origin], false
 	for index, other in ipairs(seen.options) do
 		local behind = place.behind[index]
@@ -127,9 +133,24 @@ local function see_option(one, seen, place, bytes)
 		later = later or (other.name and other.origin and other.origin > one.origin and
 			bytes >= behind)
 	end
-	if place.complete or (how == "gap" and later) then
+	-- In a header that is no shorter, it may stand further on.
+	if complete or (how == "gap" and later and shorter) then
 		return "removed " .. how
 	end
+end
+
+-- Whether those of the probe's options that are shown stand in its order.
+local function see_order(seen, place, bytes, complete)
+	local last = 0
+	for index, one in ipairs(seen.options) do
+		if one.name and one.origin and bytes >= place.behind[index] then
+			if one.origin < last then
+				return "modified order"
+			end
+			last = one.origin
+		end
+	end
+	return complete and "same" or nil
 end
 
 local function see_payload(sent, seen, header, bytes)
@@ -162,24 +183,28 @@ end
 local function see(sent, seen, bytes)
 	local place, shown = layout(seen), {}
 	bytes = math.min(bytes, seen.fragment or WHOLE)
-	place.complete = bytes >= place.header or (place.eol and bytes > place.eol)
+	shown.complete = bytes >= place.header or (place.eol and bytes > place.eol)
 	for index, name in ipairs(fields) do
 		shown[name] = see_field(name, sent.fields[index], seen.fields[index], bytes)
 	end
 	for _, one in ipairs(sent.options) do
 		if one.name then
-			shown[one.key] = see_option(one, seen, place, bytes)
+			local state = see_option(one, seen, place, bytes, shown.complete,
+				place.header < layout(sent).header)
+			shown[one.key] = state
+			shown.moved = shown.moved or state == "removed gap" or
+				state == "modified resized"
 		end
 	end
+	shown.order = see_order(seen, place, bytes, shown.complete)
 	for index, one in ipairs(seen.options) do
-		if one.added then
-			shown[one.key] = bytes >= place.behind[index] and "added" or nil
+		if one.added and bytes >= place.behind[index] then
+			shown[one.key], shown.moved = "added", true
 		end
 	end
 	shown.payload = see_payload(sent, seen, place.header, bytes)
 	shown.length = total_length(sent) == total_length(seen) and "same" or
 		"modified " .. total_length(seen)
-	shown.complete = place.complete
 	return shown
 end
 
@@ -248,6 +273,7 @@ local function subjects(journey, sent)
 			end
 		end
 	end
+	add("order", "tcp.option-order")
 	add("payload", "payload")
 	return list
 end
@@ -255,7 +281,7 @@ end
 -- Whether a change is one of the packet's length: not of a field, and nothing in the same room.
 local function resizes(subject, state)
 	return subject.key == "payload" or optional[subject.key] or subject.added or
-		state == "removed gap" or state == "modified mf" or state:match("shorter$")
+		state == "removed gap" or state == "modified mf" or state:match("resized$")
 end
 
 local function find_visible(quotes, list, found)
@@ -268,12 +294,17 @@ local function find_visible(quotes, list, found)
 	end
 end
 
+-- Whether what was found may have happened between two TTLs.
+local function overlaps(one, after, before)
+	return one.after < before and one.before > after
+end
+
 local function find_lengths(quotes, found, family)
 	local visible = #found
 	follow(quotes, "length", false, function(state, after, before)
 		for index = 1, visible do
 			local one = found[index]
-			if one.resizes and one.after < before and one.before > after then
+			if one.resizes and overlaps(one, after, before) then
 				return
 			end
 		end
@@ -285,16 +316,10 @@ end
 -- Whether the checksum of a quote can be held against what it covers, and covers all of it. Where
 -- an option was taken out or put in, all behind it is elsewhere.
 local function checksum_shown(sent, quote)
-	local seen, moved = quote.packet, false
+	local seen = quote.packet
 	local header = layout(seen).header
 	local whole = quote.bytes >= header + #seen.payload
-	for _, state in pairs(quote.shown) do
-		moved = moved or state == "removed gap" or state == "modified shorter"
-	end
-	for _, one in ipairs(seen.options) do
-		moved = moved or (one.added and quote.shown[one.key])
-	end
-	return quote.bytes >= 18 and not seen.fragment and (whole or (not moved and
+	return quote.bytes >= 18 and not seen.fragment and (whole or (not quote.shown.moved and
 		header == layout(sent).header and #seen.payload == #sent.payload)), whole
 end
 
@@ -321,6 +346,11 @@ local function find_hidden(quotes, list, found, sent)
 		quote.shown = { hidden = usable and hidden_in(quote, list, sent) or nil }
 	end
 	follow(quotes, "hidden", false, function(_, after, before)
+		for _, one in ipairs(found) do
+			if one.field:match("length$") and overlaps(one, after, before) then
+				return
+			end
+		end
 		add_finding(found, "tcp.checksum", "modified", after, before).nat = whole_at[before]
 	end)
 end
@@ -348,8 +378,8 @@ local function truth(journey, hops)
 	local list = {}
 	journey.subjects = journey.subjects or subjects(journey, sent)
 	for index, subject in ipairs(journey.subjects) do
-		list[index] = { key = subject.key, name = subject.name, added = subject.added,
-			found = {} }
+		list[index] = { key = subject.key, name = subject.name,
+			added = subject.added, found = {} }
 	end
 	find_visible(quotes, list, found)
 	find_lengths(quotes, found, sent.family)

@@ -65,7 +65,7 @@ def test_every_box_that_changes_a_probe_is_on_a_path(mbtest, traced, tmp_path):
         (tmp_path / "mine.lua").write_text(text)
         run = mbtest("run", tmp_path / "mine.lua")
         assert run.status in (0, 1), run
-        assert run.status == 0, f"{box} needs a row in lua/suites/trace.lua: {run}"
+        assert run.status == 0, f"{box} needs a row in lua/trace_boxes.lua: {run}"
 
 
 # What a person says of some of the paths.
@@ -150,9 +150,9 @@ def test_a_traced_path_is_one_for_tracebox_too(build_dir, tmp_path):
     assert [one["field"] for one in run.json()["findings"]] == ["tcp.option.sackok"], run
 
 
-def test_two_runs_are_one(mbtest):
+def test_two_runs_are_one(mbtest_release):
     arguments = ("run", "trace", "--only", "seq-rewrite-*", "--json", "--jobs")
-    assert mbtest(*arguments, 1).out == mbtest(*arguments, 3).out
+    assert mbtest_release(*arguments, 1).out == mbtest_release(*arguments, 3).out
 
 
 def test_failures_are_kept_as_captures(mbtest, tmp_path):
@@ -162,16 +162,15 @@ def test_failures_are_kept_as_captures(mbtest, tmp_path):
         "kept-ip4.client.pcap", "kept-ip4.server.pcap"}
 
 
-def test_no_kernel_is_traced_to(mbtest, is_root):
-    run = mbtest("run", "trace", "--server", "kernel")
+def test_no_kernel_is_traced_to(mbtest_release, is_root):
+    run = mbtest_release("run", "trace", "--server", "kernel")
     assert run.status == 2 and run.out == "" and len(run.err.splitlines()) <= 2, run
     assert ("no kernel" if is_root else "root") in run.err
 
 
-def test_what_it_lists(mbtest):
-    assert "trace" in mbtest("list", "suites").out
-    listed = mbtest("list", "scenarios").out
+def test_what_it_lists(mbtest_release):
+    listed = mbtest_release("list", "scenarios").out
     assert "trace/strip-capable-at-3-full\n" in listed
-    table = mbtest("run", "trace", "--only", "dscp-at-*-full").out.splitlines()
+    table = mbtest_release("run", "trace", "--only", "dscp-at-*-full").out.splitlines()
     assert table[0].split() == ["traced", "through", "exact", "bounded", "clean", "found"]
     assert table[1].split() == ["dscp", "10", "0", "2", "12/12"]

@@ -42,6 +42,10 @@ static bool resizes(const struct finding *finding)
 	if (change->field != NULL && change->field->format != FIELD_BYTES)
 		return strcmp(change->field->name, "ip.flags") == 0 &&
 			finding->before->layers.has_more;
+	/* An option that the quote cuts says itself how long it is. */
+	if (change->kind == CHANGE_MODIFIED && change->option.kind > TCPOPT_NOP &&
+		change->after_offset + 2 <= finding->before->layers.known)
+		return finding->before->quote[change->after_offset + 1] != change->before_length;
 	return change->how == HOW_GAP || change->before_length != change->after_length;
 }
 
@@ -161,19 +165,19 @@ static bool checksum_is_denied(const struct result *result, size_t at, const str
 static bool is_covered(const struct change *change)
 {
 	return change->field == NULL || change->field->layer > LAYER_IP6 ||
-		change->field->format == FIELD_ADDR;
+		change->field->format == FIELD_ADDR || change->field->follows;
 }
 
 /*
  * Whether a finding may be what the checksum tells of at a hop: one that a later quote shows, in
  * which the checksum fits (fits_later); one that this very quote shows, when nothing else is left;
- * or of a payload, of which other quotes may show another part.
+ * or of a payload, of which other quotes may show another part. What changed the length is one.
  */
 static bool is_cause(const struct finding *finding, const struct hop_view *before, bool fits_later)
 {
 	const struct field *field = finding->change.field;
 
-	if (field != NULL && field->layer == LAYER_PAYLOAD)
+	if (field != NULL && (field->layer == LAYER_PAYLOAD || field->follows))
 		return true;
 	if (finding->before == before)
 		return before->checksum_residue == 0;

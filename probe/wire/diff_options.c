@@ -161,14 +161,17 @@ static enum change_how how_removed(const struct list *sent, const struct list *s
 	return all_are(seen->bytes + at, gone->length, TCPOPT_NOP) ? HOW_NOP : HOW_GAP;
 }
 
-/* Whether an option that was not found cannot lie in what is not known. */
+/*
+ * Whether an option that was not found cannot lie in what is not known: what stood behind it is
+ * there, and the header is shorter. In one that is not, it may have been moved.
+ */
 static bool is_gone(const struct list *sent, const struct list *seen, int index)
 {
 	int i;
 
 	if (seen->complete || how_removed(sent, seen, index) != HOW_GAP)
 		return true;
-	for (i = index + 1; i < sent->count; i++) {
+	for (i = index + 1; i < sent->count && seen->area < sent->area; i++) {
 		if (sent->entries[i].match != NO_MATCH)
 			return true;
 	}
