@@ -37,6 +37,12 @@ rule_predicate rule_f60, rule_f62;
 /* rules_loss.c */
 rule_predicate rule_f63, rule_f64;
 
+/* rules_told.c */
+rule_predicate rule_f57, rule_f58, rule_f59, rule_f61;
+
+/* rules_left.c */
+rule_predicate rule_o7, rule_o10, rule_o11;
+
 /* rules_open.c */
 rule_predicate rule_o1, rule_o2, rule_o3, rule_o4, rule_o5, rule_o6, rule_o8, rule_o9, rule_o12,
 	rule_o13, rule_o14, rule_o15, rule_o16, rule_o17, rule_o18;

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rules_left.c - O7, O10 and O11: the last subflow that is left, or none (RFC 8684 3.3.8, 3.7).
+ */
+#include "mbtest/judge/predicates.h"
+
+/* A backup whose first data came when nothing else was left, and came without mapping. */
+void rule_o7(const struct scene *scene, struct note *note)
+{
+	uint32_t i;
+
+	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+		uint32_t first = subflow->flow[RECEIVED].unmapped;
+
+		if (!scene->mptcp || !subflow->backup || first == VIEW_NONE ||
+			!subflow_is_up(scene, subflow, first))
+			continue;
+		note_must_reset(note, scene, subflow, first,
+			"keeps a backup subflow that lost its options");
+	}
+}
+
+/* All before the failed mapping had been DATA_ACKed: the stream is contiguous up to it. */
+static bool is_contiguous(const struct scene *scene, const struct mapping *bad)
+{
+	uint32_t i;
+
+	for (i = 0; i < bad->complete; i++)
+		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_DATA_ACK) &&
+			scene->facts[i].data_ack == bad->dsn)
+			return true;
+	return false;
+}
+
+void rule_o10(const struct scene *scene, struct note *note)
+{
+	const struct mapping *bad =
+		scene->bad != VIEW_NONE ? &scene->view.mappings[scene->bad] : NULL;
+	const struct subflow_view *subflow;
+	uint32_t reset;
+
+	if (!scene->mptcp || bad == NULL || scene->cause < bad->complete)
+		return;
+	subflow = scene_subflow(scene, bad->subflow);
+	if (!subflow->is_join || others_alive(scene, subflow, bad->complete) > 0 ||
+		!is_contiguous(scene, bad))
+		return;
+	note_held(note);
+	reset = subflow_reset_after(scene, subflow, SENT, bad->complete);
+	if (reset != VIEW_NONE && reset < scene->connection->fail[SENT] &&
+		subflow->flow[RECEIVED].rst > reset)
+		note_broken(note, reset, "reset the only remaining subflow, its data contiguous");
+}
+
+/* The fact with which the last subflow that was up died by RST; VIEW_NONE while one lives. */
+static uint32_t last_death(const struct scene *scene)
+{
+	uint32_t i, last = 0;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+		uint32_t reset = first_of(subflow->flow[SENT].rst, subflow->flow[RECEIVED].rst);
+
+		if (!subflow_is_up(scene, subflow, VIEW_NONE))
+			continue;
+		if (reset == VIEW_NONE)
+			return VIEW_NONE;
+		if (reset > last)
+			last = reset;
+	}
+	return last;
+}
+
+void rule_o11(const struct scene *scene, struct note *note)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct app_view *app = &scene->input->app[scene->end];
+	uint32_t last = last_death(scene), i;
+
+	if (!scene->mptcp || last == VIEW_NONE || connection->data_fin[SENT] < last ||
+		connection->data_fin[RECEIVED] < last || scene_signalled(scene, VIEW_NONE))
+		return;
+	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling)
+		if (scene_subflow(scene, i)->first > last)
+			last = VIEW_NONE;
+	note_held(note);
+	if (last != VIEW_NONE && !app->failed && scene->input->timed_out)
+		note_broken(note, last, "no subflow is left, and the application is not told");
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rules_told.c - F57, F58, F59 and F61: what a host makes of what it is told, and how often it
+ * tells (RFC 8684 3, 3.4 and 3.6, RFC 6824 3.4).
+ */
+#include "mbtest/judge/predicates.h"
+
+enum {
+	IN_A_ROW = 2,      /* duplicate ACKs with an option (F59) */
+	IDS = 256,         /* of addresses */
+	FAR_OFF = 1 << 20, /* past the window beyond doubt (F58) */
+};
+
+/* Sendings further apart than any retransmission timer are not in a row. */
+#define ROW_GAP (200 * NSEC_PER_MS)
+
+/* A subflow that this host opened later between the same addresses as an older one. */
+static uint32_t tried_again(const struct scene *scene, const struct subflow_view *older,
+	uint32_t after)
+{
+	uint32_t i;
+
+	for (i = older->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *again = scene_subflow(scene, i);
+
+		if (again->opened_by_us && again->first > after &&
+			scene_knew(scene, again->first, after) &&
+			addr_equal(&again->initiator.addr, &older->initiator.addr) &&
+			addr_equal(&again->responder.addr, &older->responder.addr))
+			return again->first;
+	}
+	return VIEW_NONE;
+}
+
+void rule_f57(const struct scene *scene, struct note *note)
+{
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+		uint32_t reset = subflow->flow[RECEIVED].rst, again;
+		const struct mptcp_opt *why;
+
+		if (!scene->mptcp || reset == VIEW_NONE || !subflow->opened_by_us)
+			continue;
+		why = view_option(&scene->view, &scene->facts[reset], MP_TCPRST);
+		if (why == NULL || why->tcprst.transient)
+			continue;
+		note_held(note);
+		again = tried_again(scene, subflow, reset);
+		if (again != VIEW_NONE)
+			note_broken(note, again, "tries a path again that was reset for good");
+	}
+}
+
+/* The right edge of the window that this host had offered on a subflow before fact index. */
+static uint32_t right_edge(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	uint32_t i, edge = 0;
+
+	for (i = subflow->first; i != VIEW_NONE && i < index; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == SENT && (fact->flags & TCP_ACK) && fact->ack + fact->window > edge)
+			edge = fact->ack + fact->window;
+	}
+	return edge;
+}
+
+/* What this host does soon after fact index and would not do but for a signal in it. */
+static uint32_t acted_upon(const struct scene *scene, uint32_t index)
+{
+	uint32_t i;
+
+	for (i = index + 1; i < scene->view.fact_count; i++) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->at > scene->facts[index].at + SCENE_PROMPT)
+			break;
+		if (fact->way == RECEIVED && (fact->flags & (TCP_RST | TCP_FIN)))
+			break;
+		if (fact->way == SENT &&
+			((fact->flags & TCP_RST) || (fact->has & (HAS_FAIL | HAS_INFINITE))))
+			return i;
+	}
+	return VIEW_NONE;
+}
+
+/* RFC 5961: beyond the window nothing counts, neither data nor what else is in the packet. */
+void rule_f58(const struct scene *scene, struct note *note)
+{
+	uint32_t i, acted;
+
+	for (i = 0; scene->mptcp && i < scene->view.fact_count; i++) {
+		const struct fact *fact = &scene->facts[i];
+		const struct subflow_view *subflow = fact_subflow(scene, i);
+
+		if (fact->way != RECEIVED || (fact->flags & (TCP_SYN | TCP_RST)) ||
+			!(fact->has & (HAS_FAIL | HAS_INFINITE | HAS_FASTCLOSE | HAS_ADDRESS)) ||
+			!subflow_is_alive(scene, subflow, i) || fact->seq > INT32_MAX ||
+			fact->seq <= right_edge(scene, subflow, i) + FAR_OFF)
+			continue;
+		note_held(note);
+		acted = acted_upon(scene, i);
+		if (acted != VIEW_NONE)
+			note_broken(note, acted, "acts upon a signal from outside the window");
+	}
+}
+
+/* An ACK that is there for its option's sake: other than DSS, no data, nothing new to say. */
+static bool is_signal(const struct fact *fact)
+{
+	return fact->way == SENT && fact->payload == 0 &&
+		!(fact->flags & (TCP_SYN | TCP_FIN | TCP_RST)) &&
+		(fact->has & (HAS_ADDRESS | HAS_FAIL | HAS_FASTCLOSE));
+}
+
+void rule_f59(const struct scene *scene, struct note *note)
+{
+	size_t i;
+
+	for (i = 0; scene->mptcp && i < scene->view.subflow_count; i++) {
+		const struct fact *before = NULL;
+		unsigned int run = 0;
+		uint32_t j;
+
+		for (j = scene->view.subflows[i].first; j != VIEW_NONE; j = scene->facts[j].next) {
+			const struct fact *fact = &scene->facts[j];
+
+			if (fact->way != SENT)
+				continue;
+			if (!is_signal(fact)) {
+				before = NULL;
+				continue;
+			}
+			note_held(note);
+			run = before != NULL && before->ack == fact->ack &&
+					before->seq == fact->seq && fact->at < before->at + ROW_GAP
+				? run + 1
+				: 1;
+			if (run > IN_A_ROW)
+				note_broken(note, j,
+					"sent over two duplicate ACKs with an option in a row");
+			before = fact;
+		}
+	}
+}
+
+/* The IDs of the peer's addresses that this host had heard of before fact index. */
+static void ids_known(const struct scene *scene, uint32_t index, bool known[IDS])
+{
+	uint32_t i;
+
+	known[0] = true;
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling)
+		if (scene_subflow(scene, i)->first < index)
+			known[scene_subflow(scene, i)->address_id[RECEIVED]] = true;
+	for (i = 0; i < index; i++) {
+		const struct mptcp_opt *told =
+			view_option(&scene->view, &scene->facts[i], MP_ADD_ADDR);
+
+		if (told != NULL && scene->facts[i].way == RECEIVED && !told->add_addr.echo)
+			known[told->add_addr.address_id] = true;
+	}
+}
+
+void rule_f61(const struct scene *scene, struct note *note)
+{
+	uint32_t i, acted;
+	unsigned int j;
+
+	for (i = 0; scene->mptcp && i < scene->view.fact_count; i++) {
+		const struct mptcp_opt *gone =
+			view_option(&scene->view, &scene->facts[i], MP_REMOVE_ADDR);
+		bool known[IDS] = { false }, any = false;
+
+		if (gone == NULL || scene->facts[i].way != RECEIVED)
+			continue;
+		ids_known(scene, i, known);
+		for (j = 0; j < gone->remove_addr.count; j++)
+			any = any || known[gone->remove_addr.ids[j]];
+		if (any)
+			continue;
+		note_held(note);
+		acted = acted_upon(scene, i);
+		if (acted != VIEW_NONE)
+			note_broken(note, acted,
+				"takes the removal of an unknown address for more");
+	}
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* O7, O10 and O11: each held and broken once. */
+#include "tests/unit/play.h"
+
+static struct part reset_part(unsigned int subflow)
+{
+	return with((struct part){ .subflow = subflow, .flags = TCP_RST },
+		opt_reset(RESET_MIDDLEBOX));
+}
+
+/* A join that is a backup from its SYN on. */
+static void join_backup(struct play *play)
+{
+	struct part part = { .subflow = 1, .flags = TCP_SYN };
+	struct mptcp_opt opt = opt_join(play, 1, JOIN_SYN);
+
+	opt.join.backup = true;
+	play_say(play, CLIENT, with(part, opt));
+	part.flags = TCP_SYN | TCP_ACK;
+	play_say(play, SERVER, with(part, opt_join(play, 1, JOIN_SYNACK)));
+	part.flags = 0;
+	play_say(play, CLIENT, with(part, opt_join(play, 1, JOIN_ACK)));
+	play_say(play, SERVER, with(part, opt_ack(play, SERVER, play->data_ack[SERVER])));
+}
+
+/* "reset that subflow" */
+static uint32_t o7(struct play *play, bool wrong)
+{
+	struct part data;
+
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	join_backup(play);
+	play_say(play, CLIENT, (struct part){ .flags = TCP_RST });
+	data = data_part(play, CLIENT, 1, 1000, 100);
+	play_emit(play, CLIENT, data);
+	data.option_count = 0;
+	play_hear(play, SERVER, data);
+	return play_say(play, SERVER, wrong ? (struct part){ .subflow = 1 } : reset_part(1));
+}
+
+TEST(o7_backup_without_options)
+{
+	struct play play;
+	uint32_t packet;
+
+	play_init(&play, 1, false);
+	o7(&play, false);
+	CHECK_HELD(&play, "O7");
+	play_fini(&play);
+	play_init(&play, 1, false);
+	packet = o7(&play, true);
+	CHECK_BROKEN(&play, "O7", SERVER, packet);
+	play_fini(&play);
+}
+
+/* "for MP_FAIL, the only remaining subflow counts as single if the stream is contiguous" */
+static uint32_t o10(struct play *play, bool wrong)
+{
+	struct part bad;
+
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_join(play, 1);
+	play_say(play, CLIENT, (struct part){ .flags = TCP_RST });
+	bad = data_part(play, CLIENT, 1, 1000, 100);
+	play_emit(play, CLIENT, bad);
+	bad.spoil = true;
+	play_hear(play, SERVER, bad);
+	return play_say(play, SERVER,
+		wrong ? with(reset_part(1), opt_fail(play, CLIENT, 1000))
+		      : with((struct part){ .subflow = 1 }, opt_fail(play, CLIENT, 1000)));
+}
+
+TEST(o10_the_only_one_left)
+{
+	play_both("O10", 1, true, SERVER, o10);
+}
+
+/* "rejoin, else an error to the application within the connection timeout" */
+static uint32_t o11(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play->input.app[CLIENT].failed = play->input.app[SERVER].failed = !wrong;
+	play->input.timed_out = wrong;
+	return play_say(play, CLIENT, (struct part){ .flags = TCP_RST });
+}
+
+TEST(o11_none_left)
+{
+	play_both("O11", 1, false, CLIENT, o11);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* F57, F58, F59 and F61: each held and broken once. */
+#include "tests/unit/play.h"
+
+static struct mptcp_opt opt_remove(uint8_t id)
+{
+	struct mptcp_opt opt = { .subtype = MP_REMOVE_ADDR };
+
+	opt.remove_addr.count = 1;
+	opt.remove_addr.ids[0] = id;
+	return opt;
+}
+
+static struct part join_syn(const struct play *play, uint16_t source_port)
+{
+	struct part part = { .subflow = 1, .flags = TCP_SYN, .source_port = source_port };
+
+	return with(part, opt_join(play, 1, JOIN_SYN));
+}
+
+/* "T=0: SHOULD NOT try this path again" */
+static uint32_t f57(struct play *play, bool wrong)
+{
+	struct part reset = { .subflow = 1, .flags = TCP_RST, .ack = 1 };
+
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_say(play, CLIENT, join_syn(play, 0));
+	play_say(play, SERVER, with(reset, opt_reset(RESET_PROHIBITED)));
+	play_wait(play, NSEC_PER_SEC);
+	return wrong ? play_emit(play, CLIENT, join_syn(play, 41001)) : 0;
+}
+
+TEST(f57_path_reset_for_good)
+{
+	play_both("F57", 1, false, CLIENT, f57);
+}
+
+TEST(f57_transient_is_no_ban)
+{
+	struct part reset = { .subflow = 1, .flags = TCP_RST, .ack = 1 };
+	struct mptcp_opt why = opt_reset(RESET_PROHIBITED);
+	struct play play;
+
+	why.tcprst.transient = true;
+	play_init(&play, 1, false);
+	play_open(&play);
+	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_say(&play, CLIENT, join_syn(&play, 0));
+	play_say(&play, SERVER, with(reset, why));
+	play_wait(&play, NSEC_PER_SEC);
+	play_emit(&play, CLIENT, join_syn(&play, 41001));
+	CHECK_IDLE(&play, "F57");
+	play_fini(&play);
+}
+
+/* "signals are processed only after standard TCP validity checks" */
+static uint32_t f58(struct play *play, bool wrong)
+{
+	struct part forged = { .seq = 1 << 30 };
+
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_hear(play, SERVER, with(forged, opt_fail(play, SERVER, 0)));
+	play->got[0][SERVER] = play->next[0][CLIENT];
+	return play_say(play, SERVER,
+		either(wrong, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)),
+			with((struct part){ .subflow = 0 }, opt_ack(play, SERVER, 1000))));
+}
+
+TEST(f58_outside_the_window)
+{
+	struct play play;
+	uint32_t packet;
+
+	play_init(&play, 1, false);
+	f58(&play, false);
+	CHECK_HELD(&play, "F58");
+	play_fini(&play);
+	play_init(&play, 1, false);
+	packet = f58(&play, true);
+	CHECK_BROKEN(&play, "F58", SERVER, packet);
+	play_fini(&play);
+}
+
+/* "SHOULD NOT send more than two in a row" */
+static uint32_t f59(struct play *play, bool wrong)
+{
+	uint32_t packet = 0;
+	unsigned int i;
+
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	for (i = 0; i < 3; i++) {
+		packet = play_say(play, SERVER,
+			with((struct part){ .subflow = 0 }, opt_remove((uint8_t)(20 + i))));
+		if (!wrong)
+			play_wait(play, NSEC_PER_SEC);
+	}
+	return packet;
+}
+
+TEST(f59_two_in_a_row)
+{
+	play_both("F59", 1, false, SERVER, f59);
+}
+
+/* "REMOVE_ADDR of unknown ID: silently ignore" */
+static uint32_t f61(struct play *play, bool wrong)
+{
+	play_open(play);
+	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_say(play, SERVER, with((struct part){ .subflow = 0 }, opt_remove(77)));
+	return play_say(play, CLIENT,
+		either(wrong, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP)),
+			data_part(play, CLIENT, 0, 1000, 100)));
+}
+
+TEST(f61_unknown_address)
+{
+	play_both("F61", 1, false, CLIENT, f61);
+}
