@@ -262,7 +262,8 @@ for _, sender in ipairs(senders) do
 
 	dss("F51", -6, "10", { help = "a mapping does not touch its segment" })
 	case("F60-" .. sender, {
-		help = "ADD_ADDR with a wrong HMAC is ignored", sender = sender, versions = { 1 },
+		help = "ADD_ADDR with a wrong HMAC is ignored", rules = { "F60" },
+		sender = sender, versions = { 1 },
 		direction = "to-client", expect = closed, subflows = 2, joins = 0, path = 1,
 		boxes = { box.option_edit { op = "corrupt", subtype = "add_addr" } },
 		pause = "400ms", steps = { { at = "50ms", by = "server", announce = 2 } },
@@ -303,7 +304,8 @@ case("F61", {
 		direction = "to-server" } },
 })
 case("F62", {
-	help = "MP_FASTCLOSE with a wrong key is ignored", sender = "client",
+	help = "MP_FASTCLOSE with a wrong key is ignored", rules = { "F62" },
+	sender = "client",
 	direction = "to-server", expect = clean,
 	boxes = { box.forge { option = "1e0c70000102030405060708", on = "data", from = 5,
 		direction = "to-server" } },
