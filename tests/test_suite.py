@@ -49,7 +49,7 @@ def test_classic_is_what_it_should_be(classic):
 
 def test_signal_is_what_it_should_be(mbtest):
     rows = mbtest("run", "signal", "--json", timeout=300).lines()
-    assert {row["subflows"] for row in rows} == {2, 3, 8, 32}
+    assert {row["subflows"] for row in rows} >= {1, 2, 3, 8, 32}
 
 
 OWN_TESTS = {"classic", "trace"}
