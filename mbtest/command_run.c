@@ -12,6 +12,7 @@
 #include "probe/base/alloc.h"
 #include "probe/endpoint/cc.h"
 #include "probe/endpoint/fault.h"
+#include "probe/endpoint/profile.h"
 #include "probe/endpoint/sched.h"
 
 #include <errno.h>
@@ -34,9 +35,17 @@ struct run_options {
 static bool set_stack(struct stack *stack, const char *option, const char *text, struct err *err)
 {
 	static const char *const names[] = { "sim", "kernel", NULL };
-	unsigned int kind;
+	unsigned int kind = 0;
 
-	if (!parse_choice(option, text, names, &kind, err))
+	stack->profile = NULL;
+	if (strncmp(text, "sim:", 4) == 0)
+		stack->profile = profile_find(text + 4);
+	if (strncmp(text, "sim:", 4) == 0 && stack->profile == NULL)
+		return err_set(err,
+			"there is no profile %s: they are uclouvain, swinburne, anon, "
+			"citrix",
+			text + 4);
+	if (stack->profile == NULL && !parse_choice(option, text, names, &kind, err))
 		return false;
 	stack->kind = kind == 0 ? STACK_SIM : STACK_KERNEL;
 	snprintf(stack->name, sizeof(stack->name), "%s", text);
@@ -137,7 +146,7 @@ static bool set_scheduler(void *self, const char *text, struct err *err)
 static const struct option_row rows[] = {
 	TEXT(only, "only", "GLOB", "only scenarios whose name matches"),
 	OPTION_CALL_ROW(set_client, "client", "STACK",
-		"sim (our endpoint; default) or kernel (as root)"),
+		"sim (our endpoint; default), sim:PROFILE or kernel (as root)"),
 	OPTION_CALL_ROW(set_server, "server", "STACK", "the same for the server"),
 	OPTION_CALL_ROW(set_mptcp, "mptcp", "0|1|both", "MPTCP version offered (default both)"),
 	OPTION_CALL_ROW(set_checksum, "checksum", "on|off|both", "DSS checksums (default both)"),
@@ -185,10 +194,31 @@ static bool check_traces(const struct run_options *options, const struct suites 
 	return true;
 }
 
+/* What a profile does not speak is left out; false when nothing remains. */
+static bool check_profile(struct run_options *options, const struct stack *stack, struct err *err)
+{
+	if (stack->profile == NULL)
+		return true;
+	if ((options->cases.versions & CASE_ON) != 0) {
+		fprintf(stderr, "mbtest: MPTCP v1 is left out: %s speaks v0 only\n", stack->name);
+		options->cases.versions &= ~(unsigned int)CASE_ON;
+	}
+	if (!stack->profile->has_ipv6 && (options->cases.families & CASE_IP6) != 0) {
+		fprintf(stderr, "mbtest: IPv6 is left out: %s speaks IPv4 only\n", stack->name);
+		options->cases.families &= ~(unsigned int)CASE_IP6;
+	}
+	if (options->cases.versions == 0 || options->cases.families == 0)
+		return err_set(err, "nothing is left to run with %s", stack->name);
+	return true;
+}
+
 static bool check_stacks(struct run_options *options, struct err *err)
 {
 	const struct run_config *run = &options->config.run;
 
+	if (!check_profile(options, &run->stack[CLIENT], err) ||
+		!check_profile(options, &run->stack[SERVER], err))
+		return false;
 	if (run->stack[CLIENT].kind == STACK_SIM && run->stack[SERVER].kind == STACK_SIM)
 		return true;
 	if (geteuid() != 0)

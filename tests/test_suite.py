@@ -78,6 +78,22 @@ def test_options_is_every_option_everywhere(mbtest):
     assert {(row["subflows"], row["path"]) for row in rows} >= {(1, 1), (2, 1), (2, 2)}
 
 
+@pytest.mark.parametrize("profile", ["uclouvain", "swinburne", "anon", "citrix"])
+def test_profiles_run_as_stacks(mbtest, profile):
+    """At either end; v1 is left out with a line, and where the survey says no, rules are broken."""
+    run = mbtest("run", "signal", "--client", f"sim:{profile}", "--json", "--only", "drop-*")
+    rows = run.lines()
+    assert {row["client"] for row in rows} == {f"sim:{profile}"}
+    assert {row["version"] for row in rows} == {0} and "v1 is left out" in run.err
+    run = mbtest("run", "classic", "--server", f"sim:{profile}", "--json", "--mptcp", "0",
+                 "--only", "capable-*-strip-*")
+    assert all(row["pass"] for row in run.lines()) and run.status == 0
+    run = mbtest("run", "classic", "--server", f"sim:{profile}", "--json", "--mptcp", "0",
+                 "--checksum", "off", "--only", "join-hmac-ack3-*")
+    broken = {rule["rule"] for row in run.lines() for rule in row["broken"]}
+    assert ("F40" in broken) == (profile == "swinburne")
+
+
 def test_every_scenario_names_rules_and_source(classic):
     _, rows = classic
     assert all(row["rules"] for row in rows)

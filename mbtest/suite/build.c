@@ -5,6 +5,7 @@
 #include "mbtest/suite/build.h"
 
 #include "probe/base/alloc.h"
+#include "probe/endpoint/profile.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -244,9 +245,11 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 		config->wide_dsn = config->wide_ack = false;
 	}
 	config->join_as_server = client_announces(scenario);
+	if (run->stack[end].profile != NULL)
+		profile_apply(run->stack[end].profile, config);
 	if (end == SERVER)
 		return;
-	config->join_backup = scenario->join_backup;
+	config->join_backup = config->join_backup || scenario->join_backup;
 	if (scenario->path_manager != NULL)
 		config->path_manager = scenario->path_manager;
 	config->subflows_wanted = scenario->subflows;
@@ -310,7 +313,8 @@ static void fill_judge(const struct scenario *scenario, const struct run_config 
 		input->app[end] = view[end];
 		input->stream[end] = ends->plan[end].sends;
 		input->speaks_mptcp[end] = true;
-		input->is_ours[end] = run->stack[end].kind == STACK_SIM;
+		input->is_ours[end] =
+			run->stack[end].kind == STACK_SIM && run->stack[end].profile == NULL;
 	}
 	input->edit_count = net_edits(net, &input->edits);
 	input->version = scenario->version;

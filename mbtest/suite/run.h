@@ -20,10 +20,12 @@ enum stack_kind {
 
 struct stack {
 	enum stack_kind kind;
-	char name[32];   /* as typed: "sim", "kernel" */
-	uint64_t faults; /* of our endpoint */
+	char name[32];                 /* as typed: "sim", "sim:anon", "kernel" */
+	const struct profile *profile; /* of our endpoint; NULL: its own ways */
+	uint64_t faults;               /* of our endpoint */
 };
 
+struct profile;
 struct run_config;
 struct result;
 struct run_taps;

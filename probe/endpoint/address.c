@@ -135,6 +135,8 @@ bool address_announce(struct conn *conn, const struct sockname *name, nsec_t now
 	uint8_t id = address_id(conn, &name->addr);
 	struct address *address = find_id(&conn->own, id);
 
+	if (conn_lacks(conn, LACKS_ADD_ADDR))
+		return false;
 	if (address == NULL)
 		address = add(conn, &conn->own, id, name);
 	if (address == NULL)
@@ -285,7 +287,8 @@ bool address_withdraw(struct conn *conn, const struct addr *list, unsigned int c
 		return false;
 	arm(conn);
 	on = staying(conn, remove);
-	if (!signal_queue(conn, &option, on == NULL ? SIGNAL_ANYWHERE : on->index))
+	if (!conn_lacks(conn, LACKS_REMOVE_ADDR) &&
+		!signal_queue(conn, &option, on == NULL ? SIGNAL_ANYWHERE : on->index))
 		return false;
 	for (i = 0; i < remove->count; i++)
 		close_from(conn, remove->ids[i]);
@@ -330,6 +333,8 @@ bool address_prioritize(struct subflow *subflow, bool backup)
 	struct conn *conn = subflow->conn;
 	struct mptcp_opt option = { .subtype = MP_PRIO };
 
+	if (conn_lacks(conn, LACKS_PRIO))
+		return false;
 	option.prio.backup = backup;
 	subflow->backup_own = backup;
 	settle_backup(subflow);
@@ -361,6 +366,20 @@ static void take_priority(struct subflow *subflow, const struct mp_prio *prio)
 void address_take(struct subflow *subflow, const struct mptcp_opt *option, nsec_t now)
 {
 	(void)now;
+	static const struct {
+		enum mptcp_subtype subtype;
+		unsigned int lacks;
+	} ignored[] = {
+		{ MP_ADD_ADDR, LACKS_ADD_ADDR },
+		{ MP_REMOVE_ADDR, LACKS_REMOVE_ADDR | LACKS_TAKING_REMOVE },
+		{ MP_PRIO, LACKS_PRIO },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		if (option->subtype == ignored[i].subtype &&
+			conn_lacks(subflow->conn, ignored[i].lacks))
+			return;
 	if (option->subtype == MP_ADD_ADDR)
 		take_add(subflow->conn, &option->add_addr);
 	else if (option->subtype == MP_REMOVE_ADDR)

@@ -268,7 +268,8 @@ static void put_data_ack(const struct conn *conn, struct mp_dss *dss)
 {
 	dss->has_ack = true;
 	/* RFC 8684 3.3.2: a 64-bit DSN is answered by a 64-bit DATA_ACK. */
-	dss->ack_wide = conn->endpoint->config.wide_ack || conn->rx.wide;
+	dss->ack_wide = conn->endpoint->config.wide_ack ||
+		(conn->rx.wide && !conn_lacks(conn, LACKS_WIDE_ACK));
 	dss->ack = conn->dsn_remote + reassembly_acked(conn);
 	if (conn_has_fault(conn, FAULT_ACK_UNMAPPED))
 		dss->ack += unmapped_bytes(conn);

@@ -101,7 +101,8 @@ void conn_close(struct conn *conn, enum conn_end end)
  */
 void conn_kill(struct conn *conn, enum conn_end end, uint8_t reason)
 {
-	bool fastclose = conn_is_mptcp(conn) && end != END_RESET;
+	bool fastclose =
+		conn_is_mptcp(conn) && end != END_RESET && !conn_lacks(conn, LACKS_FASTCLOSE);
 	unsigned int i;
 
 	for (i = 0; i < conn->subflow_count; i++) {

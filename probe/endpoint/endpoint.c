@@ -51,6 +51,7 @@ void endpoint_config_default(struct endpoint_config *config)
 		.time_wait = 2 * NSEC_PER_SEC,
 		.capable_syns = 3,
 		.path_manager = "full-mesh",
+		.subflow_rtos = 6,
 		.congestion_control = "lia",
 		.scheduler = "least-filled",
 		.subflows_most = ENDPOINT_SUBFLOWS,

@@ -35,6 +35,20 @@ enum {
 	SPEAKS_V1 = 2,
 };
 
+/* What an implementation may be without (profile.h). */
+enum {
+	LACKS_CHECKSUM = 1 << 0,          /* neither asks for checksums nor heeds flag A */
+	LACKS_HMAC_CHECK = 1 << 1,        /* HMACs of MP_JOIN are sent, but not verified */
+	LACKS_ADD_ADDR = 1 << 2,          /* neither tells of addresses nor hears of them */
+	LACKS_REMOVE_ADDR = 1 << 3,       /* neither sends it nor heeds it */
+	LACKS_TAKING_REMOVE = 1 << 4,     /* sends REMOVE_ADDR, but does not heed it */
+	LACKS_FASTCLOSE = 1 << 5,         /* neither sends it nor heeds it */
+	LACKS_PRIO = 1 << 6,              /* MP_PRIO and flag B of others mean nothing */
+	LACKS_DSS_FALLBACK = 1 << 7,      /* first data without mapping: no fallback (F4) */
+	LACKS_DATA_ACK_FALLBACK = 1 << 8, /* first data acked without DATA_ACK: likewise (F9) */
+	LACKS_WIDE_ACK = 1 << 9,          /* DATA_ACKs have 4 bytes, whatever the DSNs have */
+};
+
 /* What an experiment varies. endpoint_config_default fills in sensible values. */
 struct endpoint_config {
 	unsigned int speaks; /* SPEAKS_* set; the highest is offered first */
@@ -56,6 +70,7 @@ struct endpoint_config {
 	bool retry_v0;             /* v1 was ignored: try again with v0, if spoken (RFC 8684 3.1) */
 	const char *congestion_control; /* a name of cc_list (cc.h) */
 	const char *scheduler;          /* a name of sched_list (sched.h) */
+	unsigned int subflow_rtos;      /* in a row, before a subflow is given up for others */
 	unsigned int reinject_rtos;     /* of a subflow in a row, only then others carry its data */
 	bool opportunistic; /* what a slower subflow holds the window up with goes on a faster */
 	bool penalise;      /* and the slower one's window is halved */
@@ -72,6 +87,7 @@ struct endpoint_config {
 	bool forbid_join;    /* no further subflows to our first address and port (C, v1) */
 	struct sockname announce[ENDPOINT_JOINS]; /* told by ADD_ADDR; port 0: none */
 	unsigned int announce_count;
+	unsigned int lacks; /* set of LACKS_* */
 	/* on real networks */
 	bool secret_random; /* keys and numbers from the crypto library; rng repeats its own */
 	bool synack_once;   /* a SYN/ACK for each SYN, and nothing by time: none is multiplied */

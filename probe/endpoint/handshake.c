@@ -127,7 +127,8 @@ static void take_offer(struct conn *conn, const struct arrival *in)
 	conn->mode = MODE_UNDECIDED;
 	conn->fallback = FALLBACK_NONE;
 	conn->linear = false;
-	conn->checksum = config->checksum || option->capable.flags & MPC_CHECKSUM;
+	conn->checksum = !conn_lacks(conn, LACKS_CHECKSUM) &&
+		(config->checksum || option->capable.flags & MPC_CHECKSUM);
 	conn->peer_no_join = conn->version > 0 && option->capable.flags & MPC_NO_JOIN;
 	conn->key_remote = option->capable.sender_key;
 }
@@ -229,7 +230,7 @@ static void join_passive(struct endpoint *endpoint, const struct sockname *local
 	}
 	subflow->is_join = true;
 	subflow->backup_own = endpoint->config.join_backup;
-	subflow->backup_theirs = join->backup;
+	subflow->backup_theirs = join->backup && !conn_lacks(conn, LACKS_PRIO);
 	subflow->backup = subflow->backup_own || subflow->backup_theirs;
 	subflow->address_id = id;
 	subflow->remote_address_id = join->address_id;
@@ -269,7 +270,7 @@ static bool hmac_is_right(const struct subflow *subflow, const uint8_t *received
 	const struct conn *conn = subflow->conn;
 	uint8_t expected[20];
 
-	if (conn_has_fault(conn, FAULT_ACCEPT_ANY_HMAC))
+	if (conn_has_fault(conn, FAULT_ACCEPT_ANY_HMAC) || conn_lacks(conn, LACKS_HMAC_CHECK))
 		return true;
 	key_join_hmac(conn->version, conn->key_remote, conn->key_local, subflow->nonce_remote,
 		subflow->nonce_local, expected);
@@ -380,7 +381,7 @@ static void synack_of_join(struct subflow *subflow, const struct arrival *in, ns
 	}
 	subflow->nonce_remote = option->join.nonce;
 	subflow->remote_address_id = option->join.address_id;
-	subflow->backup_theirs = option->join.backup;
+	subflow->backup_theirs = option->join.backup && !conn_lacks(subflow->conn, LACKS_PRIO);
 	subflow->backup = subflow->backup_own || subflow->backup_theirs;
 	put_be64(hmac64, option->join.hmac64);
 	if (!hmac_is_right(subflow, hmac64, sizeof(hmac64))) {
@@ -413,8 +414,9 @@ static void synack_of_capable(struct subflow *subflow, const struct arrival *in,
 			fallback_at_handshake(conn, reason);
 		} else {
 			conn->key_remote = option->capable.sender_key;
-			conn->checksum = conn->endpoint->config.checksum ||
-				option->capable.flags & MPC_CHECKSUM;
+			conn->checksum = !conn_lacks(conn, LACKS_CHECKSUM) &&
+				(conn->endpoint->config.checksum ||
+					option->capable.flags & MPC_CHECKSUM);
 			conn->peer_no_join =
 				conn->version > 0 && option->capable.flags & MPC_NO_JOIN;
 			agree(conn);

@@ -33,7 +33,7 @@ static bool in_window(const struct subflow *subflow, uint32_t seq)
 /* F62: MP_FASTCLOSE needs our key. */
 static bool closes(const struct conn *conn, const struct mptcp_opt *option)
 {
-	return conn_is_mptcp(conn) &&
+	return conn_is_mptcp(conn) && !conn_lacks(conn, LACKS_FASTCLOSE) &&
 		(option->fastclose_key == conn->key_local ||
 			conn_has_fault(conn, FAULT_ANY_FASTCLOSE));
 }
@@ -165,7 +165,8 @@ static void judge_bare_ack(struct subflow *subflow, nsec_t now)
 		!conn_has_fault(conn, FAULT_FALL_BACK_MIDWAY))
 		return;
 	if (conn_has_fault(conn, FAULT_NEVER_FALL_BACK) ||
-		conn_has_fault(conn, FAULT_IGNORE_BARE_ACK))
+		conn_has_fault(conn, FAULT_IGNORE_BARE_ACK) ||
+		conn_lacks(conn, LACKS_DATA_ACK_FALLBACK))
 		return;
 	if (subflow->is_join || subflow_live_count(conn) > 1)
 		subflow_reset(subflow, RESET_MIDDLEBOX);

@@ -379,7 +379,8 @@ static bool is_bare_contact(const struct subflow *subflow)
 		(set->head == set->count || set->list[set->head].first > 0) &&
 		!conn_has_fault(conn, FAULT_NEVER_FALL_BACK) &&
 		!conn_has_fault(conn, FAULT_DELIVER_UNMAPPED) &&
-		!conn_has_fault(conn, FAULT_RESET_FIRST_DATA);
+		!conn_has_fault(conn, FAULT_RESET_FIRST_DATA) &&
+		!conn_lacks(conn, LACKS_DSS_FALLBACK);
 }
 
 /*

@@ -336,7 +336,7 @@ static bool time_out(struct subflow *subflow, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 	bool ended = conn_is_mptcp(conn) && conn_is_done(conn);
-	unsigned int most = ended ? LINGER_RTOS_MOST : SUBFLOW_RTOS_MOST;
+	unsigned int most = ended ? LINGER_RTOS_MOST : conn->endpoint->config.subflow_rtos;
 
 	if (subflow->queue.una == subflow->queue.tail) {
 		subflow->rto_at = NSEC_NEVER;

@@ -29,10 +29,9 @@ enum {
 	ARRIVAL_OPTIONS = 6,   /* MPTCP options read from one segment */
 	UNMAPPED_MOST = 65536, /* O3 */
 	SYNACK_TRIES = 5,
-	JOIN_TRIES = 4,        /* SYNs of a join, and third ACKs of one */
-	SUBFLOW_RTOS_MOST = 6, /* in a row, before a subflow is given up where others live */
-	LINGER_RTOS_MOST = 4,  /* the same, once both streams have ended */
-	DATA_RTOS_MOST = 3,    /* O2, O5 */
+	JOIN_TRIES = 4,       /* SYNs of a join, and third ACKs of one */
+	LINGER_RTOS_MOST = 4, /* the same, once both streams have ended */
+	DATA_RTOS_MOST = 3,   /* O2, O5 */
 	DUP_THRESHOLD = 3,
 	SYNACK_REPEATS = 8,   /* O12: repeats of a SYN/ACK asked for by early data */
 	DOUBT_PROBES = 3,     /* of a subflow whose address was removed, before it is ended */
@@ -315,6 +314,11 @@ uint64_t endpoint_random(struct endpoint *endpoint);
 static inline bool conn_has_fault(const struct conn *conn, enum fault_number fault)
 {
 	return (conn->endpoint->config.faults >> fault & 1) != 0;
+}
+
+static inline bool conn_lacks(const struct conn *conn, unsigned int what)
+{
+	return (conn->endpoint->config.lacks & what) != 0;
 }
 
 /* MPTCP options are in use on this connection. */
