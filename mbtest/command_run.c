@@ -146,7 +146,7 @@ static bool set_scheduler(void *self, const char *text, struct err *err)
 static const struct option_row rows[] = {
 	TEXT(only, "only", "GLOB", "only scenarios whose name matches"),
 	OPTION_CALL_ROW(set_client, "client", "STACK",
-		"sim (our endpoint; default), sim:PROFILE or kernel (as root)"),
+		"sim (ours; default), sim:PROFILE or kernel (as root)"),
 	OPTION_CALL_ROW(set_server, "server", "STACK", "the same for the server"),
 	OPTION_CALL_ROW(set_mptcp, "mptcp", "0|1|both", "MPTCP version offered (default both)"),
 	OPTION_CALL_ROW(set_checksum, "checksum", "on|off|both", "DSS checksums (default both)"),

@@ -18,7 +18,7 @@ def explore(mbtest, tmp_path, *arguments, **options):
 def test_a_fault_is_found_and_made_small(mbtest, tmp_path, fault):
     """Within 10,000 seeds, at most 3 boxes, and the file shows it again with the fault alone."""
     run = explore(mbtest, tmp_path, "--seeds", "1..10000", "--fault", fault, "--stop",
-                  12)
+                  64)
     assert run.status == 1, run
     report = run.json()
     assert report["schema"] == "mbkit.explore/1" and report["seeds"] == [1, 10000]

@@ -21,7 +21,7 @@ const struct profile profile_list[] = {
 	},
 	{
 		.name = "swinburne",
-		.text = "FreeBSD, Swinburne: joins from either end, no fallback on DSS, no checksums",
+		.text = "FreeBSD, Swinburne: joins from either end, no fallback, no checksums",
 		.both_join = true,
 		.subflows_most = 8,
 		.lacks = LACKS_CHECKSUM | LACKS_HMAC_CHECK | LACKS_ADD_ADDR | LACKS_REMOVE_ADDR |
