@@ -54,7 +54,6 @@ LUA      := $(wildcard lua/*.lua lua/box/*.lua lua/suites/*.lua)
 OBJECTS  := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/box_list.o $(B)/obj/lua_files.o
 UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_tool.c))
-TOOLS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_tool.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
 C_FILES   = $(wildcard $(addsuffix /*.[ch],$(ROOMS)) tests/*/*.[ch])

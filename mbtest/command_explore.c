@@ -5,11 +5,11 @@
  */
 #include "lua/box.h"
 #include "mbtest/command_set.h"
-#include "probe/options.h"
+#include "mbtest/command_suites.h"
 #include "mbtest/report_explore.h"
 #include "mbtest/suite/shrink.h"
 #include "probe/base/alloc.h"
-#include "probe/endpoint/fault.h"
+#include "probe/options.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -78,14 +78,7 @@ static bool set_shard(void *self, const char *text, struct err *err)
 
 static bool set_fault(void *self, const char *text, struct err *err)
 {
-	struct explore_options *options = self;
-	uint64_t bit = fault_find(text);
-
-	if (bit == 0)
-		return err_set(err, "there is no fault %s (see mbtest list faults)", text);
-	options->run.stack[CLIENT].faults |= bit;
-	options->run.stack[SERVER].faults |= bit;
-	return true;
+	return run_set_fault(&((struct explore_options *)self)->run, text, err);
 }
 
 static const struct option_row rows[] = {

@@ -11,7 +11,6 @@
 #include "probe/options.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/cc.h"
-#include "probe/endpoint/fault.h"
 #include "probe/endpoint/profile.h"
 #include "probe/endpoint/sched.h"
 
@@ -103,14 +102,7 @@ static bool set_family(void *self, const char *text, struct err *err)
 
 static bool set_fault(void *self, const char *text, struct err *err)
 {
-	struct run_config *run = &((struct run_options *)self)->config.run;
-	uint64_t bit = fault_find(text);
-
-	if (bit == 0)
-		return err_set(err, "there is no fault %s (see mbtest list faults)", text);
-	run->stack[CLIENT].faults |= bit;
-	run->stack[SERVER].faults |= bit;
-	return true;
+	return run_set_fault(&((struct run_options *)self)->config.run, text, err);
 }
 
 static bool set_cc(void *self, const char *text, struct err *err)

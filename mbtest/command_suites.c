@@ -6,6 +6,7 @@
 
 #include "mbtest/command_trace.h"
 #include "probe/base/alloc.h"
+#include "probe/endpoint/fault.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -73,6 +74,17 @@ static void add_row(void *self, const struct scenario *scenario, const struct re
 	report->rows = xgrow(report->rows, report->count, &report->capacity, sizeof(*report->rows));
 	report->rows[report->count].scenario = scenario;
 	report->rows[report->count++].result = *result;
+}
+
+bool run_set_fault(struct run_config *run, const char *name, struct err *err)
+{
+	uint64_t bit = fault_find(name);
+
+	if (bit == 0)
+		return err_set(err, "there is no fault %s (see mbtest list faults)", name);
+	run->stack[CLIENT].faults |= bit;
+	run->stack[SERVER].faults |= bit;
+	return true;
 }
 
 enum runner_end suites_run(const struct suites *suites, struct runner_config *config,

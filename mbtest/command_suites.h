@@ -34,6 +34,9 @@ void suites_fini(struct suites *suites);
 /* Every case of MPTCP version and checksum, IPv4. */
 void suite_cases_default(struct suite_cases *cases);
 
+/* Make our endpoint wrong at both ends, by a name of `mbtest list faults`. */
+bool run_set_fault(struct run_config *run, const char *name, struct err *err);
+
 /* Run the selected scenarios and append a row for each result. */
 enum runner_end suites_run(const struct suites *suites, struct runner_config *config,
 	struct report_run *report, struct err *err);

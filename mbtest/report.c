@@ -65,3 +65,8 @@ void report_escaped(FILE *out, const char *text)
 		}
 	}
 }
+
+unsigned int report_case_number(const struct scenario *scenario)
+{
+	return scenario->version * 4u + scenario->checksum * 2u + (scenario->family == 6);
+}

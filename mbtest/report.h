@@ -30,6 +30,10 @@ struct report_run {
 /* Rows that did not pass. */
 size_t report_failures(const struct report_run *report);
 
+/* The number of a scenario's case: version times four, checksum times two, IPv6 one. */
+enum { REPORT_CASES = 8 };
+unsigned int report_case_number(const struct scenario *scenario);
+
 /* "v1 checksum", "v0 plain ip6": what tells the copies of a scenario apart. */
 const char *report_case(const struct scenario *scenario, char text[static 32]);
 

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { CASES = 8, GROUPS = 64 };
+enum { GROUPS = 64 };
 
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
@@ -56,13 +56,8 @@ static const char tail[] =
 
 struct group {
 	const char *name;
-	size_t total[CASES], passed[CASES];
+	size_t total[REPORT_CASES], passed[REPORT_CASES];
 };
-
-static unsigned int case_of(const struct scenario *scenario)
-{
-	return scenario->version * 4u + scenario->checksum * 2u + (scenario->family == 6);
-}
 
 static struct group *group_of(struct group *groups, unsigned int *count, const char *name)
 {
@@ -86,7 +81,7 @@ static void write_matrix_row(FILE *out, const struct group *group, const bool *p
 	fputs("<tr><td>", out);
 	report_escaped(out, group->name);
 	fputs("</td>", out);
-	for (i = 0; i < CASES; i++) {
+	for (i = 0; i < REPORT_CASES; i++) {
 		if (!present[i])
 			continue;
 		fprintf(out, "<td class=\"n %s\">%zu / %zu</td>",
@@ -99,7 +94,7 @@ static void write_matrix_row(FILE *out, const struct group *group, const bool *p
 static void write_matrix(FILE *out, const struct report_run *report)
 {
 	struct group groups[GROUPS];
-	bool present[CASES] = { false };
+	bool present[REPORT_CASES] = { false };
 	unsigned int count = 0, i;
 	size_t row;
 
@@ -108,13 +103,13 @@ static void write_matrix(FILE *out, const struct report_run *report)
 		const struct scenario *scenario = report->rows[row].scenario;
 		struct group *group = group_of(groups, &count, scenario->group);
 
-		i = case_of(scenario);
+		i = report_case_number(scenario);
 		present[i] = true;
 		group->total[i]++;
 		group->passed[i] += report->rows[row].result.pass;
 	}
 	fputs("<table><tr><th>class</th>", out);
-	for (i = 0; i < CASES; i++) {
+	for (i = 0; i < REPORT_CASES; i++) {
 		if (present[i])
 			fprintf(out, "<th>v%u %s%s</th>", i / 4, i & 2 ? "checksum" : "plain",
 				i & 1 ? " IPv6" : "");

@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum {
-	CASES = 8, /* version, checksum, family */
 	GROUPS = 32,
 	NAME = 36,
 	CELL = 11,
@@ -21,11 +20,6 @@ static const char red[] = "\033[31m", green[] = "\033[32m", bold[] = "\033[1m", 
 static const char *colour(const struct report_run *report, const char *code)
 {
 	return report->colour ? code : "";
-}
-
-static unsigned int case_of(const struct scenario *scenario)
-{
-	return scenario->version * 4u + scenario->checksum * 2u + (scenario->family == 6);
 }
 
 /* Short names, one cell wide. */
@@ -41,7 +35,7 @@ static void print_header(FILE *out, const struct report_run *report, const bool 
 	unsigned int i;
 
 	fprintf(out, "%s%-*s", colour(report, bold), NAME, "scenario");
-	for (i = 0; i < CASES; i++) {
+	for (i = 0; i < REPORT_CASES; i++) {
 		char name[32];
 
 		if (!present[i])
@@ -57,12 +51,12 @@ static void print_header(FILE *out, const struct report_run *report, const bool 
 static void print_scenario(FILE *out, const struct report_run *report, const bool *present,
 	size_t first, size_t end)
 {
-	const struct result *cells[CASES] = { NULL };
+	const struct result *cells[REPORT_CASES] = { NULL };
 	unsigned int i, last = 0;
 	size_t row;
 
 	for (row = first; row < end; row++) {
-		i = case_of(report->rows[row].scenario);
+		i = report_case_number(report->rows[row].scenario);
 		/* Of several runs a failed one is shown. */
 		if (cells[i] == NULL || cells[i]->pass)
 			cells[i] = &report->rows[row].result;
@@ -92,11 +86,11 @@ static bool same_scenario(const struct scenario *a, const struct scenario *b)
 
 static void print_scenarios(FILE *out, const struct report_run *report)
 {
-	bool present[CASES] = { false };
+	bool present[REPORT_CASES] = { false };
 	size_t first, end;
 
 	for (first = 0; first < report->count; first++)
-		present[case_of(report->rows[first].scenario)] = true;
+		present[report_case_number(report->rows[first].scenario)] = true;
 	print_header(out, report, present);
 	for (first = 0; first < report->count; first = end) {
 		for (end = first + 1; end < report->count; end++) {
