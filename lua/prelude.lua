@@ -12,7 +12,8 @@
 --
 --   joins = 1                      addresses the client joins from by itself (subflows - 1)
 --   path_manager = "ndiffports"    of our endpoint; join_backup = true: joins are backups
---   dsn_wraps = true               of our endpoint: narrow DSNs that wrap in the midst
+--   dsn_narrow = true              of our endpoint: 32-bit DSNs, and so 32-bit DATA_ACKs
+--   dsn_wraps = true               the same, and the DSNs wrap in the midst
 --   steps = { { at = "200ms", by = "server", announce = 2, port = 81 }, ... }
 --
 -- A step is one of announce, withdraw, backup, regular, drop with the number of an address (1 is
@@ -37,7 +38,7 @@ for _, name in ipairs {
 	"marker_offset", "marker_every", "pause", "first_chunk", "cc", "scheduler", "deadline",
 	"versions",
 	"checksums", "virtual_server", "server_port", "case", "seed", "strict", "joins",
-	"join_backup", "path_manager", "steps", "dsn_wraps",
+	"join_backup", "path_manager", "steps", "dsn_narrow", "dsn_wraps",
 } do
 	known[name] = true
 end

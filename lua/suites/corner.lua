@@ -159,6 +159,16 @@ for _, sender in ipairs(senders) do
 		boxes = { box.seq_rewrite { sack = "ignore" },
 			box.loss { on = "data", every = 30, direction = data } },
 	})
+	-- E19: the FIN comes without options; what it carried comes again by itself.
+	case("E19-" .. sender, {
+		help = "the FIN's options are stripped: its DATA_ACK of a DATA_FIN, too (E19)",
+		sender = sender, direction = data, expect = clean,
+		boxes = { box.strip { kind = 30, on = "fin", direction = data } },
+	})
+	case("E19-both-" .. sender, {
+		help = "the same in both directions (E19)", sender = sender, direction = "both",
+		expect = clean, boxes = { box.strip { kind = 30, on = "fin" } },
+	})
 	-- E22: data with option 30 is dropped for good.
 	case("E22-" .. sender, {
 		help = "all data with option 30 is dropped: an error in time, no silence",
@@ -250,7 +260,7 @@ for _, sender in ipairs(senders) do
 	-- The bytes of a DSS from its end: DSN, SSN, length and, if agreed, checksum.
 	local function dss(name, place, bytes, spec)
 		spec.sender, spec.direction, spec.rules = sender, data, { name }
-		spec.expect = either
+		spec.expect = spec.expect or either
 		spec.paths = function(c)
 			return { path {}, path { box.option_bytes { subtype = "dss", bytes = bytes,
 				at = place - (c.checksum and 2 or 0), on = "data", from = 3,
@@ -260,6 +270,9 @@ for _, sender in ipairs(senders) do
 		case(name .. "-" .. sender, spec)
 	end
 
+	-- Dropped, neither DATA_ACKed nor reset: the sender sends it again on the other subflow.
+	dss("F54", -12, "20", { help = "a mapping lies far outside the window",
+		checksums = { false }, expect = clean })
 	dss("F51", -6, "10", { help = "a mapping does not touch its segment" })
 	case("F60-" .. sender, {
 		help = "ADD_ADDR with a wrong HMAC is ignored", rules = { "F60" },

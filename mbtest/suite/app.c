@@ -152,23 +152,18 @@ static void open_stream(struct app *app, nsec_t now)
 	app->last_progress = now;
 }
 
-/* On every subflow from a local address. */
-static void step_subflows(struct app *app, const struct step *step, const struct addr *local)
+/* Every subflow from a local address. */
+static void drop_subflows(struct conn *conn, const struct addr *local)
 {
 	struct conn_info info;
 	struct err ignored;
 	unsigned int i;
 
-	conn_info(app->conn, &info);
-	for (i = 0; i < info.subflow_count; i++) {
-		if (!addr_equal(&info.subflows[i].local.addr, local) ||
-			info.subflows[i].state != SUBFLOW_OPEN)
-			continue;
-		if (step->verb == STEP_DROP)
-			conn_drop(app->conn, i, &ignored);
-		else
-			conn_set_backup(app->conn, i, step->verb == STEP_BACKUP, &ignored);
-	}
+	conn_info(conn, &info);
+	for (i = 0; i < info.subflow_count; i++)
+		if (addr_equal(&info.subflows[i].local.addr, local) &&
+			info.subflows[i].state == SUBFLOW_OPEN)
+			conn_drop(conn, i, &ignored);
 }
 
 /* What cannot be done, on a connection that fell back say, is left out. */
@@ -185,11 +180,17 @@ static void take_step(struct app *app, const struct step *step, nsec_t now)
 	case STEP_WITHDRAW:
 		conn_withdraw(app->conn, &addr, 1, &ignored);
 		break;
+	case STEP_BACKUP:
+	case STEP_REGULAR:
+		conn_set_address_backup(app->conn, &addr, step->verb == STEP_BACKUP, &ignored);
+		break;
+	case STEP_DROP:
+		drop_subflows(app->conn, &addr);
+		break;
 	case STEP_ABORT:
 		conn_abort(app->conn);
 		break;
 	default:
-		step_subflows(app, step, &addr);
 		break;
 	}
 }

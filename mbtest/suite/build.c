@@ -240,10 +240,8 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 	if (run->scheduler != NULL)
 		config->scheduler = run->scheduler;
 	config->join_count = 0;
-	if (scenario->dsn_wraps) {
-		config->wrap_within = 32768;
-		config->wide_dsn = config->wide_ack = false;
-	}
+	config->wrap_within = scenario->dsn_wraps ? 32768 : 0;
+	config->wide_dsn = !scenario->dsn_wraps && !scenario->dsn_narrow;
 	config->join_as_server = client_announces(scenario);
 	if (run->stack[end].profile != NULL)
 		profile_apply(run->stack[end].profile, config);

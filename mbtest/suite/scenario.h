@@ -138,7 +138,8 @@ struct scenario {
 		joins; /* addresses the client joins from by itself; subflows - 1 unless told */
 	const char *path_manager; /* of our endpoint as the client; NULL: its default */
 	bool join_backup;         /* they are for want of others (B); of our endpoint */
-	bool dsn_wraps; /* our endpoint's: 32-bit DSNs that wrap in the midst of the transfer */
+	bool dsn_narrow; /* our endpoint's DSNs, and so its peer's DATA_ACKs, have 32 bits */
+	bool dsn_wraps;  /* the same, and the DSNs wrap in the midst of the transfer */
 	struct step_plan steps;
 	uint64_t seed; /* 0: the run's */
 	bool strict;   /* the network's own invariants are tried, too (net.h) */

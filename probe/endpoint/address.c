@@ -341,6 +341,41 @@ bool address_prioritize(struct subflow *subflow, bool backup)
 	return signal_queue(conn, &option, subflow->index);
 }
 
+static bool is_from(const struct subflow *subflow, const struct addr *local)
+{
+	return subflow_is_live(subflow) && addr_equal(&subflow->local.addr, local);
+}
+
+/* v0: one option for several subflows, on whatever subflow. */
+static bool prioritize_id(struct conn *conn, const struct addr *local, bool backup)
+{
+	struct mptcp_opt option = { .subtype = MP_PRIO };
+	unsigned int i;
+
+	option.prio = (struct mp_prio){ backup, true, address_id(conn, local) };
+	for (i = 0; i < conn->subflow_count; i++)
+		if (is_from(conn->subflows[i], local)) {
+			conn->subflows[i]->backup_own = backup;
+			settle_backup(conn->subflows[i]);
+		}
+	return signal_queue(conn, &option, SIGNAL_ANYWHERE);
+}
+
+bool address_prioritize_all(struct conn *conn, const struct addr *local, bool backup)
+{
+	unsigned int i, count = 0;
+	bool queued = false;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		count += is_from(conn->subflows[i], local);
+	if (conn->version == 0 && count > 1)
+		return !conn_lacks(conn, LACKS_PRIO) && prioritize_id(conn, local, backup);
+	for (i = 0; i < conn->subflow_count; i++)
+		if (is_from(conn->subflows[i], local))
+			queued = address_prioritize(conn->subflows[i], backup) || queued;
+	return queued;
+}
+
 /*
  * The peer asks for the subflow the option came on or, in v0 and with an address ID, for all that
  * lead to that address of its own.

@@ -28,6 +28,9 @@ bool address_withdraw(struct conn *conn, const struct addr *list, unsigned int c
 /* Ask the peer to use a subflow as backup, or no longer so. */
 bool address_prioritize(struct subflow *subflow, bool backup);
 
+/* The same for all subflows from an address of ours; v0 says it once for several, by its ID. */
+bool address_prioritize_all(struct conn *conn, const struct addr *local, bool backup);
+
 /* ADD_ADDR, REMOVE_ADDR or MP_PRIO arrived. */
 void address_take(struct subflow *subflow, const struct mptcp_opt *option, nsec_t now);
 

@@ -147,7 +147,7 @@ bool conn_announce(struct conn *conn, const struct sockname *local, nsec_t now, 
 			"with all subflows in use (F8a, F33)");
 	conn->dirty = true;
 	return address_announce(conn, local, now) ||
-		err_set(err, "no header has room for this address and port");
+		err_set(err, "too many addresses were told of");
 }
 
 bool conn_withdraw(struct conn *conn, const struct addr *list, unsigned int count, struct err *err)
@@ -165,6 +165,16 @@ bool conn_set_backup(struct conn *conn, unsigned int subflow, bool backup, struc
 
 	conn->dirty = true;
 	return live != NULL && address_prioritize(live, backup);
+}
+
+bool conn_set_address_backup(struct conn *conn, const struct addr *local, bool backup,
+	struct err *err)
+{
+	if (!conn_is_mptcp(conn) || conn->state != CONN_OPEN)
+		return err_set(err, "this is not an open Multipath TCP connection");
+	conn->dirty = true;
+	return address_prioritize_all(conn, local, backup) ||
+		err_set(err, "no open subflow uses this address");
 }
 
 /* ---- what became of it ---- */

@@ -459,7 +459,8 @@ void build_ack(struct subflow *subflow, uint32_t seq, struct packet *packet, nse
 	struct draft draft;
 
 	draft_begin(&draft, subflow, seq, TCP_ACK);
-	if (subflow->timestamps)
+	/* ADD_ADDR of IPv6 with HMAC and port leaves no room for them. */
+	if (subflow->timestamps && (seq != subflow->snd_nxt || !signal_stands_alone(subflow)))
 		draft_timestamp(&draft, subflow, now);
 	if (seq == subflow->snd_nxt)
 		draft_signals(&draft, subflow, now);

@@ -27,7 +27,6 @@ static const char *const drop_texts[ENDPOINT_DROP_COUNT] = {
 	[DROP_TIMESTAMP] = "old timestamp",
 	[DROP_RESETTING] = "subflow is being reset",
 	[DROP_LIMIT] = "too many pieces at once",
-	[DROP_SPACE] = "no room for an option",
 	[DROP_HMAC] = "ADD_ADDR with a wrong HMAC",
 };
 

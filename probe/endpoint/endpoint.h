@@ -113,8 +113,7 @@ enum endpoint_drop {
 	DROP_SEQUENCE,      /* outside the window, or an unacceptable acknowledgement */
 	DROP_TIMESTAMP,     /* PAWS */
 	DROP_RESETTING,     /* for a subflow that is being reset */
-	DROP_LIMIT,         /* too many ranges, mappings or reinjections at once */
-	DROP_SPACE,         /* an option to send that no header has room for */
+	DROP_LIMIT,         /* too many ranges, mappings, signals or reinjections at once */
 	DROP_HMAC,          /* ADD_ADDR with a wrong HMAC */
 	ENDPOINT_DROP_COUNT,
 };
@@ -175,6 +174,14 @@ bool conn_withdraw(struct conn *conn, const struct addr *list, unsigned int coun
 
 /* Ask the peer to use a subflow only for want of others, or again as any other (MP_PRIO). */
 bool conn_set_backup(struct conn *conn, unsigned int subflow, bool backup, struct err *err);
+
+/*
+ * The same for all subflows from an address of ours. In v0 one option with the address ID says it
+ * for several, on whatever subflow (RFC 6824 3.3.8); v1 has no such form, and each says it for
+ * itself.
+ */
+bool conn_set_address_backup(struct conn *conn, const struct addr *local, bool backup,
+	struct err *err);
 
 enum conn_state {
 	CONN_OPENING,

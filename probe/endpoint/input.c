@@ -298,10 +298,12 @@ static void open_input(struct subflow *subflow, const struct arrival *in, nsec_t
 		return;
 	if (!conn_is_mptcp(subflow->conn))
 		stream_linear_acked(subflow, now);
-	if (subflow->phase == PHASE_TIME_WAIT)
-		subflow->ack_now = subflow->ack_now || in->length > 0 || in->flags & TCP_FIN;
-	else
+	if (subflow->phase != PHASE_TIME_WAIT) {
 		take_payload(subflow, in, now);
+		return;
+	}
+	subflow->ack_now = subflow->ack_now || in->length > 0 || in->flags & TCP_FIN;
+	mapping_fin_again(subflow, in, now);
 }
 
 void subflow_input(struct subflow *subflow, const struct arrival *in, nsec_t now)

@@ -12,6 +12,9 @@
 /* Read the mappings and DATA_FINs a segment announces. False when the subflow was reset. */
 bool mapping_announce(struct subflow *subflow, const struct arrival *in, nsec_t now);
 
+/* In TIME-WAIT: a DATA_FIN that comes again has missed its DATA_ACK. */
+void mapping_fin_again(struct subflow *subflow, const struct arrival *in, nsec_t now);
+
 /* Take the segment's payload (acceptability was checked) and deliver what is mapped. */
 void mapping_receive(struct subflow *subflow, const struct arrival *in, nsec_t now);
 
@@ -31,6 +34,20 @@ static inline bool mapping_is_undecided(const struct subflow *subflow)
 static inline bool mapping_is_holding(const struct subflow *subflow)
 {
 	return subflow->rx_pending.count > 0;
+}
+
+/* ---- between mapping.c and mapping_bytes.c ---- */
+
+/* Index of the first mapping that ends after a position. */
+size_t mappings_find(const struct mappings *set, uint64_t at);
+
+/* Whether a mapping's checksum fits its payload, of which the sum is given. */
+bool mapping_is_right(const struct conn *conn, const struct mapping *mapping, uint16_t payload_sum);
+
+/* Lowest position that was not delivered. */
+static inline uint64_t mapping_undelivered(const struct subflow *subflow)
+{
+	return mapping_is_holding(subflow) ? subflow->rx_pending.list[0].first : subflow->rx_next;
 }
 
 #endif

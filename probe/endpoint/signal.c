@@ -19,18 +19,13 @@ unsigned int signal_length(const struct mptcp_opt *option)
 	return (mptcp_emit(option, bytes) + 3) & ~3u;
 }
 
-static unsigned int room_of(const struct subflow *subflow)
-{
-	return TCPOPT_SPACE - (subflow->timestamps ? TIMESTAMP_LENGTH : 0);
-}
-
-/* The first subflow that is live and has room: who carries what may go anywhere. */
-static const struct subflow *carrier(const struct conn *conn, unsigned int length)
+/* The first subflow that is live: who carries what may go anywhere. */
+static const struct subflow *carrier(const struct conn *conn)
 {
 	unsigned int i;
 
 	for (i = 0; i < conn->subflow_count; i++)
-		if (subflow_is_live(conn->subflows[i]) && room_of(conn->subflows[i]) >= length)
+		if (subflow_is_live(conn->subflows[i]))
 			return conn->subflows[i];
 	return NULL;
 }
@@ -38,12 +33,10 @@ static const struct subflow *carrier(const struct conn *conn, unsigned int lengt
 bool signal_queue(struct conn *conn, const struct mptcp_opt *option, uint8_t subflow)
 {
 	struct signals *signals = &conn->signals;
-	unsigned int length = signal_length(option);
 
 	if (signals->count == SIGNALS_MOST ||
-		(subflow == SIGNAL_ANYWHERE ? carrier(conn, length) == NULL
-					    : room_of(conn->subflows[subflow]) < length)) {
-		conn->endpoint->dropped[DROP_SPACE]++;
+		(subflow == SIGNAL_ANYWHERE && carrier(conn) == NULL)) {
+		conn->endpoint->dropped[DROP_LIMIT]++;
 		return false;
 	}
 	signals->list =
@@ -66,8 +59,7 @@ static size_t find(const struct subflow *subflow, unsigned int room)
 		if (length > room)
 			continue;
 		if (signal->subflow == subflow->index ||
-			(signal->subflow == SIGNAL_ANYWHERE &&
-				carrier(subflow->conn, length) == subflow))
+			(signal->subflow == SIGNAL_ANYWHERE && carrier(subflow->conn) == subflow))
 			break;
 	}
 	return i;
@@ -83,11 +75,26 @@ nsec_t signal_due(const struct subflow *subflow)
 {
 	if (subflow->conn->signals.count == 0 || !subflow_is_live(subflow) ||
 		!conn_is_mptcp(subflow->conn) ||
-		find(subflow, room_of(subflow)) == subflow->conn->signals.count)
+		find(subflow, TCPOPT_SPACE) == subflow->conn->signals.count)
 		return NSEC_NEVER;
 	if (subflow->signal_run >= DUPLICATES_MOST && is_duplicate(subflow))
 		return subflow->signal_hold;
 	return 0;
+}
+
+/* An ACK that is due needs its DATA_ACK beside any signal. */
+static bool owes_ack(const struct subflow *subflow)
+{
+	return subflow->rcv_acked != subflow->rcv_nxt;
+}
+
+bool signal_stands_alone(const struct subflow *subflow)
+{
+	size_t count = subflow->conn->signals.count;
+
+	return count > 0 && subflow->phase == PHASE_OPEN && !owes_ack(subflow) &&
+		find(subflow, TCPOPT_SPACE - TIMESTAMP_LENGTH) == count &&
+		find(subflow, TCPOPT_SPACE) < count;
 }
 
 bool signal_take(struct subflow *subflow, unsigned int room, struct mptcp_opt *option)
@@ -97,7 +104,7 @@ bool signal_take(struct subflow *subflow, unsigned int room, struct mptcp_opt *o
 
 	if (signals->count == 0 || subflow->phase != PHASE_OPEN)
 		return false;
-	if (subflow->rcv_acked != subflow->rcv_nxt)
+	if (owes_ack(subflow))
 		room = room > DATA_ACK_LENGTH ? room - DATA_ACK_LENGTH : 0;
 	index = find(subflow, room);
 	if (index == signals->count)

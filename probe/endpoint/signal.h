@@ -12,13 +12,16 @@
 enum { SIGNAL_ANYWHERE = 0xff }; /* whichever subflow can carry it */
 
 /*
- * Queue an option for a subflow (its index) or for any. False, and counted, when no live subflow
- * has room for it beside its timestamps.
+ * Queue an option for a subflow (its index) or for any. False, and counted, when no subflow is live
+ * or too many wait.
  */
 bool signal_queue(struct conn *conn, const struct mptcp_opt *option, uint8_t subflow);
 
 /* When an ACK with signals is due on a subflow; NSEC_NEVER when none is. */
 nsec_t signal_due(const struct subflow *subflow);
+
+/* What waits has no room beside timestamps: its ACK goes without them. */
+bool signal_stands_alone(const struct subflow *subflow);
 
 /*
  * The next option for an ACK of a subflow that has room for so many bytes more; it leaves the

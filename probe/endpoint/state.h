@@ -59,6 +59,7 @@ struct mapping {
 	uint32_t ssn;
 	uint16_t length; /* Data-Level Length as on the wire */
 	uint16_t checksum;
+	bool is_outside; /* of the window, by far: its bytes are dropped (F54) */
 };
 
 /* Announced mappings, sorted and disjoint; [head, count) are live. */
@@ -185,6 +186,7 @@ struct send_stream {
 	size_t again_count, again_capacity;
 	nsec_t rto_at;          /* connection-level retransmission (RFC 8684 3.3.6) */
 	unsigned int rto_count; /* expiries in a row */
+	nsec_t asked_at;        /* the last of them: the peer was asked for a DATA_ACK */
 };
 
 /* The peer's bytes on their way to the application. */
@@ -197,7 +199,8 @@ struct receive_stream {
 	nsec_t measured_at;     /* ... the beginning of a round trip */
 	uint64_t fin_offset;
 	bool fin_known;
-	bool wide; /* a 64-bit DSN was received: DATA_ACKs must be wide */
+	nsec_t fin_answer_at; /* a repeated DATA_FIN is not answered before */
+	bool wide;            /* a 64-bit DSN was received: DATA_ACKs must be wide */
 };
 
 /* An address of ours that has an ID, or one that the peer told us of. */

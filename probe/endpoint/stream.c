@@ -396,30 +396,34 @@ static void reinject_anew(struct conn *conn, struct subflow *subflow)
 
 /*
  * Data outstanding on its subflow is that subflow's timer's business first; data acknowledged there
- * but not here is counted (O2). Either way other subflows may carry it (RFC 8684 3.3.6; F17).
+ * but not here is asked about, since its DATA_ACK may only be late, and counted if the peer speaks
+ * and does not say it (O2). Either way other subflows may carry it (RFC 8684 3.3.6; F17). A bare
+ * DATA_FIN may have been lost like any packet: it is repeated until the connection's time-out.
  */
 void stream_timed_out(struct conn *conn, nsec_t now)
 {
 	struct send_stream *tx = &conn->tx;
-	bool acked = tx->una == tx->next; /* only DATA_FIN is waited for */
+	bool acked = false, heard = conn->heard_at > tx->asked_at;
 	unsigned int i, live = subflow_live_count(conn);
 
 	tx->rto_at = NSEC_NEVER;
-	if (tx->fin_sent && !tx->fin_acked)
-		tx->fin_now = true;
-	for (i = 0; i < conn->subflow_count; i++) {
+	tx->asked_at = now;
+	tx->fin_now = tx->fin_sent && !tx->fin_acked;
+	for (i = 0; i < conn->subflow_count && tx->una < tx->next; i++) {
 		struct subflow *subflow = conn->subflows[i];
 		enum carried carried = subflow_carried_una(subflow, tx->una);
 
-		acked = acked || carried == CARRIED_ACKED;
-		if (tx->una < tx->next &&
-			(carried == CARRIED_ACKED ||
-				(carried == CARRIED_OUTSTANDING && !stream_waits_for(subflow))))
+		if (carried == CARRIED_ACKED) {
+			acked = true;
+			subflow->probe_at = now;
+		}
+		if (carried == CARRIED_ACKED ||
+			(carried == CARRIED_OUTSTANDING && !stream_waits_for(subflow)))
 			reinject_anew(conn, subflow);
 	}
-	if ((acked || live > 1) && tx->rto_count < DATA_RTOS_MOST)
+	if ((acked || tx->una == tx->next || live > 1) && tx->rto_count < DATA_RTOS_MOST)
 		tx->rto_count++;
-	if (acked && tx->rto_count >= DATA_RTOS_MOST && live == 1)
+	if (acked && heard && tx->rto_count >= DATA_RTOS_MOST && live == 1)
 		fallback_data_unconfirmed(conn, now);
 	stream_arm(conn, now);
 }

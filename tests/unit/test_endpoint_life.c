@@ -163,6 +163,110 @@ TEST(data_fin_never_arrives)
 		}
 }
 
+static enum pipe_verdict strip_fin(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	(void)from, (void)path;
+	if (tcp_flags(packet) & TCP_FIN)
+		pipe->hits += strip_mptcp(packet, ALL_SUBTYPES);
+	return PIPE_PASS;
+}
+
+/* E19: the FIN carried the only DATA_ACK of the peer's DATA_FIN, which comes again. */
+TEST(E19_data_fin_is_answered_after_our_fin)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config config = pipe_config(speaks, false);
+		struct pipe pipe;
+
+		pipe_init(&pipe, &config, &config, 4);
+		pipe.hook = strip_fin;
+		pipe.app[CLIENT].to_write = 60000;
+		pipe_run(&pipe, 3 * NSEC_PER_SEC);
+		CHECK(pipe.hits > 0);
+		CHECK(pipe_is_clean(&pipe));
+		CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+		CHECK(pipe.packets[CLIENT][0] < 100);
+		pipe_fini(&pipe);
+	}
+}
+
+static enum pipe_verdict lose_data_fin(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	struct mptcp_opt option;
+
+	(void)from, (void)path;
+	if (!mptcp_find(packet, MP_DSS, &option, NULL) || !option.dss.data_fin ||
+		pipe->now > 10 * NSEC_PER_SEC)
+		return PIPE_PASS;
+	pipe->hits++;
+	return PIPE_DROP;
+}
+
+/* A bare DATA_FIN may be lost like any packet: it is repeated, and no sign of a broken path (O2).
+ */
+TEST(data_fin_is_lost_for_long)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config config = pipe_config(speaks, true);
+		struct pipe pipe;
+
+		pipe_init(&pipe, &config, &config, 4);
+		pipe.hook = lose_data_fin;
+		pipe.app[CLIENT].to_write = pipe.app[SERVER].to_write = 30000;
+		pipe_run(&pipe, 20 * NSEC_PER_SEC);
+		CHECK(pipe.hits >= 8);
+		CHECK(pipe_is_clean(&pipe));
+		CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+		CHECK_U64(pipe_info(&pipe, CLIENT).subflows[0].state, SUBFLOW_CLOSED);
+		pipe_fini(&pipe);
+	}
+}
+
+/* The peer's first DATA_ACK lags behind its ACK, and nothing more comes unasked. */
+static void lag_data_ack(struct mptcp_opt *option)
+{
+	option->dss.ack -= 1000;
+}
+
+static enum pipe_verdict lag(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	(void)path;
+	if (from == SERVER && pipe->now < NSEC_PER_SEC + 100 * NSEC_PER_MS)
+		pipe->hits += edit_mptcp(packet, MP_DSS, lag_data_ack);
+	return PIPE_PASS;
+}
+
+TEST(a_data_ack_that_lags_is_asked_for)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config config = pipe_config(speaks, false);
+		struct pipe pipe;
+
+		pipe_init(&pipe, &config, &config, 4);
+		pipe.hook = lag;
+		pipe.app[CLIENT].to_write = 1000;
+		pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
+		pipe_run(&pipe, 2 * NSEC_PER_SEC);
+		CHECK(pipe.hits > 0);
+		CHECK_U64(conn_writable(pipe.app[CLIENT].conn), config.send_buffer);
+		pipe_run(&pipe, 6 * NSEC_PER_SEC);
+		CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+		pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = false;
+		pipe_run(&pipe, 20 * NSEC_PER_SEC);
+		CHECK(pipe_is_clean(&pipe));
+		pipe_fini(&pipe);
+	}
+}
+
 /* O7: a backup subflow that never sent takes over and its path strips options. */
 static enum pipe_verdict kill_first_strip_second(struct pipe *pipe, struct packet *packet,
 	enum pipe_side from, unsigned int path)

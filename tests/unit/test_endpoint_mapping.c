@@ -266,10 +266,15 @@ TEST(F52_first_mapping_binds)
 	}
 }
 
-/* F54: a DSN outside the window: dropped, no reset at once; the data RTO brings it elsewhere. */
+/* F54: a DSN outside the window: dropped, no reset; the data RTO brings it elsewhere. */
 static void far_mapping(struct mptcp_opt *option)
 {
 	option->dss.dsn += 100 * 1000 * 1000;
+}
+
+static void wild_mapping(struct mptcp_opt *option)
+{
+	option->dss.dsn ^= 0x2000000000000000;
 }
 
 static enum pipe_verdict far_away(struct pipe *pipe, struct packet *packet, enum pipe_side from,
@@ -281,19 +286,35 @@ static enum pipe_verdict far_away(struct pipe *pipe, struct packet *packet, enum
 	return PIPE_PASS;
 }
 
+static enum pipe_verdict far_and_wide(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	if (!matches(pipe, packet, from, path))
+		return PIPE_PASS;
+	pipe->hits += edit_mptcp(packet, MP_DSS, wild_mapping);
+	return PIPE_PASS;
+}
+
 TEST(F54_dsn_outside_the_window)
 {
-	unsigned int speaks;
+	unsigned int speaks, how;
 
-	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
-		struct shape shape = { .first = 20, .last = 21, .ways = 1, .path = 0 };
-		struct pipe pipe = run(speaks, false, true, far_away, &shape);
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
+		for (how = 0; how < 4; how++) {
+			struct shape shape = { .first = 20,
+				.last = 21 + how / 2,
+				.ways = 1,
+				.path = (int)how / 2 };
+			struct pipe pipe =
+				run(speaks, false, true, how & 1 ? far_away : far_and_wide, &shape);
 
-		CHECK(pipe_is_clean(&pipe));
-		CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
-		CHECK_U64(pipe_info(&pipe, CLIENT).subflows[0].state, SUBFLOW_CLOSED);
-		pipe_fini(&pipe);
-	}
+			CHECK(pipe_is_clean(&pipe));
+			CHECK(pipe.hits > 0);
+			CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+			CHECK_U64(pipe_info(&pipe, CLIENT).subflows[shape.path].state,
+				SUBFLOW_CLOSED);
+			pipe_fini(&pipe);
+		}
 }
 
 /* O18: our own DSS come back on the peer's ACKs; O15: an empty DSS and F without M. */

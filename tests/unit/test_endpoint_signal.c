@@ -188,8 +188,8 @@ TEST(F60_add_addr_with_a_wrong_hmac)
 	finish(&pipe);
 }
 
-/* IPv6 with a port is 32 bytes: beside timestamps there is no room, without them there is. */
-TEST(add_addr_that_has_no_room)
+/* IPv6 with a port is 32 bytes: beside timestamps there is no room, so its ACK goes without. */
+TEST(add_addr_that_needs_all_room)
 {
 	unsigned int timestamps;
 
@@ -203,13 +203,13 @@ TEST(add_addr_that_has_no_room)
 		CHECK(addr_parse(&name.addr, "fd00:32::2"));
 		config.timestamps = timestamps;
 		begin(&pipe, &seen, &config, &config);
-		CHECK(conn_announce(pipe.app[SERVER].conn, &name, pipe.now, &err) == !timestamps);
+		CHECK(conn_announce(pipe.app[SERVER].conn, &name, pipe.now, &err));
 		pipe_run(&pipe, pipe.now + NSEC_PER_SEC / 2);
-		CHECK_U64(seen.count[SERVER][MP_ADD_ADDR], !timestamps);
-		CHECK_U64(seen.count[CLIENT][MP_ADD_ADDR], !timestamps);
-		CHECK_U64(endpoint_drops(pipe.endpoint[SERVER], DROP_SPACE), timestamps);
-		if (!timestamps)
-			CHECK_U64(seen.last[SERVER][MP_ADD_ADDR].length, 30);
+		CHECK_U64(seen.count[SERVER][MP_ADD_ADDR], 1);
+		CHECK_U64(seen.count[CLIENT][MP_ADD_ADDR], 1);
+		CHECK_U64(seen.last[SERVER][MP_ADD_ADDR].length, 30);
+		CHECK_U64(seen.last[CLIENT][MP_ADD_ADDR].length, 22);
+		CHECK_U64(pipe_info(&pipe, SERVER).addresses_echoed, 1);
 		finish(&pipe);
 	}
 }
@@ -440,6 +440,41 @@ TEST(mp_prio_with_an_address_id)
 		CHECK_U64(pipe.hits, 1);
 		CHECK_U64(pipe_info(&pipe, SERVER).subflows[1].backup, speaks == SPEAKS_V0);
 		CHECK(!pipe_info(&pipe, SERVER).subflows[0].backup);
+		finish(&pipe);
+	}
+}
+
+/* Several subflows from one address: v0 says it once by the address, v1 on each (App. E). */
+TEST(mp_prio_of_an_address)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config client = pipe_config(speaks, false), server = client;
+		struct pipe pipe;
+		struct seen seen;
+		struct err err;
+		unsigned int i;
+
+		client.path_manager = "ndiffports";
+		client.subflows_wanted = 3;
+		begin(&pipe, &seen, &client, &server);
+		CHECK(!conn_set_address_backup(pipe.app[CLIENT].conn, &pipe_second.addr, true,
+			&err));
+		CHECK(conn_set_address_backup(pipe.app[CLIENT].conn, &pipe_client.addr, true,
+			&err));
+		pipe_run(&pipe, pipe.now + 50 * NSEC_PER_MS);
+		CHECK_U64(seen.count[CLIENT][MP_PRIO], speaks == SPEAKS_V0 ? 1 : 3);
+		CHECK_U64(seen.last[CLIENT][MP_PRIO].length, speaks == SPEAKS_V0 ? 4 : 3);
+		for (i = 0; i < 3; i++) {
+			CHECK(pipe_info(&pipe, SERVER).subflows[i].backup);
+			CHECK(pipe_info(&pipe, CLIENT).subflows[i].backup);
+		}
+		CHECK(conn_set_address_backup(pipe.app[CLIENT].conn, &pipe_client.addr, false,
+			&err));
+		pipe_run(&pipe, pipe.now + 50 * NSEC_PER_MS);
+		for (i = 0; i < 3; i++)
+			CHECK(!pipe_info(&pipe, SERVER).subflows[i].backup);
 		finish(&pipe);
 	}
 }
