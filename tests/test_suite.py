@@ -295,10 +295,6 @@ def test_congestion_control_and_scheduler_by_scenario_and_by_option(mbtest, tmp_
 
 # ---- what the suites cover ----
 
-# No two mappings of our endpoint fit one packet (F50).
-UNCOVERED = {"F50"}
-
-
 def test_the_rules_are_exercised(mbtest):
     rules = mbtest("list", "rules", "--json", timeout=300).json()["rules"]
-    assert {rule["rule"] for rule in rules if not rule["scenarios"]} <= UNCOVERED
+    assert [rule["rule"] for rule in rules if not rule["scenarios"]] == []

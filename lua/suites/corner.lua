@@ -270,6 +270,13 @@ for _, sender in ipairs(senders) do
 		case(name .. "-" .. sender, spec)
 	end
 
+	-- Two of them are 40 bytes, if nothing has 64 bits and there are no timestamps.
+	case("F50-" .. sender, {
+		help = "two segments become one, with the mappings of both", rules = { "F50" },
+		sender = sender, direction = data, expect = clean, dsn_narrow = true,
+		boxes = { box.ts_strip { on = "syn" },
+			box.coalesce { options = "both", count = 2, direction = data } },
+	})
 	-- Dropped, neither DATA_ACKed nor reset: the sender sends it again on the other subflow.
 	dss("F54", -12, "20", { help = "a mapping lies far outside the window",
 		checksums = { false }, expect = clean })
