@@ -7,6 +7,7 @@
 #include "probe/endpoint/serve.h"
 #include "probe/io/interrupt.h"
 #include "probe/io/raw_net.h"
+#include "tracebox/reverse.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,11 +52,12 @@ static const struct option_row rows[] = {
 
 static const struct command_help help = {
 	"mpprobe serve [options]",
-	"Answer every connection to a port with the bytes that it brings, and a request\n"
-	"for headers with the headers of the packets that were seen (mpprobe(1)). One\n"
-	"line for each connection that has ended. Needs root, or the capabilities\n"
-	"CAP_NET_RAW and CAP_NET_ADMIN, which are given up before the first packet.\n"
-	"Nobody gets more bytes back than they sent.",
+	"Answer every connection to a port with the bytes that it brings, a request for\n"
+	"headers with the headers of the packets that were seen, and tracebox --reverse\n"
+	"with a trace of the way to it (mpprobe(1)). One line for each connection that\n"
+	"has ended. Needs root, or the capabilities CAP_NET_RAW and CAP_NET_ADMIN, which\n"
+	"are given up before the first packet. Nobody gets more bytes back than they\n"
+	"sent, but for traces: few at a time, and only towards who asked for one.",
 	"  sudo mpprobe serve --port 5001\n"
 	"  sudo mpprobe serve --mptcp 1 --checksum --count 1\n",
 };
@@ -64,6 +66,7 @@ struct server {
 	const struct serve_options *options;
 	int wake; /* becomes readable when somebody wants this to end */
 	struct serve *serve;
+	struct serve_guest guest; /* who traces the way back */
 	uint64_t ended;
 	bool stopped;
 };
@@ -71,6 +74,9 @@ struct server {
 static void tell(const struct served *served)
 {
 	const struct conn_info *info = &served->info;
+	static const char *const what[] = { [SERVED_ECHO] = "sent back",
+		[SERVED_HEADERS] = "of headers sent",
+		[SERVED_GUEST] = "sent in a trace" };
 	char name[SOCKNAME_TEXT];
 
 	printf("%s",
@@ -82,7 +88,7 @@ static void tell(const struct served *served)
 	else
 		printf(" TCP: %s", fallback_text(info->fallback));
 	printf("; %" PRIu64 " bytes received, %" PRIu64 " %s, %s\n", served->received,
-		served->answered, served->was_headers ? "of headers sent" : "sent back",
+		served->answered, what[served->what],
 		info->end == END_CLEAN ? "closed" : "broken off");
 	fflush(stdout);
 }
@@ -126,11 +132,13 @@ static bool run(struct server *server, struct endpoint *endpoint, struct err *er
 	const struct serve_options *options = server->options;
 	struct serve_config config = { .endpoint = endpoint,
 		.connections_most = CONNECTIONS_MOST,
-		.idle = options->idle_s * NSEC_PER_SEC };
+		.idle = options->idle_s * NSEC_PER_SEC,
+		.guest = &server->guest };
 	struct raw_net_plan place = { .guarded = true,
 		.lossy = true,
 		.first_port = (uint16_t)options->port,
-		.port_count = 1 };
+		.port_count = 1,
+		.errors = true };
 	struct raw_net *net = raw_net_open_plan(&place, err);
 	bool ok;
 
@@ -150,13 +158,17 @@ static bool serve(const struct serve_options *options, struct endpoint *endpoint
 {
 	struct sockname local = { .port = (uint16_t)options->port };
 	struct server server = { .options = options };
+	struct reverse *reverse;
 	bool ok;
 
 	if (!endpoint_listen(endpoint, &local, err))
 		return false;
+	reverse = reverse_new();
+	server.guest = reverse_guest(reverse);
 	server.wake = interrupt_open(err);
 	ok = server.wake >= 0 && run(&server, endpoint, err);
 	interrupt_close(server.wake);
+	reverse_free(reverse);
 	return ok;
 }
 

@@ -41,6 +41,7 @@ struct finding {
 	bool is_masked;                  /* ... hops that answer by the destination's address */
 	bool is_translated;    /* a NAT that translates quotes back, by all that is seen */
 	bool in_data, in_acks; /* of a live connection: the segments that show it */
+	bool is_reverse;       /* towards us; hops are counted from the far end */
 };
 
 /* What the destination's answer says. */
@@ -63,6 +64,9 @@ struct result {
 	uint32_t sent; /* probes */
 	nsec_t elapsed_ns;
 	const struct conn_info *connection; /* a live one's; borrowed. NULL: there is none */
+	/* The other direction, as the far end traced it; borrowed. */
+	const struct result *reverse;
+	const char *reverse_unknown; /* why there is none; both NULL: it was not asked for */
 };
 
 /* Read a trace (borrowed, and not to be changed as long as the result is used). */

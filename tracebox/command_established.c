@@ -38,40 +38,53 @@ static uint8_t *make_request(const char *host, size_t length)
 	return stream;
 }
 
-static bool make_connection(const struct established_plan *plan, struct established_run *run,
-	struct established_config *config, struct err *err)
+bool live_end_init(struct live_end *end, const struct established_plan *plan, const char *name,
+	struct err *err)
 {
 	const struct options *o = plan->options;
 	const struct channel *channel = plan->channel;
-	struct endpoint_config endpoint;
-	struct rng rng = plan->rng;
+	struct endpoint_config config;
+	struct tcp_header header = { .flags = TCP_SYN };
+	struct rng rng = rng_fork(&plan->rng, name);
 
-	if (!channel_resolve(channel, plan->host, o->ipv6 ? 6 : 4, &run->addr, err) ||
-		!channel->ops->source(channel->self, &run->addr, &config->local.addr, err))
+	*end = (struct live_end){ .remote.port = o->port };
+	if (!channel_resolve(channel, plan->host, o->ipv6 ? 6 : 4, &end->remote.addr, err) ||
+		!channel->ops->source(channel->self, &end->remote.addr, &end->local.addr, err))
 		return false;
-	config->remote = (struct sockname){ .addr = run->addr, .port = o->port };
-	config->local.port = (uint16_t)(PORT_FIRST + rng_below(&rng, PORTS));
-	endpoint_config_default(&endpoint);
-	endpoint.speaks = o->mptcp == 0 ? SPEAKS_V0 : SPEAKS_V1;
-	endpoint.time_wait = TIME_WAIT_MS * NSEC_PER_MS;
-	endpoint.connection_timeout = TIMEOUT_S * NSEC_PER_SEC;
-	run->endpoint = endpoint_new(&endpoint, &rng);
-	config->endpoint = run->endpoint;
-	config->conn = endpoint_connect(run->endpoint, &config->local, &config->remote, 0, err);
-	return config->conn != NULL;
+	end->local.port = (uint16_t)(PORT_FIRST + rng_below(&rng, PORTS));
+	endpoint_config_default(&config);
+	config.speaks = o->mptcp == 0 ? SPEAKS_V0 : SPEAKS_V1;
+	config.time_wait = TIME_WAIT_MS * NSEC_PER_MS;
+	config.connection_timeout = TIMEOUT_S * NSEC_PER_SEC;
+	end->endpoint = endpoint_new(&config, &rng);
+	end->like = packet_new(PACKET_SMALL);
+	header.src = end->local;
+	header.dst = end->remote;
+	packet_init_tcp(end->like, &header);
+	packet_finish(end->like);
+	return true;
+}
+
+void live_end_fini(struct live_end *end)
+{
+	endpoint_free(end->endpoint);
+	packet_free(end->like);
 }
 
 struct watch {
 	struct established *established;
 	int wake;
+	bool was_woken;
 };
 
 static bool is_done(void *self)
 {
 	struct watch *watch = self;
 
-	if (watch->wake >= 0 && interrupt_came(watch->wake))
+	if (watch->wake >= 0 && interrupt_came(watch->wake)) {
+		watch->was_woken = true;
 		established_stop(watch->established);
+	}
 	return established_done(watch->established);
 }
 
@@ -79,29 +92,27 @@ bool command_established(const struct established_plan *plan, struct established
 	struct err *err)
 {
 	struct established_config config = { .trace = plan->options->trace };
-	struct packet *like = packet_new(PACKET_SMALL);
-	struct tcp_header header = { .flags = TCP_SYN };
 	struct watch watch = { .wake = plan->wake };
-	size_t length = established_stream_length(&config.trace);
-	bool ok;
+	size_t length = established_stream_length(&config.trace), count;
+	const struct established_part *parts;
 
 	memset(run, 0, sizeof(*run));
-	run->stream = make_request(plan->host, length);
-	config.stream = run->stream;
-	ok = make_connection(plan, run, &config, err);
-	if (ok) {
+	if (!live_end_init(&run->end, plan, "forward", err))
+		return false;
+	config.stream = run->stream = make_request(plan->host, length);
+	config.endpoint = run->end.endpoint;
+	config.local = run->end.local;
+	config.remote = run->end.remote;
+	config.conn = endpoint_connect(config.endpoint, &config.local, &config.remote, 0, err);
+	if (config.conn != NULL)
 		run->established = watch.established = established_new(&config);
-		header.src = config.local;
-		header.dst = config.remote;
-		packet_init_tcp(like, &header);
-		packet_finish(like);
-		ok = plan->channel->ops->run(plan->channel->self, like,
-			established_machine(run->established), is_done, &watch, err);
-	}
-	packet_free(like);
-	if (ok) {
+	if (config.conn != NULL &&
+		plan->channel->ops->run(plan->channel->self, run->end.like,
+			established_machine(run->established), is_done, &watch, err)) {
+		run->was_interrupted = watch.was_woken;
+		count = established_parts(run->established, &parts);
 		established_info(run->established, &run->info);
-		joined_init(&run->joined, run->established, &run->info);
+		joined_init(&run->joined, parts, count, &run->info);
 		return true;
 	}
 	command_established_fini(run);
@@ -112,6 +123,6 @@ void command_established_fini(struct established_run *run)
 {
 	joined_fini(&run->joined);
 	established_free(run->established);
-	endpoint_free(run->endpoint);
+	live_end_fini(&run->end);
 	free(run->stream);
 }

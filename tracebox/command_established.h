@@ -19,13 +19,25 @@ struct established_plan {
 	struct rng rng;
 };
 
-struct established_run {
-	struct addr addr; /* of the host */
+/* Our end of a connection: names and endpoint, and what its packets look like. */
+struct live_end {
+	struct sockname local, remote;
 	struct endpoint *endpoint;
+	struct packet *like;
+};
+
+/* name tells the connections of one plan apart. False with a sentence, and nothing to be freed. */
+bool live_end_init(struct live_end *end, const struct established_plan *plan, const char *name,
+	struct err *err);
+void live_end_fini(struct live_end *end);
+
+struct established_run {
+	struct live_end end;
 	struct established *established;
 	uint8_t *stream;
 	struct conn_info info;
 	struct joined joined; /* its result is what reports want */
+	bool was_interrupted;
 };
 
 /* Fill run from a connection that is over; false with a sentence when the network failed. */

@@ -10,19 +10,22 @@
 #include "mbtest/net/net.h"
 #include "mbtest/suite/build.h"
 #include "probe/base/alloc.h"
-#include "probe/endpoint/endpoint.h"
+#include "probe/endpoint/serve.h"
+#include "tracebox/reverse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ECHO_BYTES = 2048 };
+enum { CONNECTIONS_MOST = 256, IDLE_S = 3600 };
 
 struct sim {
 	struct path_file *path;
 	struct net *net;
 	struct endpoint *server;
-	struct conn *conn;     /* the server's last one; NULL: none */
+	struct serve *serve; /* its application: it answers with the bytes it got, or traces */
+	struct reverse *reverse;
+	struct serve_guest guest;
 	struct machine prober; /* whose turn it is; ops NULL: nobody's */
 	struct capture *capture;
 	struct sniff *sniff;
@@ -82,42 +85,13 @@ static nsec_t silent_deadline(const void *self)
 	return NSEC_NEVER;
 }
 
-/* ---- the server's application: it answers with the bytes it got ---- */
-
-static void server_settle(void *self, nsec_t now)
-{
-	struct sim *sim = self;
-	struct conn *conn = endpoint_accept(sim->server);
-	uint8_t bytes[ECHO_BYTES];
-	size_t length;
-
-	(void)now;
-	if (conn != NULL)
-		sim->conn = conn;
-	if (sim->conn == NULL)
-		return;
-	while ((length = conn_writable(sim->conn)) > 0) {
-		length = conn_read(sim->conn, bytes,
-			length < sizeof(bytes) ? length : sizeof(bytes));
-		if (length == 0)
-			break;
-		conn_write(sim->conn, bytes, length);
-	}
-	if (conn_peer_closed(sim->conn))
-		conn_shutdown(sim->conn);
-}
-
-static nsec_t server_deadline(const void *self)
-{
-	(void)self;
-	return NSEC_NEVER;
-}
-
 /* ---- building ---- */
 
 static bool build_server(struct sim *sim, enum path_server kind, uint16_t port, struct err *err)
 {
 	static const struct machine_ops silent = { silent_input, silent_output, silent_deadline };
+	struct serve_config serve = { .connections_most = CONNECTIONS_MOST,
+		.idle = IDLE_S * NSEC_PER_SEC };
 	struct endpoint_config config;
 	struct sockname local = { .port = port };
 	struct rng rng;
@@ -134,8 +108,12 @@ static bool build_server(struct sim *sim, enum path_server kind, uint16_t port, 
 	local.addr = net_server_addr(4);
 	if (kind != PATH_SERVER_CLOSED && !endpoint_listen(sim->server, &local, err))
 		return false;
-	net_set_machine(sim->net, SERVER, endpoint_machine(sim->server), server_settle,
-		server_deadline, sim);
+	sim->reverse = reverse_new();
+	sim->guest = reverse_guest(sim->reverse);
+	serve.endpoint = sim->server;
+	serve.guest = &sim->guest;
+	sim->serve = serve_new(&serve);
+	net_set_machine(sim->net, SERVER, serve_machine(sim->serve), NULL, NULL, NULL);
 	return true;
 }
 
@@ -234,6 +212,8 @@ static void sim_free(void *self)
 	struct sim *sim = self;
 
 	net_free(sim->net);
+	serve_free(sim->serve);
+	reverse_free(sim->reverse);
 	endpoint_free(sim->server);
 	path_file_free(sim->path);
 	free(sim);

@@ -32,6 +32,7 @@ enum phase {
 	PHASE_DELIVERING,
 	PHASE_CLOSING,
 	PHASE_ABORTING,
+	PHASE_RESTING, /* nothing more is wanted of the connection */
 	PHASE_OVER,
 };
 
@@ -344,8 +345,12 @@ static void advance(struct established *e, nsec_t now)
 		write_stream(e, e->lead, length);
 		e->phase = PHASE_WITHHOLD;
 	}
-	if (e->phase == PHASE_DELIVERING && (is_acknowledged(e, length) || now >= e->until))
-		shut_down(e, now);
+	if (e->phase == PHASE_DELIVERING && (is_acknowledged(e, length) || now >= e->until)) {
+		if (e->config.stays_open)
+			e->phase = PHASE_RESTING;
+		else
+			shut_down(e, now);
+	}
 	if (e->phase == PHASE_CLOSING && now >= e->until)
 		give_up(e, now);
 	if (e->phase == PHASE_ABORTING && now >= e->until)
@@ -516,6 +521,11 @@ bool established_done(const struct established *e)
 {
 	return e->phase == PHASE_OVER ||
 		(e->phase == PHASE_ABORTING && conn_state(e->config.conn) == CONN_CLOSED);
+}
+
+bool established_rests(const struct established *e)
+{
+	return e->phase == PHASE_RESTING;
 }
 
 void established_stop(struct established *e)

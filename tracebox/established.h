@@ -35,6 +35,7 @@ struct established_config {
 	struct sockname local, remote;
 	struct trace_config trace;
 	const uint8_t *stream; /* what is sent, established_stream_length bytes; borrowed */
+	bool stays_open; /* it is the caller's again when all is traced, to go on and to end */
 };
 
 /* One kind of segment, traced. */
@@ -57,6 +58,9 @@ struct machine established_machine(struct established *established);
 
 /* Whether the connection is over. */
 bool established_done(const struct established *established);
+
+/* Whether all is traced and arrived on a connection that stays open. */
+bool established_rests(const struct established *established);
 
 /* End it early: nothing more is traced, the connection is closed as always. */
 void established_stop(struct established *established);

@@ -105,11 +105,9 @@ static void chain(struct result *result, const struct result *next)
 		result->hops[i].more = &next->hops[i];
 }
 
-void joined_init(struct joined *joined, const struct established *established,
+void joined_init(struct joined *joined, const struct established_part *parts, size_t count,
 	const struct conn_info *info)
 {
-	const struct established_part *parts;
-	size_t count = established_parts(established, &parts);
 	struct result *result = &joined->result, *last = result;
 
 	*joined = (struct joined){ .other_count = count > 0 ? count - 1 : 0 };

@@ -10,8 +10,8 @@
 #include "tracebox/established.h"
 
 /*
- * The result of an established machine whose connection is over; info (borrowed) is
- * established_info's. NULL fields of the result where nothing was traced.
+ * The result of the parts that an established machine has traced; info (borrowed) is of their
+ * connection. NULL fields of the result where nothing was traced.
  */
 struct joined {
 	struct result result; /* of the withheld data; its findings are those of all */
@@ -19,7 +19,7 @@ struct joined {
 	size_t other_count;
 };
 
-void joined_init(struct joined *joined, const struct established *established,
+void joined_init(struct joined *joined, const struct established_part *parts, size_t count,
 	const struct conn_info *info);
 void joined_fini(struct joined *joined);
 

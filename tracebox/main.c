@@ -12,6 +12,7 @@
 #include "tracebox/command_campaign.h"
 #include "tracebox/command_established.h"
 #include "tracebox/command_matrix.h"
+#include "tracebox/command_reverse.h"
 #include "tracebox/command_sim.h"
 #include "tracebox/options.h"
 #include "tracebox/report.h"
@@ -130,9 +131,10 @@ static int failing_status(const struct options *options, const struct result *re
 {
 	char name[OPTID_TEXT];
 
-	for (size_t i = 0; i < result->finding_count; i++)
-		if (options_fail_on(options, finding_name(&result->findings[i], name)))
-			return STATUS_FOUND;
+	for (; result != NULL; result = result->reverse)
+		for (size_t i = 0; i < result->finding_count; i++)
+			if (options_fail_on(options, finding_name(&result->findings[i], name)))
+				return STATUS_FOUND;
 	return STATUS_FINE;
 }
 
@@ -223,6 +225,41 @@ static void print_hops(struct program *program, const struct result *result)
 		report_text_hop(stdout, &program->about, &result->hops[i]);
 }
 
+static int report_connection(struct program *program, const struct result *result, struct err *err)
+{
+	const struct options *o = &program->options;
+
+	await_names(program, result);
+	if (result->reverse != NULL)
+		await_names(program, result->reverse);
+	if (!o->json)
+		print_hops(program, result);
+	return report(program, result, err) ? failing_status(o, result) : STATUS_WRONG;
+}
+
+/* The way back, for which there has to have been a way there; then the report of both. */
+static int trace_back(struct program *program, const struct established_plan *plan,
+	struct established_run *run, struct err *err)
+{
+	struct result *result = &run->joined.result;
+	struct reverse_run back = { .length = 0 };
+	int status;
+
+	if (run->was_interrupted)
+		result->reverse_unknown = "it was not waited for";
+	else if (run->info.end == END_REFUSED || run->info.end == END_UNANSWERED)
+		result->reverse_unknown = "there is no connection";
+	else if (!command_reverse(plan, &back, err))
+		return STATUS_WRONG;
+	else if (back.unknown != NULL)
+		result->reverse_unknown = back.unknown;
+	else
+		result->reverse = &back.joined.result;
+	status = report_connection(program, result, err);
+	command_reverse_fini(&back);
+	return status;
+}
+
 static int trace_connection(struct program *program, struct err *err)
 {
 	const struct options *o = &program->options;
@@ -241,15 +278,12 @@ static int trace_connection(struct program *program, struct err *err)
 		channel_live_wake(&program->channel, plan.wake);
 	}
 	if (command_established(&plan, &run, err)) {
-		program->about.addr = run.addr;
+		program->about.addr = run.end.remote.addr;
 		program->about.port = o->port;
 		program->about.probe = o->ipv6 ? "IPv6/TCP established" : "IP/TCP established";
 		program->about.elapsed_ns = run.joined.result.elapsed_ns;
-		await_names(program, &run.joined.result);
-		if (!o->json)
-			print_hops(program, &run.joined.result);
-		if (report(program, &run.joined.result, err))
-			status = failing_status(o, &run.joined.result);
+		status = o->reverse ? trace_back(program, &plan, &run, err)
+				    : report_connection(program, &run.joined.result, err);
 		command_established_fini(&run);
 	}
 	interrupt_close(plan.wake);
@@ -332,7 +366,7 @@ static int run(struct program *program, struct err *err)
 	} else if (o->chunk != NULL) {
 		if (!trace_lua_chunk(program->lua, o->chunk, &status, err))
 			status = STATUS_WRONG;
-	} else if (o->established) {
+	} else if (o->established || o->reverse) {
 		status = trace_connection(program, err);
 	} else if (o->matrix != NULL) {
 		status = trace_matrix(program, err);

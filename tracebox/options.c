@@ -71,6 +71,7 @@ FLAG(set_debug, debug)
 FLAG(set_original_json, original_json)
 FLAG(set_json, json)
 FLAG(set_established, established)
+FLAG(set_reverse, reverse)
 TEXT(set_device, device)
 TEXT(set_probe, probe)
 TEXT(set_script, script)
@@ -194,6 +195,8 @@ static const struct row rows[] = {
 	{ 0, "mptcp", "0|1", "version of the MPTCP options (1; 0 in scripts)", set_mptcp },
 	{ 0, "established", NULL, "trace data and ACKs of an MPTCP connection, not its SYN",
 		set_established },
+	{ 0, "reverse", NULL, "the same, and the way back: mpprobe serve is at the far end",
+		set_reverse },
 	{ 0, "json", NULL, "JSON, mbkit.trace/1", set_json },
 	{ 0, "bundle", "FILE.tar.gz", "capture, reports, command line and versions in one file",
 		set_bundle },
@@ -262,16 +265,16 @@ static const struct row *find_row(int value)
 static bool check_established(const struct options *o, struct err *err)
 {
 	unsigned int numbers = (o->trace.probes + o->trace.retries) * (o->trace.last_ttl + 1u);
+	const char *name = o->reverse ? "--reverse" : "--established";
 
 	if (o->targets != NULL || o->script != NULL || o->chunk != NULL || o->probe != NULL ||
 		o->matrix != NULL || o->udp || o->original_json)
-		return err_set(err, "--established makes its own probes and its own report");
+		return err_set(err, "%s makes its own probes and its own report", name);
 	if (o->device != NULL && strncmp(o->device, "pcap:", 5) == 0)
-		return err_set(err, "--established needs a network, not captures");
+		return err_set(err, "%s needs a network, not captures", name);
 	if (numbers > ESTABLISHED_NUMBERS)
 		return err_set(err,
-			"--established cannot tell %u probes apart, only %d: lower -q, --retries "
-			"or -m",
+			"%s cannot tell %u probes apart, only %d: lower -q, --retries or -m", name,
 			numbers, ESTABLISHED_NUMBERS);
 	return true;
 }
@@ -299,7 +302,7 @@ static bool check_options(const struct options *o, struct err *err)
 		return err_set(err, "--bundle is about one trace");
 	if (o->resume && (o->targets == NULL || !o->json))
 		return err_set(err, "--resume goes with --targets and --json");
-	if (o->established && !check_established(o, err))
+	if ((o->established || o->reverse) && !check_established(o, err))
 		return false;
 	if (o->host == NULL && o->script == NULL && o->chunk == NULL && o->sim == NULL &&
 		o->targets == NULL)

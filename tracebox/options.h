@@ -16,7 +16,7 @@ struct options {
 	bool has_last_ttl;
 	bool ipv6, udp, numeric, verbose, skip_check, warnings, debug;
 	bool original_json, json;
-	bool established;
+	bool established, reverse; /* the second implies the first */
 	uint16_t port;
 	int mptcp;           /* -1: not given */
 	const char *probe;   /* -p */

@@ -227,7 +227,7 @@ static void put_finding(struct json_text *json, const struct finding *finding)
 	json_put_text(json, "field", finding_name(finding, name));
 	json_put_text(json, "change", change_kind_text(finding->change.kind));
 	json_put_text(json, "how", change_how_text(finding->change.how));
-	json_put_text(json, "direction", "forward");
+	json_put_text(json, "direction", finding->is_reverse ? "reverse" : "forward");
 	put_place(json, "after", finding->after);
 	put_place(json, "before", finding->before);
 	json_put_text(json, "certainty", finding->is_exact ? "exact" : "bounded");
@@ -263,6 +263,34 @@ static void put_connection(struct json_text *json, const struct conn_info *info)
 	json_put_text(json, "end", ends[info->end]);
 	json_put_number(json, "written", (int64_t)info->written);
 	json_put_number(json, "read", (int64_t)info->read);
+	json_close_object(json);
+}
+
+/* The way back, as seen from its other end: "hops" as those of the way there. */
+static void put_reverse(struct json_text *json, const struct report_about *about,
+	const struct result *result)
+{
+	const struct result *reverse = result->reverse;
+	char text[VERDICT_TEXT];
+
+	if (reverse == NULL && result->reverse_unknown == NULL)
+		return;
+	json_open_object(json, "reverse");
+	if (reverse == NULL) {
+		json_put_text(json, "error", result->reverse_unknown);
+	} else {
+		json_put_number(json, "sent", reverse->sent);
+		json_put_milliseconds(json, "elapsed_ms", reverse->elapsed_ns);
+		json_open_array(json, "hops");
+		for (size_t i = 0; i < reverse->hop_count; i++)
+			put_hop(json, about, &reverse->hops[i]);
+		json_close_array(json);
+		put_connection(json, reverse->connection);
+	}
+	verdict_reverse(result, text);
+	if (reverse != NULL && reverse->finding_count > 0)
+		verdict_finding(&reverse->findings[0], text);
+	json_put_text(json, "verdict", text);
 	json_close_object(json);
 }
 
@@ -325,12 +353,14 @@ void report_json(FILE *out, const struct report_about *about, const struct resul
 	json_close_array(&json);
 	put_destination(&json, &result->destination);
 	json_open_array(&json, "findings");
-	for (size_t i = 0; i < result->finding_count; i++)
-		put_finding(&json, &result->findings[i]);
+	for (const struct result *each = result; each != NULL; each = each->reverse)
+		for (size_t i = 0; i < each->finding_count; i++)
+			put_finding(&json, &each->findings[i]);
 	json_close_array(&json);
 	put_verdict(&json, result);
 	if (result->connection != NULL)
 		put_connection(&json, result->connection);
+	put_reverse(&json, about, result);
 	end_line(&json, out);
 }
 

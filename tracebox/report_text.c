@@ -164,7 +164,29 @@ static void print_sentence(FILE *out, const struct report_about *about, bool war
 		about->colour ? "\033[0m" : "");
 }
 
-void report_text_end(FILE *out, const struct report_about *about, const struct result *result)
+/* The way back: its hops as they are from the far end, and what is to be said of them. */
+static void print_reverse(FILE *out, const struct report_about *about, const struct result *result)
+{
+	const struct result *reverse = result->reverse;
+	char text[VERDICT_TEXT];
+
+	if (reverse != NULL) {
+		fprintf(out, "\nback from %s, hops counted from there:\n",
+			addr_text(&about->addr, text));
+		for (size_t i = 0; i < reverse->hop_count; i++)
+			report_text_hop(out, about, &reverse->hops[i]);
+	}
+	fputc('\n', out);
+	for (size_t i = 0; reverse != NULL && i < reverse->finding_count; i++) {
+		verdict_finding(&reverse->findings[i], text);
+		print_sentence(out, about, true, text);
+	}
+	verdict_reverse(result, text);
+	if (text[0] != '\0')
+		print_sentence(out, about, result->reverse_unknown != NULL, text);
+}
+
+static void print_verdict(FILE *out, const struct report_about *about, const struct result *result)
 {
 	char text[2 * VERDICT_TEXT], destination[VERDICT_TEXT];
 	size_t used;
@@ -183,4 +205,11 @@ void report_text_end(FILE *out, const struct report_about *about, const struct r
 				verdict_destination(result, destination));
 		print_sentence(out, about, true, text);
 	}
+}
+
+void report_text_end(FILE *out, const struct report_about *about, const struct result *result)
+{
+	print_verdict(out, about, result);
+	if (result->reverse != NULL || result->reverse_unknown != NULL)
+		print_reverse(out, about, result);
 }

@@ -50,4 +50,8 @@ static inline unsigned int probe_number(const struct trace *trace, uint8_t ttl,
  */
 bool match_answer(const struct trace *trace, const struct packet *packet, struct answer *answer);
 
+/* Note an answer to a probe that had none: the first one of its hop is kept, with its packet. */
+void trace_keep_answer(struct trace *trace, const struct answer *answer,
+	const struct packet *packet);
+
 #endif

@@ -396,6 +396,27 @@ static void take_turns(struct trace *trace, const struct answer *answer, nsec_t 
 		trace->next_send = quiet;
 }
 
+void trace_keep_answer(struct trace *trace, const struct answer *answer,
+	const struct packet *packet)
+{
+	struct trace_hop *hop = &trace->hops[answer->ttl];
+
+	hop->answered_attempts |= 1u << answer->attempt;
+	if (!answer->from_destination && trace->pace->answers[answer->ttl] < UINT8_MAX)
+		trace->pace->answers[answer->ttl]++;
+	if (hop->answered++ > 0)
+		return;
+	hop->answer = *answer;
+	hop->answer.packet = packet_new(packet->length);
+	packet_set(hop->answer.packet, packet_data(packet), packet->length);
+	if (answer->ttl > trace->farthest)
+		trace->farthest = answer->ttl;
+	if (answer->rtt >= trace->longest_rtt)
+		trace->longest_rtt = answer->rtt + 1;
+	if (ends_path(trace, answer) && answer->ttl < trace->last)
+		trace->last = answer->ttl;
+}
+
 void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 {
 	struct answer answer = { .kind = ANSWER_NONE };
@@ -412,22 +433,9 @@ void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 	hop = &trace->hops[answer.ttl];
 	if (hop->answered_attempts >> answer.attempt & 1)
 		return;
-	hop->answered_attempts |= 1u << answer.attempt;
 	/* Clocks of different makes tell the two times. */
 	answer.rtt = now > hop->sent_at[answer.attempt] ? now - hop->sent_at[answer.attempt] : 0;
-	if (!answer.from_destination && trace->pace->answers[answer.ttl] < UINT8_MAX)
-		trace->pace->answers[answer.ttl]++;
-	if (hop->answered++ > 0)
-		return;
-	answer.packet = packet_new(packet->length);
-	packet_set(answer.packet, packet_data(packet), packet->length);
-	hop->answer = answer;
-	if (answer.ttl > trace->farthest)
-		trace->farthest = answer.ttl;
-	if (answer.rtt >= trace->longest_rtt)
-		trace->longest_rtt = answer.rtt + 1;
-	if (ends_path(trace, &answer) && answer.ttl < trace->last)
-		trace->last = answer.ttl;
+	trace_keep_answer(trace, &answer, packet);
 }
 
 bool trace_done(const struct trace *trace)
@@ -465,6 +473,16 @@ unsigned int trace_settled_ttl(const struct trace *trace)
 const struct addr *trace_target(const struct trace *trace)
 {
 	return &trace->destination;
+}
+
+const struct packet *trace_given(const struct trace *trace)
+{
+	return trace->probe;
+}
+
+const struct trace_config *trace_settings(const struct trace *trace)
+{
+	return &trace->config;
 }
 
 nsec_t trace_elapsed(const struct trace *trace)

@@ -146,6 +146,20 @@ uint32_t trace_probe_room(const struct trace *trace);
 void trace_probe(const struct trace *trace, uint8_t ttl, unsigned int attempt,
 	struct packet *packet);
 
+/* As it was given, and what it is traced by. */
+const struct packet *trace_given(const struct trace *trace);
+const struct trace_config *trace_settings(const struct trace *trace);
+
+/*
+ * A trace that was made elsewhere is a new one that is told what was sent, then what was answered,
+ * and then where it ended. False, and nothing happens, when such a trace cannot have sent that, or
+ * when this is no answer to it. Whose answer it is, is believed only where the packet cannot tell.
+ */
+bool trace_recall_hop(struct trace *trace, uint8_t ttl, const nsec_t *sent_at, unsigned int count);
+bool trace_recall_answer(struct trace *trace, uint8_t ttl, unsigned int attempt,
+	const struct packet *packet, nsec_t rtt);
+void trace_recall_end(struct trace *trace, uint8_t last_ttl);
+
 /* The hop at which the destination answered, or NULL. */
 const struct trace_hop *trace_destination(const struct trace *trace);
 

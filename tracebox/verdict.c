@@ -90,10 +90,7 @@ static void say_hop(struct phrase *phrase, const struct hop_view *view)
 {
 	char text[ADDR_TEXT];
 
-	if (view == NULL)
-		say(phrase, "this host");
-	else
-		say(phrase, "hop %u (%s)", view->ttl, addr_text(hop_view_addr(view), text));
+	say(phrase, "hop %u (%s)", view->ttl, addr_text(hop_view_addr(view), text));
 }
 
 static void say_hidden(struct phrase *phrase, const struct finding *finding)
@@ -144,16 +141,23 @@ const char *verdict_finding(const struct finding *finding, char buf[static VERDI
 {
 	struct phrase phrase = { .text = buf };
 
+	if (finding->is_reverse)
+		say(&phrase, "on the way back ");
 	if (finding->is_hidden)
 		say_hidden(&phrase, finding);
 	else
 		say_change(&phrase, finding);
 	say(&phrase, " between ");
-	say_hop(&phrase, finding->after);
+	if (finding->after == NULL)
+		say(&phrase, finding->is_reverse ? "the server" : "this host");
+	else
+		say_hop(&phrase, finding->after);
 	say(&phrase, " and ");
 	say_hop(&phrase, finding->before);
 	if (!finding->is_exact)
 		say(&phrase, ", the hops between them being silent or their quotes too short");
+	if (finding->is_reverse && finding->after != NULL)
+		say(&phrase, ", counted from the server");
 	return buf;
 }
 
@@ -227,21 +231,41 @@ const char *verdict_destination(const struct result *result, char buf[static VER
 	return buf;
 }
 
-const char *verdict_clean(const struct result *result, char buf[static VERDICT_TEXT])
+static void say_clean(struct phrase *phrase, const struct result *result)
 {
-	struct phrase phrase = { .text = buf };
 	const struct hop_view *last = NULL;
-	char destination[VERDICT_TEXT];
 
 	for (size_t i = 0; i < result->hop_count; i++)
 		if (result->hops[i].has_quote)
 			last = &result->hops[i];
 	if (last == NULL) {
-		say(&phrase, "no hop quotes what it got, so nothing is known of the path");
+		say(phrase, "no hop quotes what it got, so nothing is known of the path");
 	} else {
-		say(&phrase, "nothing is changed as far as ");
-		say_hop(&phrase, last);
+		say(phrase, "nothing is changed as far as ");
+		say_hop(phrase, last);
 	}
+}
+
+const char *verdict_clean(const struct result *result, char buf[static VERDICT_TEXT])
+{
+	struct phrase phrase = { .text = buf };
+	char destination[VERDICT_TEXT];
+
+	say_clean(&phrase, result);
 	say(&phrase, "; %s", verdict_destination(result, destination));
+	return buf;
+}
+
+const char *verdict_reverse(const struct result *result, char buf[static VERDICT_TEXT])
+{
+	struct phrase phrase = { .text = buf };
+
+	buf[0] = '\0';
+	if (result->reverse_unknown != NULL)
+		say(&phrase, "nothing is known of the way back: %s", result->reverse_unknown);
+	else if (result->reverse != NULL && result->reverse->finding_count == 0) {
+		say(&phrase, "on the way back, counted from the server, ");
+		say_clean(&phrase, result->reverse);
+	}
 	return buf;
 }

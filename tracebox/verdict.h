@@ -18,4 +18,7 @@ const char *verdict_destination(const struct result *result, char buf[static VER
 /* The one line that sums up a trace without findings, destination included. */
 const char *verdict_clean(const struct result *result, char buf[static VERDICT_TEXT]);
 
+/* What is to be said of the way back beside its findings; empty when these say all. */
+const char *verdict_reverse(const struct result *result, char buf[static VERDICT_TEXT]);
+
 #endif

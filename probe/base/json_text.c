@@ -96,12 +96,17 @@ static void add_string(struct json_text *json, const char *text)
 /* The comma after a member before this one, and the key. */
 static void add_key(struct json_text *json, const char *key)
 {
-	if (json->used > 0 && strchr("{[", json->bytes[json->used - 1]) == NULL)
+	if (json->used > 0 && strchr("{[\n", json->bytes[json->used - 1]) == NULL)
 		add_char(json, ',');
 	if (key == NULL)
 		return;
 	add_string(json, key);
 	add_char(json, ':');
+}
+
+void json_end_line(struct json_text *json)
+{
+	add_char(json, '\n');
 }
 
 void json_open_object(struct json_text *json, const char *key)

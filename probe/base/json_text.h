@@ -21,6 +21,9 @@ struct json_text {
 void json_text_init(struct json_text *json);
 void json_text_fini(struct json_text *json);
 
+/* What follows is a text of its own, on the next line. */
+void json_end_line(struct json_text *json);
+
 void json_open_object(struct json_text *json, const char *key);
 void json_close_object(struct json_text *json);
 void json_open_array(struct json_text *json, const char *key);

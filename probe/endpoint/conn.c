@@ -11,6 +11,7 @@
 #include "probe/endpoint/stream.h"
 #include "probe/endpoint/subflow.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* A key is chosen until its data sequence numbers do what an experiment wants. */
@@ -22,11 +23,36 @@ static bool wraps_soon(const struct endpoint_config *config, uint64_t key)
 		(uint32_t)key_digest(version, key).idsn > UINT32_MAX - config->wrap_within;
 }
 
+static void link_last(struct conn *conn, struct endpoint *endpoint)
+{
+	conn->endpoint = endpoint;
+	conn->next = NULL;
+	conn->previous = endpoint->last;
+	if (endpoint->last != NULL)
+		endpoint->last->next = conn;
+	else
+		endpoint->first = conn;
+	endpoint->last = conn;
+}
+
+static void unlink_conn(struct conn *conn)
+{
+	struct endpoint *endpoint = conn->endpoint;
+
+	if (conn->previous != NULL)
+		conn->previous->next = conn->next;
+	else
+		endpoint->first = conn->next;
+	if (conn->next != NULL)
+		conn->next->previous = conn->previous;
+	else
+		endpoint->last = conn->previous;
+}
+
 struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
 {
 	struct conn *conn = xcalloc(1, sizeof(*conn));
 
-	conn->endpoint = endpoint;
 	conn->active = active;
 	conn->mode = MODE_UNDECIDED;
 	do
@@ -41,13 +67,22 @@ struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now)
 	conn->progress_at = conn->heard_at = now;
 	conn->pending = true;
 	conn->dirty = true;
-	conn->previous = endpoint->last;
-	if (endpoint->last != NULL)
-		endpoint->last->next = conn;
-	else
-		endpoint->first = conn;
-	endpoint->last = conn;
+	link_last(conn, endpoint);
 	return conn;
+}
+
+void conn_move(struct conn *conn, struct endpoint *endpoint)
+{
+	unsigned int i;
+
+	assert(!conn->half_open && !conn->ready);
+	for (i = 0; i < conn->subflow_count; i++)
+		subflow_unhash(conn->subflows[i]);
+	unlink_conn(conn);
+	link_last(conn, endpoint);
+	for (i = 0; i < conn->subflow_count; i++)
+		if (conn->subflows[i]->phase != PHASE_DEAD)
+			subflow_hash(conn->subflows[i]);
 }
 
 static void free_streams(struct conn *conn)
@@ -70,14 +105,7 @@ void conn_free(struct conn *conn)
 		endpoint->half_open_count--;
 	if (conn->ready)
 		endpoint->ready_count--;
-	if (conn->previous != NULL)
-		conn->previous->next = conn->next;
-	else
-		endpoint->first = conn->next;
-	if (conn->next != NULL)
-		conn->next->previous = conn->previous;
-	else
-		endpoint->last = conn->previous;
+	unlink_conn(conn);
 	free_streams(conn);
 	address_fini(conn);
 	ring_fini(&conn->rx.ring);

@@ -10,6 +10,9 @@
 struct conn *conn_new(struct endpoint *endpoint, bool active, nsec_t now);
 void conn_free(struct conn *conn);
 
+/* It goes on at another endpoint; it was accepted. */
+void conn_move(struct conn *conn, struct endpoint *endpoint);
+
 /*
  * After anything happened: streams that ended, subflows to close or to start, the connection's end.
  */

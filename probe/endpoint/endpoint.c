@@ -153,6 +153,17 @@ struct conn *endpoint_accept(struct endpoint *endpoint)
 	return conn;
 }
 
+struct endpoint *endpoint_detach(struct conn *conn)
+{
+	struct endpoint *endpoint = conn->endpoint, *own;
+	struct rng rng;
+
+	rng_init(&rng, rng_next(&endpoint->rng));
+	own = endpoint_new(&endpoint->config, &rng);
+	conn_move(conn, own);
+	return own;
+}
+
 /* ---- the three verbs ---- */
 
 /* Nobody will ask for it any more. */

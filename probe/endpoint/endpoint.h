@@ -138,6 +138,12 @@ struct conn *endpoint_connect(struct endpoint *endpoint, const struct sockname *
 struct conn *endpoint_accept(struct endpoint *endpoint);
 
 /*
+ * An endpoint of its own, configured alike and without listener, for a connection that was
+ * accepted: its time may be another one from now on. The connection is freed with it.
+ */
+struct endpoint *endpoint_detach(struct conn *conn);
+
+/*
  * The application's side. Both return the bytes taken or given, 0 when none can be now. Data
  * accepted here before a shutdown reaches the peer whatever fallback happens (F63).
  */

@@ -20,10 +20,26 @@ enum { SERVE_HEADERS = 8 }; /* packets of a subflow whose headers are kept: the 
 
 struct serve;
 
+enum { SERVE_LINE = 128 }; /* the first line of a request, at most */
+
+/*
+ * Who takes connections over: those whose first line begins with its word. Such a connection goes
+ * on at an endpoint of its own, in the hands of a machine that is around it.
+ */
+struct serve_guest {
+	const char *word;
+	void *self;
+	/* line, without its end, is the guest's until it returns; endpoint and conn until end. */
+	struct machine (*begin)(void *self, struct endpoint *endpoint, struct conn *conn,
+		const char *line, nsec_t now);
+	void (*end)(void *machine_self);
+};
+
 struct serve_config {
 	struct endpoint *endpoint; /* listening; borrowed */
 	unsigned int connections_most;
 	nsec_t idle; /* a connection on which nothing moves for so long is aborted */
+	const struct serve_guest *guest; /* borrowed; NULL: there is none */
 };
 
 struct serve *serve_new(const struct serve_config *config);
@@ -35,7 +51,7 @@ struct machine serve_machine(struct serve *serve);
 struct served {
 	struct conn_info info;
 	uint64_t received, answered;
-	bool was_headers;
+	enum { SERVED_ECHO, SERVED_HEADERS, SERVED_GUEST } what;
 };
 
 /* The next one that has ended, once each; false when there is none. */

@@ -38,7 +38,16 @@ struct subflow *subflow_find(const struct endpoint *endpoint, const struct sockn
 	return NULL;
 }
 
-static void unhash(struct subflow *subflow)
+void subflow_hash(struct subflow *subflow)
+{
+	struct endpoint *endpoint = subflow->conn->endpoint;
+	unsigned int bucket = bucket_of(endpoint, &subflow->local, &subflow->remote);
+
+	subflow->hash_next = endpoint->buckets[bucket];
+	endpoint->buckets[bucket] = subflow;
+}
+
+void subflow_unhash(struct subflow *subflow)
 {
 	struct endpoint *endpoint = subflow->conn->endpoint;
 	struct subflow **at;
@@ -90,7 +99,6 @@ struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 		? config->receive_buffer
 		: config->receive_buffer_most;
 	struct subflow **slot = free_slot(conn), *subflow;
-	unsigned int bucket;
 
 	if (slot == NULL)
 		return NULL;
@@ -116,9 +124,7 @@ struct subflow *subflow_new(struct conn *conn, const struct sockname *local,
 	subflow->rto = config->rto_initial;
 	subflow->rto_at = phase == PHASE_SYN_SENT ? 0 : NSEC_NEVER;
 	subflow->probe_at = subflow->ack_at = subflow->unmapped_at = NSEC_NEVER;
-	bucket = bucket_of(endpoint, local, remote);
-	subflow->hash_next = endpoint->buckets[bucket];
-	endpoint->buckets[bucket] = subflow;
+	subflow_hash(subflow);
 	return subflow;
 }
 
@@ -136,7 +142,7 @@ static void free_buffers(struct subflow *subflow)
 void subflow_free(struct subflow *subflow)
 {
 	if (subflow->phase != PHASE_DEAD)
-		unhash(subflow);
+		subflow_unhash(subflow);
 	free_buffers(subflow);
 	free(subflow);
 }
@@ -217,7 +223,7 @@ void subflow_end(struct subflow *subflow, enum subflow_state how, nsec_t now)
 	if (subflow->phase == PHASE_DEAD)
 		return;
 	stream_reinject(conn, subflow);
-	unhash(subflow);
+	subflow_unhash(subflow);
 	subflow->ended_at = now;
 	conn->pm_news = true;
 	subflow->phase = PHASE_DEAD;

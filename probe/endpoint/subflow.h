@@ -15,6 +15,10 @@ void subflow_free(struct subflow *subflow);
 struct subflow *subflow_find(const struct endpoint *endpoint, const struct sockname *local,
 	const struct sockname *remote);
 
+/* Make it known to its connection's endpoint by its addresses, and unknown again. */
+void subflow_hash(struct subflow *subflow);
+void subflow_unhash(struct subflow *subflow);
+
 /* The peer's SYN or SYN/ACK: sequence numbers, window and options of its TCP. */
 void subflow_take_syn(struct subflow *subflow, const struct arrival *in);
 

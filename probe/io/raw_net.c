@@ -56,14 +56,26 @@ static bool add_own_addresses(char *text, struct err *err)
 	return count > 0;
 }
 
+/* IPv6 filters look at the next header alone: errors behind extension headers pass unseen. */
+static const char *errors_filter(uint8_t version)
+{
+	return version == 4
+		? "icmp[0] == 3 or icmp[0] == 4 or icmp[0] == 5 or icmp[0] == 11 or icmp[0] == 12"
+		: "icmp6 and ip6[40] < 128";
+}
+
 static bool hear_ports(struct raw_net *net, const struct raw_net_plan *plan, struct err *err)
 {
 	char *text = xmalloc(PORTS_TEXT), remote[ADDR_TEXT];
 	bool ok;
 	int used;
 
-	used = snprintf(text, PORTS_TEXT, "tcp dst portrange %u-%u", plan->first_port,
+	used = snprintf(text, PORTS_TEXT, "(tcp dst portrange %u-%u", plan->first_port,
 		plan->first_port + plan->port_count - 1);
+	for (uint8_t version = 4; version <= 6 && plan->errors; version += 2)
+		used += snprintf(text + used, (size_t)(PORTS_TEXT - used), " or (%s)",
+			errors_filter(version));
+	used += snprintf(text + used, (size_t)(PORTS_TEXT - used), ")");
 	if (plan->remote != NULL)
 		snprintf(text + used, (size_t)(PORTS_TEXT - used), " and src host %s",
 			addr_text(plan->remote, remote));
@@ -133,14 +145,6 @@ struct raw_net *raw_net_open(const char *device, bool guarded, struct err *err)
 	struct raw_net_plan plan = { .device = device, .guarded = guarded };
 
 	return raw_net_open_plan(&plan, err);
-}
-
-/* IPv6 filters look at the next header alone: errors behind extension headers pass unseen. */
-static const char *errors_filter(uint8_t version)
-{
-	return version == 4
-		? "icmp[0] == 3 or icmp[0] == 4 or icmp[0] == 5 or icmp[0] == 11 or icmp[0] == 12"
-		: "icmp6 and ip6[40] < 128";
 }
 
 static void add_term(struct raw_net *net, const char *text)

@@ -36,6 +36,7 @@ struct raw_net_plan {
 	/* TCP ports that are ours at every address this host has now; all that comes is for them */
 	uint16_t first_port;
 	unsigned int port_count;
+	bool errors;               /* and the errors that routers send us */
 	const struct addr *remote; /* and from this host alone; NULL: from any */
 };
 

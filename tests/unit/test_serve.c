@@ -171,7 +171,7 @@ TEST(echo)
 	CHECK(serve_ended(wire.serve, &served));
 	CHECK_U64(served.received, 300000);
 	CHECK_U64(served.answered, 300000);
-	CHECK(!served.was_headers);
+	CHECK_U64(served.what, SERVED_ECHO);
 	CHECK_U64(serve_open(wire.serve), 0);
 	wire_fini(&wire);
 }
