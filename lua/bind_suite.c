@@ -531,6 +531,7 @@ static void read_subflows(struct suite_build *build, const struct table *table,
 		scenario->path_manager == NULL ? scenario->subflows - 1 : 0, NET_PATHS - 1);
 	if (scenario->joins >= NET_PATHS)
 		table_error(table, "the client joins from at most %d addresses", NET_PATHS - 1);
+	scenario->server_joins = (unsigned int)table_uint(table, "server_joins", 0, 1);
 	scenario->dsn_narrow = table_bool(table, "dsn_narrow", false);
 	scenario->dsn_wraps = table_bool(table, "dsn_wraps", false);
 	scenario->join_backup = table_bool(table, "join_backup", false);

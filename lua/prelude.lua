@@ -11,6 +11,7 @@
 --   }
 --
 --   joins = 1                      addresses the client joins from by itself (subflows - 1)
+--   server_joins = 1               the server, too: from its second address
 --   path_manager = "ndiffports"    of our endpoint; join_backup = true: joins are backups
 --   dsn_narrow = true              of our endpoint: 32-bit DSNs, and so 32-bit DATA_ACKs
 --   dsn_wraps = true               the same, and the DSNs wrap in the midst
@@ -38,7 +39,7 @@ for _, name in ipairs {
 	"marker_offset", "marker_every", "pause", "first_chunk", "cc", "scheduler", "deadline",
 	"versions",
 	"checksums", "virtual_server", "server_port", "case", "seed", "strict", "joins",
-	"join_backup", "path_manager", "steps", "dsn_narrow", "dsn_wraps",
+	"join_backup", "path_manager", "steps", "dsn_narrow", "dsn_wraps", "server_joins",
 } do
 	known[name] = true
 end

@@ -3,15 +3,14 @@
  * command_run.c - mbtest run: suites, stacks and cases chosen by options, then the reports.
  */
 #include "mbtest/command_set.h"
+#include "mbtest/command_stacks.h"
 #include "mbtest/command_suites.h"
 #include "mbtest/command_trace.h"
 #include "mbtest/report_html.h"
 #include "mbtest/suite/build.h"
-#include "mbtest/suite/tap_file.h"
 #include "probe/options.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/cc.h"
-#include "probe/endpoint/profile.h"
 #include "probe/endpoint/sched.h"
 
 #include <errno.h>
@@ -24,42 +23,22 @@ struct run_options {
 	struct runner_config config;
 	struct suite_cases cases;
 	const char *only, *junit, *html, *keep;
-	char taps[256]; /* folder of what the HTML page draws; empty: none is wanted */
+	char taps[TAPS_FOLDER]; /* folder of what the HTML page draws; empty: none is wanted */
 	uint64_t jobs, repeat, deadline_s;
 	bool json, tap, log, named_version;
 };
 
 /* ---- options ---- */
 
-static bool set_stack(struct stack *stack, const char *option, const char *text, struct err *err)
-{
-	static const char *const names[] = { "sim", "kernel", NULL };
-	unsigned int kind = 0;
-
-	stack->profile = NULL;
-	if (strncmp(text, "sim:", 4) == 0)
-		stack->profile = profile_find(text + 4);
-	if (strncmp(text, "sim:", 4) == 0 && stack->profile == NULL)
-		return err_set(err,
-			"there is no profile %s: they are uclouvain, swinburne, anon, "
-			"citrix",
-			text + 4);
-	if (stack->profile == NULL && !parse_choice(option, text, names, &kind, err))
-		return false;
-	stack->kind = kind == 0 ? STACK_SIM : STACK_KERNEL;
-	snprintf(stack->name, sizeof(stack->name), "%s", text);
-	return true;
-}
-
 static bool set_client(void *self, const char *text, struct err *err)
 {
-	return set_stack(&((struct run_options *)self)->config.run.stack[CLIENT], "--client", text,
+	return stack_parse(&((struct run_options *)self)->config.run.stack[CLIENT], CLIENT, text,
 		err);
 }
 
 static bool set_server(void *self, const char *text, struct err *err)
 {
-	return set_stack(&((struct run_options *)self)->config.run.stack[SERVER], "--server", text,
+	return stack_parse(&((struct run_options *)self)->config.run.stack[SERVER], SERVER, text,
 		err);
 }
 
@@ -186,45 +165,6 @@ static bool check_traces(const struct run_options *options, const struct suites 
 	return true;
 }
 
-/* What a profile does not speak is left out; false when nothing remains. */
-static bool check_profile(struct run_options *options, const struct stack *stack, struct err *err)
-{
-	if (stack->profile == NULL)
-		return true;
-	if ((options->cases.versions & CASE_ON) != 0) {
-		fprintf(stderr, "mbtest: MPTCP v1 is left out: %s speaks v0 only\n", stack->name);
-		options->cases.versions &= ~(unsigned int)CASE_ON;
-	}
-	if (!stack->profile->has_ipv6 && (options->cases.families & CASE_IP6) != 0) {
-		fprintf(stderr, "mbtest: IPv6 is left out: %s speaks IPv4 only\n", stack->name);
-		options->cases.families &= ~(unsigned int)CASE_IP6;
-	}
-	if (options->cases.versions == 0 || options->cases.families == 0)
-		return err_set(err, "nothing is left to run with %s", stack->name);
-	return true;
-}
-
-static bool check_stacks(struct run_options *options, struct err *err)
-{
-	const struct run_config *run = &options->config.run;
-
-	if (!check_profile(options, &run->stack[CLIENT], err) ||
-		!check_profile(options, &run->stack[SERVER], err))
-		return false;
-	if (run->stack[CLIENT].kind == STACK_SIM && run->stack[SERVER].kind == STACK_SIM)
-		return true;
-	if (geteuid() != 0)
-		return err_set(err,
-			"a kernel stack needs root: network namespaces are made for it");
-	if ((options->cases.versions & CASE_OFF) != 0) {
-		fprintf(stderr, "mbtest: MPTCP v0 is left out: the kernel speaks v1 only\n");
-		options->cases.versions &= ~(unsigned int)CASE_OFF;
-	}
-	if (options->cases.versions == 0)
-		return err_set(err, "nothing is left to run: the kernel speaks MPTCP v1 only");
-	return true;
-}
-
 /* Whether a file can be written, before all the work; made: it was not there before. */
 static bool check_file(const char *path, bool *made, struct err *err)
 {
@@ -326,34 +266,16 @@ static bool write_reports(const struct run_options *options, const struct report
 	return output_done(err);
 }
 
-/* Run and report; the exit status. */
 /* A folder for what the page draws. */
 static bool make_taps(struct run_options *options, struct err *err)
 {
-	const char *parent = getenv("TMPDIR");
-
 	if (options->html == NULL)
 		return true;
-	snprintf(options->taps, sizeof(options->taps), "%.230s/mbtest.XXXXXX",
-		parent == NULL ? "/tmp" : parent);
-	if (mkdtemp(options->taps) == NULL)
-		return err_set_errno(err, "cannot make a folder in %s",
-			parent == NULL ? "/tmp" : parent);
 	options->config.record = options->taps;
-	return true;
+	return taps_folder_make(options->taps, err);
 }
 
-static void remove_taps(const struct run_options *options, size_t jobs)
-{
-	size_t job;
-
-	if (options->config.record == NULL)
-		return;
-	for (job = 0; job < jobs; job++)
-		tap_file_remove(options->taps, (uint32_t)job);
-	rmdir(options->taps);
-}
-
+/* Run and report; the exit status. */
 static int run_suites(struct run_options *options, const struct suites *suites, struct err *err)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -382,8 +304,9 @@ static int run_suites(struct run_options *options, const struct suites *suites, 
 		break;
 	}
 	report_run_fini(&report);
-	if (end != RUNNER_WORKER)
-		remove_taps(options, suites->scenario_count * options->config.repeat);
+	if (end != RUNNER_WORKER && options->html != NULL)
+		taps_folder_remove(options->taps,
+			suites->scenario_count * options->config.repeat);
 	return status;
 }
 
@@ -393,7 +316,7 @@ static int load_and_run(struct run_options *options, char **names, int count, st
 	bool made_junit = false, made_html = false;
 	int status = STATUS_WRONG;
 
-	if (check_stacks(options, err) &&
+	if (stacks_check(&options->config.run, &options->cases, err) &&
 		suites_load(&suites, names, count, &options->cases, options->only, err) &&
 		check_traces(options, &suites, err) && folder_ready(options->config.keep, err) &&
 		check_file(options->junit, &made_junit, err) &&

@@ -15,6 +15,7 @@ int command_net(int argc, char **argv, struct err *err);
 int command_pcap(int argc, char **argv, struct err *err);
 int command_new(int argc, char **argv, struct err *err);
 int command_explore(int argc, char **argv, struct err *err);
+int command_survey(int argc, char **argv, struct err *err);
 int command_selftest(int argc, char **argv, struct err *err);
 
 #endif

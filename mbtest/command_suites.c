@@ -5,6 +5,7 @@
 #include "mbtest/command_suites.h"
 
 #include "mbtest/command_trace.h"
+#include "mbtest/suite/tap_file.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/fault.h"
 
@@ -108,4 +109,23 @@ void report_run_fini(struct report_run *report)
 	free(report->rows);
 	report->rows = NULL;
 	report->count = report->capacity = 0;
+}
+
+bool taps_folder_make(char folder[static TAPS_FOLDER], struct err *err)
+{
+	const char *parent = getenv("TMPDIR");
+
+	if (parent == NULL)
+		parent = "/tmp";
+	snprintf(folder, TAPS_FOLDER, "%.230s/mbtest.XXXXXX", parent);
+	return mkdtemp(folder) != NULL || err_set_errno(err, "cannot make a folder in %s", parent);
+}
+
+void taps_folder_remove(const char *folder, size_t jobs)
+{
+	size_t job;
+
+	for (job = 0; job < jobs; job++)
+		tap_file_remove(folder, (uint32_t)job);
+	rmdir(folder);
 }

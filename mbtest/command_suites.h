@@ -17,6 +17,7 @@
 enum {
 	SUITES_AT_MOST = 32,
 	JOBS_MOST = 64,
+	TAPS_FOLDER = 256,
 };
 
 struct suites {
@@ -41,5 +42,9 @@ bool run_set_fault(struct run_config *run, const char *name, struct err *err);
 enum runner_end suites_run(const struct suites *suites, struct runner_config *config,
 	struct report_run *report, struct err *err);
 void report_run_fini(struct report_run *report);
+
+/* A new folder for the taps of a run (runner_config.record), and its end with all that is in it. */
+bool taps_folder_make(char folder[static TAPS_FOLDER], struct err *err);
+void taps_folder_remove(const char *folder, size_t jobs);
 
 #endif

@@ -11,6 +11,8 @@ int main(int argc, char **argv)
 	static const struct command commands[] = {
 		{ "run", command_run,
 			"run suites of scenarios (default: classic) and judge the outcomes" },
+		{ "survey", command_survey,
+			"what a stack does on the wire, as a column of the survey" },
 		{ "list", command_list, "the catalogue: boxes, suites, scenarios, faults, rules" },
 		{ "selftest", command_selftest,
 			"is every fault of the endpoint caught by a scenario?" },

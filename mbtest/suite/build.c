@@ -242,11 +242,15 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 	config->join_count = 0;
 	config->wrap_within = scenario->dsn_wraps ? 32768 : 0;
 	config->wide_dsn = !scenario->dsn_wraps && !scenario->dsn_narrow;
-	config->join_as_server = client_announces(scenario);
+	config->join_as_server = client_announces(scenario) || scenario->server_joins > 0;
 	if (run->stack[end].profile != NULL)
 		profile_apply(run->stack[end].profile, config);
-	if (end == SERVER)
+	if (end == SERVER) {
+		for (; config->join_count < scenario->server_joins; config->join_count++)
+			config->join[config->join_count] = net_server_addr_at(
+				(uint16_t)(config->join_count + 1), scenario->family);
 		return;
+	}
 	config->join_backup = config->join_backup || scenario->join_backup;
 	if (scenario->path_manager != NULL)
 		config->path_manager = scenario->path_manager;

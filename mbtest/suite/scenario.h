@@ -136,6 +136,7 @@ struct scenario {
 	/* further subflows, and what else the ends do */
 	unsigned int
 		joins; /* addresses the client joins from by itself; subflows - 1 unless told */
+	unsigned int server_joins; /* likewise of the server: 0, or 1 for its second address */
 	const char *path_manager; /* of our endpoint as the client; NULL: its default */
 	bool join_backup;         /* they are for want of others (B); of our endpoint */
 	bool dsn_narrow; /* our endpoint's DSNs, and so its peer's DATA_ACKs, have 32 bits */

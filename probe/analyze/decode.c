@@ -154,6 +154,7 @@ static void decode_dss(struct view *view, uint32_t index, struct connection_view
 			ack = dsn_expand(connection->idsn[way_back(way)] + 1, (uint32_t)ack);
 		fact->has |= HAS_DATA_ACK;
 		fact->data_ack = ack;
+		fact->ack_wide = dss->ack_wide;
 		highest_note(&connection->data_ack[way], &connection->has_data_ack[way], ack);
 		if (flow->data_ack == VIEW_NONE)
 			flow->data_ack = index;

@@ -70,6 +70,7 @@ struct fact {
 	uint8_t way; /* enum way */
 	uint8_t mapping_count;
 	uint8_t dsn_wide; /* its DSN had 64 bits */
+	uint8_t ack_wide; /* its DATA_ACK had */
 };
 
 /* First sequence number after the packet, SYN and FIN counted. */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command_stacks.c - see command_stacks.h.
+ */
+#include "mbtest/command_stacks.h"
+
+#include "mbtest/suite/build.h"
+#include "probe/endpoint/profile.h"
+#include "probe/options.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool stack_parse(struct stack *stack, enum end end, const char *text, struct err *err)
+{
+	static const char *const names[] = { "sim", "kernel", NULL };
+	unsigned int kind = 0;
+
+	stack->profile = NULL;
+	if (strncmp(text, "sim:", 4) == 0)
+		stack->profile = profile_find(text + 4);
+	if (strncmp(text, "sim:", 4) == 0 && stack->profile == NULL)
+		return err_set(err,
+			"there is no profile %s: they are uclouvain, swinburne, anon, "
+			"citrix",
+			text + 4);
+	if (stack->profile == NULL &&
+		!parse_choice(end == CLIENT ? "--client" : "--server", text, names, &kind, err))
+		return false;
+	stack->kind = kind == 0 ? STACK_SIM : STACK_KERNEL;
+	snprintf(stack->name, sizeof(stack->name), "%s", text);
+	return true;
+}
+
+static bool check_profile(const struct stack *stack, struct suite_cases *cases, struct err *err)
+{
+	if (stack->profile == NULL)
+		return true;
+	if ((cases->versions & CASE_ON) != 0) {
+		fprintf(stderr, "mbtest: MPTCP v1 is left out: %s speaks v0 only\n", stack->name);
+		cases->versions &= ~(unsigned int)CASE_ON;
+	}
+	if (!stack->profile->has_ipv6 && (cases->families & CASE_IP6) != 0) {
+		fprintf(stderr, "mbtest: IPv6 is left out: %s speaks IPv4 only\n", stack->name);
+		cases->families &= ~(unsigned int)CASE_IP6;
+	}
+	if (cases->versions == 0 || cases->families == 0)
+		return err_set(err, "nothing is left to run with %s", stack->name);
+	return true;
+}
+
+bool stacks_check(const struct run_config *run, struct suite_cases *cases, struct err *err)
+{
+	if (!check_profile(&run->stack[CLIENT], cases, err) ||
+		!check_profile(&run->stack[SERVER], cases, err))
+		return false;
+	if (!run_is_live(run))
+		return true;
+	if (geteuid() != 0)
+		return err_set(err,
+			"a kernel stack needs root: network namespaces are made for it");
+	if ((cases->versions & CASE_OFF) != 0) {
+		fprintf(stderr, "mbtest: MPTCP v0 is left out: the kernel speaks v1 only\n");
+		cases->versions &= ~(unsigned int)CASE_OFF;
+	}
+	if (cases->versions == 0)
+		return err_set(err, "nothing is left to run: the kernel speaks MPTCP v1 only");
+	return true;
+}
