@@ -305,8 +305,7 @@ static int run_suites(struct run_options *options, const struct suites *suites, 
 	}
 	report_run_fini(&report);
 	if (end != RUNNER_WORKER && options->html != NULL)
-		taps_folder_remove(options->taps,
-			suites->scenario_count * options->config.repeat);
+		taps_folder_remove(options->taps, suites->scenario_count * options->config.repeat);
 	return status;
 }
 

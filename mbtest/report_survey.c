@@ -113,16 +113,10 @@ static void note_text(const struct survey_cell *cell, char *text, size_t size)
 	unsigned int i;
 
 	for (i = 0; i < cell->scenario_count && i < NAMED && used < size; i++)
-		used += (size_t)snprintf(text + used, size - used, "%s%s",
-			i > 0	       ? ", "
-				: used > 0 ? " ("
-					   : "(",
-			cell->scenarios[i]);
+		used += (size_t)snprintf(text + used, size - used, "%s%s%s",
+			i == 0 && used > 0 ? ": " : "", i > 0 ? ", " : "", cell->scenarios[i]);
 	if (cell->scenario_count > NAMED && used < size)
-		used += (size_t)snprintf(text + used, size - used, " and %u more",
-			cell->scenario_count - NAMED);
-	if (cell->scenario_count > 0 && used < size)
-		snprintf(text + used, size - used, ")");
+		snprintf(text + used, size - used, " and %u more", cell->scenario_count - NAMED);
 }
 
 void report_survey(FILE *out, const struct survey_report *report)

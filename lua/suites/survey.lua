@@ -11,6 +11,7 @@ local peer = { client = "server", server = "client" }
 local clean = { "mptcp", intact = true }
 local plain = { "tcp", intact = true }
 local leaves = { "fallback", "infinite", "tcp", intact = true }
+local slow = { delay = "5ms", rate = 4000000 }
 local either = { "mptcp", "subflow-closed", intact = true }
 
 -- IPv6 is asked for once: the answers do not depend on it.
@@ -85,14 +86,15 @@ ask("withdraw", function(me)
 		} }
 end)
 
--- Nobody closes that subflow but who heeds the option, for the address is not really gone.
+-- Nobody closes or tries that subflow but who heeds the option: the address is not really gone.
 ask("withdrawn", function(me)
 	return { help = "a REMOVE_ADDR in our name says that our second address is gone",
 		expect = either, subflows = 2, joins = me == "server" and 1 or 0,
 		server_joins = me == "client" and 1 or nil,
 		steps = me == "client" and { { at = "50ms", by = "server", announce = 2 } } or nil,
-		paths = { path { box.forge { option = "1e044001", direction = toward[me],
-			on = "data", from = "300ms" } }, path {} } }
+		bytes = 262144,
+		paths = { path { link(slow), box.forge { option = "1e044001", on = "data",
+			direction = toward[me], from = "300ms" } }, path { link(slow) } } }
 end)
 
 ask("abort", function(me)
@@ -180,8 +182,6 @@ ask("infinite", function(me)
 end)
 
 -- ---- 5, 8: subflows ----
-
-local slow = { delay = "5ms", rate = 4000000 }
 
 ask("dead", function(me)
 	return { help = "the path of the first subflow dies while it sends", sender = me,

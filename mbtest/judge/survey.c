@@ -102,8 +102,8 @@ static void note_sighting(struct sighting *sighting, const struct survey_row *ro
 		return;
 	/* Where it had as many as were tried, it might have had more. */
 	if (row->words == NULL && seen >= highest(sighting))
-		sighting->is_bound = seen >= run->subflows &&
-			(sighting->is_bound || seen > highest(sighting));
+		sighting->is_bound =
+			seen >= run->subflows && (sighting->is_bound || seen > highest(sighting));
 	*here = merge(row, *here, seen);
 	name_once(sighting->scenarios, &sighting->scenario_count, SURVEY_SCENARIOS, run->scenario);
 	if (row->names_rules && run->broken != NULL)

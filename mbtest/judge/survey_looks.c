@@ -236,18 +236,39 @@ unsigned int look_add_addr(const struct survey_run *run, const struct scene *sce
 	return run->version == 1 || run->asked == CLIENT ? SEEN_DEAF : 0;
 }
 
-/* It closed a join of its peer's before the streams ended. */
-static bool closed_early(const struct scene *scene, uint32_t from)
+/*
+ * It tried whether a subflow is alive, by a packet from before what is acknowledged already: RFC
+ * 8684 3.4.2 wants that before a subflow is closed for a REMOVE_ADDR.
+ */
+static bool was_tried(const struct scene *scene, const struct subflow_view *subflow, uint32_t from)
 {
-	uint32_t end = first_of(scene->connection->data_fin[SENT],
-		scene->connection->data_fin[RECEIVED]);
+	uint32_t acked = 0, i;
+
+	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == RECEIVED && fact->ack > acked)
+			acked = fact->ack;
+		if (i > from && fact->way == SENT && fact->payload <= 1 && fact->seq < acked &&
+			!(fact->flags & (TCP_SYN | TCP_RST | TCP_FIN)))
+			return true;
+	}
+	return false;
+}
+
+/* It closed a join before the streams ended, or was about to. */
+static bool doubted_join(const struct scene *scene, uint32_t from)
+{
+	uint32_t end =
+		first_of(scene->connection->data_fin[SENT], scene->connection->data_fin[RECEIVED]);
 	uint32_t i;
 
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
-		const struct flow *flow = &scene_subflow(scene, i)->flow[SENT];
-		uint32_t close = first_of(flow->fin, flow->rst);
+		const struct subflow_view *subflow = scene_subflow(scene, i);
+		uint32_t close = first_of(subflow->flow[SENT].fin, subflow->flow[SENT].rst);
 
-		if (scene_subflow(scene, i)->is_join && close > from && close < end)
+		if (subflow->is_join &&
+			((close > from && close < end) || was_tried(scene, subflow, from)))
 			return true;
 	}
 	return false;
@@ -263,7 +284,7 @@ unsigned int look_remove_addr(const struct survey_run *run, const struct scene *
 		if (survey_join(scene) == NULL ||
 			find_option(scene, RECEIVED, MP_REMOVE_ADDR, false, &at) == NULL)
 			return 0;
-		return closed_early(scene, at) ? SEEN_HEEDS : SEEN_DEAF;
+		return doubted_join(scene, at) ? SEEN_HEEDS : SEEN_DEAF;
 	}
 	if (find_option(scene, SENT, MP_REMOVE_ADDR, false, NULL) != NULL)
 		return SEEN_TELLS;
@@ -282,7 +303,7 @@ unsigned int look_fastclose(const struct survey_run *run, const struct scene *sc
 		return 0;
 	if (survey_asks(run, "abort"))
 		return find_fact(scene, SENT, VIEW_NONE, HAS_FASTCLOSE) != VIEW_NONE ? SEEN_TELLS
-										    : SEEN_MUTE;
+										     : SEEN_MUTE;
 	heard = find_fact(scene, RECEIVED, VIEW_NONE, HAS_FASTCLOSE);
 	if (heard == VIEW_NONE)
 		return 0;

@@ -65,8 +65,8 @@ unsigned int look_algorithms(const struct survey_run *run, const struct scene *s
 
 		if (capable == NULL || scene->facts[i].way != SENT)
 			continue;
-		seen |= capable->flags &
-				(capable->version == 0 ? MPC_CRYPTO_V0 : MPC_CRYPTO_V1) & ~MPC_HMAC
+		seen |= capable->flags & (capable->version == 0 ? MPC_CRYPTO_V0 : MPC_CRYPTO_V1) &
+				~MPC_HMAC
 			? SEEN_YES
 			: SEEN_NO;
 	}
@@ -253,8 +253,7 @@ unsigned int look_priority(const struct survey_run *run, const struct scene *sce
 		return asks_backup(scene) ? SEEN_TELLS : SEEN_MUTE;
 	burst = find_burst(scene);
 	for (i = 0; i < burst && i < scene->view.fact_count; i++)
-		if (scene->facts[i].way == RECEIVED &&
-			fact_subflow(scene, i) == scene->initial &&
+		if (scene->facts[i].way == RECEIVED && fact_subflow(scene, i) == scene->initial &&
 			view_option(&scene->view, &scene->facts[i], MP_PRIO) != NULL)
 			break;
 	if (i >= burst || burst == VIEW_NONE)

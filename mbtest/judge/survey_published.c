@@ -58,11 +58,13 @@ static const struct {
 	{ "10.environment", { "internet", "controlled", "internet", "internet" } },
 	{ "10.ends", { "end hosts", "end hosts", "end hosts", "proxy" } },
 	/* appendices A to D, questions 10.6 and 10.7 */
-	{ "10.middleboxes", { "identified some potential problems", "",
-		"Corporate firewalls block MPTCP signaling by default",
-		"some firewalls seem dropping MPTCP options" } },
-	{ "10.corner_cases", { "See above", "", "covered a bit in the Fallback section",
-		"Few cases listed above" } },
+	{ "10.middleboxes",
+		{ "identified some potential problems", "",
+			"Corporate firewalls block MPTCP signaling by default",
+			"some firewalls seem dropping MPTCP options" } },
+	{ "10.corner_cases",
+		{ "See above", "", "covered a bit in the Fallback section",
+			"Few cases listed above" } },
 };
 
 const char *survey_published(const char *row, unsigned int stack)

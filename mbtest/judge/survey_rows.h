@@ -31,12 +31,12 @@ struct survey_word {
 };
 
 struct survey_row {
-	const char *name;              /* "3.dss.checksum" */
-	const char *scenarios;         /* " open join ", or NULL: no packet shows it */
-	survey_look *look;             /* NULL with scenarios NULL */
+	const char *name;                /* "3.dss.checksum" */
+	const char *scenarios;           /* " open join ", or NULL: no packet shows it */
+	survey_look *look;               /* NULL with scenarios NULL */
 	const struct survey_word *words; /* NULL: what is seen is a number, the highest counts */
-	const char *unseen;            /* why there is no answer */
-	bool names_rules;              /* the note says which rules were broken */
+	const char *unseen;              /* why there is no answer */
+	bool names_rules;                /* the note says which rules were broken */
 };
 
 /* Ends with name NULL. */

@@ -93,13 +93,14 @@ static const struct survey_word sharings[] = {
 	{                                                          \
 		name, " " scenarios " ", look, words, unseen, true \
 	}
-#define HIDDEN(name, why)                         \
-	{                                         \
+#define HIDDEN(name, why)                          \
+	{                                          \
 		name, NULL, NULL, NULL, why, false \
 	}
 
-#define FALLBACKS \
-	"no-capable-syn no-capable-synack no-join no-dss no-dss-join no-data-ack flip flip-join fail infinite"
+#define FALLBACKS                                                      \
+	"no-capable-syn no-capable-synack no-join no-dss no-dss-join " \
+	"no-data-ack flip flip-join fail infinite"
 
 const struct survey_row survey_table[] = {
 	HIDDEN("2.os", "a stack's name is in no packet"),
@@ -147,8 +148,7 @@ const struct survey_row survey_table[] = {
 	ROW("6.hmac.checked", "bad-hmac", look_hmac_checked, yes_no, "nobody joined"),
 	ROW("6.other", "open", look_algorithms, yes_no, "it sends no MP_CAPABLE"),
 
-	ROW("7.iana", "open join announce", look_registry, yes_no,
-		"it sends no option of kind 30"),
+	ROW("7.iana", "open join announce", look_registry, yes_no, "it sends no option of kind 30"),
 
 	ROW("8.sharing", "share", look_sharing, sharings, "there was no second subflow"),
 	ROW("8.handover", "dead", look_handover, yes_no, "there was no second subflow"),

@@ -247,8 +247,9 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 		profile_apply(run->stack[end].profile, config);
 	if (end == SERVER) {
 		for (; config->join_count < scenario->server_joins; config->join_count++)
-			config->join[config->join_count] = net_server_addr_at(
-				(uint16_t)(config->join_count + 1), scenario->family);
+			config->join[config->join_count] =
+				net_server_addr_at((uint16_t)(config->join_count + 1),
+					scenario->family);
 		return;
 	}
 	config->join_backup = config->join_backup || scenario->join_backup;
