@@ -5,19 +5,23 @@
  */
 #include "mbtest/command_set.h"
 #include "mbtest/command_suites.h"
+#include "mbtest/command_trace.h"
 #include "probe/options.h"
+#include "probe/base/alloc.h"
 #include "probe/endpoint/fault.h"
 
 #include <stdlib.h>
-
-enum { FAULTS_AT_MOST = 64 };
+#include <unistd.h>
 
 struct selftest_options {
+	const char *only;
 	bool json;
 	uint64_t jobs;
 };
 
 static const struct option_row rows[] = {
+	OPTION_TEXT_ROW(struct selftest_options, only, "only", "GLOB",
+		"only scenarios whose name matches"),
 	OPTION_NUMBER_ROW(struct selftest_options, jobs, "jobs", 1, JOBS_MOST,
 		"scenarios side by side"),
 	OPTION_FLAG_ROW(struct selftest_options, json, "json", "one object: mbkit.selftest/1"),
@@ -26,24 +30,36 @@ static const struct option_row rows[] = {
 
 static const struct command_help help = {
 	"mbtest selftest [options] [SUITE...]",
-	"Run suites (default: classic and signal) against each fault of our endpoint and\n"
-	"print which scenario catches which fault. Exit status 1: one is not caught.",
+	"Run suites (default: all) against each fault of our endpoint; print which scenario\n"
+	"catches which fault, and those that none fails. Exit status 1: one is not caught.",
 	"  mbtest selftest\n"
 	"  mbtest selftest classic --json\n",
 };
 
+static void note_pass(void *self, const struct scenario *scenario, const struct result *result)
+{
+	bool *passed = self;
+
+	(void)scenario;
+	passed[result->index] = result->pass;
+}
+
 /* Run the suites with a fault (0: none) at both ends. */
 static enum runner_end run_with(const struct suites *suites, uint64_t fault,
-	const struct selftest_options *options, struct run_config *run, struct report_run *report,
-	struct err *err)
+	const struct selftest_options *options, bool *passed, struct err *err)
 {
-	struct runner_config config = { .repeat = 1, .jobs = (unsigned int)options->jobs };
+	struct runner_config config = {
+		.repeat = 1,
+		.jobs = (unsigned int)options->jobs,
+		.progress = isatty(STDERR_FILENO) == 1,
+		.done = note_pass,
+		.self = passed,
+	};
 
 	config.run.seed = 1;
+	config.run.trace = trace_scenario;
 	config.run.stack[CLIENT].faults = config.run.stack[SERVER].faults = fault;
-	*run = config.run;
-	report->run = run;
-	return suites_run(suites, &config, report, err);
+	return runner_run(suites->scenarios, suites->scenario_count, &config, err);
 }
 
 static int print_selftest(const struct selftest *selftest, bool json, struct err *err)
@@ -62,26 +78,21 @@ static int print_selftest(const struct selftest *selftest, bool json, struct err
 	return all ? STATUS_FINE : STATUS_FAIL;
 }
 
+/* The suites without fault, then with each. */
 static int run_faults(const struct suites *suites, const struct selftest_options *options,
 	struct err *err)
 {
-	struct selftest_fault faults[FAULTS_AT_MOST] = { { NULL } };
-	struct run_config runs[FAULTS_AT_MOST + 1];
-	struct selftest selftest = { .faults = faults };
-	const struct fault *fault = fault_list;
-	enum runner_end end;
+	struct selftest_fault faults[FAULT_NUMBERS];
+	size_t count = suites->scenario_count, i;
+	bool *passed = xcalloc((FAULT_NUMBERS + 1) * count, sizeof(*passed));
+	const struct selftest selftest = { suites->scenarios, count, passed, faults,
+		FAULT_NUMBERS };
+	enum runner_end end = run_with(suites, 0, options, passed, err);
 	int status = STATUS_WRONG;
-	size_t i;
 
-	end = run_with(suites, 0, options, &runs[FAULTS_AT_MOST], &selftest.clean, err);
-	for (; fault->name != NULL && end == RUNNER_DONE; fault++) {
-		struct selftest_fault *outcome = &faults[selftest.count];
-
-		if (selftest.count == FAULTS_AT_MOST)
-			break;
-		outcome->name = fault->name;
-		end = run_with(suites, fault->bit, options, &runs[selftest.count++], &outcome->run,
-			err);
+	for (i = 0; i < FAULT_NUMBERS && end == RUNNER_DONE; i++) {
+		faults[i] = (struct selftest_fault){ fault_list[i].name, passed + (i + 1) * count };
+		end = run_with(suites, fault_list[i].bit, options, faults[i].passed, err);
 	}
 	if (end == RUNNER_WORKER)
 		status = STATUS_FINE;
@@ -89,28 +100,26 @@ static int run_faults(const struct suites *suites, const struct selftest_options
 		status = print_selftest(&selftest, options->json, err);
 	else if (end == RUNNER_INTERRUPTED)
 		err_set(err, "interrupted");
-	for (i = 0; i < selftest.count; i++)
-		report_run_fini(&faults[i].run);
-	report_run_fini(&selftest.clean);
+	free(passed);
 	return status;
 }
 
 int command_selftest(int argc, char **argv, struct err *err)
 {
-	static char *const usual[] = { "classic", "signal" };
 	struct selftest_options options = { .json = false };
 	struct suites suites = { .count = 0 };
 	struct suite_cases cases;
 	int first, status;
-	bool named;
+	bool loaded;
 
 	if (!options_parse(argc, argv, rows, &help, &options, &first, &status, err))
 		return status;
 	status = STATUS_WRONG;
 	suite_cases_default(&cases);
-	named = first < argc;
-	if (suites_load(&suites, named ? argv + first : usual, named ? argc - first : 2, &cases,
-		    NULL, err))
+	loaded = first < argc
+		? suites_load(&suites, argv + first, argc - first, &cases, options.only, err)
+		: suites_load_all(&suites, &cases, options.only, err);
+	if (loaded)
 		status = run_faults(&suites, &options, err);
 	suites_fini(&suites);
 	return status;

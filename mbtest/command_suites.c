@@ -36,6 +36,29 @@ static void select_scenarios(struct suites *suites, const struct suite *suite, c
 	}
 }
 
+/* Load one suite more. */
+static bool load_one(struct suites *suites, const char *name, const struct suite_cases *cases,
+	struct err *err)
+{
+	struct suite *suite;
+
+	if (suites->count == SUITES_AT_MOST)
+		return err_set(err, "at most %d suites at once", SUITES_AT_MOST);
+	suite = suite_load(name, cases, err);
+	if (suite == NULL)
+		return false;
+	suites->list[suites->count++] = suite;
+	return true;
+}
+
+static bool any_selected(const struct suites *suites, const char *only, struct err *err)
+{
+	if (suites->scenario_count > 0)
+		return true;
+	return err_set(err, "no scenario is selected%s%s", only == NULL ? "" : " by --only ",
+		only == NULL ? "" : only);
+}
+
 bool suites_load(struct suites *suites, char *const *names, int count,
 	const struct suite_cases *cases, const char *only, struct err *err)
 {
@@ -43,20 +66,30 @@ bool suites_load(struct suites *suites, char *const *names, int count,
 
 	*suites = (struct suites){ { NULL }, 0, NULL, 0, 0 };
 	for (i = 0; i < count || i == 0; i++) {
+		if (!load_one(suites, count == 0 ? "classic" : names[i], cases, err))
+			return false;
+		select_scenarios(suites, suites->list[suites->count - 1], only);
+	}
+	return any_selected(suites, only, err);
+}
+
+bool suites_load_all(struct suites *suites, const struct suite_cases *cases, const char *only,
+	struct err *err)
+{
+	char name[64];
+	size_t i;
+
+	*suites = (struct suites){ { NULL }, 0, NULL, 0, 0 };
+	for (i = 0; suite_builtin(i, name) != NULL; i++) {
 		struct suite *suite;
 
-		if (suites->count == SUITES_AT_MOST)
-			return err_set(err, "at most %d suites at once", SUITES_AT_MOST);
-		suite = suite_load(count == 0 ? "classic" : names[i], cases, err);
-		if (suite == NULL)
+		if (!load_one(suites, name, cases, err))
 			return false;
-		suites->list[suites->count++] = suite;
-		select_scenarios(suites, suite, only);
+		suite = suites->list[suites->count - 1];
+		if (suite_count(suite) > 0 && suite_scenario(suite, 0)->trace == NULL)
+			select_scenarios(suites, suite, only);
 	}
-	if (suites->scenario_count == 0)
-		return err_set(err, "no scenario is selected%s%s",
-			only == NULL ? "" : " by --only ", only == NULL ? "" : only);
-	return true;
+	return any_selected(suites, only, err);
 }
 
 void suites_fini(struct suites *suites)

@@ -30,6 +30,10 @@ struct suites {
 /* Load the suites named (none: classic) and select scenarios by a glob on their name, or NULL. */
 bool suites_load(struct suites *suites, char *const *names, int count,
 	const struct suite_cases *cases, const char *only, struct err *err);
+
+/* The same with every suite of ours, traces of paths aside: they try the prober, no stack. */
+bool suites_load_all(struct suites *suites, const struct suite_cases *cases, const char *only,
+	struct err *err);
 void suites_fini(struct suites *suites);
 
 /* Every case of MPTCP version and checksum, IPv4. */

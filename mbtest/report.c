@@ -26,23 +26,6 @@ const char *report_case(const struct scenario *scenario, char text[static 32])
 	return text;
 }
 
-bool selftest_catches(const struct selftest *selftest, size_t fault, size_t row)
-{
-	return selftest->clean.rows[row].result.pass &&
-		!selftest->faults[fault].run.rows[row].result.pass;
-}
-
-bool selftest_caught(const struct selftest *selftest, size_t fault)
-{
-	size_t row;
-
-	for (row = 0; row < selftest->clean.count; row++) {
-		if (selftest_catches(selftest, fault, row))
-			return true;
-	}
-	return false;
-}
-
 void report_escaped(FILE *out, const char *text)
 {
 	for (; *text != '\0'; text++) {

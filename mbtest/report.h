@@ -98,17 +98,19 @@ void report_catalogue_json(FILE *out, const struct catalogue *catalogue); /* mbk
 
 struct selftest_fault {
 	const char *name;
-	struct report_run run; /* with this fault in both ends */
+	bool *passed; /* by row, with this fault in both ends */
 };
 
+/* A row is a scenario in a case. */
 struct selftest {
-	struct report_run clean; /* without fault: what fails there catches nothing */
+	const struct scenario *const *scenarios;
+	size_t rows;
+	const bool *clean; /* passed without fault: what does not catches nothing */
 	const struct selftest_fault *faults;
 	size_t count;
 };
 
-/* Whether a fault makes a result fail that passes without it. */
-bool selftest_catches(const struct selftest *selftest, size_t fault, size_t row);
+/* Whether some scenario fails with a fault that passes without it. */
 bool selftest_caught(const struct selftest *selftest, size_t fault);
 void report_selftest(FILE *out, const struct selftest *selftest);
 void report_selftest_json(FILE *out, const struct selftest *selftest); /* mbkit.selftest/1 */

@@ -312,6 +312,15 @@ cross({ "client", "server" }, function(sender)
 			expect = { "mptcp", intact = false, damage = "box" },
 		})
 	end
+	rule("F28", single, sender, {
+		help = "a gateway makes the payload longer, and there are no checksums",
+		checksums = { false }, direction = direction, marker = "PORT 198,18,1,2,156,64",
+		marker_offset = 40, marker_every = 600,
+		expect = { "corrupt", "reset", "infinite", "fallback", intact = false },
+		boxes = { box.rewrite { direction = direction, count = 1, from = "30000B",
+			pattern = "PORT 198,18,1,2,156,64",
+			replacement = "PORT 198,18,101,102,156,64" } },
+	})
 	rule("O5", single, sender, {
 		help = "MP_FAIL never arrives", checksums = { true }, versions = { 1 },
 		direction = other, expect = { "infinite", "fallback", "reset" },
@@ -341,6 +350,42 @@ rule("F25", joined, "client", {
 		box.blackhole { from = "140ms", direction = "to-server", on = "data" },
 	}, path { box.flip { direction = "to-server", on = "data", from = 4, ["until"] = 4 } } },
 })
+
+-- ---- mappings and segments ----
+-- Copies of a mapping and mappings longer than their segment are legal (F46, F47). Bytes whose
+-- mapping comes late may be held (F48, O3); whose mapping is lost are sent again or given up (F49).
+
+cross({ single, joined }, { "client", "server" }, function(place, sender)
+	local direction, mid = data_of[sender], place == single and "30000B" or "6000B"
+
+	local function unmapped(c)
+		if place.subflows > 1 then
+			return { "mptcp", "subflow-closed", intact = true }
+		end
+		return { "mptcp", "reset", c.version == 0 and "infinite" or nil,
+			c.version == 0 and "fallback" or nil, intact = true }
+	end
+
+	for name, options in pairs { F46 = "copy", F47 = "first" } do
+		rule(name, place, sender, {
+			help = "a segment becomes several, options: " .. options,
+			direction = direction, expect = clean,
+			boxes = { box.split { mss = 500, options = options,
+				direction = direction } },
+		})
+	end
+	rule("F48", place, sender, {
+		help = "a segment becomes several, the last keeps its options",
+		direction = direction, expect = unmapped,
+		boxes = { box.split { mss = 1000, options = "last", direction = direction,
+			from = mid } },
+	})
+	rule("F49", place, sender, {
+		help = "two segments become one, a mapping is lost", direction = direction,
+		expect = unmapped,
+		boxes = { box.coalesce { count = 2, direction = direction, from = mid } },
+	})
+end)
 
 -- ---- MP_JOIN ----
 

@@ -182,6 +182,7 @@ cross(senders, { "1", "2" }, function(sender, subflows)
 		name = "dsn-wraps-" .. sender .. "-" .. subflows, group = "numbers",
 		help = "32-bit data sequence numbers wrap in the midst (RFC 8684 3.3.1)",
 		sender = sender, subflows = tonumber(subflows), dsn_wraps = true, expect = clean,
+		bytes = 1 << 20,
 		paths = { path { box.loss { on = "data", every = 5 } } },
 	}
 end)

@@ -102,6 +102,25 @@ static bool came_elsewhere(const struct scene *scene, const struct mapping *bad)
 	return false;
 }
 
+/*
+ * Whether MP_FAIL names a mapping that had failed by then. One packet that fills a gap may complete
+ * several; which of them is told of is the receiver's to choose.
+ */
+static bool names_failed(const struct scene *scene, uint32_t fail)
+{
+	uint64_t dsn = view_option(&scene->view, &scene->facts[fail], MP_FAIL)->fail_dsn;
+	size_t i;
+
+	for (i = 0; i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+
+		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD &&
+			mapping->dsn == dsn && mapping->complete < fail)
+			return true;
+	}
+	return false;
+}
+
 /* A DATA_ACK for the failed mapping's data, sent before any MP_FAIL. */
 static uint32_t acked_failed(const struct scene *scene, const struct mapping *bad)
 {
@@ -137,7 +156,7 @@ static void note_failed_reset(struct note *note, const struct scene *scene,
 	fail = view_option(&scene->view, &scene->facts[reset], MP_FAIL);
 	if (fail == NULL)
 		note_broken(note, reset, "reset for a failed checksum without MP_FAIL");
-	else if (fail->fail_dsn != bad->dsn)
+	else if (!names_failed(scene, reset))
 		note_broken(note, reset, "MP_FAIL does not name the start of the failed mapping");
 }
 
@@ -185,7 +204,6 @@ static void note_failed_single(struct note *note, const struct scene *scene,
 	const struct subflow_view *subflow = scene_subflow(scene, bad->subflow);
 	uint32_t reset = subflow_reset_after(scene, subflow, SENT, bad->complete);
 	uint32_t fail = scene->connection->fail[SENT], acked = acked_failed(scene, bad), later;
-	const struct mptcp_opt *option;
 
 	if (acked != VIEW_NONE)
 		note_broken(note, acked, "DATA_ACKs a mapping whose checksum failed, no MP_FAIL");
@@ -195,8 +213,7 @@ static void note_failed_single(struct note *note, const struct scene *scene,
 		note_broken(note, reset, "reset its only subflow for a failed checksum");
 	if (fail != VIEW_NONE) {
 		note_held(note);
-		option = view_option(&scene->view, &scene->facts[fail], MP_FAIL);
-		if (option->fail_dsn != bad->dsn)
+		if (!names_failed(scene, fail))
 			note_broken(note, fail,
 				"MP_FAIL does not name the start of the failed mapping");
 		return;

@@ -19,6 +19,13 @@ static bool is_bare_ack(const struct scene *scene, const struct subflow_view *su
 		subflow->flow[RECEIVED].fin > i;
 }
 
+/* F9 by the letter: data is acked without a DATA_ACK, whatever else the packet carries. */
+static bool is_disappointing(const struct fact *fact)
+{
+	return fact->way == RECEIVED && fact->ack > 1 && !(fact->flags & (TCP_SYN | TCP_RST)) &&
+		!(fact->has & HAS_DATA_ACK);
+}
+
 /* RFC 8684 3.3.1: the mapping is in every segment until the first DATA_ACK has come. */
 void rule_f8(const struct scene *scene, struct note *note)
 {
@@ -29,6 +36,8 @@ void rule_f8(const struct scene *scene, struct note *note)
 	for (i = scene->initial->first; i != VIEW_NONE && i < end; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
 
+		if (is_disappointing(fact))
+			return;
 		if (fact->way != SENT || fact->payload == 0 || (fact->flags & (TCP_SYN | TCP_RST)))
 			continue;
 		note_held(note);

@@ -87,6 +87,20 @@ void rule_f47(const struct scene *scene, struct note *note)
 
 /* The option stands on a later part: what is unmapped on arrival MAY be held, and may not count
  * as received before the mapping says where it belongs. */
+/* All its bytes were there, nothing was wrong with it, and yet the stream ends in its midst. */
+static bool was_left_out(const struct scene *scene, const struct mapping *mapping)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct subflow_view *subflow = scene_subflow(scene, mapping->subflow);
+	uint32_t rst = subflow->flow[RECEIVED].rst;
+	nsec_t end = rst == VIEW_NONE ? scene->input->now : scene->facts[rst].at;
+
+	return (mapping->state == MAPPING_UNCHECKED || mapping->state == MAPPING_GOOD) &&
+		others_ever(scene, subflow, VIEW_NONE) == 0 && connection->has_data_ack[SENT] &&
+		connection->data_ack[SENT] - mapping->dsn < mapping->length &&
+		scene->facts[mapping->complete].at + SCENE_DUE < end;
+}
+
 void rule_f48(const struct scene *scene, struct note *note)
 {
 	const struct mapping *mapping;
@@ -101,6 +115,9 @@ void rule_f48(const struct scene *scene, struct note *note)
 		overrun = scene_overrun(scene);
 		if (overrun != VIEW_NONE)
 			note_broken(note, overrun, "DATA_ACKs data that no mapping covers");
+		if (was_left_out(scene, mapping))
+			note_broken(note, mapping->fact,
+				"never took a mapping that came after its bytes");
 	}
 }
 

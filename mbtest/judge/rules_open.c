@@ -40,7 +40,7 @@ void rule_o1(const struct scene *scene, struct note *note)
 			break;
 		}
 	}
-	if (bare == VIEW_NONE)
+	if (bare == VIEW_NONE || scene->initial->flow[SENT].rst < bare)
 		return;
 	note_held(note);
 	up = gave_up(scene, bare);

@@ -240,7 +240,9 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 	if (run->scheduler != NULL)
 		config->scheduler = run->scheduler;
 	config->join_count = 0;
-	config->wrap_within = scenario->dsn_wraps ? 32768 : 0;
+	/* Finding such a key costs the more, the sooner it wraps. */
+	if (scenario->dsn_wraps)
+		config->wrap_within = (uint32_t)(scenario_bytes(scenario, run) / 2 + 1);
 	config->wide_dsn = !scenario->dsn_wraps && !scenario->dsn_narrow;
 	config->join_as_server = client_announces(scenario) || scenario->server_joins > 0;
 	if (run->stack[end].profile != NULL)

@@ -236,6 +236,12 @@ static struct subflow *only_live(const struct conn *conn)
 	return NULL;
 }
 
+void fallback_fin_received(struct subflow *subflow, nsec_t now)
+{
+	if (subflow->conn->fail_sent && only_live(subflow->conn) == subflow)
+		fallback_to_tcp(subflow, FALLBACK_SIGNAL_LOST, now);
+}
+
 void fallback_fail_expired(struct conn *conn, nsec_t now)
 {
 	struct subflow *subflow = only_live(conn);

@@ -29,6 +29,9 @@ void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now);
  */
 void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t shift, nsec_t now);
 
+/* The only subflow ends: what would answer MP_FAIL is lost, or was overtaken by the FIN (O5). */
+void fallback_fin_received(struct subflow *subflow, nsec_t now);
+
 /* No answer to MP_FAIL within a time-out (O5). */
 void fallback_fail_expired(struct conn *conn, nsec_t now);
 

@@ -236,7 +236,7 @@ static void schedule_ack(struct subflow *subflow, nsec_t now)
 		subflow->ack_at = now + DELAYED_ACK_NS;
 }
 
-static void take_fin(struct subflow *subflow, const struct arrival *in)
+static void take_fin(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	if (in->flags & TCP_FIN && !subflow->fin_known) {
 		subflow->fin_known = true;
@@ -252,6 +252,7 @@ static void take_fin(struct subflow *subflow, const struct arrival *in)
 	subflow->rcv_nxt++;
 	subflow->ack_now = true;
 	conn_take_fin(subflow);
+	fallback_fin_received(subflow, now);
 }
 
 static void take_payload(struct subflow *subflow, const struct arrival *in, nsec_t now)
@@ -270,7 +271,7 @@ static void take_payload(struct subflow *subflow, const struct arrival *in, nsec
 	}
 	if (conn->rx.next != next)
 		conn->progress_at = now;
-	take_fin(subflow, in);
+	take_fin(subflow, in, now);
 }
 
 static void open_input(struct subflow *subflow, const struct arrival *in, nsec_t now)
