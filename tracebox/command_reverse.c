@@ -23,6 +23,18 @@ static void fill(void *self, uint64_t offset, uint8_t *bytes, size_t length)
 	memcpy(bytes, ((struct talk *)self)->request + offset, length);
 }
 
+/* Whether the last line is there: with a path that takes DATA_FINs away, that is all there is. */
+static bool is_complete(const struct reverse_run *run)
+{
+	size_t length = strlen(RECORD_END);
+
+	for (size_t at = run->length; at-- > 0 && run->length - at < RECORD_LAST_LINE;)
+		if (run->text[run->length - 1] == '\n' && run->length - at >= length &&
+			memcmp(run->text + at, RECORD_END, length) == 0)
+			return true;
+	return false;
+}
+
 /* What is too much is not kept, and then is not as it was written. */
 static void take(void *self, uint64_t offset, const uint8_t *bytes, size_t length)
 {
@@ -33,6 +45,8 @@ static void take(void *self, uint64_t offset, const uint8_t *bytes, size_t lengt
 		length = RECORD_BYTES - run->length;
 	memcpy(run->text + run->length, bytes, length);
 	run->length += length;
+	if (is_complete(run))
+		client_finish(run->client);
 }
 
 static bool is_done(void *self)

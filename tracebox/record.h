@@ -14,7 +14,13 @@
 #include "probe/base/json_text.h"
 #include "tracebox/established.h"
 
-enum { RECORD_BYTES = 1 << 20 }; /* nobody has more to tell */
+enum {
+	RECORD_BYTES = 1 << 20, /* nobody has more to tell */
+	RECORD_LAST_LINE = 64,  /* bytes of the last line, at most */
+};
+
+/* What the last line begins with. */
+#define RECORD_END "{\"hash\":"
 
 struct record {
 	struct established_part parts[ESTABLISHED_PARTS]; /* traces owned */

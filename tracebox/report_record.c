@@ -130,7 +130,7 @@ static struct packet *get_packet(const json_t *object, const char *key)
 		int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
 
 		ok = high >= 0 && low >= 0;
-		bytes[i] = (uint8_t)(high << 4 | low);
+		bytes[i] = (uint8_t)(high * 16 + low);
 	}
 	packet = packet_new(PACKET_HEADROOM + (uint32_t)length);
 	ok = ok && packet_set(packet, bytes, length) && packet->form != PACKET_MALFORMED;

@@ -24,7 +24,7 @@ struct reverse {
 
 /* One connection. */
 struct visit {
-	struct reverse *reverse;
+	struct reverse *reverse; /* among whose traces it counts; NULL: no more */
 	struct endpoint *endpoint;
 	struct conn *conn;
 	struct established *established; /* NULL: busy */
@@ -134,6 +134,14 @@ static void make_answer(struct visit *visit)
 	visit->length = visit->answer.used;
 }
 
+/* Somebody else's trace may begin. */
+static void leave(struct visit *visit)
+{
+	if (visit->reverse != NULL)
+		visit->reverse->open--;
+	visit->reverse = NULL;
+}
+
 /* As much of the answer as there is room for; the connection ends with its last byte. */
 static void tell(struct visit *visit)
 {
@@ -149,6 +157,7 @@ static void tell(struct visit *visit)
 		return;
 	conn_shutdown(visit->conn);
 	visit->is_shut = true;
+	leave(visit);
 }
 
 /* ---- as a machine ---- */
@@ -222,8 +231,7 @@ static void visit_end(void *self)
 {
 	struct visit *visit = self;
 
-	if (visit->reverse != NULL)
-		visit->reverse->open--;
+	leave(visit);
 	established_free(visit->established);
 	json_text_fini(&visit->answer);
 	free(visit->stream);

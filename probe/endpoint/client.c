@@ -11,6 +11,7 @@ enum {
 	FIRST_BYTES = 512, /* that go alone */
 	CHUNK = 16384,
 	JOIN_WAIT_MS = 3000,
+	FINISH_S = 2, /* for the peer to end, when nothing more is wanted of it */
 };
 
 enum phase_of_client {
@@ -211,6 +212,13 @@ struct machine client_machine(struct client *client)
 bool client_done(const struct client *client)
 {
 	return conn_state(client->conn) == CONN_CLOSED;
+}
+
+void client_finish(struct client *client)
+{
+	client->config.peer_ends_first = false;
+	if (client->config.patience > FINISH_S * NSEC_PER_SEC)
+		client->config.patience = FINISH_S * NSEC_PER_SEC;
 }
 
 void client_stop(struct client *client)

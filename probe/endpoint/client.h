@@ -41,6 +41,9 @@ struct machine client_machine(struct client *client);
 
 bool client_done(const struct client *client);
 
+/* All that was wanted has come: end it, whether the peer does or not. */
+void client_finish(struct client *client);
+
 /* End it at once. */
 void client_stop(struct client *client);
 

@@ -9,9 +9,12 @@
 #include "probe/wire/checksum.h"
 #include "probe/wire/icmp.h"
 #include "probe/wire/mptcp.h"
-#include "tracebox/established.h"
+#include "tracebox/join.h"
+#include "tracebox/record.h"
+#include "tracebox/reverse.h"
 #include "tracebox/segment.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -403,4 +406,153 @@ TEST(the_dss_of_the_first_data)
 	CHECK(packet_payload_len(packet) == 0 && packet_l4_checksum_ok(packet));
 	CHECK(!segment_make_dss(packet));
 	packet_free(packet);
+}
+
+/* ---- told elsewhere ---- */
+
+/* The same hops, answers and changes. */
+static void check_same(const struct result *told, const struct result *own)
+{
+	CHECK_U64(told->hop_count, own->hop_count);
+	CHECK_U64(told->sent, own->sent);
+	CHECK_U64(told->elapsed_ns, own->elapsed_ns);
+	CHECK_U64(told->destination.ttl, own->destination.ttl);
+	CHECK_U64(told->finding_count, own->finding_count);
+	for (size_t i = 0; i < own->hop_count; i++) {
+		const struct trace_hop *a = told->hops[i].hop, *b = own->hops[i].hop;
+
+		CHECK_U64(a->sent, b->sent);
+		CHECK_U64(a->answer.kind, b->answer.kind);
+		CHECK_U64(a->answer.match, b->answer.match);
+		CHECK_U64(a->answer.rtt, b->answer.rtt);
+		CHECK(b->answer.packet == NULL ||
+			(a->answer.packet->length == b->answer.packet->length &&
+				memcmp(packet_data(a->answer.packet), packet_data(b->answer.packet),
+					b->answer.packet->length) == 0));
+	}
+}
+
+/* Behind the second hop segments have another window. */
+static bool change_window(struct lab *lab, struct packet *packet, bool to_server)
+{
+	if (to_server && lab->copies > 0 && packet_ttl(packet) > 2)
+		packet_write16(packet, packet->l4 + 14, 7);
+	packet_finish(packet);
+	return true;
+}
+
+/* A text with any of its bytes changed or its end cut is not as it was written. */
+static void check_damaged(struct json_text *json)
+{
+	struct record record;
+
+	for (size_t at = 0; at < json->used; at += 7) {
+		json->bytes[at] ^= 1;
+		CHECK(!record_read(&record, json->bytes, json->used));
+		json->bytes[at] ^= 1;
+		CHECK(!record_read(&record, json->bytes, at));
+	}
+	CHECK(record_read(&record, json->bytes, json->used));
+	record_fini(&record);
+}
+
+TEST(a_record_tells_the_same)
+{
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		const struct established_part *parts;
+		struct joined own, told;
+		struct record record;
+		struct json_text json;
+		struct conn_info info;
+		struct lab lab;
+		size_t count;
+
+		kind_init(&lab, kind);
+		lab.pass = change_window;
+		lab_run(&lab);
+		established_info(lab.prober, &info);
+		count = established_parts(lab.prober, &parts);
+		json_text_init(&json);
+		record_write(&json, parts, count, &info);
+		CHECK(record_read(&record, json.bytes, json.used));
+		joined_init(&own, parts, count, &info);
+		joined_init(&told, record.parts, record.part_count, &record.info);
+		CHECK_U64(own.result.finding_count, 1);
+		check_same(&told.result, &own.result);
+		CHECK_U64(record.info.mode, MODE_MPTCP);
+		CHECK_U64(record.info.version, kinds[kind].speaks == SPEAKS_V1);
+		joined_fini(&own);
+		joined_fini(&told);
+		record_fini(&record);
+		if (kind == 0)
+			check_damaged(&json);
+		json_text_fini(&json);
+		lab_fini(&lab);
+	}
+}
+
+/* ---- asked for from elsewhere ---- */
+
+TEST(requests)
+{
+	static const char *const refused[] = { "", "1 64 1 2 8", "1 64 1 2 8 100 1",
+		"0 64 1 2 8 100", "9 8 1 2 8 100", "1 64 0 2 8 100", "1 64 1 2 8 0",
+		"1 255 4 4 8 100", "1 64 1 -2 8 100", "1 64 1 2 8 x", "1  64 1 2 8 100",
+		"99999999999999999999 1 1 1 1 1" };
+	struct trace_config asked, got;
+	char line[SERVE_LINE];
+
+	trace_config_default(&asked);
+	asked.first_ttl = 3;
+	reverse_request(&asked, line);
+	CHECK(strchr(line, '\n') == line + strlen(line) - 1);
+	line[strlen(line) - 1] = '\0';
+	CHECK(reverse_parse(&got, line));
+	CHECK(got.first_ttl == 3 && got.last_ttl == 64 && got.probes == 1 && got.retries == 2);
+	CHECK(got.silent_limit == 8 && got.rate == 1000);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		snprintf(line, sizeof(line), REVERSE_WORD "%s", refused[i]);
+		CHECK(!reverse_parse(&got, line));
+	}
+	CHECK(!reverse_parse(&got, "mbkit-reverse/2 1 64 1 2 8 100"));
+}
+
+/* Whether a connection that asks now is told that there are too many. */
+static bool is_busy(const struct serve_guest *guest, nsec_t now, struct machine *machine)
+{
+	struct endpoint_config config;
+	struct endpoint *endpoint;
+	struct packet *packet = packet_new(PACKET_SMALL);
+	struct conn_info info;
+	struct conn *conn;
+	struct rng rng;
+	struct err err;
+
+	endpoint_config_default(&config);
+	rng_init(&rng, 9);
+	endpoint = endpoint_new(&config, &rng);
+	conn = endpoint_connect(endpoint, &ends[0][0], &ends[0][1], now, &err);
+	*machine = guest->begin(guest->self, endpoint, conn, REVERSE_WORD "1 64 1 2 8 100", now);
+	CHECK(machine->ops->output(machine->self, packet, now));
+	conn_info(conn, &info);
+	guest->end(machine->self);
+	endpoint_free(endpoint);
+	packet_free(packet);
+	return info.written > 0;
+}
+
+TEST(only_so_many_are_traced_for)
+{
+	struct reverse *reverse = reverse_new();
+	struct serve_guest guest = reverse_guest(reverse);
+	struct machine machine;
+	unsigned int granted = 0, later = 0;
+
+	for (unsigned int i = 0; i < 100; i++)
+		granted += !is_busy(&guest, NSEC_PER_SEC, &machine);
+	for (unsigned int i = 0; i < 100; i++)
+		later += !is_busy(&guest, 21 * NSEC_PER_SEC, &machine);
+	CHECK_U64(granted, 16);
+	CHECK_U64(later, 10);
+	reverse_free(reverse);
 }
