@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import time
 
@@ -235,6 +236,46 @@ def test_an_address_is_announced(lab):
     (address,) = told["connection"]["addresses"]
     assert (address["op"], address["by"], address["addr"]) == ("add", "server", "198.18.2.2")
     assert address["hmac"] == "ok" and address["echoed"]
+
+
+@pytest.fixture
+def narrow(lab):
+    """A server behind side b, over a link of 1,300 bytes that it does not tell of in its SYN."""
+    c = lab.prefix + "c"
+    run("ip", "netns", "add", c)
+    try:
+        lab.inside("b", "ip", "link", "add", "link3", "mtu", "1300", "type", "veth", "peer", "name",
+                   "link3", "mtu", "1300", "netns", c)
+        for side, last in (("b", 1), ("c", 2)):
+            lab.inside(side, "ip", "addr", "add", f"198.18.3.{last}/24", "dev", "link3")
+            lab.inside(side, "ip", "link", "set", "link3", "up")
+        lab.inside("c", "ip", "route", "add", "default", "via", "198.18.3.1", "advmss", "1460")
+        lab.inside("a", "ip", "route", "add", "198.18.3.0/24", "via", "198.18.1.2")
+        lab.set("b", "ipv4/ip_forward", 1)
+        lab.start("c", "/usr/bin/python3", "-c", ECHO, 5001, 262)
+        yield "198.18.3.2:5001"
+    finally:
+        lab.set("b", "ipv4/ip_forward", 0)
+        subprocess.run([*lab.enter("a"), "ip", "route", "del", "198.18.3.0/24"], check=False)
+        subprocess.run([*lab.enter("b"), "ip", "link", "del", "link3"], check=False)
+        subprocess.run(["ip", "netns", "del", c], check=False)
+
+
+def test_a_smaller_path_mtu(lab, narrow, tmp_path):
+    """A router's ICMP error makes our segments smaller; what was too big comes in pieces."""
+    pcap = tmp_path / "x.pcap"
+    told = lab.connect("--bytes", 200000, "--checksum", "--pcap", pcap, narrow)
+    assert told["echo"] and told["connection"]["outcome"] == "mptcp"
+    assert told["connection"]["subflows"][0]["checksum_failures"] == 0
+    data, at, sent = pcap.read_bytes(), 24, []
+    while at < len(data):
+        length = struct.unpack_from("<I", data, at + 8)[0]
+        packet = data[at + 16:at + 16 + length]
+        if packet[12:16] == bytes([198, 18, 1, 1]):
+            sent.append(int.from_bytes(packet[2:4], "big"))
+        at += 16 + length
+    assert max(sent[:20]) >= 1496 and max(sent[40:]) == 1300
+    assert sum(size > 1300 for size in sent) <= 20
 
 
 def test_a_plain_server(lab):

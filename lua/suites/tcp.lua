@@ -209,6 +209,35 @@ cross({ "drop", "reset" }, function(action)
 end)
 
 -- ---- PMTU ----
+-- What is too big is dropped; its sender is told, and sends it again in pieces, which all carry the
+-- mapping that the whole one had (RFC 1191; F46). Before RFC 1191 a router told no MTU: each next
+-- plateau is tried. A second link is smaller still.
+
+-- IPv6 has no MTU below 1280, and none that is not told.
+local links = {
+	{ "full", function() return { box.mtu { size = 1300 } } end },
+	{ "short", function() return { box.mtu { size = 1300, quote = "rfc792" } } end },
+	{ "untold", function(c)
+		return { box.mtu { size = c.family == 4 and 1100 or 1280,
+			told = c.family == 4 and 0 or -1 } }
+	end },
+	{ "smaller", function()
+		return { box.mtu { size = 1400 }, box.mtu { size = 1285 } }
+	end },
+}
+
+for _, one in ipairs(links) do
+	twice("path MTU", {
+		name = name_of("mtu", one[1]), rules = { "F46" },
+		help = "a link of a smaller MTU says so (RFC 1191, RFC 8201): " .. one[1],
+		boxes = function(c)
+			local row = one[2](c)
+			table.insert(row, 1, slow)
+			return row
+		end,
+	})
+end
+
 -- A clamp of the MSS keeps segments under the MTU that a link behind it has.
 
 cross({ "icmp", "none" }, function(answer)

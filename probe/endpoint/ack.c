@@ -279,6 +279,31 @@ bool ack_process(struct subflow *subflow, const struct arrival *in, nsec_t now)
 	return bytes > 0;
 }
 
+void ack_cut(struct subflow *subflow, uint16_t most)
+{
+	const struct conn *conn = subflow->conn;
+	struct segment_queue *queue = &subflow->queue;
+	size_t i = queue->una, end;
+
+	while (i != queue->tail) {
+		struct segment *segment = segment_at(queue, i);
+
+		if (segment->length <= most || segment->flags & SEG_SACKED) {
+			i++;
+			continue;
+		}
+		leave_flight(subflow, segment);
+		clear_lost(subflow, segment);
+		end = i +
+			segment_cut(queue, i, most,
+				conn->checksum
+					? ring_sum(&conn->tx.ring, segment->offset, segment->length)
+					: 0);
+		for (; i != end; i++)
+			mark_lost(subflow, segment_at(queue, i));
+	}
+}
+
 void ack_timed_out(struct subflow *subflow, nsec_t now)
 {
 	struct segment_queue *queue = &subflow->queue;

@@ -23,6 +23,12 @@ void ack_segment_sent(struct subflow *subflow, struct segment *segment, nsec_t n
 /* The oldest segment marked lost, or NULL. */
 struct segment *ack_next_lost(const struct subflow *subflow);
 
+/*
+ * Segments with more than most bytes of payload do not fit the path: those outstanding are cut, and
+ * sent again. That is no sign of congestion (RFC 1191 5).
+ */
+void ack_cut(struct subflow *subflow, uint16_t most);
+
 /* The retransmission timer expired: everything outstanding counts as lost (RFC 5681 3.1). */
 void ack_timed_out(struct subflow *subflow, nsec_t now);
 

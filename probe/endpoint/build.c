@@ -322,7 +322,8 @@ static void draft_mapping(struct draft *draft, struct subflow *subflow,
 {
 	struct conn *conn = subflow->conn;
 	struct mptcp_opt option = { .subtype = MP_DSS };
-	uint32_t ssn = subflow_ssn(subflow, segment->seq);
+	uint32_t ssn = subflow_ssn(subflow, segment->seq) - segment->before;
+	uint16_t length = segment->whole > 0 ? segment->whole : segment->length;
 
 	if (segment->flags & SEG_INFINITE) {
 		put_infinite(subflow, &option.dss);
@@ -334,16 +335,17 @@ static void draft_mapping(struct draft *draft, struct subflow *subflow,
 	} else if (repeats_keys(subflow) && conn->version > 0 && ssn == 1) {
 		option = capable_option(conn);
 		option.capable.has_data_length = true;
-		option.capable.data_length = segment->length;
+		option.capable.data_length = length;
 		option.capable.has_checksum = conn->checksum;
 		if (conn->checksum)
-			option.capable.checksum = checksum_finish(
-				checksum_dss(conn->dsn_local, 1, segment->length) + sum);
+			option.capable.checksum =
+				checksum_finish(checksum_dss(conn->dsn_local, 1, length) + sum);
 	} else {
 		put_data_ack(conn, &option.dss);
 		if (!conn_has_fault(conn, FAULT_LAZY_MAPPING) || conn->data_confirmed || ssn == 1)
-			put_mapping(conn, &option.dss, segment->offset + is_changed(conn, segment),
-				ssn, segment->length, sum);
+			put_mapping(conn, &option.dss,
+				segment->offset - segment->before + is_changed(conn, segment), ssn,
+				length, sum);
 	}
 	draft_mptcp(draft, &option);
 }
@@ -363,7 +365,9 @@ void build_segment(struct subflow *subflow, const struct segment *segment, struc
 			(segment->length > 0 && last ? TCP_PSH : 0)));
 	if (subflow->timestamps)
 		draft_timestamp(&draft, subflow, now);
-	if (conn->checksum && segment->length > 0 && conn_is_mptcp(conn))
+	if (segment->whole > 0)
+		sum = segment->sum;
+	else if (conn->checksum && segment->length > 0 && conn_is_mptcp(conn))
 		sum = ring_sum(&conn->tx.ring, segment->offset, segment->length);
 	draft_mapping(&draft, subflow, segment, sum);
 	space = subflow->mss > segment->length + draft.used

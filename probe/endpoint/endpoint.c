@@ -10,6 +10,7 @@
 #include "probe/endpoint/input.h"
 #include "probe/endpoint/key.h"
 #include "probe/endpoint/output.h"
+#include "probe/endpoint/path_mtu.h"
 #include "probe/endpoint/pm.h"
 #include "probe/endpoint/sched.h"
 #include "probe/endpoint/subflow.h"
@@ -194,12 +195,16 @@ void endpoint_input(struct endpoint *endpoint, const struct packet *packet, nsec
 	struct subflow *subflow;
 	struct arrival in;
 
-	if (packet->form != PACKET_TCP || packet->is_fragment) {
+	if ((packet->form != PACKET_TCP && packet->form != PACKET_ICMP) || packet->is_fragment) {
 		endpoint->dropped[DROP_NOT_TCP]++;
 		return;
 	}
 	if (!packet_ip_checksum_ok(packet) || !packet_l4_checksum_ok(packet)) {
 		endpoint->dropped[DROP_CHECKSUM]++;
+		return;
+	}
+	if (packet->form == PACKET_ICMP) {
+		path_mtu_input(endpoint, packet);
 		return;
 	}
 	packet_socknames(packet, &remote, &local);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * segment.h - what a subflow has sent and may have to send again. One segment is one mapping, for
- * good: it is retransmitted with the bounds and the mapping it was first sent with (RFC 8684 3.3.1;
- * F52, F55). Segments stay until they are acknowledged on both levels, so that data acknowledged by
- * the subflow but not by the connection can be told from data in flight.
+ * good: it is retransmitted with the mapping it was first sent with (RFC 8684 3.3.1; F52, F55) and
+ * the same bounds, unless the path takes only smaller packets: then it is cut, and all pieces carry
+ * the mapping of the whole (F46). Segments stay until they are acknowledged on both levels, so that
+ * data acknowledged by the subflow but not by the connection can be told from data in flight.
  */
 #ifndef PROBE_ENDPOINT_SEGMENT_H
 #define PROBE_ENDPOINT_SEGMENT_H
@@ -31,6 +32,10 @@ struct segment {
 	uint32_t seq;
 	uint16_t length; /* payload bytes */
 	uint16_t flags;  /* SEG_* */
+	/* a piece: of what it was cut from */
+	uint16_t whole;  /* payload bytes; 0: it is no piece */
+	uint16_t before; /* of these, ahead of the piece */
+	uint16_t sum;    /* their sum, when there are DSS checksums */
 };
 
 /* head..una: acknowledged by the subflow only; una..tail: outstanding. Indices only grow. */
@@ -55,5 +60,11 @@ void segment_queue_fini(struct segment_queue *queue);
 
 /* A new slot at the tail; valid until the next push. */
 struct segment *segment_push(struct segment_queue *queue);
+
+/*
+ * Cut a segment into pieces of most bytes of payload and a rest; sum is that of its payload, if
+ * nobody cut it before. Returns how many it is now, from the same index on.
+ */
+size_t segment_cut(struct segment_queue *queue, size_t index, uint16_t most, uint16_t sum);
 
 #endif

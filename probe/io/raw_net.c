@@ -64,21 +64,29 @@ static const char *errors_filter(uint8_t version)
 		: "icmp6 and ip6[40] < 128";
 }
 
+/* That a packet was too big. */
+static const char *too_big_filter(uint8_t version)
+{
+	return version == 4 ? "icmp[0] == 3 and icmp[1] == 4" : "icmp6 and ip6[40] == 2";
+}
+
 static bool hear_ports(struct raw_net *net, const struct raw_net_plan *plan, struct err *err)
 {
 	char *text = xmalloc(PORTS_TEXT), remote[ADDR_TEXT];
 	bool ok;
 	int used;
 
-	used = snprintf(text, PORTS_TEXT, "(tcp dst portrange %u-%u", plan->first_port,
+	used = snprintf(text, PORTS_TEXT, "((tcp dst portrange %u-%u", plan->first_port,
 		plan->first_port + plan->port_count - 1);
-	for (uint8_t version = 4; version <= 6 && plan->errors; version += 2)
-		used += snprintf(text + used, (size_t)(PORTS_TEXT - used), " or (%s)",
-			errors_filter(version));
-	used += snprintf(text + used, (size_t)(PORTS_TEXT - used), ")");
 	if (plan->remote != NULL)
-		snprintf(text + used, (size_t)(PORTS_TEXT - used), " and src host %s",
+		used += snprintf(text + used, (size_t)(PORTS_TEXT - used), " and src host %s",
 			addr_text(plan->remote, remote));
+	used += snprintf(text + used, (size_t)(PORTS_TEXT - used), ")");
+	/* From whatever router. */
+	for (uint8_t version = 4; version <= 6; version += 2)
+		used += snprintf(text + used, (size_t)(PORTS_TEXT - used), " or (%s)",
+			plan->errors ? errors_filter(version) : too_big_filter(version));
+	snprintf(text + used, (size_t)(PORTS_TEXT - used), ")");
 	ok = add_own_addresses(text, err) && sniffer_filter(net->drive.sniffer, text, err);
 	free(text);
 	return ok;

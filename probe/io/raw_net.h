@@ -33,10 +33,13 @@ struct raw_net_plan {
 		struct addr source;
 	} routes[RAW_NET_ROUTES]; /* packets that leave by a device of their own, by source */
 	unsigned int route_count;
-	/* TCP ports that are ours at every address this host has now; all that comes is for them */
+	/*
+	 * TCP ports that are ours at every address this host has now: what comes is for them, or
+	 * an ICMP error about a packet that was too big
+	 */
 	uint16_t first_port;
 	unsigned int port_count;
-	bool errors;               /* and the errors that routers send us */
+	bool errors;               /* and all errors that routers send us, not only of sizes */
 	const struct addr *remote; /* and from this host alone; NULL: from any */
 };
 
