@@ -25,7 +25,7 @@ struct run_options {
 	const char *only, *junit, *html, *keep;
 	char taps[TAPS_FOLDER]; /* folder of what the HTML page draws; empty: none is wanted */
 	uint64_t jobs, repeat, deadline_s;
-	bool json, tap, log, named_version;
+	bool json, tap, by_rule, log, named_version;
 };
 
 /* ---- options ---- */
@@ -135,6 +135,7 @@ static const struct option_row rows[] = {
 	TEXT(keep, "keep", "DIR", "write the captures of failures there"),
 	FLAG(json, "json", "JSON Lines: mbkit.result/1"),
 	FLAG(tap, "tap", "Test Anything Protocol"),
+	FLAG(by_rule, "by-rule", "a line a rule, our endpoint simulated beside them"),
 	TEXT(junit, "junit", "FILE", "write JUnit XML there as well"),
 	TEXT(html, "html", "FILE", "write a page: the matrix, a ladder of each scenario"),
 	FLAG(log, "log", "one scenario alone: every event, on stderr"),
@@ -253,7 +254,7 @@ static bool write_html(const struct run_options *options, const struct report_ru
 }
 
 static bool write_reports(const struct run_options *options, const struct report_run *report,
-	struct err *err)
+	const struct report_run *simulated, struct err *err)
 {
 	if (!write_junit(options->junit, report, err) || !write_html(options, report, err))
 		return false;
@@ -261,6 +262,8 @@ static bool write_reports(const struct run_options *options, const struct report
 		report_json(stdout, report);
 	else if (options->tap)
 		report_tap(stdout, report);
+	else if (options->by_rule)
+		report_rules(stdout, report, simulated->count > 0 ? simulated : report);
 	else
 		report_table(stdout, report);
 	return output_done(err);
@@ -275,35 +278,62 @@ static bool make_taps(struct run_options *options, struct err *err)
 	return taps_folder_make(options->taps, err);
 }
 
+/* Whether two of our own endpoints run, as they are. */
+static bool is_ours(const struct run_config *run)
+{
+	unsigned int end;
+
+	for (end = 0; end < ENDS; end++) {
+		if (strcmp(run->stack[end].name, "sim") != 0 || run->stack[end].faults != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What the other stacks are held against. */
+static enum runner_end run_simulated(const struct run_options *options, const struct suites *suites,
+	struct report_run *report, struct err *err)
+{
+	struct runner_config config = { .repeat = 1 };
+
+	if (!options->by_rule || is_ours(&options->config.run))
+		return RUNNER_DONE;
+	config.run.seed = options->config.run.seed;
+	return suites_run(suites, &config, report, err);
+}
+
 /* Run and report; the exit status. */
 static int run_suites(struct run_options *options, const struct suites *suites, struct err *err)
 {
 	const char *no_color = getenv("NO_COLOR");
 	struct report_run report = { .run = &options->config.run };
-	enum runner_end end = RUNNER_DONE;
+	struct report_run simulated = { .run = &options->config.run };
+	enum runner_end end;
 	int status = STATUS_WRONG;
 
 	report.colour = isatty(STDOUT_FILENO) == 1 && (no_color == NULL || *no_color == '\0');
-	if (options->log)
+	end = run_simulated(options, suites, &simulated, err);
+	if (end == RUNNER_DONE && options->log)
 		end = run_logged(suites, options, &report, err) ? RUNNER_DONE : RUNNER_FAILED;
-	else
+	else if (end == RUNNER_DONE)
 		end = suites_run(suites, &options->config, &report, err);
 	switch (end) {
 	case RUNNER_WORKER:
 		status = STATUS_FINE;
 		break;
 	case RUNNER_DONE:
-		if (write_reports(options, &report, err))
+		if (write_reports(options, &report, &simulated, err))
 			status = report_failures(&report) == 0 ? STATUS_FINE : STATUS_FAIL;
 		break;
 	case RUNNER_INTERRUPTED:
-		if (write_reports(options, &report, err))
+		if (write_reports(options, &report, &simulated, err))
 			err_set(err, "interrupted");
 		break;
 	case RUNNER_FAILED:
 		break;
 	}
 	report_run_fini(&report);
+	report_run_fini(&simulated);
 	if (end != RUNNER_WORKER && options->html != NULL)
 		taps_folder_remove(options->taps, suites->scenario_count * options->config.repeat);
 	return status;
@@ -346,8 +376,8 @@ int command_run(int argc, char **argv, struct err *err)
 	options.config.repeat = (unsigned int)options.repeat;
 	options.config.keep = options.keep;
 	options.config.run.deadline = options.deadline_s * NSEC_PER_SEC;
-	if (options.json && options.tap) {
-		err_set(err, "--json and --tap both want standard output");
+	if (options.json + options.tap + options.by_rule > 1) {
+		err_set(err, "--json, --tap and --by-rule each want standard output");
 		return STATUS_WRONG;
 	}
 	return load_and_run(&options, argv + first, argc - first, err);

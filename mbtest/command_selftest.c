@@ -30,8 +30,8 @@ static const struct option_row rows[] = {
 
 static const struct command_help help = {
 	"mbtest selftest [options] [SUITE...]",
-	"Run suites (default: all) against each fault of our endpoint; print which scenario\n"
-	"catches which fault, and those that none fails. Exit status 1: one is not caught.",
+	"Run suites (default: all) against each fault of our endpoint and print which\n"
+	"scenario catches which fault, and which none. Exit status 1: one is not caught.",
 	"  mbtest selftest\n"
 	"  mbtest selftest classic --json\n",
 };

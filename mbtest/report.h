@@ -40,6 +40,12 @@ const char *report_case(const struct scenario *scenario, char text[static 32]);
 /* A line a scenario, the failures with their reason, the table of classes and versions. */
 void report_table(FILE *out, const struct report_run *report);
 
+/*
+ * A line a rule: how often it was put to the test and kept, where it was first broken. simulated is
+ * the same suites between two of our own endpoints, shown beside it; the run itself if it is that.
+ */
+void report_rules(FILE *out, const struct report_run *run, const struct report_run *simulated);
+
 /* mbkit.result/1, JSON Lines. */
 void report_json(FILE *out, const struct report_run *report);
 

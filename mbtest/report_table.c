@@ -125,7 +125,7 @@ static void print_failures(FILE *out, const struct report_run *report)
 /* With --repeat: every outcome of every case with its count; more than one is a race. */
 static void print_races(FILE *out, const struct report_run *report)
 {
-	size_t first, i;
+	size_t first, i, races = 0, all = 0;
 	char text[32];
 
 	for (first = 0; first + report->repeat <= report->count; first += report->repeat) {
@@ -136,6 +136,8 @@ static void print_races(FILE *out, const struct report_run *report)
 			counts[report->rows[i].result.outcome]++;
 		for (outcome = 0; outcome < OUTCOME_COUNT; outcome++)
 			kinds += counts[outcome] > 0;
+		races += kinds > 1;
+		all++;
 		fprintf(out, "%s%s %s:", kinds > 1 ? "race " : "     ", scenario->name,
 			report_case(scenario, text));
 		for (outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
@@ -145,6 +147,7 @@ static void print_races(FILE *out, const struct report_run *report)
 		}
 		fputc('\n', out);
 	}
+	fprintf(out, "%zu of %zu came out in more than one way\n", races, all);
 }
 
 /* ---- classes of interference by version ---- */

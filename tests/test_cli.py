@@ -83,7 +83,8 @@ def test_version(mbtest, arguments):
     (["run", "--fault", "none"], ["no fault none"]),
     (["run", "--only", "zzz"], ["zzz"]),
     (["run", "--log"], ["--log is for one scenario"]),
-    (["run", "--json", "--tap"], ["--json and --tap"]),
+    (["run", "--json", "--tap"], ["--json, --tap and --by-rule"]),
+    (["run", "--by-rule", "--tap"], ["--json, --tap and --by-rule"]),
     (["run", "--only", ONE, "--junit", "/nosuch/file"], ["/nosuch/file"]),
     (["run", "--only", ONE, "--keep", "/proc/nosuch"], ["/proc/nosuch"]),
     (["list", "nosuch"], ["nosuch"]),
@@ -197,11 +198,53 @@ def test_table(mbtest, tmp_path):
     assert run.status == 1 and re.search(r"^FAIL one v0 plain\n     mptcp is not", run.out, re.M)
 
 
+def test_by_rule(mbtest):
+    """What the table says of a rule is what the results say, and ours stands beside."""
+    arguments = ("run", "classic", "--mptcp", "1", "--only", "*join-hmac-*-client")
+    rows = mbtest(*arguments, "--fault", "accept-any-hmac", "--json").lines()
+    run = mbtest(*arguments, "--fault", "accept-any-hmac", "--by-rule")
+    assert run.status == 1 and all(len(line) <= 140 for line in run.out.splitlines())
+    table = {line.split()[0]: line.split()[2:] for line in run.out.splitlines()
+             if re.match(r"[FO]\d", line)}
+    for name in {rule for row in rows for rule in row["exercised"]}:
+        tried = [row for row in rows if name in row["exercised"]]
+        broken = [row for row in tried if name in {rule["rule"] for rule in row["broken"]}]
+        assert table[name][1] == f"{len(tried) - len(broken)}/{len(tried)}", (name, run)
+        kept, tried = table[name][0].split("/") if table[name][0] != "-" else (0, 0)
+        assert kept == tried, (name, run)
+    (packet,) = re.findall(r"^F40 .* classic/join-hmac-ack3-client v1 plain\n.*\n"
+                           r"      server, packet (\d+): ", run.out, re.M)
+    (broken,) = {rule["packet"] for row in rows for rule in row["broken"] if rule["rule"] == "F40"
+                 and not row["checksum"]}
+    assert int(packet) == broken
+    alone = mbtest(*arguments, "--by-rule")
+    assert alone.status == 0 and re.search(r"^F40   must             2/2$", alone.out, re.M), alone
+
+
 def test_repeat_lists_every_outcome(mbtest, tmp_path):
     path = suite(tmp_path, scenario("box.blackhole { chance = 0.02 }", '"mptcp"',
                                     'needs_box = false'))
     run = mbtest("run", path, "--repeat", "3", "--mptcp", "1", "--checksum", "off")
     assert re.search(r"one v1 plain: .*x\d", run.out), run
+
+
+def test_races_leave_a_capture_of_each_outcome(mbtest, tmp_path):
+    """Nothing of what came out the same each time and passed; each file holds packets."""
+    path = suite(tmp_path, scenario("box.blackhole { chance = 0.02 }", '"mptcp"',
+                                    'needs_box = false')
+                 + scenario(expect='"mptcp"').replace('"one"', '"two"'))
+    keep = tmp_path / "keep"
+    run = mbtest("run", path, "--repeat", "8", "--mptcp", "1", "--checksum", "off", "--keep", keep)
+    line = re.search(r"^race one v1 plain:((?: \S+ x\d)+)$", run.out, re.M)
+    outcomes = re.findall(r"(\S+) x", line[1])
+    assert len(outcomes) > 1 and "\n1 of 2 came out in more than one way\n" in run.out, run
+    names = sorted(entry.name for entry in keep.iterdir())
+    found = [re.fullmatch(r"one-v1-plain-ip4\.seed\d\.(\S+)\.(client|server)\.pcap", name).groups()
+             for name in names]
+    assert sorted(set(found)) == sorted((outcome, end) for outcome in outcomes
+                                        for end in ("client", "server")), names
+    assert len(found) == len(set(found)) and all((keep / name).stat().st_size > 24
+                                                 for name in names)
 
 
 def test_tap(mbtest, tmp_path):

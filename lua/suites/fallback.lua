@@ -322,8 +322,9 @@ cross({ "client", "server" }, function(sender)
 			replacement = "PORT 198,18,101,102,156,64" } },
 	})
 	rule("O5", single, sender, {
+		-- "mptcp": who waits may get the data again, undamaged, at the data level.
 		help = "MP_FAIL never arrives", checksums = { true }, versions = { 1 },
-		direction = other, expect = { "infinite", "fallback", "reset" },
+		direction = other, expect = { "infinite", "fallback", "reset", "mptcp" },
 		boxes = { flip "30000B", box.strip { subtype = "mp_fail", direction = other } },
 	})
 	-- A mapping of length 0 on a join that never was the only subflow.

@@ -6,6 +6,7 @@
 #include "mbtest/suite/runner.h"
 
 #include "mbtest/suite/build.h"
+#include "mbtest/suite/keep.h"
 #include "mbtest/suite/worker.h"
 #include "probe/base/alloc.h"
 
@@ -47,6 +48,7 @@ struct runner {
 	unsigned int jobs, alive;
 	uint32_t *order;
 	struct result **results; /* those that wait for one before them */
+	struct kept *kept;       /* by scenario */
 	size_t reported, finished, failed;
 	int signals, timer;
 	unsigned int ticks;
@@ -82,6 +84,7 @@ static void store_result(struct runner *runner, uint32_t job, const struct resul
 	*runner->results[job] = *result;
 	runner->finished++;
 	runner->failed += !result->pass;
+	keep_settle(&runner->work, job, result, &runner->kept[job / runner->config->repeat]);
 	report_ready(runner);
 }
 
@@ -415,6 +418,8 @@ static bool prepare(struct runner *runner)
 	runner->order = order_jobs(&runner->work);
 	runner->work.order = runner->order;
 	runner->results = xcalloc(runner->work.count + 1, sizeof(*runner->results));
+	runner->kept =
+		xcalloc(runner->work.count / runner->config->repeat + 1, sizeof(*runner->kept));
 	return true;
 }
 
@@ -433,6 +438,7 @@ static void runner_free(struct runner *runner)
 	for (i = 0; runner->results != NULL && i < runner->work.count; i++)
 		free(runner->results[i]);
 	free(runner->results);
+	free(runner->kept);
 	free(runner->order);
 	munmap(runner->work.board, sizeof(*runner->work.board));
 	free(runner);

@@ -18,7 +18,7 @@ struct runner_config {
 	struct run_config run;
 	unsigned int jobs;   /* worker processes; 0: as many as are good for the clock */
 	unsigned int repeat; /* runs of each scenario, with seeds counting up; at least 1 */
-	const char *keep;    /* folder for captures of failures, or NULL */
+	const char *keep;    /* folder for captures of failures and races (keep.h), or NULL */
 	const char *record;  /* folder for the taps of every run (tap_file.h), or NULL */
 	bool progress;       /* a line on stderr while it takes long */
 	/* A result is there; in order, called in the parent only. */

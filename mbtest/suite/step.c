@@ -21,6 +21,15 @@ struct addr step_addr(enum end end, unsigned int number, uint8_t family)
 			     : net_server_addr_at((uint16_t)(number - 1), family);
 }
 
+/* The kernel's path manager need not know the first subflow's address: it does from now on. */
+static void learn_first(const struct step *step, const struct netlink_endpoint *endpoint)
+{
+	struct err known;
+
+	if (step->number == 1)
+		netlink_mptcp_change(MPTCP_ENDPOINT_ADD, endpoint, &known);
+}
+
 bool step_kernel(const struct step *step, uint8_t family, int index, struct err *err)
 {
 	struct netlink_endpoint endpoint = {
@@ -37,9 +46,11 @@ bool step_kernel(const struct step *step, uint8_t family, int index, struct err 
 	case STEP_WITHDRAW:
 		return netlink_mptcp_change(MPTCP_ENDPOINT_REMOVE, &endpoint, err);
 	case STEP_BACKUP:
+		learn_first(step, &endpoint);
 		endpoint.flags = MPTCP_ENDPOINT_BACKUP;
 		return netlink_mptcp_change(MPTCP_ENDPOINT_FLAGS, &endpoint, err);
 	case STEP_REGULAR:
+		learn_first(step, &endpoint);
 		return netlink_mptcp_change(MPTCP_ENDPOINT_FLAGS, &endpoint, err);
 	default:
 		return true;

@@ -5,8 +5,8 @@
 #include "mbtest/suite/worker.h"
 
 #include "mbtest/suite/build.h"
+#include "mbtest/suite/keep.h"
 #include "mbtest/suite/tap_file.h"
-#include "probe/io/pcap_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,23 +34,6 @@ void scenario_file_name(const struct scenario *scenario, char *name, size_t size
 			scenario->checksum ? "checksum" : "plain", scenario->family);
 }
 
-/* Write both taps of a failed run. */
-static bool keep_taps(const struct work *work, const struct scenario *scenario,
-	const struct run_taps *taps, struct err *err)
-{
-	static const char *const ends[ENDS] = { "client", "server" };
-	char name[160], path[512];
-	unsigned int end;
-
-	scenario_file_name(scenario, name, sizeof(name));
-	for (end = 0; end < ENDS; end++) {
-		snprintf(path, sizeof(path), "%s/%s.%s.pcap", work->config->keep, name, ends[end]);
-		if (!pcap_file_write(path, &taps->tap[end], err))
-			return false;
-	}
-	return true;
-}
-
 static void run_job(const struct work *work, uint32_t job, struct net **kept,
 	struct work_message *message)
 {
@@ -68,8 +51,8 @@ static void run_job(const struct work *work, uint32_t job, struct net **kept,
 	/* A crowded host may refuse what it grants a moment later. */
 	if (!message->ran && run_is_live(&run))
 		message->ran = run_scenario(scenario, &run, &result, keep ? &taps : NULL, &err);
-	if (message->ran && work->config->keep != NULL && !result.pass)
-		message->ran = keep_taps(work, scenario, &taps, &err);
+	if (message->ran)
+		message->ran = keep_write(work, job, &result, &taps, &err);
 	if (message->ran && work->config->record != NULL)
 		message->ran = tap_file_write(work->config->record, job, &taps, &err);
 	capture_fini(&taps.tap[CLIENT]);
