@@ -62,7 +62,7 @@ static int self_clone(lua_State *L)
 {
 	struct packet *packet = lua_packet_check(L, 2);
 
-	lua_packet_push(L, box_clone(context_box(L), packet), true);
+	lua_packet_push(L, box_clone(context_box(L), packet));
 	return 1;
 }
 
@@ -290,6 +290,22 @@ static void lua_box_fini(struct box *box)
 	free(state->context);
 }
 
+/* What every call needs, at the bottom of the stack: nothing is looked up by name for a packet. */
+enum {
+	SLOT_SELF = 1,
+	SLOT_PACKET, /* the function */
+	SLOT_DIRS,   /* by enum dir */
+};
+
+static void fill_slots(lua_State *L)
+{
+	lua_settop(L, 0);
+	lua_getfield(L, LUA_REGISTRYINDEX, SELF_KEY);
+	lua_getfield(L, SLOT_SELF, "packet");
+	lua_pushstring(L, dir_names[TO_SERVER]);
+	lua_pushstring(L, dir_names[TO_CLIENT]);
+}
+
 static bool lua_box_init(struct box *box, struct err *err)
 {
 	struct lua_box_state *state = box_state(box);
@@ -306,22 +322,23 @@ static bool lua_box_init(struct box *box, struct err *err)
 	lua_pushlightuserdata(L, (void *)(uintptr_t)file);
 	lua_pushlightuserdata(L, state);
 	lua_pushcclosure(L, make_self, 2);
-	if (script_load(state->script, file->path, file->text, file->length, err) &&
-		script_call(state->script, 0, 1, err) && script_call(state->script, 1, 0, err))
-		return true;
-	lua_box_fini(box);
-	return false;
+	if (!script_load(state->script, file->path, file->text, file->length, err) ||
+		!script_call(state->script, 0, 1, err) || !script_call(state->script, 1, 0, err)) {
+		lua_box_fini(box);
+		return false;
+	}
+	fill_slots(L);
+	return true;
 }
 
 /* Push self's function and self; false when it has no such function. */
 static bool push_method(lua_State *L, const char *name)
 {
-	lua_getfield(L, LUA_REGISTRYINDEX, SELF_KEY);
-	if (lua_getfield(L, -1, name) != LUA_TFUNCTION) {
-		lua_pop(L, 2);
+	if (lua_getfield(L, SLOT_SELF, name) != LUA_TFUNCTION) {
+		lua_pop(L, 1);
 		return false;
 	}
-	lua_insert(L, -2);
+	lua_pushvalue(L, SLOT_SELF);
 	return true;
 }
 
@@ -363,6 +380,7 @@ static enum verdict lua_box_packet(struct box *box, struct packet *packet, enum 
 	struct lua_box_state *state = box_state(box);
 	lua_State *L = script_state(state->script);
 	enum verdict verdict = BOX_DROP;
+	struct lua_loan *loan;
 	bool taken;
 	struct err err;
 
@@ -370,17 +388,18 @@ static enum verdict lua_box_packet(struct box *box, struct packet *packet, enum 
 		return BOX_DROP;
 	state->context->dir = dir;
 	/* One reference stays on the stack, so that the object can be emptied after the call. */
-	lua_packet_push(L, packet, false);
-	push_method(L, "packet");
+	loan = lua_packet_lend(L, packet);
+	lua_pushvalue(L, SLOT_PACKET);
+	lua_pushvalue(L, SLOT_SELF);
 	lua_pushvalue(L, -3);
-	lua_pushstring(L, dir_names[dir]);
+	lua_pushvalue(L, SLOT_DIRS + (int)dir);
 	if (script_call(state->script, 3, 1, &err))
 		verdict = take_verdict(box, state);
 	else
 		fail(box, state, &err);
-	taken = lua_packet_is_owned(L, -1) || lua_packet_is_gone(L, -1);
+	taken = loan->owned || loan->packet == NULL;
 	if (!taken)
-		lua_packet_release(L, -1);
+		loan->packet = NULL;
 	lua_pop(L, 1);
 	if (taken == (verdict == BOX_TAKEN) || state->failed)
 		return taken ? BOX_TAKEN : verdict == BOX_TAKEN ? BOX_DROP : verdict;

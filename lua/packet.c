@@ -14,12 +14,13 @@
 
 #include <string.h>
 
+/*
+ * Objects that own a packet free it when they are collected; others are lent one for a call, and
+ * most never own it: collecting those with a finalizer would cost more than the call.
+ */
 #define PACKET_META "packet"
 
-struct lua_packet {
-	struct packet *packet; /* NULL: gone */
-	bool owned;
-};
+static const char loan_key[] = "lent packet"; /* a name, and by its address a key */
 
 struct lua_context **lua_context_of(lua_State *L)
 {
@@ -43,22 +44,44 @@ static void check_held(lua_State *L)
 		luaL_error(L, "more than %d packets are held", LUA_PACKETS_HELD);
 }
 
-void lua_packet_push(lua_State *L, struct packet *packet, bool owned)
+static struct lua_loan *push_object(lua_State *L, struct packet *packet, bool owned)
 {
-	struct lua_packet *object = lua_newuserdatauv(L, sizeof(*object), 0);
+	struct lua_loan *object = lua_newuserdatauv(L, sizeof(*object), 0);
 
 	object->packet = packet;
 	object->owned = owned;
+	return object;
+}
+
+void lua_packet_push(lua_State *L, struct packet *packet)
+{
+	push_object(L, packet, true);
 	luaL_setmetatable(L, PACKET_META);
-	if (!owned)
-		return;
 	count_held(L, 1);
 	check_held(L);
 }
 
+struct lua_loan *lua_packet_lend(lua_State *L, struct packet *packet)
+{
+	struct lua_loan *object = push_object(L, packet, false);
+
+	/* By address: a name would have to be looked up among the strings first. */
+	lua_rawgetp(L, LUA_REGISTRYINDEX, loan_key);
+	lua_setmetatable(L, -2);
+	return object;
+}
+
+/* A state of a box has no other userdata. */
+static struct lua_loan *check_object(lua_State *L, int argument)
+{
+	if (lua_type(L, argument) != LUA_TUSERDATA)
+		luaL_typeerror(L, argument, PACKET_META);
+	return lua_touserdata(L, argument);
+}
+
 struct packet *lua_packet_check(lua_State *L, int argument)
 {
-	struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
+	const struct lua_loan *object = check_object(L, argument);
 
 	if (object->packet == NULL)
 		luaL_error(L,
@@ -68,7 +91,7 @@ struct packet *lua_packet_check(lua_State *L, int argument)
 
 struct packet *lua_packet_release(lua_State *L, int argument)
 {
-	struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
+	struct lua_loan *object = check_object(L, argument);
 	struct packet *packet = object->packet;
 
 	if (packet != NULL && object->owned)
@@ -79,31 +102,29 @@ struct packet *lua_packet_release(lua_State *L, int argument)
 
 void lua_packet_own(lua_State *L, int argument)
 {
-	struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
+	struct lua_loan *object = check_object(L, argument);
 
-	if (!object->owned && object->packet != NULL)
+	if (object->owned)
+		return;
+	if (object->packet != NULL)
 		count_held(L, 1);
 	object->owned = true;
+	lua_pushvalue(L, argument);
+	luaL_setmetatable(L, PACKET_META);
+	lua_pop(L, 1);
 	check_held(L);
 }
 
 bool lua_packet_is_owned(lua_State *L, int argument)
 {
-	const struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
+	const struct lua_loan *object = check_object(L, argument);
 
 	return object->packet != NULL && object->owned;
 }
 
-bool lua_packet_is_gone(lua_State *L, int argument)
-{
-	const struct lua_packet *object = luaL_checkudata(L, argument, PACKET_META);
-
-	return object->packet == NULL;
-}
-
 static int packet_collect(lua_State *L)
 {
-	struct lua_packet *object = luaL_checkudata(L, 1, PACKET_META);
+	struct lua_loan *object = check_object(L, 1);
 
 	if (object->owned && object->packet != NULL) {
 		count_held(L, -1);
@@ -225,7 +246,8 @@ static int packet_remove(lua_State *L)
 	static const enum tcpopt_remove_how hows[] = { REMOVE_GAP, REMOVE_NOP, REMOVE_EOL };
 	struct packet *packet = check_tcp(L, 1);
 	struct selection selection = check_selection(L, 2);
-	enum tcpopt_remove_how how = hows[luaL_checkoption(L, 4, "gap", names)];
+	enum tcpopt_remove_how how =
+		lua_gettop(L) < 4 ? REMOVE_GAP : hows[luaL_checkoption(L, 4, "gap", names)];
 	struct tcpopt opt;
 	lua_Integer count = 0;
 
@@ -379,71 +401,125 @@ static void push_field(lua_State *L, const struct packet *packet, const struct f
 		lua_pushnil(L);
 }
 
+static int get_payload(lua_State *L, const struct packet *packet)
+{
+	if (packet->form == PACKET_MALFORMED)
+		return 0;
+	lua_pushlstring(L, (const char *)packet_payload(packet), packet_payload_len(packet));
+	return 1;
+}
+
+static int get_length(lua_State *L, const struct packet *packet)
+{
+	lua_pushinteger(L, packet->length);
+	return 1;
+}
+
+/* What is no field of a header. */
+static const struct property {
+	const char *name;
+	int (*get)(lua_State *L, const struct packet *packet); /* NULL: a method has the name */
+	void (*set)(lua_State *L, struct packet *packet);
+} properties[] = {
+	{ "payload", get_payload, set_payload },
+	{ "length", get_length, NULL },
+	{ "options", NULL, set_options },
+};
+
+enum { PROPERTIES = sizeof(properties) / sizeof(properties[0]) };
+
+/*
+ * A name's meaning, from the table of names in upvalue 1: a method stands there as itself, a
+ * property as its index, a field as its place in the table of fields behind those. Pushes it.
+ */
+static int look_up(lua_State *L)
+{
+	lua_settop(L, 3);
+	lua_pushvalue(L, 2);
+	return lua_rawget(L, lua_upvalueindex(1));
+}
+
 /* packet.payload, packet.length, methods, and packet["tcp.seq"]. */
 static int packet_index(lua_State *L)
 {
 	const struct packet *packet = lua_packet_check(L, 1);
-	const char *name = luaL_checkstring(L, 2);
-	const struct field *field;
+	int type = look_up(L);
+	lua_Integer index;
 
-	lua_pushvalue(L, 2);
-	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+	if (type == LUA_TFUNCTION)
 		return 1;
-	if (strcmp(name, "payload") == 0) {
-		if (packet->form == PACKET_MALFORMED)
-			return 0;
-		lua_pushlstring(L, (const char *)packet_payload(packet),
-			packet_payload_len(packet));
-		return 1;
-	}
-	if (strcmp(name, "length") == 0) {
-		lua_pushinteger(L, packet->length);
-		return 1;
-	}
-	field = field_find(name);
-	if (field == NULL)
-		return luaL_error(L, "a packet has no field \"%s\"", name);
-	push_field(L, packet, field);
+	if (type == LUA_TNIL)
+		return luaL_error(L, "a packet has no field \"%s\"", luaL_checkstring(L, 2));
+	index = lua_tointeger(L, -1);
+	if (index < PROPERTIES)
+		return properties[index].get(L, packet);
+	push_field(L, packet, field_at((size_t)index - PROPERTIES));
 	return 1;
 }
 
 static int packet_newindex(lua_State *L)
 {
 	struct packet *packet = lua_packet_check(L, 1);
+	lua_Integer index = look_up(L) == LUA_TNUMBER ? lua_tointeger(L, -1) : -1;
 	const char *name = luaL_checkstring(L, 2);
-	const struct field *field = field_find(name);
 
-	if (strcmp(name, "payload") == 0) {
-		set_payload(L, packet);
+	lua_settop(L, 3);
+	if (index >= 0 && index < PROPERTIES && properties[index].set != NULL) {
+		properties[index].set(L, packet);
 		return 0;
 	}
-	if (strcmp(name, "options") == 0) {
-		set_options(L, packet);
-		return 0;
-	}
-	if (field == NULL)
+	if (index < PROPERTIES)
 		return luaL_error(L, "a packet has no field \"%s\" to set", name);
-	if (!field_set(field, packet, (uint64_t)luaL_checkinteger(L, 3)))
+	if (!field_set(field_at((size_t)index - PROPERTIES), packet,
+		    (uint64_t)luaL_checkinteger(L, 3)))
 		return luaL_error(L, "field \"%s\" cannot be set to this in this packet", name);
 	return 0;
 }
 
-void lua_packet_open(lua_State *L)
+/* Push the table of names: the index of a property or field, or the method. */
+static void push_names(lua_State *L, bool methods_too)
 {
 	static const luaL_Reg methods[] = { { "options", packet_options },
 		{ "option", packet_option }, { "remove", packet_remove },
 		{ "replace", packet_replace }, { "append", packet_append },
 		{ "prepend", packet_prepend }, { "overwrite", packet_overwrite }, { NULL, NULL } };
+	size_t i;
 
-	luaL_newmetatable(L, PACKET_META);
+	lua_newtable(L);
+	for (i = 0; field_at(i) != NULL; i++) {
+		lua_pushinteger(L, (lua_Integer)(PROPERTIES + i));
+		lua_setfield(L, -2, field_at(i)->name);
+	}
+	for (i = 0; i < PROPERTIES; i++) {
+		lua_pushinteger(L, (lua_Integer)i);
+		lua_setfield(L, -2, properties[i].name);
+	}
+	if (methods_too)
+		luaL_setfuncs(L, methods, 0);
+}
+
+/* Leaves it on the stack. */
+static void make_metatable(lua_State *L, const char *name, bool collects)
+{
+	luaL_newmetatable(L, name);
 	lua_pushboolean(L, 0);
 	lua_setfield(L, -2, "__metatable");
-	lua_pushcfunction(L, packet_collect);
-	lua_setfield(L, -2, "__gc");
-	luaL_newlib(L, methods);
+	if (collects) {
+		lua_pushcfunction(L, packet_collect);
+		lua_setfield(L, -2, "__gc");
+	}
+	push_names(L, true);
 	lua_pushcclosure(L, packet_index, 1);
 	lua_setfield(L, -2, "__index");
-	lua_pushcfunction(L, packet_newindex);
+	push_names(L, false);
+	lua_pushcclosure(L, packet_newindex, 1);
 	lua_setfield(L, -2, "__newindex");
+}
+
+void lua_packet_open(lua_State *L)
+{
+	make_metatable(L, PACKET_META, true);
+	make_metatable(L, loan_key, false);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, loan_key);
 	lua_pop(L, 1);
 }

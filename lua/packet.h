@@ -25,18 +25,28 @@ struct lua_context **lua_context_of(lua_State *L);
 void lua_packet_open(lua_State *L);
 
 /*
- * Push an object for a packet; owned: the object frees it unless lua_packet_release is called. An
- * error when a box would hold more than LUA_PACKETS_HELD; the packet is freed then.
+ * Push an object for a packet; it frees it unless lua_packet_release is called. An error when a box
+ * would hold more than LUA_PACKETS_HELD; the packet is freed then.
  */
-void lua_packet_push(lua_State *L, struct packet *packet, bool owned);
+void lua_packet_push(lua_State *L, struct packet *packet);
+
+/*
+ * What a packet is lent by: one call, one object. It is on the stack, and valid as long as it is
+ * there or elsewhere in the state.
+ */
+struct lua_loan {
+	struct packet *packet; /* NULL: gone */
+	bool owned;            /* taken, so that it is freed with the object */
+};
+
+struct lua_loan *lua_packet_lend(lua_State *L, struct packet *packet);
 
 /* The packet at an argument; an error when it is gone. */
 struct packet *lua_packet_check(lua_State *L, int argument);
 
-/* Make the object the packet's owner; and whether it is. Gone: it holds no packet any more. */
+/* Make the object the packet's owner; and whether it is. */
 void lua_packet_own(lua_State *L, int argument);
 bool lua_packet_is_owned(lua_State *L, int argument);
-bool lua_packet_is_gone(lua_State *L, int argument);
 
 /* Take the packet out of the object, which is empty from then on. */
 struct packet *lua_packet_release(lua_State *L, int argument);

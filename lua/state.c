@@ -130,9 +130,9 @@ bool script_call(struct script *script, int arguments, int results, struct err *
 	lua_State *L = script->state;
 	int status;
 
+	/* Counts anew; it stays, for nothing runs between two calls. */
 	lua_sethook(L, stop_program, LUA_MASKCOUNT, script->step_bound);
 	status = lua_pcall(L, arguments, results, 0);
-	lua_sethook(L, NULL, 0, 0);
 	return status == LUA_OK || take_error(L, err);
 }
 
