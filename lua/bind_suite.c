@@ -10,6 +10,7 @@
 #include "mbtest/judge/rules.h"
 #include "probe/endpoint/cc.h"
 #include "probe/endpoint/pm.h"
+#include "probe/endpoint/profile.h"
 #include "probe/endpoint/sched.h"
 
 #include <lauxlib.h>
@@ -425,6 +426,26 @@ static void read_expect(const struct table *table, struct scenario *scenario)
 	lua_pop(L, 1);
 }
 
+/* Who our endpoints are, each by the name of its profile. */
+static void read_profiles(const struct table *table, struct scenario *scenario)
+{
+	static const char *const ends[ENDS] = { [CLIENT] = "client", [SERVER] = "server" };
+	struct table profiles = { table->L, 0, table->where };
+	enum end end;
+
+	if (!table_enter(table, "profiles"))
+		return;
+	profiles.index = lua_gettop(table->L);
+	for (end = CLIENT; end < ENDS; end++) {
+		const char *name = table_text(&profiles, ends[end], NULL);
+
+		scenario->profile[end] = name == NULL ? NULL : profile_find(name);
+		if (name != NULL && scenario->profile[end] == NULL)
+			table_error(table, "there is no profile %s", name);
+	}
+	lua_pop(table->L, 1);
+}
+
 /* A text field, kept in the arena. */
 static const char *keep_text(struct suite_build *build, const struct table *table, const char *name,
 	const char *absent)
@@ -454,6 +475,7 @@ static void read_application(struct suite_build *build, const struct table *tabl
 	scenario->scheduler = keep_text(build, table, "scheduler", NULL);
 	if (scenario->scheduler != NULL && sched_find(scenario->scheduler) == NULL)
 		table_error(table, "there is no scheduler %s", scenario->scheduler);
+	read_profiles(table, scenario);
 	scenario->deadline = table_time(table, "deadline", 0);
 	scenario->seed = table_uint(table, "seed", 0, INT64_MAX);
 	scenario->strict = table_bool(table, "strict", false);

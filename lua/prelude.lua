@@ -15,6 +15,7 @@
 --   path_manager = "ndiffports"    of our endpoint; join_backup = true: joins are backups
 --   dsn_narrow = true              of our endpoint: 32-bit DSNs, and so 32-bit DATA_ACKs
 --   dsn_wraps = true               the same, and the DSNs wrap in the midst
+--   profiles = { server = "anon" } of our endpoints, unless the run names others
 --   steps = { { at = "200ms", by = "server", announce = 2, port = 81 }, ... }
 --
 -- A step is one of announce, withdraw, backup, regular, drop with the number of an address (1 is
@@ -37,7 +38,7 @@ for _, name in ipairs {
 	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction",
 	"paths", "rules", "expect", "needs_box", "long_mapping", "bytes", "marker",
 	"marker_offset", "marker_every", "pause", "first_chunk", "cc", "scheduler", "deadline",
-	"versions",
+	"versions", "profiles",
 	"checksums", "virtual_server", "server_port", "case", "seed", "strict", "joins",
 	"join_backup", "path_manager", "steps", "dsn_narrow", "dsn_wraps", "server_joins",
 } do

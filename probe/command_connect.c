@@ -398,7 +398,7 @@ static void tell(const struct visit *visit, const struct client_result *result, 
 	report.is_echo = !visit->stream.differs && result->received == result->sent;
 	if (visit->options->get != NULL && visit->stream.received > 0)
 		report.status = visit->stream.status;
-	view_init(&view, &visit->record, true);
+	view_init(&view, &visit->record, VIEW_HOST);
 	if (view.connection_count > 0) {
 		history_init(&history, &view, 0);
 		connection.history = &history;

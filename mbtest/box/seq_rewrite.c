@@ -87,7 +87,8 @@ static void shift_decide(struct box *box, const struct packet *packet, enum dir 
 	shift = flow_add(&self->shifts, packet, dir);
 	if (shift->known[dir] && shift->isn[dir] == isn)
 		return;
-	if ((tcp_flags(packet) & TCP_ACK) == 0)
+	/* A first SYN that was not meant may come again behind its answer, that was. */
+	if ((tcp_flags(packet) & TCP_ACK) == 0 && shift->known[dir])
 		memset(shift, 0, sizeof(*shift));
 	shift->known[dir] = true;
 	shift->isn[dir] = isn;

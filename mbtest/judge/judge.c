@@ -43,7 +43,8 @@ static void rule_judge(unsigned int index, const struct scene scenes[ENDS],
 	for (end = CLIENT; end < ENDS && predicate != NULL; end++) {
 		struct note note = { RULE_NOT_EXERCISED, VIEW_NONE, "" };
 
-		if (scenes[end].connection != NULL && scenes[end].input->speaks_mptcp[end])
+		if (scenes[end].connection != NULL && scenes[end].input->speaks_mptcp[end] &&
+			!rule_set_has(&scenes[end].input->excused[end], index))
 			predicate(&scenes[end], &note);
 		finding->of[end] = note.state;
 		if (note.state <= finding->state)

@@ -54,13 +54,14 @@ struct judge_input {
 	struct stream_plan stream[ENDS]; /* by sender */
 	const struct stream_edit *edits;
 	size_t edit_count;
-	bool speaks_mptcp[ENDS]; /* what the stacks were configured for */
-	uint8_t version;         /* offered by the client */
-	bool checksum;           /* either end wants checksums */
-	unsigned int subflows;   /* meant to exist, the first included */
-	bool is_ours[ENDS];      /* our endpoint: O rows bind it */
-	nsec_t now;              /* end of the run */
-	bool timed_out;          /* the deadline came */
+	bool speaks_mptcp[ENDS];       /* what the stacks were configured for */
+	uint8_t version;               /* offered by the client */
+	bool checksum;                 /* either end wants checksums */
+	unsigned int subflows;         /* meant to exist, the first included */
+	bool is_ours[ENDS];            /* our endpoint: O rows bind it */
+	struct rule_set excused[ENDS]; /* rules that it is known not to follow: not judged */
+	nsec_t now;                    /* end of the run */
+	bool timed_out;                /* the deadline came */
 };
 
 struct rule_finding {

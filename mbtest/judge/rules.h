@@ -7,6 +7,7 @@
 #define MBTEST_JUDGE_RULES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { RULE_COUNT = 128 }; /* upper bound of rows in the table; see rule_count() */
 
@@ -28,6 +29,16 @@ struct rule_info {
 	enum rule_strength strength;
 	const char *text; /* one sentence in own words, with the RFC section */
 };
+
+/* Rules by index. */
+struct rule_set {
+	uint64_t bits[RULE_COUNT / 64];
+};
+
+static inline bool rule_set_has(const struct rule_set *set, unsigned int index)
+{
+	return set->bits[index / 64] >> index % 64 & 1;
+}
 
 unsigned int rule_count(void);
 const struct rule_info *rule_info(unsigned int index);

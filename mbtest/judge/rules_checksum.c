@@ -160,12 +160,27 @@ static void note_failed_reset(struct note *note, const struct scene *scene,
 		note_broken(note, reset, "MP_FAIL does not name the start of the failed mapping");
 }
 
+/* Beside another that is established: a join of its own is once its third packet was acked (F42).
+ */
+static bool is_one_of_several(const struct scene *scene, const struct mapping *bad)
+{
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *other = scene_subflow(scene, i);
+
+		if (i != bad->subflow && subflow_is_alive(scene, other, bad->complete) &&
+			(!other->is_join || !other->opened_by_us || other->fourth < bad->complete))
+			return true;
+	}
+	return false;
+}
+
 void rule_f21(const struct scene *scene, struct note *note)
 {
 	const struct mapping *bad = failed(scene);
 
-	if (bad != NULL &&
-		others_alive(scene, scene_subflow(scene, bad->subflow), bad->complete) > 0)
+	if (bad != NULL && is_one_of_several(scene, bad))
 		note_failed_reset(note, scene, bad);
 }
 
@@ -240,13 +255,25 @@ void rule_f23(const struct scene *scene, struct note *note)
 		note_failed_single(note, scene, bad);
 }
 
+/* The MP_FAIL of a fact names data that this host has sent; else it is mirrored, or edited (O18).
+ */
+static bool names_own(const struct scene *scene, uint32_t index)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct mptcp_opt *fail = view_option(&scene->view, &scene->facts[index], MP_FAIL);
+	uint64_t first = connection->idsn[SENT] + 1;
+
+	return fail != NULL && connection->has_key[SENT] && connection->has_dsn[SENT] &&
+		fail->fail_dsn - first <= connection->dsn_end[SENT] - first;
+}
+
 void rule_f24(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
 	uint32_t fail = connection->fail[RECEIVED], i, sent_end = 1;
 	const struct subflow_view *subflow;
 
-	if (!scene->mptcp || fail == VIEW_NONE || !scene->checksum)
+	if (!scene->mptcp || fail == VIEW_NONE || !scene->checksum || !names_own(scene, fail))
 		return;
 	subflow = fact_subflow(scene, fail);
 	if (others_ever(scene, subflow, VIEW_NONE) > 0 || connection->infinite[SENT] < fail ||

@@ -13,7 +13,7 @@ static bool is_bare_ack(const struct scene *scene, const struct subflow_view *su
 {
 	const struct fact *fact = &scene->facts[i];
 
-	return fact->way == RECEIVED && fact->ack > acked && fact->ack > 1 &&
+	return fact->way == RECEIVED && !fact->is_old && fact->ack > acked && fact->ack > 1 &&
 		fact->ack <= subflow->flow[SENT].end && !(fact->has & HAS_OPTION) &&
 		!(fact->flags & (TCP_SYN | TCP_RST)) && subflow->flow[SENT].fin > i &&
 		subflow->flow[RECEIVED].fin > i;
@@ -421,16 +421,6 @@ void rule_f19(const struct scene *scene, struct note *note)
 			peer_mapped_every_packet(scene))
 			note_no_blame(note, scene, subflow, covered);
 	}
-}
-
-/* All is acknowledged by the subflow and not all DATA_ACKed: F18's and O2's, not F20's. */
-static bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow)
-{
-	const struct connection_view *connection = scene->connection;
-	const struct flow *flow = &subflow->flow[SENT];
-
-	return flow->acked >= flow->end && connection->has_dsn[SENT] &&
-		(int64_t)(connection->dsn_end[SENT] - 1 - connection->data_ack[RECEIVED]) > 0;
 }
 
 void rule_f20(const struct scene *scene, struct note *note)

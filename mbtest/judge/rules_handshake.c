@@ -59,12 +59,14 @@ static bool is_active(const struct scene *scene)
 		scene->initial->synack != VIEW_NONE;
 }
 
+/* A SYN before an answer has it, whatever the others have. */
 static bool any_syn_has(const struct scene *scene, uint32_t wanted)
 {
-	uint32_t i;
+	uint32_t i, answer = capable_answer(scene);
 
-	for (i = scene->initial->syn; i != VIEW_NONE && i <= scene->initial->synack;
-		i = scene->facts[i].next)
+	if (answer == VIEW_NONE)
+		answer = scene->initial->synack;
+	for (i = scene->initial->syn; i != VIEW_NONE && i <= answer; i = scene->facts[i].next)
 		if ((scene->facts[i].flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
 			(scene->facts[i].has & wanted))
 			return true;
@@ -103,7 +105,7 @@ void rule_f4(const struct scene *scene, struct note *note)
 	uint32_t first = flow[RECEIVED].plain, i;
 
 	if (scene->active || !scene->mptcp || first == VIEW_NONE || first > scene->acked_out ||
-		scene->facts[first].seq != 1)
+		scene->facts[first].seq != 1 || view_is_mapped(&scene->view, &flow[RECEIVED], 1, 1))
 		return;
 	note_held(note);
 	for (i = first; i != VIEW_NONE; i = scene->facts[i].next) {

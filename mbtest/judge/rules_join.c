@@ -204,7 +204,10 @@ void rule_f43(const struct scene *scene, struct note *note)
 		for (j = dropped->sibling; j != VIEW_NONE; j = scene_subflow(scene, j)->sibling) {
 			const struct subflow_view *again = scene_subflow(scene, j);
 
+			/* Those that were sent together are no second try. */
 			if (again->opened_by_us && again->syn != VIEW_NONE &&
+				scene->facts[again->syn].at >=
+					scene->facts[dropped->syn].at + SCENE_DUE &&
 				sockname_equal(&again->responder, &dropped->responder) &&
 				addr_equal(&again->initiator.addr, &dropped->initiator.addr))
 				note_broken(note, again->syn,
@@ -228,8 +231,9 @@ void rule_f44(const struct scene *scene, struct note *note)
 			(!scene->active && subflow->responder.port == own->port))
 			continue;
 		answer = packet_with(scene, subflow->syn, SENT, 0, 0);
-		/* With the connection's data, or Multipath TCP, its token ends. */
+		/* With the connection's data, subflows, or Multipath TCP, its token ends. */
 		if (answer == VIEW_NONE || scene->cause < subflow->syn ||
+			others_alive(scene, subflow, subflow->syn) == 0 ||
 			(fin[SENT] < subflow->syn && fin[RECEIVED] < subflow->syn))
 			continue;
 		note_held(note);

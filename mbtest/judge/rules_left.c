@@ -56,7 +56,7 @@ void rule_o10(const struct scene *scene, struct note *note)
 /* The fact with which the last subflow that was up died by RST; VIEW_NONE while one lives. */
 static uint32_t last_death(const struct scene *scene)
 {
-	uint32_t i, last = 0;
+	uint32_t i, last = VIEW_NONE;
 
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
@@ -66,7 +66,7 @@ static uint32_t last_death(const struct scene *scene)
 			continue;
 		if (reset == VIEW_NONE)
 			return VIEW_NONE;
-		if (reset > last)
+		if (last == VIEW_NONE || reset > last)
 			last = reset;
 	}
 	return last;
@@ -78,8 +78,9 @@ void rule_o11(const struct scene *scene, struct note *note)
 	const struct app_view *app = &scene->input->app[scene->end];
 	uint32_t last = last_death(scene), i;
 
-	if (!scene->mptcp || last == VIEW_NONE || connection->data_fin[SENT] < last ||
-		connection->data_fin[RECEIVED] < last || scene_signalled(scene, VIEW_NONE))
+	if (!scene->mptcp || !app->opened || last == VIEW_NONE ||
+		connection->data_fin[SENT] < last || connection->data_fin[RECEIVED] < last ||
+		scene_signalled(scene, VIEW_NONE))
 		return;
 	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling)
 		if (scene_subflow(scene, i)->first > last)

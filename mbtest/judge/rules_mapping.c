@@ -274,7 +274,9 @@ void rule_f54(const struct scene *scene, struct note *note)
 	while (connection->has_key[RECEIVED] && (mapping = mapping_in(scene, &at)) != NULL) {
 		uint64_t offset = mapping->dsn - (connection->idsn[RECEIVED] + 1);
 
-		if (offset < connection->mapped[RECEIVED] + (1u << 30) + WINDOW_MARGIN)
+		/* One that begins before the stream and reaches into it is not outside. */
+		if (offset < connection->mapped[RECEIVED] + (1u << 30) + WINDOW_MARGIN ||
+			offset + mapping->length < offset)
 			continue;
 		note_no_blame(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact);
 		if (connection->has_data_ack[SENT] && scene_overrun(scene) != VIEW_NONE)

@@ -9,16 +9,26 @@
 
 enum { HELD_BYTES = 64 << 10 }; /* unmapped bytes to hold (O3) */
 
+/* A RST behind both FINs, or behind the peer's own. */
+static bool answers_strays(const struct flow *flow, uint32_t reset)
+{
+	return (flow[SENT].fin < reset && flow[RECEIVED].fin < reset) || flow[RECEIVED].rst < reset;
+}
+
 /* This host's first packet that gives MPTCP up: plain data, or a reset of the first subflow. */
 static uint32_t gave_up(const struct scene *scene, uint32_t from)
 {
 	const struct flow *flow = scene->initial->flow;
-	uint32_t reset = subflow_reset_after(scene, scene->initial, SENT, from);
+	uint32_t reset = flow[SENT].rst;
 	uint32_t plain = scene->plain_out >= from ? scene->plain_out : VIEW_NONE;
 
-	/* Once both ends have closed, strays are answered with RST; and any wait ends one day. */
+	/* Once it is over, strays are answered with RST; a checksum that is there or not against
+	 * the agreement asks for one; and any wait ends one day, the connection's with
+	 * MP_FASTCLOSE. */
 	if (reset != VIEW_NONE &&
-		((flow[SENT].fin < reset && flow[RECEIVED].fin < reset) ||
+		(reset < from || (scene->facts[reset].has & HAS_FASTCLOSE) ||
+			answers_strays(flow, reset) ||
+			scene_misfit(scene, scene->initial) < reset ||
 			scene->facts[reset].at - scene->facts[from].at > SCENE_PATIENCE))
 		reset = VIEW_NONE;
 	return first_of(reset, plain);
@@ -130,7 +140,7 @@ void rule_o5(const struct scene *scene, struct note *note)
 	note_held(note);
 	reset = subflow_reset_after(scene, fact_subflow(scene, fail), SENT, fail);
 	if (reset != VIEW_NONE && others_ever(scene, fact_subflow(scene, fail), VIEW_NONE) == 0 &&
-		fact_subflow(scene, fail)->flow[RECEIVED].rst > reset &&
+		!answers_strays(fact_subflow(scene, fail)->flow, reset) &&
 		connection->data_fin[SENT] > reset)
 		note_broken(note, reset,
 			"reset when MP_FAIL went unanswered, the stream contiguous");

@@ -53,21 +53,6 @@ void rule_f57(const struct scene *scene, struct note *note)
 	}
 }
 
-/* The right edge of the window that this host had offered on a subflow before fact index. */
-static uint32_t right_edge(const struct scene *scene, const struct subflow_view *subflow,
-	uint32_t index)
-{
-	uint32_t i, edge = 0;
-
-	for (i = subflow->first; i != VIEW_NONE && i < index; i = scene->facts[i].next) {
-		const struct fact *fact = &scene->facts[i];
-
-		if (fact->way == SENT && (fact->flags & TCP_ACK) && fact->ack + fact->window > edge)
-			edge = fact->ack + fact->window;
-	}
-	return edge;
-}
-
 /* What this host does soon after fact index and would not do but for a signal in it. */
 static uint32_t acted_upon(const struct scene *scene, uint32_t index)
 {
@@ -96,10 +81,10 @@ void rule_f58(const struct scene *scene, struct note *note)
 		const struct fact *fact = &scene->facts[i];
 		const struct subflow_view *subflow = fact_subflow(scene, i);
 
-		if (fact->way != RECEIVED || (fact->flags & (TCP_SYN | TCP_RST)) ||
-			!(fact->has & (HAS_FAIL | HAS_INFINITE | HAS_FASTCLOSE | HAS_ADDRESS)) ||
-			!subflow_is_alive(scene, subflow, i) || fact->seq > INT32_MAX ||
-			fact->seq <= right_edge(scene, subflow, i) + FAR_OFF)
+		if (!(fact->refused & (HAS_FAIL | HAS_INFINITE | HAS_FASTCLOSE | HAS_ADDRESS)) ||
+			(fact->flags & TCP_RST) || !subflow_is_alive(scene, subflow, i) ||
+			fact->seq > INT32_MAX ||
+			fact->seq <= subflow->flow[RECEIVED].edge + FAR_OFF)
 			continue;
 		note_held(note);
 		acted = acted_upon(scene, i);

@@ -55,6 +55,39 @@ static void handshake_oddities(struct scene *scene, const struct mp_capable *syn
 				third->sender_key != syn->sender_key);
 }
 
+/* No other SYN or SYN/ACK was sent, before one was answered. */
+static bool asked_once(const struct scene *scene, uint32_t asked, uint32_t answered)
+{
+	uint32_t i;
+
+	for (i = scene->initial->first; i < answered; i = scene->facts[i].next)
+		if (i != asked && scene->facts[i].way == SENT && (scene->facts[i].flags & TCP_SYN))
+			return false;
+	return true;
+}
+
+/*
+ * O12: the third packet was lost, and DSS come before the keys. That holds until a packet without
+ * either comes, which then is the third one (F3).
+ */
+static void keys_find(struct scene *scene)
+{
+	uint32_t i;
+
+	for (i = scene->initial->third; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == SENT || (fact->flags & (TCP_SYN | TCP_RST)))
+			continue;
+		if (fact->has & HAS_CAPABLE)
+			break;
+		if (!(fact->has & HAS_DSS))
+			return;
+	}
+	scene->late_third = (scene->facts[scene->initial->third].has & HAS_DSS) != 0;
+	scene->keys = i;
+}
+
 /* RFC 8684 3.1: all three packets of the handshake carry MP_CAPABLE, each in its form. */
 static void handshake_find(struct scene *scene)
 {
@@ -72,9 +105,10 @@ static void handshake_find(struct scene *scene)
 		scene->synack_capable = false;
 	scene->third_capable = third != NULL;
 	if (initial->third != VIEW_NONE && third == NULL && scene->syn_capable &&
-		scene->synack_capable && (scene->facts[initial->third].has & HAS_DSS) &&
-		!scene->connection->opened_by_us)
-		scene->late_third = true;
+		scene->synack_capable && !scene->connection->opened_by_us)
+		keys_find(scene);
+	if (scene->late_third)
+		third = capable_at(scene, scene->keys);
 	scene->mptcp = scene->syn_capable && scene->synack_capable &&
 		(scene->third_capable || (scene->late_third && scene->connection->has_key[way]));
 	handshake_oddities(scene, syn, synack, third);
@@ -82,7 +116,8 @@ static void handshake_find(struct scene *scene)
 		uint32_t asked = initial->opened_by_us ? initial->syn_last : initial->synack;
 		uint32_t answered = initial->opened_by_us ? initial->synack : initial->third;
 
-		if (answered != VIEW_NONE)
+		/* Which of several was answered nobody knows (Karn). */
+		if (answered != VIEW_NONE && asked_once(scene, asked, answered))
 			scene->rtt = scene->facts[answered].at - scene->facts[asked].at;
 	}
 }
@@ -92,37 +127,40 @@ bool fact_confirms(const struct scene *scene, uint32_t index)
 	const struct connection_view *connection = scene->connection;
 	const struct fact *fact = &scene->facts[index];
 
-	if (fact->way != RECEIVED || !(fact->has & HAS_DATA_ACK) || fact->ack <= 1)
+	if (fact->way != RECEIVED || !(fact->has & HAS_DATA_ACK) ||
+		(fact->ack <= 1 && fact_subflow(scene, index) == scene->initial))
 		return false;
 	return !connection->has_key[SENT] ||
 		fact->data_ack - (connection->idsn[SENT] + 2) < INT64_MAX;
 }
 
-/* One walk over the first subflow for the moments of first contact (F8 to F10). */
+/* The moments of first contact (F8 to F10). A DATA_ACK counts on whatever subflow (3.3.2). */
 static void contact_find(struct scene *scene)
 {
-	const struct connection_view *connection = scene->connection;
 	bool fin_seen = false;
 	uint32_t i;
 
+	for (i = 0; i < scene->view.fact_count && scene->confirmed == VIEW_NONE; i++)
+		if (fact_confirms(scene, i))
+			scene->confirmed = i;
+
 	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
-		bool acks_data = fact->ack > 1 && !(fact->flags & (TCP_SYN | TCP_RST));
+		bool acks_data =
+			fact->ack > 1 && !fact->is_old && !(fact->flags & (TCP_SYN | TCP_RST));
 
 		fin_seen = fin_seen || (fact->flags & TCP_FIN);
 		if (fact->way != RECEIVED)
 			continue;
 		if (scene->dss_in == VIEW_NONE && (fact->has & HAS_DSS))
 			scene->dss_in = i;
-		if (!acks_data || scene->confirmed != VIEW_NONE)
-			continue;
-		if (fact_confirms(scene, i))
-			scene->confirmed = i;
-		else if (scene->bare_ack == VIEW_NONE && !(fact->has & HAS_OPTION) && !fin_seen &&
+		if (acks_data && i < scene->confirmed && !(fact->has & HAS_DATA_ACK) &&
 			scene->mptcp && (scene->version == 0 || scene->join_up > i) &&
-			!(connection->fail[RECEIVED] < i) && !(connection->fail[SENT] < i) &&
-			!(connection->infinite[SENT] < i) && !(connection->infinite[RECEIVED] < i))
-			scene->bare_ack = i;
+			!scene_signalled(scene, i)) {
+			scene->plain_ack = first_of(scene->plain_ack, i);
+			if (!(fact->has & HAS_OPTION) && !fin_seen)
+				scene->bare_ack = first_of(scene->bare_ack, i);
+		}
 	}
 }
 
@@ -158,8 +196,10 @@ static void data_find(struct scene *scene)
 	for (i = 0; scene->checksum && i < view->mapping_count; i++) {
 		const struct mapping *mapping = &view->mappings[i];
 
+		/* A bare DATA_FIN has no data that could fail: who ignores it asks for it again. */
 		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD &&
-			!mapping->infinite &&
+			!mapping->infinite && mapping->length > 0 &&
+			mapping->complete >= scene->keys &&
 			&view->connections[view->subflows[mapping->subflow].connection] ==
 				connection &&
 			(scene->bad == VIEW_NONE ||
@@ -177,8 +217,8 @@ static void cause_find(struct scene *scene)
 	if (!scene->syn_capable || !scene->synack_capable || scene->odd_answer)
 		cause = scene->initial->synack;
 	else if ((!scene->third_capable && !scene->late_third) || scene->odd_keys)
-		cause = scene->initial->third;
-	cause = first_of(cause, scene->bare_ack);
+		cause = scene->late_third ? scene->keys : scene->initial->third;
+	cause = first_of(cause, scene->plain_ack);
 	cause = first_of(cause, connection->fail[SENT]);
 	cause = first_of(cause, connection->fail[RECEIVED]);
 	cause = first_of(cause, connection->infinite[RECEIVED]);
@@ -198,10 +238,11 @@ void scene_init(struct scene *scene, const struct judge_input *input, enum end e
 	memset(scene, 0, sizeof(*scene));
 	scene->input = input;
 	scene->end = end;
-	view_init(&scene->view, input->tap[end], true);
+	view_init(&scene->view, input->tap[end], VIEW_WHOLE);
 	scene->facts = scene->view.facts;
 	scene->prompt = input->is_ours[end] ? 0 : SCENE_PROMPT;
-	scene->dss_in = scene->confirmed = scene->bare_ack = scene->acked_out = VIEW_NONE;
+	scene->dss_in = scene->confirmed = scene->acked_out = VIEW_NONE;
+	scene->bare_ack = scene->plain_ack = VIEW_NONE;
 	scene->unmapped_in = scene->plain_in = scene->plain_out = VIEW_NONE;
 	scene->join_up = VIEW_NONE;
 	scene->bad = scene->cause = VIEW_NONE;
@@ -377,29 +418,67 @@ void note_must_reset(struct note *note, const struct scene *scene,
 		note_broken(note, cause, why);
 }
 
+uint32_t scene_misfit(const struct scene *scene, const struct subflow_view *subflow)
+{
+	size_t i;
+
+	for (i = 0; i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+
+		if (mapping->way == RECEIVED && !mapping->infinite &&
+			scene_subflow(scene, mapping->subflow) == subflow &&
+			mapping->has_checksum != scene->checksum &&
+			(scene->version > 0 || scene->checksum))
+			return mapping->fact;
+	}
+	return VIEW_NONE;
+}
+
+bool reset_blames(const struct scene *scene, uint32_t reset)
+{
+	const struct fact *fact = &scene->facts[reset];
+	const struct mptcp_opt *opt = view_option(&scene->view, fact, MP_TCPRST);
+
+	return (fact->has & HAS_FAIL) ||
+		(opt != NULL &&
+			(opt->tcprst.reason == RESET_MPTCP ||
+				opt->tcprst.reason == RESET_MIDDLEBOX));
+}
+
+bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct flow *flow = &subflow->flow[SENT];
+
+	return flow->acked >= flow->end && connection->has_dsn[SENT] &&
+		(int64_t)(connection->dsn_end[SENT] - 1 - connection->data_ack[RECEIVED]) > 0;
+}
+
+/* The peer's FIN came in the midst of a mapping: a box made the segment shorter. */
+static bool was_cut_short(const struct scene *scene, const struct subflow_view *subflow)
+{
+	const struct flow *flow = &subflow->flow[RECEIVED];
+
+	return flow->fin != VIEW_NONE &&
+		flow->ssn_end > scene->facts[flow->fin].seq + scene->facts[flow->fin].payload;
+}
+
 void note_no_blame(struct note *note, const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t cause)
 {
 	uint32_t reset = subflow_reset_after(scene, subflow, SENT, cause);
-	const struct fact *fact;
-	const struct mptcp_opt *opt;
-	bool faulty;
 
 	note_held(note);
 	if (reset == VIEW_NONE || !scene_knew(scene, reset, cause) ||
-		subflow->flow[RECEIVED].unmapped != VIEW_NONE ||
+		subflow->flow[RECEIVED].plain != VIEW_NONE ||
 		subflow->flow[RECEIVED].early < reset || subflow->flow[RECEIVED].rst < reset ||
-		scene->bare_ack < reset ||
+		subflow->flow[RECEIVED].infinite < reset || was_cut_short(scene, subflow) ||
+		lacks_data_acks(scene, subflow) || scene_misfit(scene, subflow) < reset ||
+		scene->plain_ack < reset ||
 		(scene->bad != VIEW_NONE &&
 			scene->view.mappings[scene->bad].subflow == scene->facts[reset].subflow))
 		return;
-	fact = &scene->facts[reset];
-	opt = view_option(&scene->view, fact, MP_TCPRST);
-	faulty = (fact->has & HAS_FAIL) ||
-		(opt != NULL &&
-			(opt->tcprst.reason == RESET_MPTCP ||
-				opt->tcprst.reason == RESET_MIDDLEBOX));
-	if (faulty)
+	if (reset_blames(scene, reset))
 		note_broken(note, reset,
 			"reset a subflow as faulty though nothing on it was wrong");
 }

@@ -35,7 +35,8 @@ struct scene {
 	bool synack_capable; /* and the SYN/ACK, valid and no mirror image (F7f) */
 	bool third_capable;  /* and the third packet */
 	bool mptcp;          /* all three, or the third came later (O12) */
-	bool late_third;     /* O12: a DSS came before the keys */
+	bool late_third;     /* O12: a DSS came before the keys, ... */
+	uint32_t keys;       /* ... which came with this fact; 0: no wait for them */
 	bool odd_keys;       /* F7e: the third packet echoes other keys */
 	bool odd_answer;     /* F6, F7, F7a, F7b: the SYN/ACK may be ignored */
 	uint8_t version;
@@ -44,6 +45,7 @@ struct scene {
 	uint32_t dss_in;      /* first DSS received on the first subflow */
 	uint32_t confirmed;   /* first DATA_ACK received for data on it (F8) */
 	uint32_t bare_ack;    /* F9: data acked there before, without DATA_ACK */
+	uint32_t plain_ack;   /* the same with some other option, or behind a FIN: F9 allows it */
 	uint32_t acked_out;   /* first DATA_ACK sent for data of the peer */
 	uint32_t unmapped_in; /* first data received that no mapping covers, ... */
 	uint32_t plain_in;    /* ... or that at most an infinite one does */
@@ -85,6 +87,16 @@ unsigned int others_alive(const struct scene *scene, const struct subflow_view *
 	uint32_t index);
 unsigned int others_ever(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index);
+
+/* First mapping received on a subflow whose checksum is there or not against the agreement, so that
+ * the subflow is to be reset (F13, F14); VIEW_NONE. */
+uint32_t scene_misfit(const struct scene *scene, const struct subflow_view *subflow);
+
+/* The RST says that the path is at fault: MP_FAIL, or MP_TCPRST with reason 1 or 6. */
+bool reset_blames(const struct scene *scene, uint32_t reset);
+
+/* All is acknowledged by the subflow and not all DATA_ACKed: F18's and O2's. */
+bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow);
 
 /* First RST by this host or its peer on a subflow at or after fact index; VIEW_NONE. */
 uint32_t subflow_reset_after(const struct scene *scene, const struct subflow_view *subflow,

@@ -4,6 +4,7 @@
  */
 #include "mbtest/suite/build.h"
 
+#include "mbtest/suite/promise.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/profile.h"
 
@@ -199,6 +200,14 @@ bool scenario_build(struct net *net, const struct scenario *scenario, struct err
 	return true;
 }
 
+const struct profile *scenario_profile(const struct scenario *scenario,
+	const struct run_config *run, enum end end)
+{
+	if (run->stack[end].kind != STACK_SIM || run->stack[end].profile != NULL)
+		return run->stack[end].profile;
+	return scenario->profile[end];
+}
+
 static void plan_stream(const struct scenario *scenario, const struct run_config *run, enum end end,
 	struct stream_plan *plan)
 {
@@ -227,6 +236,8 @@ static bool client_announces(const struct scenario *scenario)
 static void plan_config(const struct scenario *scenario, const struct run_config *run, enum end end,
 	struct endpoint_config *config)
 {
+	const struct profile *profile = scenario_profile(scenario, run, end);
+
 	endpoint_config_default(config);
 	config->speaks = scenario->version == 0 ? SPEAKS_V0 : SPEAKS_V1;
 	config->checksum = scenario->checksum;
@@ -245,8 +256,8 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 		config->wrap_within = (uint32_t)(scenario_bytes(scenario, run) / 2 + 1);
 	config->wide_dsn = !scenario->dsn_wraps && !scenario->dsn_narrow;
 	config->join_as_server = client_announces(scenario) || scenario->server_joins > 0;
-	if (run->stack[end].profile != NULL)
-		profile_apply(run->stack[end].profile, config);
+	if (profile != NULL)
+		profile_apply(profile, config);
 	if (end == SERVER) {
 		for (; config->join_count < scenario->server_joins; config->join_count++)
 			config->join[config->join_count] =
@@ -318,8 +329,12 @@ static void fill_judge(const struct scenario *scenario, const struct run_config 
 		input->app[end] = view[end];
 		input->stream[end] = ends->plan[end].sends;
 		input->speaks_mptcp[end] = true;
-		input->is_ours[end] =
-			run->stack[end].kind == STACK_SIM && run->stack[end].profile == NULL;
+		input->is_ours[end] = run->stack[end].kind == STACK_SIM &&
+			scenario_profile(scenario, run, (enum end)end) == NULL;
+		/* A profile that the run names is held to all rules: that is what is asked. */
+		if (scenario->profile[end] != NULL)
+			input->excused[end] =
+				promise_excused(scenario_profile(scenario, run, (enum end)end));
 	}
 	input->edit_count = net_edits(net, &input->edits);
 	input->version = scenario->version;

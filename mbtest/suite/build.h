@@ -64,6 +64,10 @@ bool scenario_build(struct net *net, const struct scenario *scenario, struct err
 void scenario_apps(const struct scenario *scenario, const struct run_config *run,
 	struct scenario_ends *ends);
 
+/* The profile of the endpoint at an end: the run's, else the scenario's; NULL: none. */
+const struct profile *scenario_profile(const struct scenario *scenario,
+	const struct run_config *run, enum end end);
+
 /* The generator of one end's endpoint. */
 struct rng scenario_rng(const struct run_config *run, enum end end);
 

@@ -5,6 +5,11 @@
  */
 #include "mbtest/suite/explore.h"
 
+#include "probe/endpoint/cc.h"
+#include "probe/endpoint/pm.h"
+#include "probe/endpoint/profile.h"
+#include "probe/endpoint/sched.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -275,6 +280,54 @@ static bool pick(struct rng *rng, unsigned int set)
 	return set == 3 ? rng_chance(rng, 1, 2) : set == 2;
 }
 
+static const struct profile *draw_profile(struct rng *rng)
+{
+	unsigned int count = 0;
+
+	if (!rng_chance(rng, 1, 6))
+		return NULL;
+	while (profile_list[count].name != NULL)
+		count++;
+	return &profile_list[rng_below(rng, count)];
+}
+
+/* One of the names of a table whose rows begin with theirs and that ends without; or NULL. */
+#define DRAW_NAME(rng, list) draw_name(rng, (const char *)(list), sizeof((list)[0]))
+
+static const char *draw_name(struct rng *rng, const char *list, size_t size)
+{
+	unsigned int count = 0;
+	const char *const *name;
+
+	if (!rng_chance(rng, 1, SHARE))
+		return NULL;
+	while (*(const char *const *)(const void *)(list + count * size) != NULL)
+		count++;
+	name = (const void *)(list + rng_below(rng, count) * size);
+	return *name;
+}
+
+/* Who the two ends are. The profiles speak v0, and not all of them IPv6. */
+static void draw_endpoints(struct rng *rng, struct scenario *scenario)
+{
+	enum end end;
+
+	for (end = CLIENT; end < ENDS; end++) {
+		const struct profile *profile = draw_profile(rng);
+
+		scenario->profile[end] = profile;
+		if (profile == NULL)
+			continue;
+		scenario->version = 0;
+		if (!profile->has_ipv6)
+			scenario->family = 4;
+	}
+	scenario->cc = DRAW_NAME(rng, cc_list);
+	scenario->scheduler = DRAW_NAME(rng, sched_list);
+	scenario->path_manager = DRAW_NAME(rng, pm_list);
+	scenario->join_backup = rng_chance(rng, 1, 8);
+}
+
 static void draw_application(struct rng *rng, struct scenario *scenario)
 {
 	scenario->sender = (enum sender)rng_below(rng, 3);
@@ -302,6 +355,27 @@ static bool has_box(const struct scenario *scenario, unsigned int path, const ch
 	return false;
 }
 
+/*
+ * Boxes that put words into a host's mouth: no checksum covers a DATA_ACK, and one of a DATA_FIN
+ * that never came leaves both ends waiting, in peace and for ever.
+ */
+static bool edits_options(const char *box)
+{
+	return strcmp(box, "option-edit") == 0 || strcmp(box, "option-bytes") == 0;
+}
+
+static bool uses_checksums(const struct scenario *scenario)
+{
+	bool used = scenario->checksum;
+	enum end end;
+
+	for (end = CLIENT; end < ENDS; end++)
+		used = used &&
+			(scenario->profile[end] == NULL ||
+				!(scenario->profile[end]->lacks & LACKS_CHECKSUM));
+	return used;
+}
+
 void exploration_expect(struct exploration *exploration)
 {
 	struct scenario *scenario = &exploration->scenario;
@@ -317,13 +391,14 @@ void exploration_expect(struct exploration *exploration)
 
 			if (element->kind != ELEMENT_BOX)
 				continue;
-			if (!element->type->alters_payload &&
-				strcmp(element->box, "option-edit") != 0)
+			if (edits_options(element->box))
+				scenario->expected |= 1u << OUTCOME_STALLED;
+			else if (!element->type->alters_payload)
 				continue;
 			/* Without checksums a mapping that no longer fits its bytes goes unseen
 			 * (F28), and so does one that was made another. */
 			scenario->any_intact = true;
-			if (!scenario->checksum)
+			if (!uses_checksums(scenario))
 				scenario->expected |= 1u << OUTCOME_CORRUPT;
 		}
 	}
@@ -350,6 +425,8 @@ void explore_make(const struct explore_plan *plan, uint64_t seed, struct explora
 	scenario->family = pick(&rng, plan->families) ? 6 : 4;
 	scenario->subflows = 1 + (unsigned int)rng_below(&rng, EXPLORE_PATHS);
 	scenario->path_count = scenario->subflows;
+	scenario->joins = scenario->path_count - 1;
+	draw_endpoints(&rng, scenario);
 	scenario->path = 1;
 	scenario->direction = "both";
 	draw_application(&rng, scenario);

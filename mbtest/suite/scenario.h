@@ -22,6 +22,8 @@ enum {
 	SCENARIO_FINDINGS = 16, /* of one trace */
 };
 
+struct profile;
+
 enum element_kind {
 	ELEMENT_LINK,
 	ELEMENT_HOP,
@@ -132,7 +134,8 @@ struct scenario {
 	uint64_t first_chunk;  /* bytes written before the pause */
 	const char *cc;        /* congestion control of our endpoints (cc.h); NULL: theirs */
 	const char *scheduler; /* likewise (sched.h) */
-	nsec_t deadline;       /* 0: the run's default */
+	const struct profile *profile[ENDS]; /* of our endpoints (profile.h); NULL: the run's */
+	nsec_t deadline;                     /* 0: the run's default */
 	/* further subflows, and what else the ends do */
 	unsigned int
 		joins; /* addresses the client joins from by itself; subflows - 1 unless told */

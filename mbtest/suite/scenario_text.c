@@ -4,6 +4,8 @@
  */
 #include "mbtest/suite/shrink.h"
 
+#include "probe/endpoint/profile.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
@@ -151,6 +153,30 @@ static void write_expectation(FILE *out, const struct scenario *scenario)
 		fprintf(out, " intact = %s },\n", scenario->expect_intact ? "true" : "false");
 }
 
+/* Who the two endpoints are, where not what they are by themselves. */
+static void write_endpoints(FILE *out, const struct scenario *scenario)
+{
+	const struct profile *const *profile = scenario->profile;
+
+	if (profile[CLIENT] != NULL || profile[SERVER] != NULL) {
+		fprintf(out, "\tprofiles = {");
+		if (profile[CLIENT] != NULL)
+			fprintf(out, " client = \"%s\",", profile[CLIENT]->name);
+		if (profile[SERVER] != NULL)
+			fprintf(out, " server = \"%s\",", profile[SERVER]->name);
+		fprintf(out, " },\n");
+	}
+	if (scenario->path_manager != NULL)
+		fprintf(out, "\tpath_manager = \"%s\", joins = %u,\n", scenario->path_manager,
+			scenario->joins);
+	if (scenario->cc != NULL)
+		fprintf(out, "\tcc = \"%s\",\n", scenario->cc);
+	if (scenario->scheduler != NULL)
+		fprintf(out, "\tscheduler = \"%s\",\n", scenario->scheduler);
+	if (scenario->join_backup)
+		fprintf(out, "\tjoin_backup = true,\n");
+}
+
 static void write_application(FILE *out, const struct scenario *scenario)
 {
 	fprintf(out, "\tsender = \"%s\", bytes = %" PRIu64 ",", senders[scenario->sender],
@@ -178,6 +204,7 @@ void scenario_write(FILE *out, const struct scenario *scenario, const char *comm
 	fprintf(out, "\tsubflows = %u, direction = \"%s\", needs_box = %s, strict = %s,\n",
 		scenario->subflows, scenario->direction, scenario->needs_box ? "true" : "false",
 		scenario->strict ? "true" : "false");
+	write_endpoints(out, scenario);
 	write_application(out, scenario);
 	write_expectation(out, scenario);
 	fprintf(out, "\tpaths = {\n");

@@ -44,6 +44,7 @@ static void fewer_paths(struct round *round, const struct exploration *from)
 		return;
 	made->scenario.subflows--;
 	made->scenario.path_count--;
+	made->scenario.joins--;
 }
 
 static void fewer_elements(struct round *round, const struct exploration *from)
@@ -83,6 +84,26 @@ static void fewer_args(struct round *round, const struct exploration *from)
 			}
 		}
 	}
+}
+
+/* Our endpoints as they are by themselves. */
+static void plainer_endpoints(struct round *round, const struct exploration *from)
+{
+	const struct scenario *scenario = &from->scenario;
+	struct exploration *made;
+	enum end end;
+
+	for (end = CLIENT; end < ENDS; end++)
+		if (scenario->profile[end] != NULL && (made = candidate(round, from)) != NULL)
+			made->scenario.profile[end] = NULL;
+	if (scenario->cc != NULL && (made = candidate(round, from)) != NULL)
+		made->scenario.cc = NULL;
+	if (scenario->scheduler != NULL && (made = candidate(round, from)) != NULL)
+		made->scenario.scheduler = NULL;
+	if (scenario->path_manager != NULL && (made = candidate(round, from)) != NULL)
+		made->scenario.path_manager = NULL;
+	if (scenario->join_backup && (made = candidate(round, from)) != NULL)
+		made->scenario.join_backup = false;
 }
 
 /* Everything about the application and the case that could be plainer. */
@@ -134,6 +155,7 @@ static void make_candidates(struct round *round, const struct exploration *from)
 	fewer_paths(round, from);
 	fewer_elements(round, from);
 	fewer_args(round, from);
+	plainer_endpoints(round, from);
 	plainer_application(round, from);
 	for (i = 0; i < round->count; i++) {
 		struct scenario *scenario = &round->candidates[i].scenario;

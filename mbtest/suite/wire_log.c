@@ -338,7 +338,7 @@ size_t wire_log_connections(const struct wire_log *log, struct wire_connection *
 
 	for (flow = log->flows; flow != NULL; flow = flow->hh.next)
 		flow->listed = false;
-	view_init(&view, &log->kept, true);
+	view_init(&view, &log->kept, VIEW_HOST);
 	list = xcalloc(view.connection_count + log->flow_count + 1, sizeof(*list));
 	for (size_t i = 0; i < view.connection_count; i++)
 		count += connection_fill(log, &view, i, &list[count]);

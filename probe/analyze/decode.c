@@ -11,7 +11,10 @@
 
 #include <string.h>
 
-enum { COPIES_LOOKED_AT = 64 }; /* mappings of a flow to go back for an identical one */
+enum {
+	COPIES_LOOKED_AT = 64, /* mappings of a flow to go back for an identical one */
+	OFFSETS_BITS = 48,     /* a DSN farther than this from the IDSN is not of the stream */
+};
 
 bool capable_form_ok(const struct fact *fact, const struct mp_capable *capable)
 {
@@ -95,6 +98,15 @@ static struct mapping mapping_blank(const struct fact *fact, uint32_t index)
 	return mapping;
 }
 
+/* Within reach of the stream; else of another one: mirrored or invented (O18). */
+static bool is_near(const struct connection_view *connection, enum way way, uint64_t dsn)
+{
+	int64_t distance = (int64_t)(dsn - (connection->idsn[way] + 1));
+
+	return !connection->has_key[way] ||
+		(distance > -((int64_t)1 << 32) && distance < (int64_t)1 << OFFSETS_BITS);
+}
+
 static void decode_mapping(struct view *view, uint32_t index, struct connection_view *connection,
 	const struct mp_dss *dss)
 {
@@ -116,6 +128,10 @@ static void decode_mapping(struct view *view, uint32_t index, struct connection_
 		mapping.dsn = dsn_expand(connection->dsn_end[way], (uint32_t)dss->dsn);
 	else if (!dss->dsn_wide && connection->has_key[way])
 		mapping.dsn = dsn_expand(connection->idsn[way] + 1, (uint32_t)dss->dsn);
+	if (mapping.infinite && !is_near(connection, way, mapping.dsn)) {
+		fact->has |= HAS_ODD_DSS;
+		return;
+	}
 	if (mapping.infinite) {
 		fact->has |= HAS_INFINITE;
 		if (connection->infinite[way] == VIEW_NONE)
@@ -266,16 +282,18 @@ static void option_keep(struct view *view, uint32_t index, const struct mptcp_op
 	view->options[view->option_count++].opt = *opt;
 }
 
+/* By subtype, for those that say no more by it. */
+static const uint32_t plain_facts[] = {
+	[MP_ADD_ADDR] = HAS_ADDRESS,
+	[MP_REMOVE_ADDR] = HAS_ADDRESS,
+	[MP_PRIO] = HAS_ADDRESS,
+	[MP_FAIL] = HAS_FAIL,
+	[MP_FASTCLOSE] = HAS_FASTCLOSE,
+	[MP_TCPRST] = HAS_TCPRST,
+};
+
 static void decode_option(struct view *view, uint32_t index, const struct mptcp_opt *opt)
 {
-	static const uint32_t plain_facts[] = {
-		[MP_ADD_ADDR] = HAS_ADDRESS,
-		[MP_REMOVE_ADDR] = HAS_ADDRESS,
-		[MP_PRIO] = HAS_ADDRESS,
-		[MP_FAIL] = HAS_FAIL,
-		[MP_FASTCLOSE] = HAS_FASTCLOSE,
-		[MP_TCPRST] = HAS_TCPRST,
-	};
 	struct fact *fact = &view->facts[index];
 	struct connection_view *connection =
 		&view->connections[view->subflows[fact->subflow].connection];
@@ -312,4 +330,22 @@ void fact_decode(struct view *view, uint32_t index, const struct packet *packet)
 		else
 			view->facts[index].has |= HAS_UNDECODABLE;
 	}
+}
+
+uint32_t options_refused(const struct packet *packet)
+{
+	struct tcpopt at = { 0 };
+	struct mptcp_opt opt;
+	uint32_t refused = 0;
+
+	while (tcpopt_next(packet, &at)) {
+		if (at.kind != TCPOPT_MPTCP ||
+			!mptcp_parse(&opt, tcpopt_bytes(packet, &at), at.length) ||
+			opt.subtype > MP_TCPRST)
+			continue;
+		refused |= plain_facts[opt.subtype];
+		if (opt.subtype == MP_DSS && opt.dss.has_mapping)
+			refused |= opt.dss.length == 0 ? HAS_INFINITE : HAS_MAPPING;
+	}
+	return refused;
 }

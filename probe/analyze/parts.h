@@ -25,6 +25,18 @@ uint32_t connection_add(struct view *view, uint32_t subflow, bool opened_by_us);
 /* Read a packet's MPTCP options into a fact that has everything else already. */
 void fact_decode(struct view *view, uint32_t index, const struct packet *packet);
 
+/* What a packet would have said, had TCP accepted it: HAS_*. */
+uint32_t options_refused(const struct packet *packet);
+
+/* Whether a packet brings nothing but bytes that the host had acknowledged before. */
+bool is_old(const struct subflow_view *subflow, const struct fact *fact);
+
+/* Whether the TCP of the host drops a packet unread (of a whole view alone). */
+bool is_refused(const struct subflow_view *subflow, const struct fact *fact);
+
+/* Keep what later packets are measured by. */
+void window_note(struct subflow_view *subflow, const struct fact *fact);
+
 /* After the last packet: order the bytes, lay the mappings over them, verify checksums. */
 void view_settle(struct view *view);
 

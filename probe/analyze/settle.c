@@ -248,12 +248,15 @@ struct span {
 static void span_add(struct span *spans, size_t *count, const struct connection_view *connection,
 	const struct mapping *mapping, uint32_t have)
 {
-	uint64_t first = mapping->dsn - (connection->idsn[mapping->way] + 1);
+	uint64_t first = mapping->dsn - (connection->idsn[mapping->way] + 1), end = first + have;
 
+	/* One may begin before the stream and reach into it. */
+	if (end < first)
+		first = 0;
 	if (have == 0 || !connection->has_key[mapping->way] || first >> OFFSETS_BITS != 0)
 		return;
 	spans[*count].first = first;
-	spans[(*count)++].end = first + have;
+	spans[(*count)++].end = end;
 }
 
 static int span_compare(const void *a, const void *b)

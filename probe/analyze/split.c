@@ -148,7 +148,7 @@ static void group_finish(struct split *split, struct group *group)
 {
 	struct view view;
 
-	view_init(&view, &group->capture, false);
+	view_init(&view, &group->capture, VIEW_PASSING);
 	split->done(split->self, &view, group->numbers);
 	view_fini(&view);
 	group_free(split, group);

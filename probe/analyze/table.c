@@ -147,7 +147,7 @@ uint32_t subflow_for(struct view *view, const struct packet *packet, bool outgoi
 	}
 	/* Without its SYN, whoever answers a SYN is the responder, and who speaks first is not. */
 	by_initiator = (flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK);
-	if (view->directed)
+	if (view->kind != VIEW_PASSING)
 		by_us = outgoing == by_initiator;
 	else
 		by_us = initiator_is_client(view, packet);

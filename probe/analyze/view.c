@@ -189,7 +189,7 @@ static void record_read(struct view *view, uint32_t record, struct packet *packe
 	/* What arrives with a wrong checksum never reaches the host's TCP. */
 	if (!capture_get(view->capture, record, packet) || packet->form != PACKET_TCP ||
 		packet->is_fragment ||
-		(view->directed && !from->outgoing && !packet_l4_checksum_ok(packet))) {
+		(view->kind != VIEW_PASSING && !from->outgoing && !packet_l4_checksum_ok(packet))) {
 		view->ignored++;
 		return;
 	}
@@ -201,6 +201,12 @@ static void record_read(struct view *view, uint32_t record, struct packet *packe
 	flow_anchor(&view->subflows[subflow], packet, way);
 	subflow_attach(view, subflow, packet, way);
 	index = fact_add(view, packet, record, subflow, way);
+	if (view->kind == VIEW_WHOLE && is_refused(&view->subflows[subflow], &view->facts[index])) {
+		view->facts[index].refused = HAS_REFUSED | options_refused(packet);
+		return;
+	}
+	view->facts[index].is_old = is_old(&view->subflows[subflow], &view->facts[index]);
+	window_note(&view->subflows[subflow], &view->facts[index]);
 	subflow_note(view, index);
 	fact_decode(view, index, packet);
 	fact = &view->facts[index];
@@ -212,14 +218,14 @@ static void record_read(struct view *view, uint32_t record, struct packet *packe
 	view->connections[view->subflows[subflow].connection].payload += fact->payload;
 }
 
-void view_init(struct view *view, const struct capture *capture, bool directed)
+void view_init(struct view *view, const struct capture *capture, enum view_kind kind)
 {
 	struct packet *packet = packet_new(PACKET_LARGE);
 	size_t i;
 
 	memset(view, 0, sizeof(*view));
 	view->capture = capture;
-	view->directed = directed;
+	view->kind = kind;
 	view->fact_capacity = view->piece_capacity = capture->count < 16 ? 16 : capture->count;
 	view->facts = xmalloc(view->fact_capacity * sizeof(*view->facts));
 	view->pieces = xmalloc(view->piece_capacity * sizeof(*view->pieces));

@@ -51,6 +51,7 @@ enum {
 	HAS_UNDECODABLE = 1u << 12, /* kind 30, but no form that either RFC defines */
 	HAS_ODD_DSS = 1u << 13, /* a DATA_FIN flag without mapping, or neither ack nor mapping */
 	HAS_SEVERAL_DSS = 1u << 14,
+	HAS_REFUSED = 1u << 15, /* in fact.refused: it was */
 };
 
 /* One TCP packet. */
@@ -59,6 +60,7 @@ struct fact {
 	uint64_t data_ack;             /* expanded to 64 bits (HAS_DATA_ACK) */
 	uint32_t record;               /* index in the capture, 0 first */
 	uint32_t has;                  /* HAS_* */
+	uint32_t refused;              /* HAS_* of a packet that TCP refuses: it has nothing else */
 	uint32_t seq, ack;             /* relative */
 	uint32_t payload;              /* bytes */
 	uint32_t window;               /* bytes, scaled */
@@ -69,8 +71,9 @@ struct fact {
 	uint16_t subflow;
 	uint8_t way; /* enum way */
 	uint8_t mapping_count;
-	uint8_t dsn_wide; /* its DSN had 64 bits */
-	uint8_t ack_wide; /* its DATA_ACK had */
+	bool dsn_wide; /* its DSN had 64 bits, ... */
+	bool ack_wide; /* ... its DATA_ACK */
+	bool is_old;   /* a copy of data acknowledged before: TCP heeds nothing else in it */
 };
 
 /* First sequence number after the packet, SYN and FIN counted. */
@@ -126,9 +129,13 @@ struct flow {
 	bool has_isn, syn, wscale_given;
 	uint8_t wscale;
 	uint32_t isn;
-	uint32_t end;                /* highest relative sequence number sent plus one, no FIN */
-	uint32_t acked;              /* highest acknowledgement that the other way gave */
-	uint32_t fin, rst;           /* first facts with FIN, RST */
+	uint32_t end;         /* highest relative sequence number sent plus one, no FIN */
+	uint32_t acked;       /* highest acknowledgement that the other way gave */
+	bool has_edge;        /* the other way offered a window: */
+	uint32_t floor, edge; /* its ends */
+	uint32_t widest;      /* the largest window offered */
+	uint32_t top;         /* highest sequence number sent plus one, SYN and FIN counted */
+	uint32_t fin, rst;    /* first facts with FIN, RST */
 	uint32_t piece, piece_count; /* sorted, in view->pieces */
 	uint32_t order, order_count; /* mappings sorted by ssn: view->order[order ...] */
 	uint64_t bytes;              /* distinct payload bytes */
@@ -210,9 +217,16 @@ struct connection_view {
 	uint64_t payload;        /* bytes over all its subflows, both ways */
 };
 
+/* What is known of the records. */
+enum view_kind {
+	VIEW_PASSING, /* not which way they went */
+	VIEW_HOST,    /* whether the host sent or received them, but some may be missing */
+	VIEW_WHOLE,   /* and none is missing: what the host's TCP refuses is told apart */
+};
+
 struct view {
 	const struct capture *capture; /* borrowed */
-	bool directed;                 /* records know which way they went */
+	enum view_kind kind;
 	uint32_t ignored; /* records that are no TCP, malformed, or of wrong checksum */
 	struct fact *facts;
 	struct mapping *mappings;
@@ -230,10 +244,11 @@ struct view {
 };
 
 /*
- * Rebuild a view. directed: records carry the host's direction, and what the host received with a
- * wrong TCP checksum is left out, as the host left it out. Free with view_fini.
+ * Rebuild a view. But in VIEW_PASSING what the host received with a wrong TCP checksum is left out,
+ * as the host left it out. In VIEW_WHOLE a packet from outside the window becomes a fact that is in
+ * no subflow's list and has nothing but what it would have said. Free with view_fini.
  */
-void view_init(struct view *view, const struct capture *capture, bool directed);
+void view_init(struct view *view, const struct capture *capture, enum view_kind kind);
 void view_fini(struct view *view);
 
 /* The option of a subtype that a fact carries, NULL when none (DSS has its fields in the fact). */

@@ -139,10 +139,10 @@ void conn_kill(struct conn *conn, enum conn_end end, uint8_t reason)
 		if (subflow->phase == PHASE_DEAD || subflow->phase == PHASE_TIME_WAIT)
 			continue;
 		subflow_reset(subflow, reason);
-		if (!fastclose || subflow->phase != PHASE_OPEN)
-			continue;
-		subflow->fastclose_wanted = true;
-		fastclose = !conn_closes_on_ack(conn);
+		/* The peer's MP_FASTCLOSE is answered by a RST, even where both sent theirs. */
+		subflow->fastclose_wanted = fastclose && subflow->phase == PHASE_OPEN;
+		if (subflow->fastclose_wanted)
+			fastclose = !conn_closes_on_ack(conn);
 	}
 	conn_close(conn, end);
 }

@@ -213,6 +213,9 @@ static void take_signals(struct subflow *subflow, const struct arrival *in, bool
 		take_data_ack(subflow, &option->dss, in, now);
 	}
 	take_others(subflow, in, now);
+	/* Nor is one that says again that data came at the first contact (F9). */
+	if (!acked_payload && !conn->data_confirmed && !subflow->is_join && !has_data_ack)
+		acked_payload = in->ack != subflow->iss + 1 && subflow->bytes_sent > 0;
 	if (!conn_is_mptcp(conn) || !acked_payload || subflow->reset_wanted)
 		return;
 	if (has_data_ack)

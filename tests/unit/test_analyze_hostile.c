@@ -55,10 +55,10 @@ TEST(noise)
 		packet_set(packet, bytes, rng_below(&rng, sizeof(bytes)));
 		capture_add(&capture, packet, i, 0, i % 3 == 0);
 	}
-	view_init(&view, &capture, true);
+	view_init(&view, &capture, VIEW_WHOLE);
 	CHECK_U64(view.fact_count + view.ignored, 3000);
 	view_fini(&view);
-	view_init(&view, &capture, false);
+	view_init(&view, &capture, VIEW_PASSING);
 	CHECK_U64(view.fact_count + view.ignored, 3000);
 	view_fini(&view);
 	packet_free(packet);
@@ -112,7 +112,7 @@ TEST(many_subflows)
 		packet_parse(packet);
 		capture_add(&capture, packet, i, 0, false);
 	}
-	view_init(&view, &capture, true);
+	view_init(&view, &capture, VIEW_WHOLE);
 	CHECK_U64(view.subflow_count, UINT16_MAX);
 	CHECK_U64(view.ignored, count - UINT16_MAX);
 	view_fini(&view);
