@@ -217,6 +217,10 @@ static enum net_stop run_virtual(struct net *net, nsec_t until, bool (*done)(voi
 	for (;;) {
 		if (net->failed)
 			return NET_FAILED;
+		if (net->config.strict && net->events >= NET_EVENTS_STRICT) {
+			net_odd(net, NET_STORM);
+			return NET_EVENTS;
+		}
 		if (net->events >= NET_EVENTS_MAX)
 			return NET_EVENTS;
 		next = event_peek(&net->queue);
@@ -266,6 +270,7 @@ const char *net_oddity_text(enum net_oddity oddity)
 		[NET_REGULAR] = "",
 		[NET_DROP_WITHOUT_REASON] = "drop-reason",
 		[NET_BEFORE_DEADLINE] = "before-deadline",
+		[NET_STORM] = "storm",
 	};
 
 	return texts[oddity];

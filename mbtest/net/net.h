@@ -175,11 +175,12 @@ enum net_oddity {
 	NET_REGULAR,
 	NET_DROP_WITHOUT_REASON,
 	NET_BEFORE_DEADLINE, /* a machine sent before its deadline, without input */
+	NET_STORM,           /* packets without end */
 };
 
 enum net_oddity net_oddity(const struct net *net);
 
-/* "drop-reason", "before-deadline"; "" for none. */
+/* "drop-reason", "before-deadline", "storm"; "" for none. */
 const char *net_oddity_text(enum net_oddity oddity);
 
 /* ---- looking ---- */

@@ -326,6 +326,7 @@ static void draw_endpoints(struct rng *rng, struct scenario *scenario)
 	scenario->scheduler = DRAW_NAME(rng, sched_list);
 	scenario->path_manager = DRAW_NAME(rng, pm_list);
 	scenario->join_backup = rng_chance(rng, 1, 8);
+	scenario->dsn_narrow = rng_chance(rng, 1, 8);
 }
 
 static void draw_application(struct rng *rng, struct scenario *scenario)

@@ -175,6 +175,8 @@ static void write_endpoints(FILE *out, const struct scenario *scenario)
 		fprintf(out, "\tscheduler = \"%s\",\n", scenario->scheduler);
 	if (scenario->join_backup)
 		fprintf(out, "\tjoin_backup = true,\n");
+	if (scenario->dsn_narrow)
+		fprintf(out, "\tdsn_narrow = true,\n");
 }
 
 static void write_application(FILE *out, const struct scenario *scenario)

@@ -104,6 +104,8 @@ static void plainer_endpoints(struct round *round, const struct exploration *fro
 		made->scenario.path_manager = NULL;
 	if (scenario->join_backup && (made = candidate(round, from)) != NULL)
 		made->scenario.join_backup = false;
+	if (scenario->dsn_narrow && (made = candidate(round, from)) != NULL)
+		made->scenario.dsn_narrow = false;
 }
 
 /* Everything about the application and the case that could be plainer. */

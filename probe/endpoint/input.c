@@ -247,8 +247,9 @@ static void take_fin(struct subflow *subflow, const struct arrival *in, nsec_t n
 	}
 	if (!subflow->fin_known || subflow->fin_received)
 		return;
+	/* A bare ACK past a hole is not answered: two hosts that miss something would never stop. */
 	if (subflow->fin_position != subflow->rx_next) {
-		subflow->ack_now = true;
+		subflow->ack_now = subflow->ack_now || (in->flags & TCP_FIN);
 		return;
 	}
 	subflow->fin_received = true;
