@@ -67,8 +67,8 @@ struct hop_plan {
 	enum quote_kind quote;
 	uint32_t quote_bytes;
 	const struct icmp_objects *objects; /* with QUOTE_RFC4884; NULL: none. Borrowed */
-	uint32_t answers_per_s; /* it answers no more often than that; 0: always */
-	uint32_t burst;         /* answers it may give at once */
+	uint32_t answers_per_s;             /* it answers no more often than that; 0: always */
+	uint32_t burst;                     /* answers it may give at once */
 };
 
 /* By what a path is chosen where several lead on. */

@@ -16,13 +16,18 @@
 
 enum { TRIES = 8, SHARE = 3 /* of the optional parameters one in so many is given */ };
 
-/* Values that make sense, and fit together: the marker is what rewrite looks for. */
+/*
+ * Values that make sense, and fit together: the marker is what rewrite looks for, a rate of some
+ * bits a second is a path that is none, and copies by the dozen, answered by the dozen, are a storm
+ * that the box itself makes.
+ */
 static const char marker[] = "MARK";
 
 static const struct {
 	const char *box, *param;
 	const char *texts[4];
 } guesses[] = {
+	{ "duplicate", "copies", { "1", "2", "3" } },
 	{ "port-map", "map", { "80:8080", "80:81" } },
 	{ "rate", "rate", { "100000", "400000", "2000000", "10000000" } },
 	{ "rewrite", "pattern", { marker } },

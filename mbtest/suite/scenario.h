@@ -140,8 +140,8 @@ struct scenario {
 	unsigned int
 		joins; /* addresses the client joins from by itself; subflows - 1 unless told */
 	unsigned int server_joins; /* likewise of the server: 0, or 1 for its second address */
-	const char *path_manager; /* of our endpoint as the client; NULL: its default */
-	bool join_backup;         /* they are for want of others (B); of our endpoint */
+	const char *path_manager;  /* of our endpoint as the client; NULL: its default */
+	bool join_backup;          /* they are for want of others (B); of our endpoint */
 	bool dsn_narrow; /* our endpoint's DSNs, and so its peer's DATA_ACKs, have 32 bits */
 	bool dsn_wraps;  /* the same, and the DSNs wrap in the midst of the transfer */
 	struct step_plan steps;

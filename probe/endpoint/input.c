@@ -247,7 +247,7 @@ static void take_fin(struct subflow *subflow, const struct arrival *in, nsec_t n
 	}
 	if (!subflow->fin_known || subflow->fin_received)
 		return;
-	/* A bare ACK past a hole is not answered: two hosts that miss something would never stop. */
+	/* A bare ACK past a hole is not answered: two that miss something would never stop. */
 	if (subflow->fin_position != subflow->rx_next) {
 		subflow->ack_now = subflow->ack_now || (in->flags & TCP_FIN);
 		return;
