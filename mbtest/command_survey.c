@@ -7,12 +7,16 @@
 #include "mbtest/command_stacks.h"
 #include "mbtest/command_suites.h"
 #include "mbtest/report_survey.h"
+#include "mbtest/suite/build.h"
 #include "mbtest/suite/tap_file.h"
 #include "probe/base/alloc.h"
 #include "probe/options.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Of one scenario on the real clock: a stack that recovers does so within a few time-outs. */
+#define LIVE_DEADLINE (10 * NSEC_PER_SEC)
 
 struct survey_options {
 	struct stack stack[ENDS];
@@ -130,6 +134,8 @@ static enum runner_end ask_end(struct survey *survey, const struct survey_option
 		snprintf(config.run.stack[end].name, sizeof(config.run.stack[end].name), "sim");
 	config.run.stack[asked] = options->stack[asked];
 	config.run.seed = 1;
+	if (run_is_live(&config.run))
+		config.run.deadline = LIVE_DEADLINE;
 	if (!stacks_check(&config.run, &cases, err) ||
 		!suites_load(suites, name, 1, &cases, asked == CLIENT ? "*-client" : "*-server",
 			err))

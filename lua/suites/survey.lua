@@ -185,7 +185,7 @@ end)
 
 ask("dead", function(me)
 	return { help = "the path of the first subflow dies while it sends", sender = me,
-		subflows = 2, direction = "both", bytes = 262144, expect = either,
+		subflows = 2, direction = "both", bytes = 524288, expect = either,
 		paths = { path { link(slow), box.blackhole { direction = "both", from = "600ms" } },
 			path { link(slow) } } }
 end)
@@ -199,8 +199,9 @@ end)
 
 ask("prefer", function(me)
 	return { help = "it asks for a subflow to be kept as backup (RFC 8684 3.3.8)",
-		subflows = 2, expect = clean,
-		steps = { { at = "200ms", by = me, backup = me == "client" and 2 or 1 } } }
+		subflows = 2, joins = me == "client" and 1 or 0, expect = clean,
+		steps = { { at = "200ms", by = me, backup = 2 },
+			me == "server" and { at = "50ms", by = me, announce = 2 } or nil } }
 end)
 
 -- The server has to join itself for a second address of its own, or tell of it.

@@ -143,7 +143,7 @@ unsigned int look_subflows(const struct survey_run *run, const struct scene *sce
 
 unsigned int look_dss(const struct survey_run *run, const struct scene *scene)
 {
-	if (!scene->mptcp)
+	if (!scene->mptcp || run->checksum)
 		return 0;
 	return yes_or_no(run->outcome == OUTCOME_MPTCP && run->intact &&
 		scene->connection->has_dsn[SENT] && scene->connection->has_data_ack[SENT]);
@@ -341,8 +341,14 @@ unsigned int look_no_dss(const struct survey_run *run, const struct scene *scene
 {
 	const struct subflow_view *join = survey_join(scene);
 
-	if (survey_asks(run, "no-dss"))
-		return yes_or_no(left_mptcp(run));
+	/* Who has left says nothing of it any more; who holds the bytes DATA_ACKs what it had. */
+	if (survey_asks(run, "no-dss")) {
+		if (!scene->mptcp || scene->plain_in == VIEW_NONE)
+			return 0;
+		return yes_or_no(left_mptcp(run) &&
+			scene_sent(scene, scene->initial, scene->plain_in, HAS_DATA_ACK) ==
+				VIEW_NONE);
+	}
 	if (join == NULL || join->flow[RECEIVED].bytes == 0)
 		return 0;
 	return yes_or_no(join->flow[SENT].rst != VIEW_NONE && run->intact);
@@ -350,9 +356,10 @@ unsigned int look_no_dss(const struct survey_run *run, const struct scene *scene
 
 unsigned int look_no_data_ack(const struct survey_run *run, const struct scene *scene)
 {
-	if (!scene->mptcp || scene->initial->flow[SENT].bytes == 0)
+	if (!scene->mptcp || scene->bare_ack == VIEW_NONE)
 		return 0;
-	return yes_or_no(left_mptcp(run));
+	return yes_or_no(left_mptcp(run) &&
+		scene_sent(scene, scene->initial, scene->bare_ack, HAS_MAPPING) == VIEW_NONE);
 }
 
 /* MP_FAIL, and the subflow is reset unless it is the only one. */

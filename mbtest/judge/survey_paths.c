@@ -88,59 +88,72 @@ unsigned int look_registry(const struct survey_run *run, const struct scene *sce
 
 /* ---- a path that dies ---- */
 
-/* The mapping that it first sent a byte of a subflow's stream under; NULL: none. */
-static const struct mapping *mapping_of(const struct scene *scene,
-	const struct subflow_view *subflow, uint32_t ssn)
+/* Whether a mapping of another subflow brings bytes of this one again. */
+static bool brings_again(const struct mapping *again, const struct mapping *mapping)
 {
-	size_t i;
-
-	for (i = 0; i < scene->view.mapping_count; i++) {
-		const struct mapping *mapping = &scene->view.mappings[i];
-
-		if (mapping->way == SENT && scene_subflow(scene, mapping->subflow) == subflow &&
-			ssn - mapping->ssn < mapping->length)
-			return mapping;
-	}
-	return NULL;
+	return again->way == SENT && again->subflow != mapping->subflow &&
+		again->fact > mapping->fact &&
+		(again->dsn - mapping->dsn < mapping->length ||
+			mapping->dsn - again->dsn < again->length);
 }
 
-/* The first packet after fact from that brings a byte of the connection on another subflow. */
-static uint32_t sent_elsewhere(const struct scene *scene, const struct mapping *stuck, uint64_t dsn)
+/* The first packet that brings what a subflow was left with on another one; VIEW_NONE. */
+static uint32_t sent_elsewhere(const struct scene *scene, const struct subflow_view *subflow)
 {
+	const struct view *view = &scene->view;
 	uint32_t first = VIEW_NONE;
-	size_t i;
+	size_t i, k;
 
-	for (i = 0; i < scene->view.mapping_count; i++) {
-		const struct mapping *mapping = &scene->view.mappings[i];
+	for (i = 0; i < view->mapping_count; i++) {
+		const struct mapping *mapping = &view->mappings[i];
 
-		if (mapping->way == SENT && mapping->subflow != stuck->subflow &&
-			dsn - mapping->dsn < mapping->length && mapping->fact > stuck->fact)
-			first = first_of(first, mapping->fact);
+		if (mapping->way != SENT || scene_subflow(scene, mapping->subflow) != subflow ||
+			mapping->ssn + mapping->length <= subflow->flow[SENT].acked)
+			continue;
+		for (k = 0; k < view->mapping_count; k++)
+			if (brings_again(&view->mappings[k], mapping))
+				first = first_of(first, view->mappings[k].fact);
 	}
 	return first;
+}
+
+/* Times at which a host repeated something on a subflow before fact until. */
+static unsigned int count_resends(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t until)
+{
+	unsigned int count = 0;
+	uint32_t end = 0, i;
+	nsec_t last = 0;
+
+	for (i = subflow->first; i != VIEW_NONE && i < until; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == RECEIVED)
+			count = 0;
+		if (fact->way == RECEIVED || fact->payload == 0)
+			continue;
+		if (fact->seq < end && fact->at > last + SCENE_PROMPT) {
+			count++;
+			last = fact->at;
+		}
+		end = fact_end(fact) > end ? fact_end(fact) : end;
+	}
+	return count;
 }
 
 /* 1: what the dead subflow held soon goes on the other, 2: it is tried there again and again. */
 unsigned int look_resend(const struct survey_run *run, const struct scene *scene)
 {
 	const struct subflow_view *first = scene->initial;
-	uint32_t stuck = first->flow[SENT].acked, resent = 0, elsewhere, i;
-	const struct mapping *mapping;
+	uint32_t elsewhere;
 
 	(void)run;
-	if (survey_join(scene) == NULL || stuck >= first->flow[SENT].end)
+	if (survey_join(scene) == NULL || first->flow[SENT].acked >= first->flow[SENT].end)
 		return 0;
-	mapping = mapping_of(scene, first, stuck);
-	if (mapping == NULL)
-		return 0;
-	elsewhere = sent_elsewhere(scene, mapping, mapping->dsn + (stuck - mapping->ssn));
-	for (i = first->first; i != VIEW_NONE && i < elsewhere; i = scene->facts[i].next) {
-		const struct fact *fact = &scene->facts[i];
-
-		resent += fact->way == SENT && stuck - fact->seq < fact->payload;
-	}
-	/* Its first sending is none. */
-	return resent > FEW_RESENDS ? 2 : elsewhere == VIEW_NONE ? 0 : 1;
+	elsewhere = sent_elsewhere(scene, first);
+	return count_resends(scene, first, elsewhere) > FEW_RESENDS ? 2
+		: elsewhere == VIEW_NONE                            ? 0
+								    : 1;
 }
 
 unsigned int look_handover(const struct survey_run *run, const struct scene *scene)

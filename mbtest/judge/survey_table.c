@@ -14,6 +14,12 @@ static const struct survey_word yes_no[] = {
 	{ 0, 0, NULL, NULL },
 };
 
+static const struct survey_word found[] = {
+	{ SEEN_YES, 0, "yes", "" },
+	{ SEEN_NO, 0, "no", "no rule was broken" },
+	{ 0, 0, NULL, NULL },
+};
+
 static const struct survey_word signals[] = {
 	{ SEEN_TELLS, SEEN_MUTE | SEEN_DEAF, "yes", "" },
 	{ SEEN_TELLS | SEEN_DEAF, SEEN_MUTE, "partly", "sends it, does not heed it" },
@@ -136,7 +142,7 @@ const struct survey_row survey_table[] = {
 	ROW("4.checksum", "flip flip-join", look_flip, yes_no, "it does not speak Multipath TCP"),
 	ROW("4.infinite", "fail infinite", look_infinite, infinite,
 		"neither MP_FAIL nor an infinite mapping reached it"),
-	RULES("4.corner_cases", FALLBACKS, look_corner, yes_no, "it was never reached"),
+	RULES("4.corner_cases", FALLBACKS, look_corner, found, "it was never reached"),
 
 	HIDDEN("5.receive_buffer", "a window tells how much is granted, not how that was chosen"),
 	HIDDEN("5.send_buffer", "what waits to be sent has not been on the wire"),
@@ -166,6 +172,6 @@ const struct survey_row survey_table[] = {
 	HIDDEN("10.ends", "a proxy and an end host look alike"),
 	ROW("10.middleboxes", "open", look_reached, yes_no,
 		"who does not answer, and a box that takes the question away, look alike"),
-	RULES("10.corner_cases", FALLBACKS, look_corner, yes_no, "it was never reached"),
+	RULES("10.corner_cases", FALLBACKS, look_corner, found, "it was never reached"),
 	{ NULL, NULL, NULL, NULL, NULL, false },
 };

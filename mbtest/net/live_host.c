@@ -14,6 +14,7 @@ enum {
 	LOOPBACK_INDEX = 1,
 	QUEUE_PACKETS = 10000, /* the network's links queue, not the devices */
 	FIRST_TABLE = 100,     /* routing table of the client's first path */
+	SERVER_JOINS = 1,      /* the server's further addresses */
 };
 
 /*
@@ -112,20 +113,23 @@ static bool host_routes(const struct live_host *host, const struct live_host_pla
 	return ok;
 }
 
-/* The client joins from further addresses by itself; both let the other, if they can at all. */
+/* Each joins from further addresses by itself, and lets the other, if it can at all. */
 static bool host_path_manager(const struct live_host_plan *plan, const int *index, struct err *err)
 {
+	uint16_t most = plan->end == CLIENT ? plan->paths - 1 : SERVER_JOINS;
 	struct netlink_endpoint endpoints[NET_PATHS];
-	uint32_t joins = 0;
+	uint16_t joins = 0;
 
 	if (access("/proc/sys/net/mptcp", F_OK) != 0)
 		return true;
-	if (plan->end == SERVER)
-		return netlink_mptcp_set(NET_PATHS - 1, NET_PATHS - 1, NULL, 0, err);
-	while (joins < plan->joins && joins + 1 < plan->paths) {
+	while (joins < plan->joins && joins < most) {
+		uint16_t number = joins + 1;
+		uint8_t family = plan->family == 6 ? 6 : 4;
+
 		endpoints[joins] = (struct netlink_endpoint){
-			.addr = host_addr(plan, (uint16_t)(joins + 1), plan->family == 6 ? 6 : 4),
-			.index = index[joins + 1],
+			.addr = plan->end == CLIENT ? net_client_addr(number, family)
+						    : net_server_addr_at(number, family),
+			.index = index[plan->end == CLIENT ? number : 0],
 			.flags = MPTCP_ENDPOINT_SUBFLOW,
 			.id = (uint8_t)(joins + 2),
 		};

@@ -19,7 +19,7 @@ struct live_host_plan {
 	enum end end;
 	uint8_t family;    /* 4, 6, or 0: both */
 	uint16_t paths;    /* of the client: addresses and devices */
-	uint16_t joins;    /* of the client: further addresses it joins from by itself */
+	uint16_t joins;    /* further addresses it joins from by itself */
 	bool checksum;     /* net.mptcp.checksum_enabled */
 	bool long_mapping; /* segmentation offload stays on, so that mappings are long */
 	bool no_address;   /* it is not there: what comes is dropped in silence */

@@ -184,7 +184,8 @@ static bool host_make(struct live *live, enum end end, struct err *err)
 		.family = live->scenario->family,
 		.paths = (uint16_t)live->scenario->path_count,
 		.checksum = live->scenario->checksum,
-		.joins = (uint16_t)live->scenario->joins,
+		.joins = (uint16_t)(end == CLIENT ? live->scenario->joins
+						  : live->scenario->server_joins),
 		.long_mapping = live->scenario->long_mapping,
 	};
 

@@ -276,12 +276,20 @@ static void put_data_ack(const struct conn *conn, struct mp_dss *dss)
 	dss->has_ack = !conn_has_fault(conn, FAULT_NO_DATA_ACK);
 }
 
+static bool is_wide(const struct conn *conn, uint64_t dsn)
+{
+	const struct endpoint_config *config = &conn->endpoint->config;
+
+	return config->wide_dsn || (config->wide_as_peer && conn->rx.wide) ||
+		(config->wide_past_wrap && dsn >> 32 != conn->dsn_local >> 32);
+}
+
 static void put_mapping(const struct conn *conn, struct mp_dss *dss, uint64_t offset, uint32_t ssn,
 	uint16_t length, uint16_t payload_sum)
 {
 	dss->has_mapping = true;
-	dss->dsn_wide = conn->endpoint->config.wide_dsn;
 	dss->dsn = conn->dsn_local + offset;
+	dss->dsn_wide = is_wide(conn, dss->dsn);
 	dss->ssn = ssn;
 	dss->length = length;
 	dss->has_checksum = conn->checksum;

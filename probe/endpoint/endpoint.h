@@ -44,7 +44,7 @@ enum {
 	LACKS_TAKING_REMOVE = 1 << 4,     /* sends REMOVE_ADDR, but does not heed it */
 	LACKS_FASTCLOSE = 1 << 5,         /* neither sends it nor heeds it */
 	LACKS_PRIO = 1 << 6,              /* MP_PRIO and flag B of others mean nothing */
-	LACKS_DSS_FALLBACK = 1 << 7,      /* first data without mapping: no fallback (F4) */
+	LACKS_DSS_FALLBACK = 1 << 7,      /* data without mapping are dropped, no more (F4, F12) */
 	LACKS_DATA_ACK_FALLBACK = 1 << 8, /* first data acked without DATA_ACK: likewise (F9) */
 	LACKS_WIDE_ACK = 1 << 9,          /* DATA_ACKs have 4 bytes, whatever the DSNs have */
 };
@@ -57,6 +57,8 @@ struct endpoint_config {
 	uint32_t wrap_within; /* the low half of our DSNs wraps after at most so many bytes; 0: no
 				 matter */
 	bool wide_dsn, wide_ack;              /* 8-byte DSN and DATA_ACK in what we send */
+	bool wide_as_peer;                    /* 8-byte DSNs to a peer that sends them */
+	bool wide_past_wrap;                  /* 8-byte DSNs once the low half has wrapped */
 	uint16_t mtu;                         /* IP packet size; the MSS follows per family */
 	uint32_t send_buffer, receive_buffer; /* bytes, connection level */
 	uint32_t receive_buffer_most;         /* it grows up to that as need be; 0: it is fixed */

@@ -184,12 +184,13 @@ static void judge_unmapped(struct subflow *subflow, uint64_t count, uint64_t fir
 		subflow->unmapped_at = NSEC_NEVER;
 		return;
 	}
-	if (conn_has_fault(conn, FAULT_DELIVER_UNMAPPED)) {
+	if (conn_has_fault(conn, FAULT_DELIVER_UNMAPPED) || conn_lacks(conn, LACKS_DSS_FALLBACK)) {
 		size_t index = ranges_find(&subflow->rx_pending, first);
 		uint64_t end = subflow->rx_pending.list[index].end;
 
-		reassembly_move(conn, conn->rx.next, &subflow->rx_ring, first,
-			(size_t)(end - first));
+		if (!conn_lacks(conn, LACKS_DSS_FALLBACK))
+			reassembly_move(conn, conn->rx.next, &subflow->rx_ring, first,
+				(size_t)(end - first));
 		ranges_remove(&subflow->rx_pending, first, end);
 		return;
 	}

@@ -14,7 +14,8 @@ struct profile {
 	bool has_ipv6;                  /* question 2.2 */
 	bool both_join;                 /* 3.2b: either end starts subflows */
 	unsigned int subflows_most;     /* 3.2c */
-	bool wide;                      /* 3.3b, c: sends 8-byte DSNs and DATA_ACKs by itself */
+	bool wide_as_peer;              /* 3.3c: 8-byte DSNs to a peer that sends them ... */
+	bool wide_past_wrap;            /* ... or when the low half has wrapped */
 	unsigned int lacks;             /* 3, 4, 8.5: set of LACKS_* */
 	unsigned int reinject_rtos;     /* 5.3: time-outs of a subflow that others stand by */
 	unsigned int subflow_rtos;      /* 5.3: time-outs before it is reset; 0: our own choice */

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/endpoint/sched.h"
 
+#include <limits.h>
 #include <string.h>
+
+/*
+ * Backup subflows carry data only when no other is usable (RFC 8684 3.3.8); of these, what the peer
+ * asked to spare comes last, since what we ask for is about its sending.
+ */
+static unsigned int rank(const struct subflow *subflow)
+{
+	return !subflow->backup ? 0 : !subflow->backup_theirs ? 1 : 2;
+}
 
 /* in_flight / cwnd compared without division; the first wins a tie. */
 static struct subflow *least_filled(const struct conn *conn, struct subflow *const *candidates,
@@ -52,7 +62,7 @@ static struct subflow *first_sound(const struct conn *conn, struct subflow *cons
 
 	for (i = 0; i < conn->subflow_count && primary == NULL; i++)
 		if (subflow_is_usable(conn->subflows[i]) && conn->subflows[i]->backoff == 0 &&
-			conn->subflows[i]->backup == candidates[0]->backup)
+			rank(conn->subflows[i]) == rank(candidates[0]))
 			primary = conn->subflows[i];
 	for (i = 0; i < count; i++)
 		if (candidates[i] == primary)
@@ -62,15 +72,15 @@ static struct subflow *first_sound(const struct conn *conn, struct subflow *cons
 }
 
 const struct sched_ops sched_list[] = {
-	{ "least-filled", "the emptiest window first: all paths with room carry data", false,
+	{ "least-filled", "the emptiest window first: all paths with room carry data", false, false,
 		least_filled },
 	{ "lowest-rtt", "the least round-trip time first, the next when its window is full", false,
-		lowest_rtt },
-	{ "round-robin", "a segment each in turn", false, round_robin },
-	{ "redundant", "every byte on every subflow", true, least_filled },
-	{ "backup", "all on one subflow; the others stand by for its time-outs", false,
+		false, lowest_rtt },
+	{ "round-robin", "a segment each in turn", false, false, round_robin },
+	{ "redundant", "every byte on every subflow", true, false, least_filled },
+	{ "backup", "all on one subflow; the others stand by for its time-outs", false, true,
 		first_sound },
-	{ NULL, NULL, false, NULL },
+	{ NULL, NULL, false, false, NULL },
 };
 
 const struct sched_ops *sched_find(const char *name)
@@ -83,33 +93,38 @@ const struct sched_ops *sched_find(const char *name)
 	return NULL;
 }
 
-/* Backup subflows carry data only when no other is usable (RFC 8684 3.3.8). */
-static bool backups_only(const struct conn *conn)
+/* The rank that carries data now: the least of all usable subflows. */
+static unsigned int least_rank(const struct conn *conn)
 {
-	unsigned int i;
+	unsigned int i, least = UINT_MAX, doubtful = UINT_MAX;
 
-	for (i = 0; i < conn->subflow_count; i++)
-		if (subflow_is_usable(conn->subflows[i]) && !conn->subflows[i]->backup)
-			return false;
-	return true;
+	for (i = 0; i < conn->subflow_count; i++) {
+		const struct subflow *subflow = conn->subflows[i];
+		bool counts = !conn->sched->leaves_doubtful || subflow->backoff == 0;
+
+		if (subflow_is_usable(subflow) && counts && rank(subflow) < least)
+			least = rank(subflow);
+		if (subflow_is_usable(subflow) && rank(subflow) < doubtful)
+			doubtful = rank(subflow);
+	}
+	return least == UINT_MAX ? doubtful : least;
 }
 
 struct subflow *sched_next(const struct conn *conn, struct piece *piece)
 {
 	struct subflow *candidates[ENDPOINT_SUBFLOWS], *picked;
 	struct piece pieces[ENDPOINT_SUBFLOWS];
-	unsigned int i, count = 0;
-	bool backups;
+	unsigned int i, count = 0, least;
 
 	if (!stream_has_more(conn))
 		return NULL;
-	backups = conn->subflow_count > 1 && backups_only(conn);
+	least = least_rank(conn);
 	for (i = 0; i < conn->subflow_count; i++) {
 		struct subflow *subflow = conn->subflows[i];
 
 		/* What was lost goes first, on its own subflow (F55). */
 		if (!subflow_is_usable(subflow) || subflow->lost_count > 0 ||
-			(subflow->backup && !backups))
+			rank(subflow) != least)
 			continue;
 		pieces[count] = stream_piece(conn, subflow);
 		if (pieces[count].length == 0)

@@ -11,7 +11,8 @@
 struct sched_ops {
 	const char *name; /* the table ends with NULL */
 	const char *text;
-	bool redundant; /* each subflow carries the whole stream */
+	bool redundant;       /* each subflow carries the whole stream */
+	bool leaves_doubtful; /* a subflow whose timer expired keeps no backup idle */
 	/* One of count candidates, all of which can send now; NULL: better wait for another. */
 	struct subflow *(*pick)(const struct conn *conn, struct subflow *const *candidates,
 		unsigned int count);
