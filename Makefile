@@ -3,7 +3,8 @@
 #
 #   make            the programs, release             make run     install, build, show
 #   make check      install, build, all tests         make bench   measure, bench.json
-#   make fuzz       FUZZ_SECONDS=30 a target          make lint    clang-format, clang-tidy
+#   make long       the whole of what tests measure   make lint    clang-format, clang-tidy
+#   make fuzz       FUZZ_SECONDS=30 a target
 #   make format     clang-format in place             make doc      catalogue and examples anew
 #   make install    DESTDIR= PREFIX=/usr/local        make deb      a Debian package
 #   make clean
@@ -61,7 +62,7 @@ C_FILES   = $(wildcard $(addsuffix /*.[ch],$(ROOMS)) tests/*/*.[ch])
 # A make of our own inside a recipe: side by side unless the caller said how.
 SUBMAKE   = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all units fuzzers benches run check bench fuzz lint format doc install deb clean FORCE
+.PHONY: all units fuzzers benches run check long bench fuzz lint format doc install deb clean FORCE
 .SECONDARY:
 all: $(PROGRAMS)
 units: $(UNITS) $(TOOLS)
@@ -81,6 +82,12 @@ check:
 	$(Q)$(SUBMAKE) $(ASAN_ARGS) all units fuzzers
 	$(Q)$(SUBMAKE) WERROR=-Werror all
 	$(Q)MBKIT_BUILD=build/asan $(PYTHON) -m pytest tests -n auto --dist loadgroup $(PYTEST_ARGS)
+
+# 100,000 seeds, a million of whatever floods, every figure of congestion control: half an hour.
+long:
+	$(Q)sh scripts/install.sh build check
+	$(Q)$(SUBMAKE) all units
+	$(Q)MBKIT_BUILD=build MBKIT_LONG=1 $(PYTHON) -m pytest tests -m long -s -v $(PYTEST_ARGS)
 
 # What is compared with may be missing: the figures then say so.
 bench:

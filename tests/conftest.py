@@ -15,6 +15,7 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / os.environ.get("MBKIT_BUILD", "build/asan")
 RELEASE = TOP / os.environ.get("MBKIT_RELEASE", "build")
+LONG = "MBKIT_LONG" in os.environ
 MPTCP = pathlib.Path("/proc/sys/net/mptcp/enabled")
 
 # Sanitizers speak up by their own exit status, never by one of ours (0, 1, 2).
@@ -96,6 +97,7 @@ def is_root():
 def pytest_configure(config):
     config.addinivalue_line("markers", "live: needs root and real network namespaces")
     config.addinivalue_line("markers", "kernel_mptcp: needs a kernel that speaks MPTCP")
+    config.addinivalue_line("markers", "long: measures more with MBKIT_LONG=1 (make long)")
 
 
 def pytest_collection_modifyitems(items):

@@ -5,18 +5,24 @@ import re
 
 import pytest
 
-from conftest import BUILD, run_program
+from conftest import BUILD, LONG, run_program
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "unit"
 SOURCES = sorted(FOLDER.glob("test_*.c"))
 CASES = [(source.stem, name) for source in SOURCES
          for name in re.findall(r"^TEST\((\w+)\)", source.read_text(), re.M)]
+MEASURE = {source.stem for source in SOURCES if "unit_is_long()" in source.read_text()}
+MARKED = [pytest.param(program, name, id=f"{program}-{name}",
+                       marks=[pytest.mark.long] if program in MEASURE else [])
+          for program, name in CASES]
 
 
-@pytest.mark.parametrize("program, name", CASES, ids=[f"{p}-{n}" for p, n in CASES])
+@pytest.mark.parametrize("program, name", MARKED)
 def test_unit(program, name):
-    run = run_program(BUILD / "unit" / program, name, timeout=60)
+    run = run_program(BUILD / "unit" / program, name, timeout=7200 if LONG else 60)
     assert run.status == 0, run
+    if LONG:
+        print(run.err, end="")
 
 
 @pytest.mark.parametrize("program", [source.stem for source in SOURCES])

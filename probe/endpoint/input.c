@@ -318,7 +318,8 @@ void subflow_input(struct subflow *subflow, const struct arrival *in, nsec_t now
 	conn->dirty = true;
 	subflow->heard_at = conn->heard_at = now;
 	subflow->is_doubted = false;
-	if (subflow->reset_wanted)
+	/* After MP_FASTCLOSE on an ACK only the RST that answers it counts. */
+	if (subflow->reset_wanted || (subflow->fastclose_sent && !(in->flags & TCP_RST)))
 		conn->endpoint->dropped[DROP_RESETTING]++;
 	else if (subflow->phase == PHASE_SYN_SENT)
 		handshake_syn_sent(subflow, in, now);

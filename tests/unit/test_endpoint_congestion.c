@@ -13,26 +13,21 @@
 
 enum { MBIT = 1000 * 1000, SEEDS_LONG = 20, SEEDS_SHORT = 3 };
 
-static bool is_long(void)
-{
-	return getenv("MBKIT_LONG") != NULL;
-}
-
 /* The figures themselves, of the long measurement. */
 #define SAY(...)                                      \
 	do {                                          \
-		if (is_long())                        \
+		if (unit_is_long())                   \
 			fprintf(stderr, __VA_ARGS__); \
 	} while (0)
 
 static unsigned int seeds(void)
 {
-	return is_long() ? SEEDS_LONG : SEEDS_SHORT;
+	return unit_is_long() ? SEEDS_LONG : SEEDS_SHORT;
 }
 
 static nsec_t span(void)
 {
-	return (is_long() ? 60 : 30) * NSEC_PER_SEC;
+	return (unit_is_long() ? 60 : 30) * NSEC_PER_SEC;
 }
 
 static struct endpoint_config with_cc(const char *name)

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct unit_test *tests;
@@ -18,6 +19,11 @@ static void fail(const char *file, int line, const char *what)
 {
 	failures++;
 	fprintf(stderr, "%s:%d: %s\n", file, line, what);
+}
+
+bool unit_is_long(void)
+{
+	return getenv("MBKIT_LONG") != NULL;
 }
 
 void unit_check(bool ok, const char *file, int line, const char *what)

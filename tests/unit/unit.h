@@ -36,6 +36,9 @@ void unit_equal_text(const char *got, const char *want, const char *file, int li
 void unit_equal_hex(const void *got, size_t length, const char *want, const char *file, int line,
 	const char *what);
 
+/* Asked for by make long: the whole measurement, and its figures on stderr. */
+bool unit_is_long(void);
+
 #define CHECK(condition)         unit_check((condition), __FILE__, __LINE__, #condition)
 #define CHECK_U64(got, want)     unit_equal_u64((got), (want), __FILE__, __LINE__, #got)
 #define CHECK_TEXT(got, want)    unit_equal_text((got), (want), __FILE__, __LINE__, #got)
