@@ -18,7 +18,7 @@ struct path_file {
 	enum path_server server;
 };
 
-/* Lua: what the file returned becomes the only path of a scenario; upvalue the path_file. */
+/* Lua: what the file returned becomes the paths of a scenario; upvalue the path_file. */
 static int read_returned(lua_State *L)
 {
 	struct path_file *path = lua_touserdata(L, lua_upvalueindex(1));
@@ -26,19 +26,19 @@ static int read_returned(lua_State *L)
 	struct table table = { L, 1, "" };
 
 	luaL_checkstack(L, 40, NULL);
-	lua_getglobal(L, "file_path");
+	if (lua_istable(L, 1)) {
+		path->server = path_server_read(&table);
+		lua_pushnil(L);
+		lua_setfield(L, 1, "server");
+	}
+	lua_getglobal(L, "file_paths");
 	lua_insert(L, 1);
 	lua_call(L, 1, 1);
 	if (!lua_istable(L, 1))
 		return luaL_error(L, "%s returns no path { ... } and holds no scenario",
 			path->file);
-	path->server = path_server_read(&table);
-	lua_pushnil(L);
-	lua_setfield(L, 1, "server");
-	lua_newtable(L);
 	lua_newtable(L);
 	lua_pushvalue(L, 1);
-	lua_rawseti(L, -2, 1);
 	lua_setfield(L, -2, "paths");
 	lua_pushstring(L, "path");
 	lua_setfield(L, -2, "name");
@@ -65,7 +65,7 @@ static bool run_file(struct path_file *path, struct script *script, const char *
 		script_call(script, 1, 0, err);
 }
 
-struct path_file *path_file_load(const char *file, struct err *err)
+struct path_file *path_file_load(const char *file, unsigned int most, struct err *err)
 {
 	struct path_file *path = xcalloc(1, sizeof(*path));
 	struct script *script;
@@ -82,6 +82,9 @@ struct path_file *path_file_load(const char *file, struct err *err)
 		run_file(path, script, file, text, length, err);
 	script_free(script);
 	free(text);
+	if (ok && path->scenario.path_count > most)
+		ok = err_set(err, "%s has %u paths, and here is room for one", file,
+			path->scenario.path_count);
 	if (ok)
 		return path;
 	path_file_free(path);
@@ -100,6 +103,11 @@ void path_file_free(struct path_file *path)
 const struct path_plan *path_file_plan(const struct path_file *path)
 {
 	return &path->scenario.paths[0];
+}
+
+unsigned int path_file_count(const struct path_file *path)
+{
+	return path->scenario.path_count;
 }
 
 enum path_server path_file_server(const struct path_file *path)

@@ -125,6 +125,12 @@ function path(elements)
 	return elements
 end
 
+-- Several paths side by side, in a path file: return paths { path {}, path { box.strip {} } }.
+function paths(list)
+	list.are_paths = true
+	return list
+end
+
 -- Every combination of the elements of some lists, the last list's fastest: cross(a, b, f).
 function cross(...)
 	local lists = { ... }
@@ -186,11 +192,15 @@ local function expand(spec, case, emit)
 	end
 end
 
--- The path of a path file: what it returned, else the paths of its first scenario, one behind the
--- other; nil when it has neither.
-function file_path(returned)
-	if type(returned) == "table" or scenarios[1] == nil then
-		return returned
+-- The paths of a path file: what it returned, else those of its first scenario, one behind the
+-- other as one; nil when it has neither.
+function file_paths(returned)
+	if type(returned) == "table" then
+		local many = returned.are_paths
+		returned.are_paths = nil
+		return many and returned or { returned }
+	elseif scenarios[1] == nil then
+		return nil
 	end
 	local whole = {}
 	expand(scenarios[1], { version = 1, checksum = true, family = 4 }, function(out)
@@ -200,7 +210,7 @@ function file_path(returned)
 			end
 		end
 	end)
-	return whole
+	return { whole }
 end
 
 -- Called by the host program: every scenario in every case, handed to emit(settled).

@@ -127,7 +127,7 @@ static bool open_captures(const struct box_options *options, struct inline_plan 
 
 static int run_file(struct box_options *options, const char *name, struct err *err)
 {
-	struct path_file *file = path_file_load(name, err);
+	struct path_file *file = path_file_load(name, 1, err);
 	struct inline_plan plan = { .seed = options->seed, .fail_open = options->fail == 1 };
 	struct inline_run run = { .failed = false };
 	struct err late;

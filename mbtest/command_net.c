@@ -21,7 +21,10 @@
 #define QUIET_NS  (20 * NSEC_PER_MS)
 #define LINGER_NS (2 * NSEC_PER_SEC)
 
-enum { HOSTS_BYTES = 16384 };
+enum {
+	HOSTS_BYTES = 65536,
+	HOSTS_LINE = ADDR_TEXT + 16,
+};
 
 struct net_options {
 	const char *server, *pcap_client, *pcap_server, *summary;
@@ -70,7 +73,8 @@ static const struct command_help help = {
 
 struct net_run {
 	const struct net_options *options;
-	const struct path_plan *path;
+	const struct path_plan *paths;
+	unsigned int path_count;
 	struct net *net;
 	struct inside inside;
 	struct wire_log log;
@@ -104,8 +108,8 @@ static bool run_done(void *self)
 		(now >= run->log.last + run->quiet_ns && now >= run->ended_at + QUIET_NS);
 }
 
-/* One round trip of the path, without queues. */
-static nsec_t round_trip(const struct path_plan *path)
+/* One round trip of a path, without queues. */
+static nsec_t path_trip(const struct path_plan *path)
 {
 	nsec_t sum = 0;
 
@@ -119,6 +123,19 @@ static nsec_t round_trip(const struct path_plan *path)
 	return sum;
 }
 
+/* Of the longest of them. */
+static nsec_t round_trip(const struct net_run *run)
+{
+	nsec_t longest = 0;
+
+	for (unsigned int i = 0; i < run->path_count; i++) {
+		nsec_t trip = path_trip(&run->paths[i]);
+
+		longest = trip > longest ? trip : longest;
+	}
+	return longest;
+}
+
 /* ---- the names inside ---- */
 
 static size_t hosts_add(char *hosts, size_t used, const struct addr *addr, const char *name,
@@ -126,6 +143,8 @@ static size_t hosts_add(char *hosts, size_t used, const struct addr *addr, const
 {
 	char text[ADDR_TEXT];
 
+	if (used + HOSTS_LINE > HOSTS_BYTES)
+		return used;
 	used += (size_t)snprintf(hosts + used, HOSTS_BYTES - used, "%s\t%s", addr_text(addr, text),
 		name);
 	if (number > 0)
@@ -133,38 +152,50 @@ static size_t hosts_add(char *hosts, size_t used, const struct addr *addr, const
 	return used + (size_t)snprintf(hosts + used, HOSTS_BYTES - used, "\n");
 }
 
-/* 16 elements of some 60 bytes do not fill it. */
-static void hosts_write(const struct net_options *options, const struct path_plan *path,
-	char hosts[static HOSTS_BYTES])
+/* client, client2, ...; server; hops are numbered over all paths. */
+static size_t hosts_family(const struct net_run *run, unsigned int index, char *hosts, size_t used)
 {
+	uint8_t family = index == 0 ? 4 : 6;
+	struct addr addr = net_server_addr(family);
+	unsigned int hops = 0;
+
+	used = hosts_add(hosts, used, &addr, "server", 0);
+	for (unsigned int i = 0; i < run->path_count; i++) {
+		const struct path_plan *path = &run->paths[i];
+
+		addr = net_client_addr((uint16_t)i, family);
+		used = hosts_add(hosts, used, &addr, "client", i > 0 ? i + 1 : 0);
+		for (unsigned int k = 0; k < path_hops(path); k++) {
+			struct hop_plan hop = path_hop(path, k, hops);
+
+			used = hosts_add(hosts, used, &hop.addr[index], "hop", hops + k + 1);
+		}
+		hops += path_hops(path);
+	}
+	return used;
+}
+
+static void hosts_write(const struct net_run *run, char hosts[static HOSTS_BYTES])
+{
+	unsigned int family = run->options->family;
 	size_t used = (size_t)snprintf(hosts, HOSTS_BYTES,
 		"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
 
-	for (unsigned int i = 0; i < 2; i++) {
-		uint8_t family = i == 0 ? 4 : 6;
-		struct addr client = net_client_addr(0, family), server = net_server_addr(family);
-
-		if (options->family != 2 && options->family != i)
-			continue;
-		used = hosts_add(hosts, used, &client, "client", 0);
-		used = hosts_add(hosts, used, &server, "server", 0);
-		for (unsigned int k = 0; k < path_hops(path); k++) {
-			struct hop_plan hop = path_hop(path, k, 0);
-
-			used = hosts_add(hosts, used, &hop.addr[i], "hop", k + 1);
-		}
-	}
+	for (unsigned int i = 0; i < 2; i++)
+		if (family == 2 || family == i)
+			used = hosts_family(run, i, hosts, used);
 }
 
 /* ---- the summary ---- */
 
 static bool summary_write(struct net_run *run, const char *file, struct err *err)
 {
-	struct net_counts counts[SCENARIO_ELEMENTS + 1];
+	struct net_counts counts[NET_PATHS * (SCENARIO_ELEMENTS + 1)];
 	struct wire_connection *connections;
 	struct net_report report = { .path = file,
 		.status = inside_exit_status(&run->inside),
 		.elapsed = run->ended_at,
+		.path_count = run->path_count,
 		.elements = counts };
 	FILE *out = stderr;
 	bool ok;
@@ -175,9 +206,11 @@ static bool summary_write(struct net_run *run, const char *file, struct err *err
 	report.connections = connections;
 	memcpy(report.sent, run->log.sent, sizeof(report.sent));
 	memcpy(report.arrived, run->log.arrived, sizeof(report.arrived));
-	while (report.element_count <= SCENARIO_ELEMENTS &&
-		net_counts(run->net, 0, report.element_count, &counts[report.element_count]))
-		report.element_count++;
+	for (uint16_t path = 0; path < run->path_count; path++)
+		for (size_t i = 0; i <= SCENARIO_ELEMENTS &&
+			net_counts(run->net, path, i, &counts[report.element_count]);
+			i++)
+			report.element_count++;
 	(run->options->json ? report_net_json : report_net)(out, &report);
 	free(connections);
 	ok = fflush(out) == 0 && !ferror(out);
@@ -211,9 +244,14 @@ static bool run_build(struct net_run *run, struct err *err)
 		.observe_self = run,
 	};
 
+	unsigned int hops = 0;
+
 	run->net = net_new(&config);
-	if (!path_build(run->net, run->path, 0, err))
-		return false;
+	for (unsigned int i = 0; i < run->path_count; i++) {
+		if (!path_build(run->net, &run->paths[i], hops, err))
+			return false;
+		hops += path_hops(&run->paths[i]);
+	}
 	for (size_t end = 0; end < ENDS; end++)
 		net_set_tun(run->net, (enum end)end, run->inside.host[end].tun,
 			run->inside.host[end].tun_count);
@@ -264,18 +302,20 @@ static int run_command(const struct net_options *options, const struct path_file
 		.family = options->family == 0 ? 4
 			: options->family == 1 ? 6
 					       : 0,
+		.paths = (uint16_t)path_file_count(file),
 		.mptcp = options->mptcp,
 		.checksum = options->checksum,
 	};
 	struct net_run run = { .options = options,
-		.path = path_file_plan(file),
+		.paths = path_file_plan(file),
+		.path_count = path_file_count(file),
 		.ended_at = NSEC_NEVER };
 	char hosts[HOSTS_BYTES];
 	struct err late = { "" };
 	bool ok;
 
-	run.quiet_ns = QUIET_NS + round_trip(run.path);
-	hosts_write(options, run.path, hosts);
+	run.quiet_ns = QUIET_NS + round_trip(&run);
+	hosts_write(&run, hosts);
 	plan.hosts = hosts;
 	plan_far(options, file, &plan);
 	wire_log_init(&run.log);
@@ -302,7 +342,7 @@ int command_net(int argc, char **argv, struct err *err)
 		err_set(err, "a path and a command are needed: %s", help.usage);
 		return STATUS_WRONG;
 	}
-	file = path_file_load(argv[first], err);
+	file = path_file_load(argv[first], NET_PATHS, err);
 	if (file == NULL)
 		return STATUS_WRONG;
 	status = run_command(&options, file, argv[first], argv + first + 1, err);

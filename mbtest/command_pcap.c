@@ -46,7 +46,7 @@ static const struct command_help help = {
 
 static int run_pipeline(struct pcap_options *options, char **names, struct err *err)
 {
-	struct path_file *file = path_file_load(names[0], err);
+	struct path_file *file = path_file_load(names[0], 1, err);
 	struct capture in, out;
 	int status = STATUS_WRONG;
 

@@ -101,11 +101,17 @@ static void print_connections(FILE *out, const struct net_report *report)
 			others[TO_SERVER], others[TO_CLIENT]);
 }
 
-/* "path1/strip#2" is strip#2; hops are called what their names are inside: hop1, hop2. */
-static const char *short_name(const char *name, char text[static NAME_BYTES])
+/*
+ * "path1/strip#2" is strip#2 where there is one path; its hops are called what their names are
+ * inside: hop1, hop2.
+ */
+static const char *element_name(const struct net_report *report, size_t index,
+	char text[static NAME_BYTES])
 {
-	const char *slash = strchr(name, '/');
+	const char *name = report->elements[index].name, *slash = strchr(name, '/');
 
+	if (report->path_count > 1)
+		return name;
 	name = slash == NULL ? name : slash + 1;
 	if (strcmp(name, "hop") == 0)
 		return "hop1";
@@ -129,7 +135,7 @@ void report_net(FILE *out, const struct net_report *report)
 		const struct net_counts *counts = &report->elements[i];
 
 		fprintf(out, "%-16s %10" PRIu64 " %10" PRIu64 " %10" PRIu64,
-			short_name(counts->name, name), counts->sent[TO_SERVER],
+			element_name(report, i, name), counts->sent[TO_SERVER],
 			counts->sent[TO_CLIENT], counts->dropped);
 		if (counts->is_box)
 			fprintf(out, " %10" PRIu64, counts->hits);
@@ -176,12 +182,13 @@ static json_t *connection_object(const struct wire_connection *connection)
 	return object;
 }
 
-static json_t *element_object(const struct net_counts *counts)
+static json_t *element_object(const struct net_report *report, size_t index)
 {
+	const struct net_counts *counts = &report->elements[index];
 	json_t *object = json_object();
 	char name[NAME_BYTES];
 
-	json_object_set_new(object, "name", json_string(short_name(counts->name, name)));
+	json_object_set_new(object, "name", json_string(element_name(report, index, name)));
 	json_object_set_new(object, "to_server", number(counts->sent[TO_SERVER]));
 	json_object_set_new(object, "to_client", number(counts->sent[TO_CLIENT]));
 	json_object_set_new(object, "dropped", number(counts->dropped));
@@ -205,7 +212,7 @@ void report_net_json(FILE *out, const struct net_report *report)
 	for (size_t i = 0; i < report->connection_count; i++)
 		json_array_append_new(connections, connection_object(&report->connections[i]));
 	for (size_t i = 0; i < report->element_count; i++)
-		json_array_append_new(elements, element_object(&report->elements[i]));
+		json_array_append_new(elements, element_object(report, i));
 	json_object_set_new(object, "schema", json_string("mbkit.net/1"));
 	json_object_set_new(object, "path", json_string(report->path));
 	json_object_set_new(object, "status", json_integer(report->status));

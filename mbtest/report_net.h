@@ -16,7 +16,8 @@ struct net_report {
 	nsec_t elapsed;
 	const struct wire_connection *connections;
 	size_t connection_count;
-	const struct net_counts *elements; /* from the client to the server */
+	unsigned int path_count;
+	const struct net_counts *elements; /* path by path, from the client to the server */
 	size_t element_count;
 	uint64_t sent[ENDS], arrived[ENDS]; /* packets */
 };

@@ -343,6 +343,55 @@ def test_captures_of_both_ends(net, tmp_path):
     assert 30 in at_client[0] and 30 not in at_server[0]
 
 
+TWO = ('return paths { path { link { delay = "2ms", rate = 8000000 }, hop {} },'
+       ' path { hop {}, %s link { delay = "3ms", rate = 8000000 } } }')
+
+
+def carried(run):
+    """What each link sent to the client, and how many subflows the connection had."""
+    elements = {each["name"]: each["to_client"] for each in run.summary["elements"]}
+    tcp = [each for each in run.summary["connections"] if each["protocol"] == "mptcp"]
+    return elements["path1/link"], elements["path2/link"], [each["subflows"] for each in tcp]
+
+
+@pytest.mark.kernel_mptcp
+@pytest.mark.parametrize("host", ["198.18.100.2", "[fd00:100::2]"])
+def test_two_paths_are_both_used(net, host):
+    run = net(TWO % "", "--mptcp", *fetch(f"http://{host}/2000000"))
+    first, second, subflows = carried(run)
+    assert run.status == 0 and subflows == [2] and min(first, second) > 200, run.summary
+
+
+@pytest.mark.kernel_mptcp
+def test_a_path_that_allows_no_join(net):
+    run = net(TWO % 'box.strip { kind = 30, on = "syn" },', "--mptcp",
+              *fetch("http://198.18.100.2/300000"))
+    first, second, _ = carried(run)
+    assert run.status == 0 and first > 200 > second, run.summary
+
+
+@pytest.mark.kernel_mptcp
+def test_the_command_says_where_to_join_from(net):
+    """Both addresses have names; without --mptcp nothing is joined but what is asked for."""
+    code = ("import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)\n"
+            "s.connect(('server', 80)); s.send(b'GET /2000000 HTTP/1.0\\r\\n\\r\\n')\n"
+            "while s.recv(65536): pass\n")
+    script = f"{PYTHON} -c \"$0\"; ip mptcp endpoint add $(getent ahostsv4 client2 | head -n 1 | " \
+             f"cut -d ' ' -f 1) dev path2 subflow; {PYTHON} -c \"$0\""
+    run = net(TWO % "", "--", "sh", "-c", script, code)
+    first, second, subflows = carried(run)
+    assert run.status == 0 and subflows == [1, 2] and min(first, second) > 200, run
+
+
+def test_one_path_alone_serves_elsewhere(tmp_path):
+    path = tmp_path / "two.lua"
+    path.write_text(TWO % "")
+    for command in ([MBTEST, "pcap", path, "x.pcap", "y.pcap"], [RELEASE / "tracebox", "--sim",
+                                                                 path]):
+        run = run_program(*command)
+        assert run.status == 2 and "has 2 paths" in run.err and run.err.count("\n") == 1, run
+
+
 @pytest.mark.kernel_mptcp
 @pytest.mark.parametrize("name", sorted(path.name for path in PATHS.glob("*.lua")))
 def test_shipped_paths_carry_traffic(name):

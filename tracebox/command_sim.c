@@ -247,7 +247,7 @@ bool channel_sim_new(struct channel *channel, const struct sim_plan *plan, struc
 
 bool channel_sim_open(struct channel *channel, const char *path, uint16_t port, struct err *err)
 {
-	struct path_file *file = path_file_load(path, err);
+	struct path_file *file = path_file_load(path, 1, err);
 	struct sim_plan plan = { .net = { .clock = CLOCK_VIRTUAL, .seed = 1 }, .port = port };
 
 	if (file == NULL)

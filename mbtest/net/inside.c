@@ -220,7 +220,9 @@ static bool host_make(struct inside *inside, enum end end, struct err *err)
 	const struct live_host_plan plan = {
 		.end = end,
 		.family = inside->plan.family,
-		.paths = 1,
+		.paths = inside->plan.paths,
+		.joins = end == CLIENT && inside->plan.mptcp ? (uint16_t)(inside->plan.paths - 1)
+							     : 0,
 		.checksum = inside->plan.checksum,
 		.long_mapping = true,
 		.no_address = end == SERVER && inside->plan.far == FAR_SILENT,

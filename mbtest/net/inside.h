@@ -25,6 +25,7 @@ struct inside_plan {
 	const char *server; /* FAR_SHELL: the line */
 	const char *hosts;  /* what /etc/hosts reads like inside */
 	uint8_t family;     /* 4, 6, or 0: both */
+	uint16_t paths;     /* addresses and devices of the command's host */
 	bool mptcp;         /* the programs' TCP sockets are MPTCP's */
 	bool plain_server;  /* the built-in one listens with plain TCP */
 	bool checksum;      /* net.mptcp.checksum_enabled */

@@ -15,6 +15,7 @@ enum {
 	QUEUE_PACKETS = 10000, /* the network's links queue, not the devices */
 	FIRST_TABLE = 100,     /* routing table of the client's first path */
 	SERVER_JOINS = 1,      /* the server's further addresses */
+	ENDPOINTS_MOST = 8,    /* MPTCP_PM_ADDR_MAX of the kernel */
 };
 
 /*
@@ -113,29 +114,36 @@ static bool host_routes(const struct live_host *host, const struct live_host_pla
 	return ok;
 }
 
-/* Each joins from further addresses by itself, and lets the other, if it can at all. */
+/* An address that an end joins from, the number-th further one; its ID tells number and family. */
+static struct netlink_endpoint join_endpoint(const struct live_host_plan *plan, const int *index,
+	uint16_t number, uint8_t family)
+{
+	return (struct netlink_endpoint){
+		.addr = plan->end == CLIENT ? net_client_addr(number, family)
+					    : net_server_addr_at(number, family),
+		.index = index[plan->end == CLIENT ? number : 0],
+		.flags = MPTCP_ENDPOINT_SUBFLOW,
+		.id = (uint8_t)(number + 1 + (plan->family == 0 && family == 6 ? NET_PATHS : 0)),
+	};
+}
+
+/*
+ * Each joins from further addresses by itself, as far as the kernel takes them, and lets the other,
+ * if it can at all.
+ */
 static bool host_path_manager(const struct live_host_plan *plan, const int *index, struct err *err)
 {
 	uint16_t most = plan->end == CLIENT ? plan->paths - 1 : SERVER_JOINS;
-	struct netlink_endpoint endpoints[NET_PATHS];
-	uint16_t joins = 0;
+	struct netlink_endpoint endpoints[ENDPOINTS_MOST];
+	uint32_t count = 0;
 
 	if (access("/proc/sys/net/mptcp", F_OK) != 0)
 		return true;
-	while (joins < plan->joins && joins < most) {
-		uint16_t number = joins + 1;
-		uint8_t family = plan->family == 6 ? 6 : 4;
-
-		endpoints[joins] = (struct netlink_endpoint){
-			.addr = plan->end == CLIENT ? net_client_addr(number, family)
-						    : net_server_addr_at(number, family),
-			.index = index[plan->end == CLIENT ? number : 0],
-			.flags = MPTCP_ENDPOINT_SUBFLOW,
-			.id = (uint8_t)(joins + 2),
-		};
-		joins++;
-	}
-	return netlink_mptcp_set(NET_PATHS - 1, NET_PATHS - 1, endpoints, joins, err);
+	for (uint16_t number = 1; number <= plan->joins && number <= most; number++)
+		for (uint8_t family = 4; family <= 6; family += 2)
+			if ((plan->family == 0 || plan->family == family) && count < ENDPOINTS_MOST)
+				endpoints[count++] = join_endpoint(plan, index, number, family);
+	return netlink_mptcp_set(NET_PATHS - 1, NET_PATHS - 1, endpoints, count, err);
 }
 
 bool live_host_make(struct live_host *host, const struct live_host_plan *plan, struct err *err)

@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 		struct pipeline *pipeline = NULL;
 		const struct pipeline_host host = { .out = out, .self = &pipeline };
 		struct err err;
-		struct path_file *file = path_file_load(argv[i], &err);
+		struct path_file *file = path_file_load(argv[i], 1, &err);
 
 		if (file != NULL)
 			pipeline = pipeline_new(path_file_plan(file), 1, &host, &err);
