@@ -230,6 +230,18 @@ def test_ack_proxy_repeats_by_itself(through):
         (80, 1001, 5001, RST | ACK), (40000, 5001, 1006, RST | ACK)]
 
 
+def test_ack_proxy_repeats_what_the_sender_would_say_now(through):
+    """No receiver takes the acknowledgement and the time of long ago (RFC 5961, RFC 7323)."""
+    packets = [up(1000, b"", SYN, 0, stamp(100, 0)),
+               down(5000, b"", SYN | ACK, 1001, stamp(900, 100)),
+               up(1001, b"abc", options=stamp(102, 900)),
+               down(5001, bytes(500), ack=1001, options=stamp(903, 100)),
+               up(1004, ack=5501, options=stamp(109, 903))]
+    got = through("box.ack_proxy { timeout = '10ms', direction = 'to-server' }", packets)
+    want = up(1001, b"abc", ack=5501, options=stamp(109, 903))
+    assert [packet for packet in got if packet.dport == 80 and packet.payload][1:2] == [look(want)]
+
+
 def test_ack_proxy_stops_when_the_receiver_has_it(through):
     packets = opened() + [up(1001, b"abcde"), up(1006, b"fg"), down(5001, ack=1006)]
     got = through("box.ack_proxy { timeout = '10ms', tries = 1 }", packets)

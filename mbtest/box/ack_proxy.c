@@ -200,13 +200,27 @@ static void acknowledge(struct box *box, struct proxied *proxied, const struct p
 	forge_emit(box, packet, dir_opposite(dir));
 }
 
-/* The first segment kept, once more. */
-static void repeat(struct box *box, const struct lane *lane, enum dir dir)
+/*
+ * The first segment kept, once more, as its sender would send it now: with the acknowledgement and
+ * the time of long ago the receiver would not take it (RFC 5961 5.2, RFC 7323 5.3).
+ */
+static void repeat(struct box *box, const struct proxied *proxied, enum dir dir)
 {
 	const struct ack_proxy *self = box_state(box);
+	const struct lane *lane = &proxied->lanes[dir];
+	const struct lane *other = &proxied->lanes[dir_opposite(dir)];
 	struct packet *packet = box_clone(box, lane->kept.first);
+	struct tcpopt timestamp;
 
 	option_keep(&self->known, packet);
+	if (other->is_known && seq_after(other->next, tcp_ack(packet))) {
+		packet_write32(packet, packet->l4 + 8, other->next);
+		packet_write16(packet, packet->l4 + 14, window_left(other, lane));
+	}
+	if (tcpopt_find(packet, TCPOPT_TIMESTAMP, &timestamp) && timestamp.length == 10) {
+		packet_write32(packet, timestamp.offset + 2, lane->timestamp);
+		packet_write32(packet, timestamp.offset + 6, other->timestamp);
+	}
 	box_emit(box, packet, dir);
 }
 
@@ -265,10 +279,12 @@ static bool lane_advance(struct lane *lane)
 }
 
 /* The receiver of a lane's data says how far it has come; whether that is a duplicate. */
-static bool note_ack(struct box *box, struct lane *lane, const struct lane *back,
-	const struct packet *packet, enum dir dir)
+static bool note_ack(struct box *box, struct proxied *proxied, const struct packet *packet,
+	enum dir dir)
 {
 	const struct ack_proxy *self = box_state(box);
+	struct lane *lane = &proxied->lanes[dir];
+	const struct lane *back = &proxied->lanes[dir_opposite(dir)];
 	uint32_t ack = tcp_ack(packet), edge;
 	bool is_syn = (tcp_flags(packet) & TCP_SYN) != 0, has_moved;
 
@@ -292,7 +308,7 @@ static bool note_ack(struct box *box, struct lane *lane, const struct lane *back
 		(tcp_flags(packet) & (TCP_SYN | TCP_FIN)) != 0 || lane->kept.first == NULL)
 		return false;
 	if (++lane->duplicates == DUPLICATES)
-		repeat(box, lane, dir);
+		repeat(box, proxied, dir);
 	return true;
 }
 
@@ -347,7 +363,7 @@ static enum verdict pass_ack(struct box *box, struct proxied *proxied, struct pa
 
 	if (seq_after(tcp_ack(packet), lane->top))
 		return box_unchanged(box);
-	is_duplicate = note_ack(box, lane, back, packet, forth);
+	is_duplicate = note_ack(box, proxied, packet, forth);
 	if (is_bare && is_duplicate)
 		return box_reason(box, "the proxy repeats by itself");
 	if (is_bare && self->acks == ACKS_SWALLOW && seq_before(tcp_ack(packet), lane->next)) {
@@ -406,7 +422,7 @@ static void lane_wake(struct box *box, struct proxied *proxied, enum dir dir)
 		give_up(box, proxied, dir);
 		return;
 	}
-	repeat(box, lane, dir);
+	repeat(box, proxied, dir);
 	lane->duplicates = 0;
 	lane->due = box_now(box) + (self->timeout << ++lane->tries);
 }

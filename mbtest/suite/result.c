@@ -117,9 +117,11 @@ static void explain_failure(struct result *result, const struct scenario *scenar
 	if (result->broken_count > 0) {
 		const struct rule_report *report = &result->broken[0];
 
-		snprintf(why, size, "%s broken by the %s at packet %u: %s",
+		/* What came of it in the end is told only where that is wrong as well. */
+		snprintf(why, size, "%s broken by the %s at packet %u: %s%s%s",
 			rule_info(report->rule)->name, names[report->end], report->packet,
-			report->why);
+			report->why, is_expected(result, scenario) ? "" : "; ",
+			is_expected(result, scenario) ? "" : judgement->why);
 	} else if (result->oddity != NET_REGULAR) {
 		snprintf(why, size, "the network saw what must not be: %s",
 			net_oddity_text(result->oddity));
