@@ -44,7 +44,7 @@ void rule_f13(const struct scene *scene, struct note *note)
 		}
 		/* v0: the field is ignored, so it is no reason for a reset. */
 		note_held(note);
-		reset = subflow_reset_after(scene, subflow, SENT, mapping->fact);
+		reset = own_reset(subflow, mapping->fact);
 		if (reset != VIEW_NONE && scene->bare_ack > reset &&
 			subflow->flow[RECEIVED].unmapped == VIEW_NONE &&
 			scene->facts[reset].at < scene->facts[mapping->fact].at + SCENE_DUE / 4)
@@ -199,6 +199,9 @@ void rule_f22(const struct scene *scene, struct note *note)
 			others_alive(scene, subflow, reset) == 0)
 			continue;
 		note_held(note);
+		/* The others came to an end, too: there is nowhere left. */
+		if (others_alive(scene, subflow, (uint32_t)scene->view.fact_count - 1) == 0)
+			continue;
 		if (!connection->has_data_ack[RECEIVED] ||
 			!dsn_before(connection->data_ack[RECEIVED], connection->dsn_end[SENT]) ||
 			scene->input->now < scene->facts[reset].at + SCENE_PATIENCE)
@@ -217,7 +220,7 @@ static void note_failed_single(struct note *note, const struct scene *scene,
 	const struct mapping *bad)
 {
 	const struct subflow_view *subflow = scene_subflow(scene, bad->subflow);
-	uint32_t reset = subflow_reset_after(scene, subflow, SENT, bad->complete);
+	uint32_t reset = own_reset(subflow, bad->complete);
 	uint32_t fail = scene->connection->fail[SENT], acked = acked_failed(scene, bad), later;
 
 	if (acked != VIEW_NONE)

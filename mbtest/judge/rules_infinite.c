@@ -120,6 +120,10 @@ void rule_f32(const struct scene *scene, struct note *note)
 
 	if (first == VIEW_NONE || others_ever(scene, fact_subflow(scene, first), first) == 0)
 		return;
+	/* Beside others it is an error of the peer's, and its subflow the one that ends (F34). */
+	if (sent != first &&
+		subflow_reset_after(scene, fact_subflow(scene, first), SENT, first) != VIEW_NONE)
+		return;
 	note_held(note);
 	for (i = first + 1; i < scene->view.fact_count; i++) {
 		const struct fact *fact = &scene->facts[i];

@@ -4,6 +4,8 @@
  */
 #include "mbtest/judge/predicates.h"
 
+#include "probe/base/seq.h"
+
 /* A backup whose first data came when nothing else was left, and came without mapping. */
 void rule_o7(const struct scene *scene, struct note *note)
 {
@@ -21,10 +23,20 @@ void rule_o7(const struct scene *scene, struct note *note)
 	}
 }
 
-/* All before the failed mapping had been DATA_ACKed: the stream is contiguous up to it. */
+/* All before the failed mapping had been DATA_ACKed, and nothing behind it came elsewhere. */
 static bool is_contiguous(const struct scene *scene, const struct mapping *bad)
 {
 	uint32_t i;
+	size_t k;
+
+	for (k = 0; k < scene->view.mapping_count; k++) {
+		const struct mapping *other = &scene->view.mappings[k];
+
+		if (other->way == RECEIVED && other->subflow != bad->subflow &&
+			other->fact < bad->complete && other->length > 0 &&
+			!dsn_before(other->dsn, bad->dsn))
+			return false;
+	}
 
 	for (i = 0; i < bad->complete; i++)
 		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_DATA_ACK) &&
@@ -47,7 +59,7 @@ void rule_o10(const struct scene *scene, struct note *note)
 		!is_contiguous(scene, bad))
 		return;
 	note_held(note);
-	reset = subflow_reset_after(scene, subflow, SENT, bad->complete);
+	reset = own_reset(subflow, bad->complete);
 	if (reset != VIEW_NONE && reset < scene->connection->fail[SENT] &&
 		subflow->flow[RECEIVED].rst > reset)
 		note_broken(note, reset, "reset the only remaining subflow, its data contiguous");

@@ -15,6 +15,17 @@ static bool answers_strays(const struct flow *flow, uint32_t reset)
 	return (flow[SENT].fin < reset && flow[RECEIVED].fin < reset) || flow[RECEIVED].rst < reset;
 }
 
+/* This host's MP_FASTCLOSE, on this packet or an ACK before it. */
+static bool closed_fast(const struct scene *scene, uint32_t index)
+{
+	uint32_t i;
+
+	for (i = 0; i <= index; i++)
+		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_FASTCLOSE))
+			return true;
+	return false;
+}
+
 /* This host's first packet that gives MPTCP up: plain data, or a reset of the first subflow. */
 static uint32_t gave_up(const struct scene *scene, uint32_t from)
 {
@@ -26,10 +37,10 @@ static uint32_t gave_up(const struct scene *scene, uint32_t from)
 	 * the agreement asks for one; and any wait ends one day, the connection's with
 	 * MP_FASTCLOSE. */
 	if (reset != VIEW_NONE &&
-		(reset < from || (scene->facts[reset].has & HAS_FASTCLOSE) ||
-			answers_strays(flow, reset) ||
+		(reset < from || closed_fast(scene, reset) || answers_strays(flow, reset) ||
 			scene_misfit(scene, scene->initial) < reset ||
-			scene->facts[reset].at - scene->facts[from].at > SCENE_PATIENCE))
+			scene->facts[reset].at - scene->facts[scene->initial->first].at >
+				SCENE_PATIENCE))
 		reset = VIEW_NONE;
 	return first_of(reset, plain);
 }
@@ -69,7 +80,7 @@ void rule_o2(const struct scene *scene, struct note *note)
 		return;
 	note_held(note);
 	alone = others_alive(scene, scene->initial, first) == 0;
-	reset = subflow_reset_after(scene, scene->initial, SENT, first);
+	reset = own_reset(scene->initial, first);
 	plain = scene->initial->flow[SENT].plain;
 	if (plain != VIEW_NONE && plain > first && (!alone || scene->version == 1) &&
 		scene->unmapped_in == VIEW_NONE)
@@ -104,7 +115,7 @@ void rule_o3(const struct scene *scene, struct note *note)
 		others_alive(scene, scene->initial, first) > 0)
 		return;
 	note_held(note);
-	reset = subflow_reset_after(scene, scene->initial, SENT, first);
+	reset = own_reset(scene->initial, first);
 	if (scene_delivered_unmapped(scene))
 		note_broken(note, first, "delivered unmapped data instead of holding it");
 	else if (reset != VIEW_NONE &&
@@ -138,7 +149,7 @@ void rule_o5(const struct scene *scene, struct note *note)
 		connection->fail[RECEIVED] != VIEW_NONE)
 		return;
 	note_held(note);
-	reset = subflow_reset_after(scene, fact_subflow(scene, fail), SENT, fail);
+	reset = own_reset(fact_subflow(scene, fail), fail);
 	if (reset != VIEW_NONE && others_ever(scene, fact_subflow(scene, fail), VIEW_NONE) == 0 &&
 		!answers_strays(fact_subflow(scene, fail)->flow, reset) &&
 		connection->data_fin[SENT] > reset)
@@ -182,8 +193,7 @@ void rule_o8(const struct scene *scene, struct note *note)
 	if (note->state != RULE_HELD)
 		return;
 	reset = scene->initial->flow[SENT].rst;
-	if (reset != VIEW_NONE && scene->unmapped_in == VIEW_NONE &&
-		(scene->facts[reset].has & HAS_TCPRST) && scene->bare_ack == VIEW_NONE &&
+	if (reset != VIEW_NONE && reset_is_groundless(scene, scene->initial, reset) &&
 		!scene->input->timed_out && scene->initial->sibling == VIEW_NONE)
 		note_broken(note, reset, "reset though changed payload cannot be detected");
 }
@@ -210,7 +220,7 @@ void rule_o12(const struct scene *scene, struct note *note)
 {
 	uint32_t up;
 
-	if (!scene->late_third || scene->active)
+	if (!scene->late_third || scene->active || scene->odd_keys)
 		return;
 	note_held(note);
 	up = gave_up(scene, scene->initial->third);

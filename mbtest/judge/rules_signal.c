@@ -55,11 +55,17 @@ static uint32_t reset_in_answer(const struct scene *scene, uint32_t cause)
 {
 	uint32_t i;
 
+	for (i = 0; i < cause; i++)
+		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_FASTCLOSE))
+			return VIEW_NONE;
 	for (i = cause + 1; i < scene->view.fact_count; i++) {
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->at > scene->facts[cause].at + SCENE_DUE)
 			break;
+		/* In v0 its own MP_FASTCLOSE ends with a RST, answered or not. */
+		if (fact->way == SENT && (fact->has & HAS_FASTCLOSE))
+			return VIEW_NONE;
 		if (fact->flags & TCP_RST)
 			return fact->way == SENT ? i : VIEW_NONE;
 	}

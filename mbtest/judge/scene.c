@@ -40,6 +40,21 @@ static const struct mp_capable *capable_at(const struct scene *scene, uint32_t i
 	return capable != NULL && capable_form_ok(&scene->facts[index], capable) ? capable : NULL;
 }
 
+/* In v0 the SYNs bring a key, too; which of them was answered a box may have made doubtful. */
+static bool keys_agree(const struct scene *scene, const struct mp_capable *third)
+{
+	uint32_t i;
+
+	for (i = scene->initial->first; i < scene->initial->third; i = scene->facts[i].next) {
+		const struct mp_capable *syn = scene_capable(scene, i);
+
+		if (syn != NULL && (scene->facts[i].flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+			syn->has_sender_key && syn->sender_key != third->sender_key)
+			return false;
+	}
+	return true;
+}
+
 /* What else a host may take exception to: the answer's version, flags, or echoed keys. */
 static void handshake_oddities(struct scene *scene, const struct mp_capable *syn,
 	const struct mp_capable *synack, const struct mp_capable *third)
@@ -51,8 +66,7 @@ static void handshake_oddities(struct scene *scene, const struct mp_capable *syn
 				((synack->flags & MPC_CHECKSUM) && !(syn->flags & MPC_CHECKSUM)));
 	if (third != NULL && synack != NULL)
 		scene->odd_keys = third->receiver_key != synack->sender_key ||
-			(syn != NULL && syn->has_sender_key &&
-				third->sender_key != syn->sender_key);
+			third->version != synack->version || !keys_agree(scene, third);
 }
 
 /* No other SYN or SYN/ACK was sent, before one was answered. */
@@ -129,6 +143,9 @@ bool fact_confirms(const struct scene *scene, uint32_t index)
 
 	if (fact->way != RECEIVED || !(fact->has & HAS_DATA_ACK) ||
 		(fact->ack <= 1 && fact_subflow(scene, index) == scene->initial))
+		return false;
+	/* More than was ever sent is mirrored or edited (O18). */
+	if (connection->has_dsn[SENT] && (int64_t)(fact->data_ack - connection->dsn_end[SENT]) > 0)
 		return false;
 	return !connection->has_key[SENT] ||
 		fact->data_ack - (connection->idsn[SENT] + 2) < INT64_MAX;
@@ -212,7 +229,7 @@ static void data_find(struct scene *scene)
 static void cause_find(struct scene *scene)
 {
 	const struct connection_view *connection = scene->connection;
-	uint32_t cause = VIEW_NONE, early = scene->initial->flow[RECEIVED].early;
+	uint32_t cause = VIEW_NONE, early = scene->initial->flow[RECEIVED].early, left;
 
 	if (!scene->syn_capable || !scene->synack_capable || scene->odd_answer)
 		cause = scene->initial->synack;
@@ -228,7 +245,8 @@ static void cause_find(struct scene *scene)
 	if (scene->plain_in < scene->acked_out)
 		cause = first_of(cause, scene->plain_in);
 	/* A mapping that comes late MAY be waited for; some leave MPTCP at once (F4, F48). */
-	if (early < scene->acked_out && early < scene->plain_out && scene->plain_out != VIEW_NONE)
+	left = first_of(scene->plain_out, connection->infinite[SENT]);
+	if (early < scene->acked_out && early < left && left != VIEW_NONE)
 		cause = first_of(cause, early);
 	scene->cause = cause;
 }
@@ -463,22 +481,42 @@ static bool was_cut_short(const struct scene *scene, const struct subflow_view *
 		flow->ssn_end > scene->facts[flow->fin].seq + scene->facts[flow->fin].payload;
 }
 
+/* A mapping that came on a subflow failed its checksum before fact index. */
+static bool has_failed(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	size_t i;
+
+	for (i = 0; scene->checksum && i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+
+		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD &&
+			mapping->complete < index &&
+			scene_subflow(scene, mapping->subflow) == subflow)
+			return true;
+	}
+	return false;
+}
+
+bool reset_is_groundless(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t reset)
+{
+	const struct flow *flow = &subflow->flow[RECEIVED];
+
+	return reset_blames(scene, reset) && flow->plain == VIEW_NONE && flow->early >= reset &&
+		flow->rst >= reset && flow->infinite >= reset && !was_cut_short(scene, subflow) &&
+		!lacks_data_acks(scene, subflow) && scene_misfit(scene, subflow) >= reset &&
+		scene->plain_ack >= reset && !has_failed(scene, subflow, reset);
+}
+
 void note_no_blame(struct note *note, const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t cause)
 {
-	uint32_t reset = subflow_reset_after(scene, subflow, SENT, cause);
+	uint32_t reset = own_reset(subflow, cause);
 
 	note_held(note);
-	if (reset == VIEW_NONE || !scene_knew(scene, reset, cause) ||
-		subflow->flow[RECEIVED].plain != VIEW_NONE ||
-		subflow->flow[RECEIVED].early < reset || subflow->flow[RECEIVED].rst < reset ||
-		subflow->flow[RECEIVED].infinite < reset || was_cut_short(scene, subflow) ||
-		lacks_data_acks(scene, subflow) || scene_misfit(scene, subflow) < reset ||
-		scene->plain_ack < reset ||
-		(scene->bad != VIEW_NONE &&
-			scene->view.mappings[scene->bad].subflow == scene->facts[reset].subflow))
-		return;
-	if (reset_blames(scene, reset))
+	if (reset != VIEW_NONE && scene_knew(scene, reset, cause) &&
+		reset_is_groundless(scene, subflow, reset))
 		note_broken(note, reset,
 			"reset a subflow as faulty though nothing on it was wrong");
 }

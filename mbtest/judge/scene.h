@@ -92,8 +92,20 @@ unsigned int others_ever(const struct scene *scene, const struct subflow_view *s
  * the subflow is to be reset (F13, F14); VIEW_NONE. */
 uint32_t scene_misfit(const struct scene *scene, const struct subflow_view *subflow);
 
+/* The RST with which this host ended a subflow, if after fact from: later ones answer strays. */
+static inline uint32_t own_reset(const struct subflow_view *subflow, uint32_t from)
+{
+	uint32_t reset = subflow->flow[SENT].rst;
+
+	return reset >= from ? reset : VIEW_NONE;
+}
+
 /* The RST says that the path is at fault: MP_FAIL, or MP_TCPRST with reason 1 or 6. */
 bool reset_blames(const struct scene *scene, uint32_t reset);
+
+/* It says so, and nothing that came on the subflow before does. */
+bool reset_is_groundless(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t reset);
 
 /* All is acknowledged by the subflow and not all DATA_ACKed: F18's and O2's. */
 bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow);

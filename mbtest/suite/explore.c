@@ -19,7 +19,7 @@ enum { TRIES = 8, SHARE = 3 /* of the optional parameters one in so many is give
 /*
  * Values that make sense, and fit together: the marker is what rewrite looks for, a rate of some
  * bits a second is a path that is none, and copies by the dozen, answered by the dozen, are a storm
- * that the box itself makes.
+ * that the box itself makes, as are segments of a byte.
  */
 static const char marker[] = "MARK";
 
@@ -30,6 +30,7 @@ static const struct {
 	{ "duplicate", "copies", { "1", "2", "3" } },
 	{ "port-map", "map", { "80:8080", "80:81" } },
 	{ "rate", "rate", { "100000", "400000", "2000000", "10000000" } },
+	{ "split", "mss", { "88", "300", "536", "1200" } },
 	{ "rewrite", "pattern", { marker } },
 	{ "rewrite", "replacement", { "mark", "MARKER", "MA", "" } },
 };

@@ -55,13 +55,21 @@ bool is_old(const struct subflow_view *subflow, const struct fact *fact)
 	return !(fact->flags & TCP_SYN) && flow->has_edge && is_before(fact_end(fact), flow->floor);
 }
 
+/* RFC 5961 3.2: a RST past the next byte is challenged; surely so when it is past all that came. */
+static bool is_inexact(const struct flow *flow, const struct fact *fact)
+{
+	uint32_t end = flow->end < flow->floor ? flow->floor : flow->end;
+
+	return (fact->flags & TCP_RST) && is_before(end + (flow->fin != VIEW_NONE), fact->seq);
+}
+
 bool is_refused(const struct subflow_view *subflow, const struct fact *fact)
 {
 	const struct flow *flow = &subflow->flow[RECEIVED];
 
 	if (fact->way != RECEIVED || (fact->flags & TCP_SYN) || !flow->has_edge)
 		return false;
-	if (is_before(flow->edge, fact->seq))
+	if (is_before(flow->edge, fact->seq) || is_inexact(flow, fact))
 		return true;
 	/* A copy of old data may still bring its mapping (F48). */
 	if (is_old(subflow, fact) &&

@@ -128,6 +128,11 @@ static void decode_mapping(struct view *view, uint32_t index, struct connection_
 		mapping.dsn = dsn_expand(connection->dsn_end[way], (uint32_t)dss->dsn);
 	else if (!dss->dsn_wide && connection->has_key[way])
 		mapping.dsn = dsn_expand(connection->idsn[way] + 1, (uint32_t)dss->dsn);
+	/* Before the keys came a narrow number says nothing. */
+	if (!dss->dsn_wide && !connection->has_dsn[way] && !connection->has_key[way]) {
+		fact->has |= HAS_MAPPING;
+		return;
+	}
 	if (mapping.infinite && !is_near(connection, way, mapping.dsn)) {
 		fact->has |= HAS_ODD_DSS;
 		return;
@@ -151,6 +156,16 @@ static void decode_mapping(struct view *view, uint32_t index, struct connection_
 	mapping_add(view, index, &mapping);
 }
 
+/* It covers data that its receiver has not sent: mirrored or edited, and ignored (O18). */
+static bool acks_unsent(const struct view *view, const struct connection_view *connection,
+	enum way way, uint64_t ack)
+{
+	enum way sender = way_back(way);
+
+	return view->kind == VIEW_WHOLE && way == RECEIVED && connection->has_dsn[sender] &&
+		(int64_t)(ack - connection->dsn_end[sender]) > 0;
+}
+
 static void decode_dss(struct view *view, uint32_t index, struct connection_view *connection,
 	const struct mp_dss *dss)
 {
@@ -171,7 +186,9 @@ static void decode_dss(struct view *view, uint32_t index, struct connection_view
 		fact->has |= HAS_DATA_ACK;
 		fact->data_ack = ack;
 		fact->ack_wide = dss->ack_wide;
-		highest_note(&connection->data_ack[way], &connection->has_data_ack[way], ack);
+		if (!acks_unsent(view, connection, way, ack))
+			highest_note(&connection->data_ack[way], &connection->has_data_ack[way],
+				ack);
 		if (flow->data_ack == VIEW_NONE)
 			flow->data_ack = index;
 	}
@@ -211,7 +228,10 @@ static void decode_capable(struct view *view, uint32_t index, struct connection_
 		return;
 	mapping = mapping_blank(fact, index);
 	mapping.ssn = 1;
-	mapping.dsn = key_digest(connection->version, capable->sender_key).idsn + 1;
+	/* Its key may have been edited: the connection's counts. */
+	mapping.dsn = connection->idsn[fact->way] + 1;
+	if (!connection->has_key[fact->way])
+		mapping.dsn = key_digest(connection->version, capable->sender_key).idsn + 1;
 	mapping.wire_length = capable->data_length;
 	mapping.length = capable->data_length;
 	mapping.has_checksum = capable->has_checksum;

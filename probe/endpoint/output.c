@@ -287,6 +287,10 @@ static struct segment *push(struct subflow *subflow, uint64_t offset, uint32_t l
 	struct conn *conn = subflow->conn;
 	struct segment *segment = segment_push(&subflow->queue);
 
+	/* What an infinite mapping would refer to while nothing of the subflow was delivered (F24).
+	 */
+	if (subflow->snd_nxt == subflow->iss + 1)
+		subflow->delivered_offset = offset;
 	if (conn->infinite_wanted) {
 		flags |= SEG_INFINITE;
 		conn->infinite_wanted = false;
