@@ -182,11 +182,20 @@ static void choose_port(const struct conn *conn, struct path_pair *pair)
 	while (subflow_find(endpoint, &pair->local, &pair->remote) != NULL);
 }
 
+/*
+ * Slots that are over tell what failed, and are not used again here: a pair whose failure was
+ * forgotten would be tried for ever.
+ */
+static bool has_slot(const struct conn *conn)
+{
+	return handshake_may_join(conn) && conn->subflow_count < ENDPOINT_SUBFLOWS;
+}
+
 static nsec_t settle_pair(struct conn *conn, struct path_pair *pair, nsec_t now)
 {
 	nsec_t at;
 
-	while ((at = join_at(conn, pair)) <= now && handshake_may_join(conn)) {
+	while ((at = join_at(conn, pair)) <= now && has_slot(conn)) {
 		choose_port(conn, pair);
 		if (handshake_join(conn, &pair->local, &pair->remote) == NULL)
 			return NSEC_NEVER;

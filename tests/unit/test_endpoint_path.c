@@ -334,6 +334,38 @@ static enum pipe_verdict refuse_joins(struct pipe *pipe, struct packet *packet, 
 	return PIPE_DROP;
 }
 
+static enum pipe_verdict count_joins(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	struct mptcp_opt option;
+
+	(void)from, (void)path;
+	pipe->hits += is_syn(packet) && mptcp_find(packet, MP_JOIN, &option, NULL);
+	return PIPE_PASS;
+}
+
+/* More pairs of addresses than slots, and none is let in: no pair is forgotten and tried again. */
+TEST(refused_pairs_are_not_tried_for_ever)
+{
+	struct endpoint_config client = pipe_config(SPEAKS_V1, false), server = client;
+	struct pipe pipe;
+	unsigned int i;
+
+	for (i = 1; i <= ENDPOINT_JOINS; i++) {
+		client.join[client.join_count++] = addr_v4(198, 18, (uint8_t)i, 1);
+		server.announce[server.announce_count++].addr = addr_v4(198, 18, (uint8_t)i, 2);
+	}
+	server.subflows_most = 2;
+	pipe_init(&pipe, &client, &server, 41);
+	pipe.hook = count_joins;
+	pipe.app[CLIENT].to_write = pipe.app[SERVER].to_write = 3000;
+	pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
+	pipe_run(&pipe, 20 * NSEC_PER_SEC);
+	/* Refusals are few at a time, so some SYNs come twice. */
+	CHECK(pipe.hits >= 8 && pipe.hits < 2 * ENDPOINT_SUBFLOWS);
+	finish(&pipe);
+}
+
 /* F43: an address that never answered is left alone, until the peer tells of it again. */
 TEST(F43_not_tried_again_but_on_request)
 {
