@@ -16,7 +16,7 @@ from conftest import BUILD, ENVIRONMENT, run_program
 CONNECTIONS = [f"v{version}_{kind}" for version in (0, 1)
                for kind in ("plain", "checksum", "checksum_narrow")]
 ENDS = [f"v{version}_{kind}" for version in (0, 1)
-        for kind in ("fail", "fail_of_two", "fastclose")]
+        for kind in ("fail", "fail_of_two", "fastclose")] + ["v1_fastclose_on_ack"]
 SIGNALS = ["v0_signals", "v1_signals"]
 CAPABLE, JOIN, DSS, ADD_ADDR, REMOVE_ADDR, PRIO, FAIL, FASTCLOSE, TCPRST = range(9)
 SYN, RST, ACK = 2, 4, 16
@@ -114,9 +114,10 @@ class Connection:
         self.client = packets[0].src
         self.server = packets[0].dst
         self.checksum = False
-        self.counts = dict.fromkeys(("join", "mapping", "checksum", "capable_data", "fin", "fail",
-                                     "infinite", "fastclose", "tcprst", "flagged", "add", "port",
-                                     "echo", "remove", "prio"), 0)
+        self.counts = dict.fromkeys(
+            ("join", "mapping", "checksum", "capable_data", "fin", "fail", "infinite", "fastclose",
+             "fastclose_on_reset", "tcprst", "flagged", "add", "port", "echo", "remove", "prio",
+             "prio_of_address", "backup"), 0)
         self.addresses = {}     # what is told: (side, address, port) by ID and side
         self.used = {}          # address by (side, ID), as joins use them
         for packet in packets:
@@ -177,6 +178,7 @@ class Connection:
             first = (self.client if own == "client" else self.server)[0]
             assert (option[3] == 0) == (packet.src[0] == first), "ID 0 is the first subflow's"
             assert self.used.setdefault((own, option[3]), packet.src[0]) == packet.src[0]
+        self.counts["backup"] += len(option) < 24 and option[2] & 1
         if len(option) == 12:
             assert packet.flags & (SYN | ACK) == SYN
             assert option[4:8] == digest(self.version, self.keys[other])[0]
@@ -235,7 +237,7 @@ class Connection:
     def fastclose(self, packet, option):
         self.counts["fastclose"] += 1
         assert len(option) == 12 and option[4:12] == self.keys["server"]
-        assert bool(packet.flags & RST) == bool(self.version)
+        self.counts["fastclose_on_reset"] += bool(packet.flags & RST)
 
     def tcprst(self, packet, option):
         self.counts["tcprst"] += 1
@@ -258,11 +260,12 @@ class Connection:
             assert mac == hmac.new(self.keys[own] + self.keys[other], message,
                                    hashlib.sha256).digest()[-8:]
         else:
-            assert option[2] == 0x34
-        assert len(body) in (5, 7)
-        self.counts["port"] += len(body) == 7
+            assert option[2] == (0x34 if len(body) in (5, 7) else 0x36)
+        assert len(body) in (5, 7, 17, 19)
+        self.counts["port"] += len(body) in (7, 19)
         assert self.addresses.setdefault((own, body[0]), body) == body
-        assert self.used.setdefault((own, body[0]), body[1:5]) == body[1:5]
+        addr = body[1:5] if len(body) < 17 else body[1:17]
+        assert self.used.setdefault((own, body[0]), addr) == addr
 
     def remove_addr(self, packet, option):
         self.counts["remove"] += 1
@@ -273,7 +276,11 @@ class Connection:
 
     def prio(self, packet, option):
         self.counts["prio"] += 1
-        assert option in (b"\x1e\x03\x50", b"\x1e\x03\x51") and not packet.payload
+        assert option[2] in (0x50, 0x51) and not packet.payload
+        if len(option) == 4:    # RFC 6824 3.3.8: by address
+            assert self.version == 0 and (self.sides(packet)[0], option[3]) in self.used
+            self.counts["prio_of_address"] += 1
+        assert len(option) in (3, 4)
 
     HANDLERS = {CAPABLE: capable, JOIN: join, DSS: dss, FAIL: fail, FASTCLOSE: fastclose,
                 TCPRST: tcprst, ADD_ADDR: add_addr, REMOVE_ADDR: remove_addr, PRIO: prio}
@@ -329,8 +336,11 @@ def test_ends_are_right(dumps, name):
     elif kind == "fail_of_two":
         assert counts["fail"] == 1 and counts["infinite"] == 0 and counts["flagged"] == 1
         assert counts["tcprst"] == version
-    else:
+    elif kind == "fastclose":
         assert counts["fastclose"] == (2 if version else 1)
+        assert counts["fastclose_on_reset"] == (2 if version else 0)
+    else:   # option A of RFC 8684 3.5
+        assert (counts["fastclose"], counts["fastclose_on_reset"]) == (1, 0)
 
 
 @pytest.mark.parametrize("name", SIGNALS)
@@ -339,13 +349,17 @@ def test_signals_are_right(dumps, name):
     connection = Connection(dumps(name)[0], version)
     counts = connection.counts
     told = {("client", b"\xc6\x12\x04\x01"), ("server", b"\xc6\x12\x01\x02"),
-            ("server", b"\xc6\x12\x03\x02\x13\x8d")}
+            ("server", b"\xc6\x12\x03\x02\x13\x8d"),
+            ("server", bytes.fromhex("fd000032000000000000000000000002")),
+            ("server", bytes.fromhex("fd000032000000000000000000000003138e"))}
     assert {(own, body[1:]) for (own, _), body in connection.addresses.items()} == told
     if version:
-        assert (counts["add"], counts["echo"], counts["port"]) == (3, 3, 1)
+        assert (counts["add"], counts["echo"], counts["port"]) == (5, 5, 2)
+        assert counts["prio"] > 3 and counts["prio_of_address"] == 0
     else:   # on every subflow there is, RFC 6824 3.4.1
         assert counts["add"] >= 3 and counts["port"] >= 3 and counts["echo"] == 0
-    assert counts["remove"] == 1 and counts["prio"] == 3
+        assert (counts["prio"], counts["prio_of_address"]) == (4, 1)
+    assert counts["remove"] == 1 and counts["backup"] > 0
     assert counts["flagged"] == 0
 
 

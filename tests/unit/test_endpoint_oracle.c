@@ -98,11 +98,12 @@ TEST(v1_fail_of_two)
 	broken(SPEAKS_V1, true);
 }
 
-static void aborted(unsigned int speaks)
+static void aborted(unsigned int speaks, bool on_ack)
 {
 	struct endpoint_config client = pipe_config(speaks, false), server = client;
 	struct pipe pipe;
 
+	client.fastclose_on_ack = on_ack;
 	client.join[client.join_count++] = pipe_second.addr;
 	pipe_init(&pipe, &client, &server, 23);
 	pipe.app[CLIENT].to_write = 900000;
@@ -115,28 +116,35 @@ static void aborted(unsigned int speaks)
 
 TEST(v0_fastclose)
 {
-	aborted(SPEAKS_V0);
+	aborted(SPEAKS_V0, false);
 }
 
 TEST(v1_fastclose)
 {
-	aborted(SPEAKS_V1);
+	aborted(SPEAKS_V1, false);
+}
+
+TEST(v1_fastclose_on_ack)
+{
+	aborted(SPEAKS_V1, true);
 }
 
 /*
- * Every signal once, from both ends: addresses told with and without port, withdrawn two at a time,
- * priorities changed, subflows joined from either end.
+ * Every signal once, from both ends: addresses of both families told with and without port,
+ * withdrawn two at a time, priorities changed for one subflow and for an address, subflows joined
+ * from either end, as backups, too.
  */
 static void signals(unsigned int speaks)
 {
 	struct endpoint_config client = pipe_config(speaks, true), server;
 	struct addr gone[2] = { pipe_second.addr, addr_v4(198, 18, 2, 1) };
 	struct sockname third = { addr_v4(198, 18, 3, 2), 5005 };
+	struct sockname six = { .port = 0 };
 	struct pipe pipe;
 	struct err err;
 
 	server = client;
-	server.join_as_server = true;
+	server.join_as_server = server.join_backup = true;
 	client.join[client.join_count++] = gone[0];
 	client.join[client.join_count++] = gone[1];
 	client.announce[client.announce_count++].addr = addr_v4(198, 18, 4, 1);
@@ -146,9 +154,15 @@ static void signals(unsigned int speaks)
 	pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
 	pipe_run(&pipe, 2 * NSEC_PER_SEC);
 	CHECK(conn_announce(pipe.app[SERVER].conn, &third, pipe.now, &err));
+	CHECK(addr_parse(&six.addr, "fd00:32::2"));
+	CHECK(conn_announce(pipe.app[SERVER].conn, &six, pipe.now, &err));
+	CHECK(addr_parse(&six.addr, "fd00:32::3"));
+	six.port = 5006;
+	CHECK(conn_announce(pipe.app[SERVER].conn, &six, pipe.now, &err));
 	pipe_run(&pipe, 3 * NSEC_PER_SEC);
 	CHECK(conn_set_backup(pipe.app[CLIENT].conn, 1, true, &err));
 	CHECK(conn_set_backup(pipe.app[SERVER].conn, 2, true, &err));
+	CHECK(conn_set_address_backup(pipe.app[SERVER].conn, &pipe_server.addr, true, &err));
 	pipe_run(&pipe, 4 * NSEC_PER_SEC);
 	CHECK(conn_set_backup(pipe.app[CLIENT].conn, 1, false, &err));
 	CHECK(conn_withdraw(pipe.app[CLIENT].conn, gone, 2, &err));
