@@ -8,6 +8,7 @@
 #include "mbtest/command_trace.h"
 #include "mbtest/report_html.h"
 #include "mbtest/suite/build.h"
+#include "mbtest/suite/run_remote.h"
 #include "probe/options.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/cc.h"
@@ -118,7 +119,8 @@ static const struct option_row rows[] = {
 	TEXT(only, "only", "GLOB", "only scenarios whose name matches"),
 	OPTION_CALL_ROW(set_client, "client", "STACK",
 		"sim (ours; default), sim:PROFILE or kernel (as root)"),
-	OPTION_CALL_ROW(set_server, "server", "STACK", "the same for the server"),
+	OPTION_CALL_ROW(set_server, "server", "STACK",
+		"the same for the server; remote:HOST:PORT (as root)"),
 	OPTION_CALL_ROW(set_mptcp, "mptcp", "0|1|both", "MPTCP version offered (default both)"),
 	OPTION_CALL_ROW(set_checksum, "checksum", "on|off|both", "DSS checksums (default both)"),
 	OPTION_CALL_ROW(set_family, "family", "4|6|both", "IP version (default 4)"),
@@ -163,6 +165,29 @@ static bool check_traces(const struct run_options *options, const struct suites 
 			return err_set(err, "suite %s traces simulated paths: no kernel is in it",
 				suites->scenarios[i]->suite);
 	}
+	return true;
+}
+
+static bool is_for_remote(const struct scenario *scenario, void *self)
+{
+	(void)self;
+	return scenario->sender == SENDER_CLIENT && remote_can(scenario);
+}
+
+/* What only who runs the server could make it do is left out. */
+static bool check_remote(const struct run_options *options, struct suites *suites, struct err *err)
+{
+	size_t out;
+
+	if (!run_is_remote(&options->config.run))
+		return true;
+	out = suites_keep(suites, is_for_remote, NULL);
+	if (suites->scenario_count == 0)
+		return err_set(err, "nothing is left to run: we cannot make the server of %s send",
+			options->config.run.stack[SERVER].name);
+	if (out > 0)
+		fprintf(stderr, "mbtest: %zu scenarios are left out: we cannot make %s do that\n",
+			out, options->config.run.stack[SERVER].name);
 	return true;
 }
 
@@ -347,7 +372,8 @@ static int load_and_run(struct run_options *options, char **names, int count, st
 
 	if (stacks_check(&options->config.run, &options->cases, err) &&
 		suites_load(&suites, names, count, &options->cases, options->only, err) &&
-		check_traces(options, &suites, err) && folder_ready(options->config.keep, err) &&
+		check_traces(options, &suites, err) && check_remote(options, &suites, err) &&
+		folder_ready(options->config.keep, err) &&
 		check_file(options->junit, &made_junit, err) &&
 		check_file(options->html, &made_html, err) && make_taps(options, err))
 		status = run_suites(options, &suites, err);

@@ -5,6 +5,7 @@
 #include "mbtest/command_stacks.h"
 
 #include "mbtest/suite/build.h"
+#include "probe/command_target.h"
 #include "probe/endpoint/profile.h"
 #include "probe/options.h"
 
@@ -12,12 +13,30 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool parse_remote(struct stack *stack, enum end end, const char *text, struct err *err)
+{
+	char host[TARGET_HOST];
+
+	if (end == CLIENT)
+		return err_set(err, "remote:%s can only be a server", text);
+	stack->kind = STACK_REMOTE;
+	stack->remote.port = 0;
+	if (!target_read(text, host, &stack->remote.port, err))
+		return false;
+	if (stack->remote.port == 0)
+		return err_set(err, "remote:%s names no port: remote:HOST:PORT", text);
+	return target_resolve(host, 0, &stack->remote.addr, err);
+}
+
 bool stack_parse(struct stack *stack, enum end end, const char *text, struct err *err)
 {
 	static const char *const names[] = { "sim", "kernel", NULL };
 	unsigned int kind = 0;
 
 	stack->profile = NULL;
+	snprintf(stack->name, sizeof(stack->name), "%s", text);
+	if (strncmp(text, "remote:", 7) == 0)
+		return parse_remote(stack, end, text + 7, err);
 	if (strncmp(text, "sim:", 4) == 0)
 		stack->profile = profile_find(text + 4);
 	if (strncmp(text, "sim:", 4) == 0 && stack->profile == NULL)
@@ -29,7 +48,6 @@ bool stack_parse(struct stack *stack, enum end end, const char *text, struct err
 		!parse_choice(end == CLIENT ? "--client" : "--server", text, names, &kind, err))
 		return false;
 	stack->kind = kind == 0 ? STACK_SIM : STACK_KERNEL;
-	snprintf(stack->name, sizeof(stack->name), "%s", text);
 	return true;
 }
 
@@ -50,6 +68,26 @@ static bool check_profile(const struct stack *stack, struct suite_cases *cases, 
 	return true;
 }
 
+/* A kernel has its version; a server elsewhere its address. */
+static bool check_real(const struct run_config *run, struct suite_cases *cases, struct err *err)
+{
+	const struct addr *addr = &run->stack[SERVER].remote.addr;
+
+	if (run_is_remote(run)) {
+		if (run->stack[CLIENT].kind != STACK_SIM)
+			return err_set(err, "the client of %s can only be our endpoint: sim",
+				run->stack[SERVER].name);
+		cases->families = addr->version == 4 ? CASE_IP4 : CASE_IP6;
+		return true;
+	}
+	if ((cases->versions & CASE_OFF) != 0) {
+		fprintf(stderr, "mbtest: MPTCP v0 is left out: the kernel speaks v1 only\n");
+		cases->versions &= ~(unsigned int)CASE_OFF;
+	}
+	return cases->versions != 0 ||
+		err_set(err, "nothing is left to run: the kernel speaks MPTCP v1 only");
+}
+
 bool stacks_check(const struct run_config *run, struct suite_cases *cases, struct err *err)
 {
 	if (!check_profile(&run->stack[CLIENT], cases, err) ||
@@ -59,12 +97,8 @@ bool stacks_check(const struct run_config *run, struct suite_cases *cases, struc
 		return true;
 	if (geteuid() != 0)
 		return err_set(err,
-			"a kernel stack needs root: network namespaces are made for it");
-	if ((cases->versions & CASE_OFF) != 0) {
-		fprintf(stderr, "mbtest: MPTCP v0 is left out: the kernel speaks v1 only\n");
-		cases->versions &= ~(unsigned int)CASE_OFF;
-	}
-	if (cases->versions == 0)
-		return err_set(err, "nothing is left to run: the kernel speaks MPTCP v1 only");
-	return true;
+			run_is_remote(run) ? "a server elsewhere needs root: raw sockets are used"
+					   : "a kernel stack needs root: network namespaces are "
+					     "made for it");
+	return check_real(run, cases, err);
 }

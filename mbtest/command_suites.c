@@ -92,6 +92,18 @@ bool suites_load_all(struct suites *suites, const struct suite_cases *cases, con
 	return any_selected(suites, only, err);
 }
 
+size_t suites_keep(struct suites *suites, bool (*keep)(const struct scenario *scenario, void *self),
+	void *self)
+{
+	size_t i, kept = 0, had = suites->scenario_count;
+
+	for (i = 0; i < had; i++)
+		if (keep(suites->scenarios[i], self))
+			suites->scenarios[kept++] = suites->scenarios[i];
+	suites->scenario_count = kept;
+	return had - kept;
+}
+
 void suites_fini(struct suites *suites)
 {
 	unsigned int i;

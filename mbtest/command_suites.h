@@ -36,6 +36,10 @@ bool suites_load_all(struct suites *suites, const struct suite_cases *cases, con
 	struct err *err);
 void suites_fini(struct suites *suites);
 
+/* Leave out what keep does not want; how many scenarios that was. */
+size_t suites_keep(struct suites *suites, bool (*keep)(const struct scenario *scenario, void *self),
+	void *self);
+
 /* Every case of MPTCP version and checksum, IPv4. */
 void suite_cases_default(struct suite_cases *cases);
 

@@ -8,6 +8,7 @@
 #include "mbtest/command_suites.h"
 #include "mbtest/report_survey.h"
 #include "mbtest/suite/build.h"
+#include "mbtest/suite/run_remote.h"
 #include "mbtest/suite/tap_file.h"
 #include "probe/base/alloc.h"
 #include "probe/options.h"
@@ -17,6 +18,8 @@
 
 /* Of one scenario on the real clock: a stack that recovers does so within a few time-outs. */
 #define LIVE_DEADLINE (10 * NSEC_PER_SEC)
+
+enum { REMOTE_JOBS = 4 }; /* connections at a time to somebody else's server */
 
 struct survey_options {
 	struct stack stack[ENDS];
@@ -42,8 +45,9 @@ static bool set_server(void *self, const char *text, struct err *err)
 
 static const struct option_row rows[] = {
 	OPTION_CALL_ROW(set_client, "client", "STACK",
-		"asked as the client: sim, sim:PROFILE or kernel (as root)"),
-	OPTION_CALL_ROW(set_server, "server", "STACK", "asked as the server: the same"),
+		"asked as the client: sim, sim:PROFILE or kernel (root)"),
+	OPTION_CALL_ROW(set_server, "server", "STACK",
+		"asked as the server: these, remote:HOST:PORT (root)"),
 	OPTION_NUMBER_ROW(struct survey_options, jobs, "jobs", 1, JOBS_MOST,
 		"scenarios side by side"),
 	OPTION_FLAG_ROW(struct survey_options, markdown, "markdown", "a table in Markdown"),
@@ -57,7 +61,8 @@ static const struct command_help help = {
 	"print its column beside the four published ones. An end that is named meets our\n"
 	"endpoint at the other; when none is named, ours is asked at both ends.\n",
 	"  mbtest survey --client sim:anon\n"
-	"  mbtest survey --client kernel --server kernel --markdown\n",
+	"  mbtest survey --client kernel --server kernel --markdown\n"
+	"  mbtest survey --server remote:198.18.1.2:5001\n",
 };
 
 /* ---- one end ---- */
@@ -121,6 +126,22 @@ static enum runner_end run_asking(struct survey *survey, const struct suites *su
 	return end;
 }
 
+struct asking {
+	const struct suite_cases *cases;
+	const struct run_config *run;
+};
+
+/* In IPv6 once only: the answers do not depend on it. */
+static bool is_asking(const struct scenario *scenario, void *self)
+{
+	const struct asking *asking = self;
+
+	if (run_is_remote(asking->run) && !remote_can(scenario))
+		return false;
+	return asking->cases->families != (CASE_IP4 | CASE_IP6) || scenario->family == 4 ||
+		strncmp(scenario->name, "open-", 5) == 0;
+}
+
 /* The scenarios that ask this end; versions gets those that it speaks. */
 static enum runner_end ask_end(struct survey *survey, const struct survey_options *options,
 	enum end asked, struct suites *suites, unsigned int *versions, struct err *err)
@@ -128,6 +149,7 @@ static enum runner_end ask_end(struct survey *survey, const struct survey_option
 	static char *const name[] = { "survey" };
 	struct runner_config config = { .repeat = 1, .jobs = (unsigned int)options->jobs };
 	struct suite_cases cases = { CASE_OFF | CASE_ON, CASE_OFF | CASE_ON, CASE_IP4 | CASE_IP6 };
+	struct asking asking = { &cases, &config.run };
 	unsigned int end;
 
 	for (end = 0; end < ENDS; end++)
@@ -136,10 +158,13 @@ static enum runner_end ask_end(struct survey *survey, const struct survey_option
 	config.run.seed = 1;
 	if (run_is_live(&config.run))
 		config.run.deadline = LIVE_DEADLINE;
+	if (run_is_remote(&config.run) && config.jobs == 0)
+		config.jobs = REMOTE_JOBS;
 	if (!stacks_check(&config.run, &cases, err) ||
 		!suites_load(suites, name, 1, &cases, asked == CLIENT ? "*-client" : "*-server",
 			err))
 		return RUNNER_FAILED;
+	suites_keep(suites, is_asking, &asking);
 	*versions |= cases.versions;
 	return run_asking(survey, suites, &config, asked, err);
 }

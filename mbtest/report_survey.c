@@ -28,10 +28,12 @@ static const char *const questions[] = {
 	[10] = "deployment",
 };
 
-/* Whose column it is. */
+/* Whose column it is; where a server is elsewhere is not for a heading. */
 static const char *measured_name(const struct survey_report *report)
 {
-	return report->stack[report->is_asked[SERVER] ? SERVER : CLIENT];
+	const char *name = report->stack[report->is_asked[SERVER] ? SERVER : CLIENT];
+
+	return strncmp(name, "remote:", 7) == 0 ? "remote" : name;
 }
 
 /* The text of a column: what was measured, or published. */

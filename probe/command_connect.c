@@ -5,6 +5,7 @@
  */
 #include "probe/base/alloc.h"
 #include "probe/command_set.h"
+#include "probe/command_target.h"
 #include "probe/endpoint/client.h"
 #include "probe/endpoint/key.h"
 #include "probe/io/host.h"
@@ -21,7 +22,6 @@ enum {
 	PORT_FIRST = 20000,
 	PORT_SPAN = 12000, /* below what the kernel gives away by itself */
 	PORT_DEFAULT = 80,
-	HOST_TEXT = 256,
 	STATUS_TEXT = 160,
 	FILE_MOST = 1 << 30,
 };
@@ -207,58 +207,6 @@ static bool close_stream(struct stream *stream, const char *output, bool done, s
 	return ok;
 }
 
-/* ---- where to ---- */
-
-/* "host", "host:port", "[addr]:port" or an IPv6 address by itself. */
-static bool read_target(const char *text, char host[HOST_TEXT], uint16_t *port, struct err *err)
-{
-	const char *colon = strrchr(text, ':'), *end = text + strlen(text);
-	uint64_t value = PORT_DEFAULT;
-	struct addr addr;
-
-	if (*text == '[' && strchr(text, ']') != NULL) {
-		end = strchr(++text, ']');
-		colon = end[1] == ':' ? end + 1 : NULL;
-		if (end[1] != '\0' && colon == NULL)
-			return err_set(err, "\"%s\" is no HOST[:PORT]", text - 1);
-	} else if (addr_parse(&addr, text)) {
-		colon = NULL;
-	} else if (colon != NULL) {
-		end = colon;
-	}
-	if (colon != NULL && !parse_number("the port", colon + 1, 1, UINT16_MAX, &value, err))
-		return false;
-	if (end == text || end - text >= HOST_TEXT)
-		return err_set(err, "a host is needed: %s", help.usage);
-	memcpy(host, text, (size_t)(end - text));
-	host[end - text] = '\0';
-	*port = (uint16_t)value;
-	return true;
-}
-
-/* An address of one version, waited for. */
-static bool resolve_version(const char *host, uint8_t version, struct addr *addr, struct err *err)
-{
-	struct names *names = names_new();
-	enum names_state state;
-
-	while ((state = names_resolve(names, host, version, addr, err)) == NAMES_PENDING)
-		names_wait(names);
-	names_free(names);
-	return state == NAMES_FOUND;
-}
-
-static bool resolve(const struct connect_options *options, const char *host, struct addr *addr,
-	struct err *err)
-{
-	struct err other;
-
-	if (options->v6)
-		return resolve_version(host, 6, addr, err);
-	return resolve_version(host, 4, addr, err) ||
-		(!options->v4 && resolve_version(host, 6, addr, &other));
-}
-
 /* ---- the connection ---- */
 
 struct visit {
@@ -416,13 +364,19 @@ static bool visit_host(struct visit *visit, const char *target, struct err *err)
 {
 	const struct connect_options *options = visit->options;
 	struct client_result result;
-	char host[HOST_TEXT];
+	char host[TARGET_HOST];
 	bool ok;
 
-	if (!read_target(target, host, &visit->client.remote.port, err) ||
+	visit->client.remote.port = PORT_DEFAULT;
+	if (!target_read(target, host, &visit->client.remote.port, err) ||
 		!open_stream(&visit->stream, options, host, err))
 		return false;
-	ok = resolve(options, host, &visit->client.remote.addr, err) && plan_subflows(visit, err);
+	ok = target_resolve(host,
+		     options->v6           ? 6
+			     : options->v4 ? 4
+					   : 0,
+		     &visit->client.remote.addr, err) &&
+		plan_subflows(visit, err);
 	visit->place.remote = &visit->client.remote.addr;
 	visit->client.patience = options->timeout_s * NSEC_PER_SEC;
 	visit->client.peer_ends_first = options->get != NULL;

@@ -10,7 +10,8 @@ _mbtest()
 		words=$("$program" "$command" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
 	else
 		case $command:${COMP_WORDS[COMP_CWORD - 1]} in
-		*:--client | *:--server) words='sim sim:uclouvain sim:swinburne sim:anon sim:citrix kernel' ;;
+		*:--client) words='sim sim:uclouvain sim:swinburne sim:anon sim:citrix kernel' ;;
+		*:--server) words='sim sim:uclouvain sim:swinburne sim:anon sim:citrix kernel remote:' ;;
 		*:--mptcp) words='0 1 both' ;;
 		*:--checksum) words='on off both' ;;
 		*:--family) words='4 6 both' ;;

@@ -14,11 +14,9 @@ local leaves = { "fallback", "infinite", "tcp", intact = true }
 local slow = { delay = "5ms", rate = 4000000 }
 local either = { "mptcp", "subflow-closed", intact = true }
 
--- IPv6 is asked for once: the answers do not depend on it.
 local function ask(name, spec)
 	for _, me in ipairs { "client", "server" } do
 		local one = spec(me)
-		local expect = one.expect
 		one.name, one.group = name .. "-" .. me, "the " .. me .. " is asked"
 		one.bytes = one.bytes or 65536
 		one.sender = one.sender or "both"
@@ -27,10 +25,6 @@ local function ask(name, spec)
 		if one.subflows and one.subflows > 1 or one.server_joins then
 			one.first_chunk, one.pause = one.first_chunk or 8192, one.pause or "400ms"
 		end
-		if not one.both_families then
-			one.expect = function(c) return c.family == 4 and expect or nil end
-		end
-		one.both_families = nil
 		scenario(one)
 	end
 end
@@ -39,7 +33,7 @@ end
 
 ask("open", function()
 	return { help = "a connection, each end sends (RFC 8684 3.1, 3.3)", expect = clean,
-		checksums = { false, true }, both_families = true }
+		checksums = { false, true } }
 end)
 
 -- Narrow numbers of ours, and the low half of them wraps: how wide are those that answer?

@@ -59,6 +59,7 @@ struct judge_input {
 	bool checksum;                 /* either end wants checksums */
 	unsigned int subflows;         /* meant to exist, the first included */
 	bool is_ours[ENDS];            /* our endpoint: O rows bind it */
+	nsec_t beyond[ENDS];           /* round-trip time between the tap and its host */
 	struct rule_set excused[ENDS]; /* rules that it is known not to follow: not judged */
 	nsec_t now;                    /* end of the run */
 	bool timed_out;                /* the deadline came */

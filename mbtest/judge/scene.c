@@ -258,7 +258,7 @@ void scene_init(struct scene *scene, const struct judge_input *input, enum end e
 	scene->end = end;
 	view_init(&scene->view, input->tap[end], VIEW_WHOLE);
 	scene->facts = scene->view.facts;
-	scene->prompt = input->is_ours[end] ? 0 : SCENE_PROMPT;
+	scene->prompt = input->is_ours[end] ? 0 : SCENE_PROMPT + input->beyond[end];
 	scene->dss_in = scene->confirmed = scene->acked_out = VIEW_NONE;
 	scene->bare_ack = scene->plain_ack = VIEW_NONE;
 	scene->unmapped_in = scene->plain_in = scene->plain_out = VIEW_NONE;

@@ -21,6 +21,7 @@ enum {
 /* What was seen of one row. */
 struct sighting {
 	unsigned int seen[VERSIONS][ENDS];
+	bool was_asked;
 	bool is_bound; /* a number that no run had room to exceed */
 	const char *scenarios[SURVEY_SCENARIOS];
 	unsigned int scenario_count;
@@ -30,6 +31,7 @@ struct sighting {
 
 struct survey {
 	struct sighting rows[ROWS_MOST];
+	unsigned int versions; /* in which it opened a Multipath TCP connection: 1 << version */
 };
 
 struct survey *survey_new(void)
@@ -98,6 +100,7 @@ static void note_sighting(struct sighting *sighting, const struct survey_row *ro
 {
 	unsigned int *here = &sighting->seen[run->version & 1][run->asked];
 
+	sighting->was_asked = true;
 	if (seen == 0)
 		return;
 	/* Where it had as many as were tried, it might have had more. */
@@ -124,6 +127,8 @@ void survey_add(struct survey *survey, const struct survey_run *run)
 		if (is_asked(row, run))
 			note_sighting(&survey->rows[i], row, run, row->look(run, &scene));
 	}
+	if (scene.connection != NULL && survey_asks(run, "open"))
+		survey->versions |= look_version(run, &scene);
 	scene_fini(&scene);
 }
 
@@ -209,10 +214,22 @@ static void fill_measured(struct survey_cell *cell, const struct survey_row *row
 	cell->scenario_count = sighting->scenario_count;
 }
 
+/* What it does in a version that it does not speak says nothing, unless it speaks neither. */
+static struct sighting spoken(const struct survey *survey, unsigned int row)
+{
+	struct sighting sighting = survey->rows[row];
+	unsigned int version;
+
+	for (version = 0; version < VERSIONS && survey->versions != 0; version++)
+		if (!(survey->versions >> version & 1))
+			memset(sighting.seen[version], 0, sizeof(sighting.seen[version]));
+	return sighting;
+}
+
 void survey_cell(const struct survey *survey, unsigned int row, struct survey_cell *cell)
 {
 	const struct survey_row *info = &survey_table[row];
-	const struct sighting *sighting = &survey->rows[row];
+	const struct sighting spoke = spoken(survey, row), *sighting = &spoke;
 	unsigned int seen = 0, i;
 
 	memset(cell, 0, sizeof(*cell));
@@ -226,5 +243,8 @@ void survey_cell(const struct survey *survey, unsigned int row, struct survey_ce
 	}
 	snprintf(cell->value, sizeof(cell->value), "%s",
 		info->look == NULL ? "not visible on the wire" : "not measured");
-	add_note(cell, "%s", info->unseen);
+	if (info->look == NULL || sighting->was_asked)
+		add_note(cell, "%s", info->unseen);
+	else
+		add_note(cell, "nobody asked: we cannot make that end do it");
 }

@@ -386,6 +386,9 @@ unsigned int look_infinite(const struct survey_run *run, const struct scene *sce
 	}
 	if (scene->connection->infinite[RECEIVED] == VIEW_NONE)
 		return 0;
+	/* Where it sends, too, its own mappings may be what went wrong. */
+	if (scene->initial->flow[SENT].bytes > 0)
+		return left_mptcp(run) ? SEEN_HEEDS : 0;
 	return left_mptcp(run) ? SEEN_HEEDS : SEEN_DEAF;
 }
 

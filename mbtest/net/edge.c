@@ -209,6 +209,12 @@ static void edge_take(struct edge *edge, struct packet *packet, uint16_t index)
 		edge_send(edge, packet, path);
 }
 
+void edge_put(struct node *node, struct packet *packet)
+{
+	packet_parse(packet);
+	edge_take((struct edge *)node, packet, 0);
+}
+
 /* One packet from a device; NULL when there is none. Most fit a small buffer at once. */
 static struct packet *read_packet(struct net *net, int fd)
 {

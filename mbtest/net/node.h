@@ -182,6 +182,9 @@ uint16_t edge_fds(const struct node *node, const int **fds);
 /* Read what has come from one; how many packets. */
 unsigned int edge_read(struct node *node, uint16_t index);
 
+/* A packet from whatever is behind it, taken over. */
+void edge_put(struct node *node, struct packet *packet);
+
 /* ---- what is written about it all: log.c ---- */
 
 enum verb {

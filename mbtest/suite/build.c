@@ -28,6 +28,11 @@ bool run_is_live(const struct run_config *run)
 	return run->stack[CLIENT].kind != STACK_SIM || run->stack[SERVER].kind != STACK_SIM;
 }
 
+bool run_is_remote(const struct run_config *run)
+{
+	return run->stack[SERVER].kind == STACK_REMOTE;
+}
+
 uint64_t scenario_bytes(const struct scenario *scenario, const struct run_config *run)
 {
 	if (run->bytes > 0)
@@ -52,7 +57,7 @@ void scenario_net_config(const struct scenario *scenario, const struct run_confi
 	bool live = run_is_live(run);
 
 	memset(config, 0, sizeof(*config));
-	config->clock = live ? CLOCK_REAL : CLOCK_VIRTUAL;
+	config->clock = live && !run_is_remote(run) ? CLOCK_REAL : CLOCK_VIRTUAL;
 	config->seed = run->seed;
 	config->hash = run->hash && !live;
 	config->taps = true;
@@ -337,6 +342,7 @@ static void fill_judge(const struct scenario *scenario, const struct run_config 
 				promise_excused(scenario_profile(scenario, run, (enum end)end));
 	}
 	input->edit_count = net_edits(net, &input->edits);
+	input->beyond[SERVER] = ends->beyond;
 	input->version = scenario->version;
 	input->checksum = scenario->checksum;
 	input->subflows = scenario->subflows;

@@ -21,10 +21,14 @@
 struct scenario_ends {
 	struct app_plan plan[ENDS];
 	struct endpoint_config config[ENDS];
+	nsec_t beyond; /* round-trip time between the server's tap and the server */
 };
 
 /* Whether a stack of this run is not our endpoint, so that the run is on the real clock. */
 bool run_is_live(const struct run_config *run);
+
+/* Whether its server is on a real network. */
+bool run_is_remote(const struct run_config *run);
 
 /* Bytes each sending end sends, and the moment the run is given up: defaults by the clock. */
 uint64_t scenario_bytes(const struct scenario *scenario, const struct run_config *run);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * run.h - running one scenario between two stacks, and what came of it. Stacks are our endpoint
- * or the host's kernel; with a kernel the run is on the real clock, in namespaces of its own.
+ * run.h - running one scenario between two stacks, and what came of it. Stacks are our endpoint,
+ * the host's kernel or a server elsewhere; but for two of ours the run is on the real clock, with a
+ * kernel in namespaces of its own.
  */
 #ifndef MBTEST_SUITE_RUN_H
 #define MBTEST_SUITE_RUN_H
@@ -9,6 +10,7 @@
 #include "mbtest/judge/judge.h"
 #include "mbtest/suite/scenario.h"
 #include "probe/base/err.h"
+#include "probe/wire/addr.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,13 +18,15 @@
 enum stack_kind {
 	STACK_SIM,
 	STACK_KERNEL,
+	STACK_REMOTE, /* a server on a real network */
 };
 
 struct stack {
 	enum stack_kind kind;
-	char name[32];                 /* as typed: "sim", "sim:anon", "kernel" */
+	char name[80];                 /* as typed: "sim", "sim:anon", "kernel", "remote:h:80" */
 	const struct profile *profile; /* of our endpoint; NULL: its own ways */
 	uint64_t faults;               /* of our endpoint */
+	struct sockname remote;        /* STACK_REMOTE */
 };
 
 struct profile;

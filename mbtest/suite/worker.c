@@ -123,6 +123,9 @@ void worker_loop(const struct work *work, unsigned int worker, int pipe)
 		if (place >= work->count || !send_message(pipe, &message))
 			break;
 		atomic_store(&work->board->current[worker], 0);
+		/* It has given its privileges up: the next job is for another process. */
+		if (run_is_remote(&work->config->run))
+			break;
 	}
 	if (kept != NULL)
 		net_free(kept);
