@@ -213,9 +213,13 @@ static void take_signals(struct subflow *subflow, const struct arrival *in, bool
 		take_data_ack(subflow, &option->dss, in, now);
 	}
 	take_others(subflow, in, now);
-	/* Nor is one that says again that data came at the first contact (F9). */
-	if (!acked_payload && !conn->data_confirmed && !subflow->is_join && !has_data_ack)
-		acked_payload = in->ack != subflow->iss + 1 && subflow->bytes_sent > 0;
+	/*
+	 * Nor is one that says again that data came at the first contact (F9), unless it is there
+	 * for another option's sake, or DATA_ACKs came and only wait for data of another subflow.
+	 */
+	if (!conn->data_confirmed && !subflow->is_join && !subflow->data_acked &&
+		in->option_count == 0 && subflow->bytes_sent > 0)
+		acked_payload = acked_payload || in->ack != subflow->iss + 1;
 	if (!conn_is_mptcp(conn) || !acked_payload || subflow->reset_wanted)
 		return;
 	if (has_data_ack)
