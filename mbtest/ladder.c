@@ -30,6 +30,8 @@ struct trace {
 struct traces {
 	struct trace list[LOOKED_AT];
 	size_t count;
+	bool is_cut;         /* the tap has more */
+	size_t known[PATHS]; /* of what was sent before it is known whether it arrived */
 };
 
 /* Read the records of a tap; numbers become relative to the last SYN in their direction. */
@@ -40,7 +42,9 @@ static void read_tap(const struct capture *tap, struct traces *traces)
 	size_t i;
 
 	memset(isn, 0, sizeof(isn));
+	memset(traces->known, 0, sizeof(traces->known));
 	traces->count = tap->count < LOOKED_AT ? tap->count : LOOKED_AT;
+	traces->is_cut = traces->count < tap->count;
 	for (i = 0; i < traces->count; i++) {
 		const struct capture_record *record = &tap->records[i];
 		struct trace *trace = &traces->list[i];
@@ -107,9 +111,21 @@ static void pair(struct traces *from, struct traces *to)
 
 		if (trace->outgoing && trace->is_tcp)
 			trace->partner = find(trace, to, FIT_CERTAIN);
-		if (trace->partner != LADDER_NONE)
-			to->list[trace->partner].used = true;
+		if (trace->partner == LADDER_NONE)
+			continue;
+		to->list[trace->partner].used = true;
+		from->known[trace->path % PATHS] = i;
 	}
+}
+
+/* Whether the other end of this arrow may lie behind where that tap was cut off. */
+static bool is_beyond(const struct trace *trace, const struct traces *own,
+	const struct traces *other)
+{
+	if (!other->is_cut)
+		return false;
+	return trace->outgoing ? trace > &own->list[own->known[trace->path % PATHS]]
+			       : trace->at > other->list[other->count - 1].at;
 }
 
 static void add(struct ladder *ladder, const struct trace *trace, enum end from, uint32_t sent,
@@ -142,8 +158,8 @@ void ladder_make(struct ladder *ladder, const struct capture *const tap[ENDS])
 	pair(&traces[CLIENT], &traces[SERVER]);
 	pair(&traces[SERVER], &traces[CLIENT]);
 	for (;;) {
+		struct traces *near, *far;
 		struct trace *trace;
-		uint32_t received;
 		enum end end;
 
 		next[CLIENT] = next_of(&traces[CLIENT], next[CLIENT]);
@@ -156,18 +172,20 @@ void ladder_make(struct ladder *ladder, const struct capture *const tap[ENDS])
 						traces[SERVER].list[next[SERVER]].at)
 			? CLIENT
 			: SERVER;
-		trace = &traces[end].list[next[end]];
+		near = &traces[end];
+		far = &traces[end == CLIENT ? SERVER : CLIENT];
+		trace = &near->list[next[end]];
 		trace->used = true;
-		if (!trace->outgoing) {
+		if (trace->outgoing && trace->partner == LADDER_NONE)
+			trace->partner = find(trace, far, 1);
+		if (trace->partner != LADDER_NONE)
+			far->list[trace->partner].used = true;
+		if (trace->partner == LADDER_NONE && is_beyond(trace, near, far))
+			ladder->more++;
+		else if (trace->outgoing)
+			add(ladder, trace, end, next[end], trace->partner);
+		else
 			add(ladder, trace, end == CLIENT ? SERVER : CLIENT, LADDER_NONE, next[end]);
-			continue;
-		}
-		received = trace->partner;
-		if (received == LADDER_NONE)
-			received = find(trace, &traces[end == CLIENT ? SERVER : CLIENT], 1);
-		if (received != LADDER_NONE)
-			traces[end == CLIENT ? SERVER : CLIENT].list[received].used = true;
-		add(ladder, trace, end, next[end], received);
 	}
 	ladder->more += tap[CLIENT]->count - traces[CLIENT].count;
 	ladder->more += tap[SERVER]->count - traces[SERVER].count;

@@ -82,6 +82,37 @@ scenario { name = "lost", bytes = 10, expect = { "mptcp", intact = true },
     assert page.marked == ["\u2715 lost"]
 
 
+def test_what_is_not_looked_at_is_not_lost(mbtest, tmp_path):
+    """Of a long run a ladder shows the beginning, and blames no box for where that ends."""
+    suite = tmp_path / "long.lua"
+    suite.write_text('suite "long"\nscenario { name = "long", sender = "both", bytes = 2 << 20, '
+                     'subflows = 2, expect = { "mptcp", intact = true },\n'
+                     '\tpaths = { path { link { rate = 1000000000 } }, path {} } }\n')
+    path, page = page_of(mbtest, tmp_path, suite, "--mptcp", 1, "--checksum", "off")
+    assert page.marked == [] and "packets more are left out" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.live
+@pytest.mark.kernel_mptcp
+def test_a_page_of_kernel_stacks(mbtest_release, tmp_path):
+    """1 MiB between two kernels: the one change is marked, what fails is red, and no more."""
+    suite = tmp_path / "kernels.lua"
+    suite.write_text("""suite "kernels"
+for name, outcome in pairs { right = "tcp", wrong = "mptcp" } do
+	scenario { name = name, group = name, expect = { outcome, intact = true },
+		paths = { path { box.strip { kind = 30, on = "syn" } } } }
+end
+""")
+    path, page = page_of(mbtest_release, tmp_path, suite, "--client", "kernel", "--server",
+                         "kernel", "--mptcp", 1, "--checksum", "off", status=1)
+    assert page.names == ["right", "wrong"] and page.failed == ["wrong"] and page.ladders == 2
+    assert page.marked == ["tcp.option.mptcp.mp_capable removed (gap)"] * 2
+    text = path.read_text(encoding="utf-8")
+    assert "client kernel, server kernel" in text and "v1 plain" in text
+    assert re.findall(r"<tr><td>(\w+)</td><td class=\"n (\w+)\">(\d / \d)</td>", text) == [
+        ("right", "pass", "1 / 1"), ("wrong", "fail", "0 / 1")]
+
+
 def test_a_failure_is_told_apart(mbtest, tmp_path):
     path, page = page_of(mbtest, tmp_path, "classic", "--mptcp", 1, "--only",
                          "flip-first-to-server-*-1", "--fault", "ignore-checksum", status=1)
