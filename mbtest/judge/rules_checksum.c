@@ -200,7 +200,7 @@ void rule_f22(const struct scene *scene, struct note *note)
 			continue;
 		note_held(note);
 		/* The others came to an end, too: there is nowhere left. */
-		if (others_alive(scene, subflow, (uint32_t)scene->view.fact_count - 1) == 0)
+		if (others_alive(scene, subflow, VIEW_NONE) == 0)
 			continue;
 		if (!connection->has_data_ack[RECEIVED] ||
 			!dsn_before(connection->data_ack[RECEIVED], connection->dsn_end[SENT]) ||
@@ -213,6 +213,37 @@ void rule_f22(const struct scene *scene, struct note *note)
 		if (j == scene->view.fact_count)
 			note_broken(note, reset, "never re-sent what a failed checksum had cost");
 	}
+}
+
+/* How much of the peer's stream had come mapped, and sound, when a mapping was complete. */
+static uint64_t reach_at(const struct scene *scene, uint32_t index)
+{
+	uint64_t first = scene->connection->idsn[RECEIVED] + 1, reach = 0;
+	bool further = true;
+	size_t i;
+
+	while (further) {
+		further = false;
+		for (i = 0; i < scene->view.mapping_count; i++) {
+			const struct mapping *mapping = &scene->view.mappings[i];
+			uint64_t offset = mapping->dsn - first;
+
+			if (mapping->way != RECEIVED || mapping->complete >= index ||
+				mapping->state == MAPPING_BAD || offset > reach ||
+				offset + mapping->length <= reach)
+				continue;
+			reach = offset + mapping->length;
+			further = true;
+		}
+	}
+	return reach;
+}
+
+/* With a hole before the failed mapping the data is not contiguous (F25). */
+static bool has_hole(const struct scene *scene, const struct mapping *bad)
+{
+	return scene->connection->has_key[RECEIVED] &&
+		bad->dsn - (scene->connection->idsn[RECEIVED] + 1) > reach_at(scene, bad->complete);
 }
 
 /* One subflow only: MP_FAIL, and no reset (RFC 8684 3.7). */
@@ -253,7 +284,7 @@ void rule_f23(const struct scene *scene, struct note *note)
 {
 	const struct mapping *bad = failed(scene);
 
-	if (bad != NULL && !is_first_mapping(scene, bad) &&
+	if (bad != NULL && !is_first_mapping(scene, bad) && !has_hole(scene, bad) &&
 		others_ever(scene, scene_subflow(scene, bad->subflow), bad->complete) == 0)
 		note_failed_single(note, scene, bad);
 }
@@ -320,10 +351,7 @@ void rule_f25(const struct scene *scene, struct note *note)
 	if (others_alive(scene, subflow, bad->complete) > 0 ||
 		others_ever(scene, subflow, bad->complete) == 0)
 		return;
-	/* With a hole before the mapping the data is surely not contiguous. */
-	if (scene->connection->has_key[RECEIVED] &&
-		bad->dsn - (scene->connection->idsn[RECEIVED] + 1) >
-			scene->connection->mapped[RECEIVED])
+	if (has_hole(scene, bad))
 		note_failed_reset(note, scene, bad);
 	else if (acked_failed(scene, bad) != VIEW_NONE)
 		note_broken(note, acked_failed(scene, bad),

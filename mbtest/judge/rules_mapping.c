@@ -351,6 +351,8 @@ void rule_f56(const struct scene *scene, struct note *note)
 				other->flow[RECEIVED].rst > also &&
 				connection->data_fin[SENT] > also && scene->bad == VIEW_NONE &&
 				other->flow[RECEIVED].unmapped == VIEW_NONE &&
+				scene_misfit(scene, other) > also &&
+				!scene_signalled(scene, also) &&
 				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE &&
 				!was_closed_fast(scene, also))
 				note_broken(note, also, "an RST on one subflow ended another, too");

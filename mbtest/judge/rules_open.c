@@ -35,9 +35,10 @@ static uint32_t gave_up(const struct scene *scene, uint32_t from)
 
 	/* Once it is over, strays are answered with RST; a checksum that is there or not against
 	 * the agreement asks for one; and any wait ends one day, the connection's with
-	 * MP_FASTCLOSE. */
+	 * MP_FASTCLOSE. Nor is MPTCP left where another subflow lives. */
 	if (reset != VIEW_NONE &&
 		(reset < from || closed_fast(scene, reset) || answers_strays(flow, reset) ||
+			others_alive(scene, scene->initial, reset) > 0 ||
 			scene_misfit(scene, scene->initial) < reset ||
 			scene->facts[reset].at - scene->facts[scene->initial->first].at >
 				SCENE_PATIENCE))
@@ -85,6 +86,9 @@ void rule_o2(const struct scene *scene, struct note *note)
 	if (plain != VIEW_NONE && plain > first && (!alone || scene->version == 1) &&
 		scene->unmapped_in == VIEW_NONE)
 		note_broken(note, plain, "fell back when DATA_ACKs stopped in mid-connection");
+	alone = others_ever(scene, scene->initial, VIEW_NONE) == 0;
+	if (reset != VIEW_NONE && answers_strays(scene->initial->flow, reset))
+		reset = VIEW_NONE;
 	if (reset != VIEW_NONE && alone && scene->version == 0 && scene->unmapped_in == VIEW_NONE)
 		note_broken(note, reset, "reset a v0 connection when DATA_ACKs stopped");
 }
@@ -314,6 +318,9 @@ void rule_o16(const struct scene *scene, struct note *note)
 	const struct connection_view *connection = scene->connection;
 	uint32_t fail = first_of(connection->fail[SENT], connection->fail[RECEIVED]), i;
 
+	/* On one of several it costs that subflow, and nobody falls back (F22). */
+	if (fail != VIEW_NONE && others_alive(scene, fact_subflow(scene, fail), fail) > 0)
+		return;
 	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
 

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* Farther from the first data sequence number no first data is. */
+#define ODD_START ((int64_t)1 << 30)
+
 /* The connection the applications used: the one that carried most; of equals, the MPTCP one. */
 static const struct connection_view *connection_main(const struct view *view)
 {
@@ -181,6 +184,23 @@ static void contact_find(struct scene *scene)
 	}
 }
 
+/* All its bytes had come before under a mapping that fitted: that one binds (F52). */
+static bool was_settled(const struct view *view, const struct mapping *again)
+{
+	size_t i;
+
+	for (i = 0; i < view->mapping_count; i++) {
+		const struct mapping *first = &view->mappings[i];
+
+		if (first->way == again->way && first->subflow == again->subflow &&
+			first->state == MAPPING_GOOD && first->complete < again->fact &&
+			first->ssn <= again->ssn &&
+			first->ssn + first->length >= again->ssn + again->length)
+			return true;
+	}
+	return false;
+}
+
 static void data_find(struct scene *scene)
 {
 	const struct connection_view *connection = scene->connection;
@@ -216,13 +236,31 @@ static void data_find(struct scene *scene)
 		/* A bare DATA_FIN has no data that could fail: who ignores it asks for it again. */
 		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD &&
 			!mapping->infinite && mapping->length > 0 &&
-			mapping->complete >= scene->keys &&
+			mapping->complete >= scene->keys && !was_settled(view, mapping) &&
 			&view->connections[view->subflows[mapping->subflow].connection] ==
 				connection &&
 			(scene->bad == VIEW_NONE ||
 				mapping->complete < view->mappings[scene->bad].complete))
 			scene->bad = i;
 	}
+}
+
+/* Data numbered far from where the peer's key says: the key was edited on the way (F7e). */
+static uint32_t odd_start(const struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+	size_t i;
+
+	for (i = 0; connection->has_key[RECEIVED] && i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+		int64_t offset = (int64_t)(mapping->dsn - (connection->idsn[RECEIVED] + 1));
+
+		if (mapping->way == RECEIVED &&
+			scene_subflow(scene, mapping->subflow) == scene->initial)
+			return offset > ODD_START || offset < -ODD_START ? mapping->fact
+									 : VIEW_NONE;
+	}
+	return VIEW_NONE;
 }
 
 /* All that lets a host go back to plain TCP: F1 to F4, F7, F9, F10, F23, F24, F29. */
@@ -245,6 +283,8 @@ static void cause_find(struct scene *scene)
 	if (scene->plain_in < scene->acked_out)
 		cause = first_of(cause, scene->plain_in);
 	/* A mapping that comes late MAY be waited for; some leave MPTCP at once (F4, F48). */
+	if (odd_start(scene) < scene->acked_out)
+		cause = first_of(cause, odd_start(scene));
 	left = first_of(scene->plain_out, connection->infinite[SENT]);
 	if (early < scene->acked_out && early < left && left != VIEW_NONE)
 		cause = first_of(cause, early);
