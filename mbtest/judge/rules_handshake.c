@@ -153,6 +153,17 @@ static bool crypto_missing(const struct mp_capable *capable, bool *none_at_all)
 	return !(capable->flags & MPC_HMAC);
 }
 
+/* Another SYN came before MP_CAPABLE was answered: that one counts. */
+static bool asked_again(const struct scene *scene)
+{
+	uint32_t i, answer = capable_answer(scene);
+
+	for (i = scene->initial->synack; i != VIEW_NONE && i < answer; i = scene->facts[i].next)
+		if (scene->facts[i].way == RECEIVED && (scene->facts[i].flags & TCP_SYN))
+			return true;
+	return false;
+}
+
 void rule_f6(const struct scene *scene, struct note *note)
 {
 	const struct mp_capable *syn = scene_capable(scene, scene->initial->syn_last);
@@ -162,7 +173,8 @@ void rule_f6(const struct scene *scene, struct note *note)
 	if (is_passive(scene) && syn != NULL && scene->syn_capable && crypto_missing(syn, &none)) {
 		note_held(note);
 		/* v0 leaves it to B how to answer a proposal of algorithms it has not. */
-		if (capable_answer(scene) != VIEW_NONE && (none || syn->version == 1))
+		if (capable_answer(scene) != VIEW_NONE && !asked_again(scene) &&
+			(none || syn->version == 1))
 			note_broken(note, capable_answer(scene),
 				"answered MP_CAPABLE without a common algorithm with MP_CAPABLE");
 	}

@@ -37,7 +37,8 @@ static uint32_t gave_up(const struct scene *scene, uint32_t from)
 	 * the agreement asks for one; and any wait ends one day, the connection's with
 	 * MP_FASTCLOSE. Nor is MPTCP left where another subflow lives. */
 	if (reset != VIEW_NONE &&
-		(reset < from || closed_fast(scene, reset) || answers_strays(flow, reset) ||
+		(reset < from || flow[SENT].fin < reset || closed_fast(scene, reset) ||
+			answers_strays(flow, reset) ||
 			others_alive(scene, scene->initial, reset) > 0 ||
 			scene_misfit(scene, scene->initial) < reset ||
 			scene->facts[reset].at - scene->facts[scene->initial->first].at >
@@ -156,6 +157,7 @@ void rule_o5(const struct scene *scene, struct note *note)
 	reset = own_reset(fact_subflow(scene, fail), fail);
 	if (reset != VIEW_NONE && others_ever(scene, fact_subflow(scene, fail), VIEW_NONE) == 0 &&
 		!answers_strays(fact_subflow(scene, fail)->flow, reset) &&
+		scene->facts[reset].at < scene->facts[fail].at + SCENE_PATIENCE &&
 		connection->data_fin[SENT] > reset)
 		note_broken(note, reset,
 			"reset when MP_FAIL went unanswered, the stream contiguous");

@@ -63,6 +63,11 @@ static uint32_t reset_in_answer(const struct scene *scene, uint32_t cause)
 
 		if (fact->at > scene->facts[cause].at + SCENE_DUE)
 			break;
+		/* Another one with the right key is a reason. */
+		if (fact->way == RECEIVED && (fact->has & HAS_FASTCLOSE) &&
+			view_option(&scene->view, fact, MP_FASTCLOSE)->fastclose_key ==
+				scene->connection->key[SENT])
+			return VIEW_NONE;
 		/* In v0 its own MP_FASTCLOSE ends with a RST, answered or not. */
 		if (fact->way == SENT && (fact->has & HAS_FASTCLOSE))
 			return VIEW_NONE;

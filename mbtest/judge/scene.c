@@ -184,6 +184,14 @@ static void contact_find(struct scene *scene)
 	}
 }
 
+/* Farther from the peer's first data sequence number than any first data is. */
+static bool is_far(const struct connection_view *connection, uint64_t dsn)
+{
+	int64_t offset = (int64_t)(dsn - (connection->idsn[RECEIVED] + 1));
+
+	return connection->has_key[RECEIVED] && (offset > ODD_START || offset < -ODD_START);
+}
+
 /* All its bytes had come before under a mapping that fitted: that one binds (F52). */
 static bool was_settled(const struct view *view, const struct mapping *again)
 {
@@ -236,7 +244,8 @@ static void data_find(struct scene *scene)
 		/* A bare DATA_FIN has no data that could fail: who ignores it asks for it again. */
 		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD &&
 			!mapping->infinite && mapping->length > 0 &&
-			mapping->complete >= scene->keys && !was_settled(view, mapping) &&
+			!is_far(connection, mapping->dsn) && mapping->complete >= scene->keys &&
+			!was_settled(view, mapping) &&
 			&view->connections[view->subflows[mapping->subflow].connection] ==
 				connection &&
 			(scene->bad == VIEW_NONE ||
@@ -251,14 +260,11 @@ static uint32_t odd_start(const struct scene *scene)
 	const struct connection_view *connection = scene->connection;
 	size_t i;
 
-	for (i = 0; connection->has_key[RECEIVED] && i < scene->view.mapping_count; i++) {
+	for (i = 0; i < scene->view.mapping_count; i++) {
 		const struct mapping *mapping = &scene->view.mappings[i];
-		int64_t offset = (int64_t)(mapping->dsn - (connection->idsn[RECEIVED] + 1));
-
 		if (mapping->way == RECEIVED &&
 			scene_subflow(scene, mapping->subflow) == scene->initial)
-			return offset > ODD_START || offset < -ODD_START ? mapping->fact
-									 : VIEW_NONE;
+			return is_far(connection, mapping->dsn) ? mapping->fact : VIEW_NONE;
 	}
 	return VIEW_NONE;
 }

@@ -11,10 +11,10 @@
 
 #include <string.h>
 
-enum {
-	COPIES_LOOKED_AT = 64, /* mappings of a flow to go back for an identical one */
-	OFFSETS_BITS = 48,     /* a DSN farther than this from the IDSN is not of the stream */
-};
+enum { COPIES_LOOKED_AT = 64 }; /* mappings of a flow to go back for an identical one */
+
+/* No window is larger (RFC 7323 2.3). */
+#define NEAR_DSN ((int64_t)1 << 30)
 
 bool capable_form_ok(const struct fact *fact, const struct mp_capable *capable)
 {
@@ -101,10 +101,12 @@ static struct mapping mapping_blank(const struct fact *fact, uint32_t index)
 /* Within reach of the stream; else of another one: mirrored or invented (O18). */
 static bool is_near(const struct connection_view *connection, enum way way, uint64_t dsn)
 {
-	int64_t distance = (int64_t)(dsn - (connection->idsn[way] + 1));
+	uint64_t known =
+		connection->has_dsn[way] ? connection->dsn_end[way] : connection->idsn[way] + 1;
+	int64_t distance = (int64_t)(dsn - known);
 
-	return !connection->has_key[way] ||
-		(distance > -((int64_t)1 << 32) && distance < (int64_t)1 << OFFSETS_BITS);
+	return (!connection->has_dsn[way] && !connection->has_key[way]) ||
+		(distance > -NEAR_DSN && distance < NEAR_DSN);
 }
 
 static void decode_mapping(struct view *view, uint32_t index, struct connection_view *connection,

@@ -111,7 +111,7 @@ static bool is_acceptable(struct subflow *subflow, const struct arrival *in, nse
 		return (in->flags & TCP_ACK) != 0;
 	subflow->conn->endpoint->dropped[DROP_SEQUENCE]++;
 	/* A late mapping for bytes that are held counts even on a copy of old data (F48). */
-	if (seq_before(end, subflow->rcv_acked) && mapping_is_holding(subflow) &&
+	if (in->length > 0 && seq_before(end, subflow->rcv_acked) && mapping_is_holding(subflow) &&
 		!conn_has_fault(subflow->conn, FAULT_DROP_LATE_MAPPING) &&
 		mapping_announce(subflow, in, now))
 		mapping_settle(subflow, now);
