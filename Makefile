@@ -86,7 +86,7 @@ check:
 # 100,000 seeds, a million of whatever floods, every figure of congestion control: half an hour.
 long:
 	$(Q)sh scripts/install.sh build check
-	$(Q)$(SUBMAKE) all units
+	$(Q)$(SUBMAKE) all units fuzzers
 	$(Q)MBKIT_BUILD=build MBKIT_LONG=1 $(PYTHON) -m pytest tests -m long -s -v $(PYTEST_ARGS)
 
 # What is compared with may be missing: the figures then say so.

@@ -3,14 +3,19 @@
 further. The captures in tests/data lend their packets as seeds."""
 import pathlib
 import struct
+import subprocess
+import time
 
 import pytest
 
-from conftest import BUILD, run_program
+from conftest import BUILD, ENVIRONMENT, LONG, TOP, run_program
 
 TESTS = pathlib.Path(__file__).resolve().parent
 TARGETS = sorted(source.stem for source in (TESTS / "fuzz").glob("fuzz_*.c"))
-INPUTS = 20000
+BOXES = [target for target in TARGETS if target.endswith("_boxes")]
+# Each input goes through every box, and as many rows of packets as there are of them.
+INPUTS = {target: 4000 if target in BOXES else 20000 for target in TARGETS}
+GROWTH_KIB = 8192
 PACKETS_A_CAPTURE = 8
 
 
@@ -38,6 +43,39 @@ def seeds(tmp_path_factory):
 @pytest.mark.parametrize("target", TARGETS)
 def test_target_survives(target, seeds):
     own = sorted((TESTS / "fuzz" / "seeds" / target).glob("*"))
-    run = run_program(BUILD / "fuzz" / target, 1, INPUTS, *own, *sorted(seeds.iterdir()),
+    run = run_program(BUILD / "fuzz" / target, 1, INPUTS[target], *own, *sorted(seeds.iterdir()),
                       timeout=120)
     assert run.status == 0, run
+
+
+def resident(pid):
+    """The most memory that a process needed until now, in KiB; None when it has ended."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    return None
+
+
+def peak_of(target, seed, count):
+    """The most memory that a run needed, in KiB, and how long it took."""
+    options = ENVIRONMENT.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
+    start, peak = time.monotonic(), 0
+    with subprocess.Popen([BUILD / "fuzz" / target, str(seed), str(count)], cwd=TOP,
+                          env=ENVIRONMENT | {"ASAN_OPTIONS": options}) as child:
+        while child.poll() is None:
+            peak = resident(child.pid) or peak
+            time.sleep(0.01)
+    assert child.returncode == 0, (target, seed, child.returncode)
+    return peak, time.monotonic() - start
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("target", BOXES)
+def test_memory_is_flat_under_packets_of_any_shape(target):
+    """make long: for a minute, as many packets as there is time for, through every box."""
+    few, seconds = peak_of(target, 2, 500)
+    count = int(500 * 60 / seconds) if LONG else 2000
+    many, seconds = peak_of(target, 3, count)
+    assert many < few + GROWTH_KIB, (few, many)
+    if LONG:
+        print(f"{target}: {count} inputs in {seconds:.0f} s, memory {few} to {many} KiB")
