@@ -166,9 +166,15 @@ void rule_f42(const struct scene *scene, struct note *note)
 		const struct subflow_view *subflow = scene_subflow(scene, i);
 		uint32_t last = VIEW_NONE;
 
-		if (!subflow->is_join || !subflow->opened_by_us || subflow->third == VIEW_NONE ||
-			!(scene->facts[subflow->third].has & HAS_JOIN))
+		if (!subflow->is_join || !subflow->opened_by_us || subflow->third == VIEW_NONE)
 			continue;
+		if (!(scene->facts[subflow->third].has & HAS_JOIN)) {
+			if (subflow->hmac_synack == HMAC_OK &&
+				!(scene->facts[subflow->third].flags & (TCP_RST | TCP_FIN)))
+				note_broken(note, subflow->third,
+					"answered the SYN/ACK of a join without MP_JOIN");
+			continue;
+		}
 		note_held(note);
 		for (j = subflow->third; j != VIEW_NONE && j < subflow->fourth;
 			j = scene->facts[j].next) {

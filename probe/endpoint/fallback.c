@@ -213,7 +213,8 @@ void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t s
 
 	if (conn_is_mptcp(conn)) {
 		if (subflow_live_count(conn) > 1) {
-			subflow_reset(subflow, RESET_MPTCP); /* F34 */
+			if (!conn_has_fault(conn, FAULT_INFINITE_BESIDE))
+				subflow_reset(subflow, RESET_MPTCP); /* F34 */
 			return;
 		}
 		/* What arrived before it is a piece of the stream too. */

@@ -16,6 +16,7 @@
 		"sends MPTCP options after a SYN/ACK without (F2)")                                \
 	F(NEVER_PLAIN_SYN, "never-plain-syn", "offers MP_CAPABLE in every SYN, for ever (F5)")     \
 	F(TAKE_MIRROR, "take-mirror", "takes its own MP_CAPABLE, mirrored, for an answer (F7f)")   \
+	F(BARE_THIRD, "bare-third", "goes on after a third packet without MP_CAPABLE (F3)")        \
 	F(ODD_KEYS, "odd-keys", "repeats a wrong key in the third packet (F7e)")                   \
 	F(WRONG_IDSN, "wrong-idsn",                                                                \
 		"numbers data from the IDSN itself, without the SYN's octet (F8)")                 \
@@ -52,6 +53,7 @@
 	F(WRONG_CHECKSUM, "wrong-checksum", "leaves the pseudo-header out of DSS checksums (3.3)") \
 	F(UNASKED_CHECKSUM, "unasked-checksum", "sends checksums that were not agreed on (F13)")   \
 	F(MISSING_CHECKSUM, "missing-checksum", "leaves out checksums that were agreed on (F14)")  \
+	F(ANY_CHECKSUM, "any-checksum", "takes mappings with or without a checksum (F13, F14)")    \
 	F(NO_FAIL, "no-mp-fail", "resets the only subflow instead of sending MP_FAIL (F23)")       \
 	F(FAIL_ALONE, "fail-without-reset", "sends MP_FAIL on one of several, and no RST (F21)")   \
 	F(NO_FAIL_ANSWER, "no-fail-answer", "does not answer MP_FAIL with MP_FAIL (F24)")          \
@@ -61,6 +63,8 @@
 	F(REVERT, "revert", "goes back to mappings after a fallback (F33)")                        \
 	F(ACK_AFTER_FALLBACK, "ack-after-fallback",                                                \
 		"goes on with DATA_ACKs after a fallback (F9, F31)")                               \
+	F(INFINITE_BESIDE, "infinite-beside",                                                      \
+		"bears with an infinite mapping beside other subflows (F34)")                      \
 	F(LOSE_UNSENT, "lose-unsent", "forgets in a fallback what it has not sent yet (F63)")      \
 	/* further subflows */                                                                     \
 	F(ACCEPT_ANY_HMAC, "accept-any-hmac", "does not verify the HMACs of MP_JOIN (F39, F40)")   \
@@ -69,6 +73,9 @@
 		"goes on with a join that lost its MP_JOIN (F35, F37, F38)")                       \
 	F(EAGER_JOIN, "eager-join", "sends data before its join is acknowledged (F42)")            \
 	F(ONE_JOIN_ACK, "one-join-ack", "does not repeat the third packet of a join (F42)")        \
+	F(ANY_TOKEN, "any-token", "takes a join for whatever connection it has (F41)")             \
+	F(JOIN_ANYHOW, "join-anyhow", "joins an address that is not to be joined, flag C (F7d)")   \
+	F(NEVER_ELSEWHERE, "never-elsewhere", "does not send data again elsewhere (F17, F22)")     \
 	F(NEEDS_LISTENER, "needs-listener", "refuses joins to ports where nothing listens (F44)")  \
 	F(RESET_ALL, "reset-all", "ends the connection with any of its subflows (F56)")            \
 	F(ANY_ADDRESS, "any-add-addr", "does not verify the HMAC of ADD_ADDR (F60)")               \

@@ -200,7 +200,8 @@ static struct conn *find_token(const struct endpoint *endpoint, uint32_t token)
 	struct conn *conn;
 
 	for (conn = endpoint->first; conn != NULL; conn = conn->next)
-		if (conn->mode != MODE_UNDECIDED && conn->token_local == token &&
+		if (conn->mode != MODE_UNDECIDED &&
+			(conn->token_local == token || conn_has_fault(conn, FAULT_ANY_TOKEN)) &&
 			conn->dsn_local != 0 && conn->state == CONN_OPEN)
 			return conn;
 	return NULL;
@@ -319,6 +320,11 @@ static bool third_of_capable(struct subflow *subflow, const struct arrival *in, 
 		}
 		return false;
 	}
+	if (option == NULL && conn_has_fault(conn, FAULT_BARE_THIRD)) {
+		if (conn->version == 0)
+			agree(conn);
+		return conn->version == 0;
+	}
 	if (option == NULL) {
 		fallback_at_handshake(conn, FALLBACK_ACK_PLAIN);
 		return true;
@@ -417,8 +423,9 @@ static void synack_of_capable(struct subflow *subflow, const struct arrival *in,
 			conn->checksum = !conn_lacks(conn, LACKS_CHECKSUM) &&
 				(conn->endpoint->config.checksum ||
 					option->capable.flags & MPC_CHECKSUM);
-			conn->peer_no_join =
-				conn->version > 0 && option->capable.flags & MPC_NO_JOIN;
+			conn->peer_no_join = conn->version > 0 &&
+				option->capable.flags & MPC_NO_JOIN &&
+				!conn_has_fault(conn, FAULT_JOIN_ANYHOW);
 			agree(conn);
 		}
 	}

@@ -99,7 +99,8 @@ static bool checksum_is_agreed(struct subflow *subflow, const struct mp_dss *dss
 {
 	const struct conn *conn = subflow->conn;
 
-	if (dss->has_checksum == conn->checksum || (dss->has_checksum && conn->version == 0))
+	if (dss->has_checksum == conn->checksum || (dss->has_checksum && conn->version == 0) ||
+		conn_has_fault(conn, FAULT_ANY_CHECKSUM))
 		return true;
 	subflow_reset(subflow, RESET_MPTCP);
 	return false;

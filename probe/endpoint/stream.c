@@ -129,6 +129,8 @@ void stream_reinject(struct conn *conn, struct subflow *subflow)
 	struct segment_queue *queue = &subflow->queue;
 	size_t i;
 
+	if (conn_has_fault(conn, FAULT_NEVER_ELSEWHERE))
+		return;
 	for (i = queue->head; i != queue->tail; i++) {
 		struct segment *segment = segment_at(queue, i);
 		uint64_t end = segment->offset + segment->length;
