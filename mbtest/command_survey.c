@@ -99,6 +99,8 @@ static void take_results(struct survey *survey, const struct report_run *report,
 			.tap = &taps.tap[asked],
 		};
 
+		if (result->lost)
+			fprintf(stderr, "mbtest: %s\n", result->why);
 		if (result->lost || !tap_file_read(folder, (uint32_t)i, &taps))
 			continue;
 		survey_add(survey, &run);
@@ -147,7 +149,9 @@ static enum runner_end ask_end(struct survey *survey, const struct survey_option
 	enum end asked, struct suites *suites, unsigned int *versions, struct err *err)
 {
 	static char *const name[] = { "survey" };
-	struct runner_config config = { .repeat = 1, .jobs = (unsigned int)options->jobs };
+	struct runner_config config = { .repeat = 1,
+		.jobs = (unsigned int)options->jobs,
+		.is_asking = true };
 	struct suite_cases cases = { CASE_OFF | CASE_ON, CASE_OFF | CASE_ON, CASE_IP4 | CASE_IP6 };
 	struct asking asking = { &cases, &config.run };
 	unsigned int end;

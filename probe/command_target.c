@@ -28,7 +28,7 @@ bool target_read(const char *text, char host[static TARGET_HOST], uint16_t *port
 	if (colon != NULL && !parse_number("the port", colon + 1, 1, UINT16_MAX, &value, err))
 		return false;
 	if (end == text || end - text >= TARGET_HOST)
-		return err_set(err, "\"%s\" names no host", text);
+		return err_set(err, "a host is needed, not \"%s\"", text);
 	memcpy(host, text, (size_t)(end - text));
 	host[end - text] = '\0';
 	*port = (uint16_t)value;

@@ -248,9 +248,9 @@ bool run_remote(const struct scenario *scenario, const struct run_config *run,
 	ok = remote_open(&remote, err) && remote_run(&remote, err);
 	if (ok)
 		remote_judge(&remote, result, taps);
-	app_free(remote.app);
 	net_free(remote.net);
 	outside_free(remote.outside);
+	app_free(remote.app);
 	return ok;
 }
 

@@ -240,8 +240,9 @@ static void draw_progress(struct runner *runner)
 {
 	if (!runner->config->progress || runner->ticks < TICKS_PER_SECOND)
 		return;
-	fprintf(stderr, "\r%zu of %zu done, %zu failed", runner->finished, runner->work.count,
-		runner->failed);
+	fprintf(stderr, "\r%zu of %zu done", runner->finished, runner->work.count);
+	if (!runner->config->is_asking)
+		fprintf(stderr, ", %zu failed", runner->failed);
 	fflush(stderr);
 	runner->drew = true;
 }

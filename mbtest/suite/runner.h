@@ -21,6 +21,7 @@ struct runner_config {
 	const char *keep;    /* folder for captures of failures and races (keep.h), or NULL */
 	const char *record;  /* folder for the taps of every run (tap_file.h), or NULL */
 	bool progress;       /* a line on stderr while it takes long */
+	bool is_asking;      /* it counts no failures: what comes of a run is an answer */
 	/* A result is there; in order, called in the parent only. */
 	void (*done)(void *self, const struct scenario *scenario, const struct result *result);
 	void *self;
