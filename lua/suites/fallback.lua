@@ -343,13 +343,18 @@ end)
 rule("F25", joined, "client", {
 	help = "a checksum fails when the other subflow is gone, its data not yet here",
 	checksums = { true }, expect = { "reset", "subflow-closed" },
-	paths = { path {
-		box.forge { flags = "rst", on = "data", from = "140ms", seq = -1420,
-			direction = "to-server" },
-		box.forge { flags = "rst", on = "data", from = "140ms", back = true,
-			direction = "to-server" },
-		box.blackhole { from = "140ms", direction = "to-server", on = "data" },
-	}, path { box.flip { direction = "to-server", on = "data", from = 4, ["until"] = 4 } } },
+	paths = function(c)
+		-- one segment before the one that passes
+		local back = c.family == 6 and -1400 or -1420
+		return { path {
+			box.forge { flags = "rst", on = "data", from = "140ms", seq = back,
+				direction = "to-server" },
+			box.forge { flags = "rst", on = "data", from = "140ms", back = true,
+				direction = "to-server" },
+			box.blackhole { from = "140ms", direction = "to-server", on = "data" },
+		}, path { box.flip { direction = "to-server", on = "data", from = 4,
+			["until"] = 4 } } }
+	end,
 })
 
 -- ---- mappings and segments ----

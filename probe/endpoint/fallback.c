@@ -118,7 +118,7 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	if (conn_has_fault(conn, FAULT_NEVER_FALL_BACK) && reason != FALLBACK_INFINITE_MAPPING)
 		return false;
 	/* Who throws unmapped bytes away has none to go on with. */
-	if (conn_lacks(conn, LACKS_DSS_FALLBACK) || shift != receive_shift(subflow) ||
+	if (subflow->threw_away || shift != receive_shift(subflow) ||
 		!send_contiguous(subflow, &next) ||
 		(reason == FALLBACK_NO_DATA_ACK && would_be_one_sided(subflow, next))) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);

@@ -188,7 +188,8 @@ static void judge_unmapped(struct subflow *subflow, uint64_t count, uint64_t fir
 		size_t index = ranges_find(&subflow->rx_pending, first);
 		uint64_t end = subflow->rx_pending.list[index].end;
 
-		if (!conn_lacks(conn, LACKS_DSS_FALLBACK))
+		subflow->threw_away = conn_lacks(conn, LACKS_DSS_FALLBACK);
+		if (!subflow->threw_away)
 			reassembly_move(conn, conn->rx.next, &subflow->rx_ring, first,
 				(size_t)(end - first));
 		ranges_remove(&subflow->rx_pending, first, end);

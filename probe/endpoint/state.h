@@ -123,6 +123,7 @@ struct subflow {
 	unsigned int probes;  /* sent since data last was */
 	nsec_t ack_at;        /* delayed ACK */
 	nsec_t unmapped_at;   /* bytes without mapping are held until then (O3) */
+	bool threw_away;      /* bytes that no mapping covered (LACKS_DSS_FALLBACK) */
 	uint64_t contact_end; /* the first data came bare and ends here: not judged yet (F4, F48) */
 	nsec_t heard_at;      /* last packet received */
 
