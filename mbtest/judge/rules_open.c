@@ -71,6 +71,13 @@ void rule_o1(const struct scene *scene, struct note *note)
 		note_broken(note, up, "left MPTCP over a bare ACK that acknowledges no data");
 }
 
+/* Something but missing DATA_ACKs asked for a fallback before a fact (F23, F24, F29). */
+static bool has_cause(const struct connection_view *connection, uint32_t index)
+{
+	return connection->fail[SENT] < index || connection->fail[RECEIVED] < index ||
+		connection->infinite[RECEIVED] < index;
+}
+
 void rule_o2(const struct scene *scene, struct note *note)
 {
 	unsigned int count;
@@ -85,7 +92,7 @@ void rule_o2(const struct scene *scene, struct note *note)
 	reset = own_reset(scene->initial, first);
 	plain = scene->initial->flow[SENT].plain;
 	if (plain != VIEW_NONE && plain > first && (!alone || scene->version == 1) &&
-		scene->unmapped_in == VIEW_NONE)
+		scene->unmapped_in == VIEW_NONE && !has_cause(scene->connection, plain))
 		note_broken(note, plain, "fell back when DATA_ACKs stopped in mid-connection");
 	alone = others_ever(scene, scene->initial, VIEW_NONE) == 0;
 	if (reset != VIEW_NONE && answers_strays(scene->initial->flow, reset))

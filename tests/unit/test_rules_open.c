@@ -61,6 +61,28 @@ TEST(o2_data_acks_stop)
 	play_both("O2", 1, false, CLIENT, o2);
 }
 
+/* DATA_ACKs stop, then MP_FAIL comes: that is what the fallback follows (F24). */
+TEST(o2_not_when_mp_fail_came)
+{
+	struct play play;
+	unsigned int i;
+
+	play_init(&play, 1, true);
+	open_one(&play);
+	for (i = 0; i < 3; i++) {
+		play_data(&play, CLIENT, 0, 1000 + 100 * i, 100);
+		play.data_ack[SERVER] = 1100 + 100 * i;
+		hear_bare(&play, SERVER, ack_part(&play, SERVER, 0));
+	}
+	play_say(&play, SERVER, with((struct part){ .flags = 0 }, opt_fail(&play, CLIENT, 1200)));
+	play_say(&play, CLIENT,
+		with(bare_part(&play, CLIENT, 0, 1300, 100),
+			opt_infinite(&play, CLIENT, 1301, 1300)));
+	play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 1400, 100));
+	CHECK_HELD(&play, "O2");
+	play_fini(&play);
+}
+
 /* The first mapping is half there: acknowledged with the first DATA_ACK number, nothing covered. */
 static void half_acked(struct play *play)
 {
