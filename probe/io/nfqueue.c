@@ -25,7 +25,7 @@ enum {
 struct nfqueue {
 	struct mnl_socket *socket;
 	uint16_t number;
-	uint8_t bytes[MESSAGE_BYTES];
+	_Alignas(8) uint8_t bytes[MESSAGE_BYTES]; /* of netlink messages */
 	/* of the message being read */
 	const uint8_t *payload;
 	uint32_t length, id;
