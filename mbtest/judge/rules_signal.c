@@ -87,7 +87,7 @@ void rule_f62(const struct scene *scene, struct note *note)
 		const struct fact *fact = &scene->facts[i];
 		const struct mptcp_opt *close = view_option(&scene->view, fact, MP_FASTCLOSE);
 
-		if (fact->way != RECEIVED || close == NULL)
+		if (fact->way != RECEIVED || close == NULL || scene->cause < i)
 			continue;
 		note_held(note);
 		if (close->fastclose_key != scene->connection->key[SENT]) {

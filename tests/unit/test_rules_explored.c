@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_rules_explored.c - wires that mbtest explore met and nobody had thought of: what a rule does
+ * not ask of a host. Where it can, a test acts out the case next to it that is wrong, too.
+ */
+#include "tests/unit/play.h"
+
+static struct mptcp_opt opt_data_fin(const struct play *play, enum end from, uint64_t offset)
+{
+	struct mptcp_opt fin = opt_map(play, from, 0, offset, 1);
+
+	fin.dss.data_fin = true;
+	fin.dss.checksum = checksum_finish(checksum_dss(fin.dss.dsn, 0, 1));
+	return fin;
+}
+
+/* RFC 8684 3: "only after standard TCP validity checks": then there is no MP_FAIL to answer. */
+TEST(f24_fail_outside_the_window)
+{
+	unsigned int outside;
+
+	for (outside = 0; outside < 2; outside++) {
+		struct part fail = { .seq = outside ? 1 << 30 : 0 };
+		struct play play;
+		uint32_t packet;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_hear(&play, CLIENT, with(fail, opt_fail(&play, CLIENT, 500)));
+		play.got[0][CLIENT] = play.next[0][SERVER];
+		play_wait(&play, NSEC_PER_SEC);
+		packet = play_data(&play, CLIENT, 0, 1000, 1000);
+		play_wait(&play, NSEC_PER_SEC);
+		if (outside)
+			CHECK_IDLE(&play, "F24");
+		else
+			CHECK_BROKEN(&play, "F24", CLIENT, packet);
+		play_fini(&play);
+	}
+}
+
+/* RFC 9293 3.10.7.4: a RST outside the window is dropped, and the subflow lives on. */
+TEST(outcome_reset_outside_the_window)
+{
+	unsigned int outside;
+
+	for (outside = 0; outside < 2; outside++) {
+		struct part reset = { .subflow = 1,
+			.flags = TCP_RST,
+			.seq = outside ? 1 << 30 : 0 };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_join(&play, 1);
+		play_hear(&play, CLIENT, reset);
+		play_exchange(&play, CLIENT, 0, 1000, 1000);
+		play_close(&play, 2000, 0, outside ? 2 : 1);
+		play_streams(&play, 2000, 2000, 0, 0);
+		play.input.subflows = 2;
+		CHECK_OUTCOME(&play, outside ? "mptcp" : "subflow-closed");
+		play_fini(&play);
+	}
+}
+
+/* RFC 9293 3.10.7.4: an ACK of what was never sent is dropped, too: F9 has nothing to say. */
+TEST(f9_ack_of_nothing)
+{
+	unsigned int sent;
+
+	for (sent = 0; sent < 2; sent++) {
+		struct part ack = { .ack = sent ? 1001 : 5001 };
+		struct play play;
+		uint32_t packet;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_data(&play, CLIENT, 0, 0, 1000);
+		play_hear(&play, CLIENT, ack);
+		play_wait(&play, NSEC_PER_SEC);
+		packet = play_data(&play, CLIENT, 0, 1000, 1000);
+		if (sent)
+			CHECK_BROKEN(&play, "F9", CLIENT, packet);
+		else
+			CHECK_IDLE(&play, "F9");
+		play_fini(&play);
+	}
+}
+
+/* F9: "without DATA_ACK". Whatever else is on the ACK, or came before it, who falls back may. */
+TEST(f8_acked_by_another_option_or_after_fin)
+{
+	unsigned int how;
+
+	for (how = 0; how < 3; how++) {
+		struct part ack = { .flags = 0 };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_data(&play, SERVER, 0, 0, 1000);
+		if (how == 0)
+			play_say(&play, CLIENT, with(ack, opt_third(&play)));
+		ack.flags = how == 1 ? TCP_FIN : 0;
+		if (how == 1)
+			play_say(&play, CLIENT, ack);
+		play_say(&play, SERVER,
+			with((struct part){ .flags = 0 }, opt_infinite(&play, SERVER, 1, 0)));
+		play_say(&play, SERVER, bare_part(&play, SERVER, 0, 1000, 100));
+		CHECK_STATE(&play, "F8", how < 2 ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* 3.3.3: a bare DATA_FIN covers no data. Who ignores a spoilt one gets it again. */
+TEST(f23_spoilt_data_fin)
+{
+	struct mptcp_opt fin;
+	struct play play;
+
+	play_init(&play, 1, true);
+	play_open(&play);
+	play_exchange(&play, CLIENT, 0, 0, 1000);
+	fin = opt_data_fin(&play, CLIENT, 1000);
+	fin.dss.checksum ^= 1;
+	play_say(&play, CLIENT, with((struct part){ .flags = 0 }, fin));
+	play_wait(&play, 2 * NSEC_PER_SEC);
+	play_data_ack(&play, SERVER, 0);
+	CHECK_IDLE(&play, "F23");
+	CHECK_SOUND(&play);
+	play_fini(&play);
+}
+
+/* F52: the first mapping binds, so that a copy with another checksum fails nothing. */
+TEST(f23_spoilt_copy)
+{
+	struct part copy;
+	struct play play;
+
+	play_init(&play, 1, true);
+	play_open(&play);
+	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_exchange(&play, CLIENT, 0, 1000, 1000);
+	copy = bare_part(&play, CLIENT, 0, 1000, 1000);
+	copy.seq = 1001;
+	copy = with(copy, opt_map(&play, CLIENT, 1001, 1000, 1000));
+	copy.options[0].dss.checksum ^= 1;
+	play_hear(&play, SERVER, copy);
+	play_wait(&play, 2 * NSEC_PER_SEC);
+	play_data_ack(&play, SERVER, 0);
+	CHECK_IDLE(&play, "F23");
+	play_fini(&play);
+}
+
+/* F4 is about the first data; here it is mapped, and what another segment brought is not (F49). */
+TEST(f4_first_data_half_mapped)
+{
+	unsigned int mapped;
+
+	for (mapped = 0; mapped < 2; mapped++) {
+		struct play play;
+		struct part part;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		part = bare_part(&play, CLIENT, 0, 0, 1400);
+		if (mapped)
+			part = with(part, opt_map(&play, CLIENT, 1, 0, 1000));
+		play_hear(&play, SERVER, part);
+		play_wait(&play, 3 * NSEC_PER_SEC);
+		play_emit(&play, SERVER, data_part(&play, SERVER, 0, 0, 100));
+		CHECK_STATE(&play, "F4", mapped ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F43: "SHOULD NOT retry": two joins that are sent together are one try. */
+TEST(f43_two_joins_at_once)
+{
+	unsigned int later;
+
+	for (later = 0; later < 2; later++) {
+		struct part syn = { .subflow = 1, .flags = TCP_SYN };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_emit(&play, CLIENT, with(syn, opt_join(&play, 1, JOIN_SYN)));
+		play_wait(&play, later ? 2 * NSEC_PER_SEC : 0);
+		syn.source_port = 50001;
+		play_emit(&play, CLIENT, with(syn, opt_join(&play, 1, JOIN_SYN)));
+		CHECK_STATE(&play, "F43", later ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
+}
+
+/* F21 needs two subflows: a join is none before its third packet is acknowledged (F42). */
+TEST(f21_join_not_yet_established)
+{
+	unsigned int established;
+
+	for (established = 0; established < 2; established++) {
+		struct play play;
+		struct part bad;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		play_exchange(&play, SERVER, 0, 0, 1000);
+		if (established) {
+			play_join(&play, 1);
+		} else {
+			struct part part = { .subflow = 1, .flags = TCP_SYN };
+
+			play_say(&play, CLIENT, with(part, opt_join(&play, 1, JOIN_SYN)));
+			part.flags = TCP_SYN | TCP_ACK;
+			play_say(&play, SERVER, with(part, opt_join(&play, 1, JOIN_SYNACK)));
+			part.flags = 0;
+			play_emit(&play, CLIENT, with(part, opt_join(&play, 1, JOIN_ACK)));
+		}
+		bad = data_part(&play, SERVER, 0, 1000, 500);
+		bad.spoil = true;
+		play_hear(&play, CLIENT, bad);
+		play_emit(&play, CLIENT,
+			with((struct part){ .flags = 0 }, opt_fail(&play, SERVER, 1000)));
+		play_wait(&play, 2 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F21", established ? RULE_BROKEN : RULE_NOT_EXERCISED);
+		play_fini(&play);
+	}
+}
+
+/* F25: with a hole before the failed mapping the only subflow is reset. */
+TEST(f23_hole_before_the_failure)
+{
+	unsigned int hole;
+
+	for (hole = 0; hole < 2; hole++) {
+		struct play play;
+		struct part bad;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		play_exchange(&play, SERVER, 0, 0, 1000);
+		if (hole)
+			play_say(&play, SERVER, bare_part(&play, SERVER, 0, 1000, 500));
+		bad = data_part(&play, SERVER, 0, hole ? 1500 : 1000, 500);
+		bad.spoil = true;
+		play_say(&play, SERVER, bad);
+		play_emit(&play, CLIENT,
+			with(with((struct part){ .flags = TCP_RST },
+				     opt_fail(&play, SERVER, hole ? 1500 : 1000)),
+				opt_reset(RESET_MIDDLEBOX)));
+		play_wait(&play, 2 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F23", hole ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F1: it was the second SYN that was answered, and that one had MP_CAPABLE. */
+TEST(f1_option_comes_with_the_second_syn)
+{
+	unsigned int second;
+
+	for (second = 0; second < 2; second++) {
+		struct part syn = { .flags = TCP_SYN }, answer = { .flags = TCP_SYN | TCP_ACK };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_hear(&play, SERVER, syn);
+		play_emit(&play, SERVER, answer);
+		if (second)
+			play_hear(&play, SERVER, with(syn, opt_syn(&play)));
+		play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+		CHECK_STATE(&play, "F1", second ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* O12, then F3: data with DSS before the keys, and then a packet with neither, which decides. */
+TEST(f3_bare_packet_after_early_data)
+{
+	struct play play;
+
+	play_init(&play, 0, false);
+	play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+	play_say(&play, SERVER,
+		with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(&play)));
+	play_hear(&play, SERVER, data_part(&play, CLIENT, 0, 0, 100));
+	play_hear(&play, SERVER, (struct part){ .seq = 101 });
+	play_emit(&play, SERVER, (struct part){ .payload = 100, .ack = 1 });
+	CHECK_HELD(&play, "F3");
+	CHECK_IDLE(&play, "O12");
+	CHECK_SOUND(&play);
+	play_fini(&play);
+}
+
+/* F32, F34: an infinite mapping beside other subflows costs its own one; the others go on. */
+TEST(f32_infinite_beside_others)
+{
+	unsigned int reset;
+
+	for (reset = 0; reset < 2; reset++) {
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_join(&play, 1);
+		play_say(&play, SERVER,
+			with((struct part){ .flags = 0 }, opt_infinite(&play, SERVER, 1, 0)));
+		if (reset)
+			play_say(&play, CLIENT,
+				with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP)));
+		play_wait(&play, NSEC_PER_SEC);
+		play_data(&play, CLIENT, 1, 1000, 100);
+		CHECK_STATE(&play, "F32", reset ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* O9: which of two SYN/ACKs was answered nobody knows, nor how long a round trip takes. */
+TEST(o9_round_trip_unknown)
+{
+	unsigned int known;
+
+	for (known = 0; known < 2; known++) {
+		struct part answer = { .flags = TCP_SYN | TCP_ACK }, fail = { .flags = 0 };
+		struct play play;
+		struct part bad;
+
+		play_init(&play, 1, true);
+		play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+		play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+		play_wait(&play, NSEC_PER_SEC);
+		if (!known)
+			play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+		play_wait(&play, NSEC_PER_SEC);
+		play_hear(&play, SERVER, with((struct part){ .flags = 0 }, opt_third(&play)));
+		bad = data_part(&play, CLIENT, 0, 0, 500);
+		bad.spoil = true;
+		play_hear(&play, SERVER, bad);
+		play_emit(&play, SERVER, with(fail, opt_fail(&play, CLIENT, 0)));
+		play_wait(&play, NSEC_PER_SEC);
+		play_emit(&play, SERVER, with(fail, opt_fail(&play, CLIENT, 0)));
+		CHECK_STATE(&play, "O9", known ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
+}
+
+/* F54: a mapping that begins before the stream and reaches into it is not outside. */
+TEST(f54_mapping_from_before_the_stream)
+{
+	struct mptcp_opt early;
+	struct play play;
+
+	play_init(&play, 1, false);
+	play_open(&play);
+	early = opt_map(&play, CLIENT, 1, 0, 1000);
+	early.dss.dsn -= 500;
+	play_say(&play, CLIENT, with(bare_part(&play, CLIENT, 0, 0, 1000), early));
+	play.data_ack[SERVER] = 500;
+	play_data_ack(&play, SERVER, 0);
+	CHECK_IDLE(&play, "F54");
+	CHECK_SOUND(&play);
+	play_fini(&play);
+}
