@@ -363,8 +363,9 @@ static bool has_box(const struct scenario *scenario, unsigned int path, const ch
 }
 
 /*
- * Boxes that put words into a host's mouth: no checksum covers a DATA_ACK, and one of a DATA_FIN
- * that never came leaves both ends waiting, in peace and for ever.
+ * Boxes that put words into a host's mouth. No checksum covers a DATA_ACK: one of a DATA_FIN that
+ * never came leaves both ends waiting, in peace and for ever. Nor does one cover the infinite
+ * mapping: where it says that the stream goes on, it goes on.
  */
 static bool edits_options(const char *box)
 {
@@ -399,7 +400,7 @@ void exploration_expect(struct exploration *exploration)
 			if (element->kind != ELEMENT_BOX)
 				continue;
 			if (edits_options(element->box))
-				scenario->expected |= 1u << OUTCOME_STALLED;
+				scenario->expected |= 1u << OUTCOME_STALLED | 1u << OUTCOME_CORRUPT;
 			else if (!element->type->alters_payload)
 				continue;
 			/* Without checksums a mapping that no longer fits its bytes goes unseen

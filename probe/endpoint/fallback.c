@@ -109,6 +109,14 @@ static bool would_be_one_sided(const struct subflow *subflow, uint64_t next)
 	return mapping_is_holding(subflow) && conn->rx.next > 0 && next == conn->tx.end;
 }
 
+/* The subflow had been closed as one of several, and now the stream needs it (F63). */
+static bool is_half_closed(const struct subflow *subflow)
+{
+	const struct send_stream *tx = &subflow->conn->tx;
+
+	return subflow->fin_sent && !(tx->shutdown && tx->next == tx->end);
+}
+
 static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint64_t shift,
 	nsec_t now)
 {
@@ -118,7 +126,7 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	if (conn_has_fault(conn, FAULT_NEVER_FALL_BACK) && reason != FALLBACK_INFINITE_MAPPING)
 		return false;
 	/* Who throws unmapped bytes away has none to go on with. */
-	if (subflow->threw_away || shift != receive_shift(subflow) ||
+	if (subflow->threw_away || is_half_closed(subflow) || shift != receive_shift(subflow) ||
 		!send_contiguous(subflow, &next) ||
 		(reason == FALLBACK_NO_DATA_ACK && would_be_one_sided(subflow, next))) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);
@@ -127,6 +135,8 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	if (conn->fail_sent && reason != FALLBACK_SIGNAL_LOST)
 		reason = FALLBACK_CHECKSUM; /* whatever shows that the peer followed */
 	end_others(subflow);                /* F32 */
+	if (!subflow->fin_sent)
+		subflow->fin_wanted = false; /* the stream's end decides now */
 	conn->mode = is_signalled(reason) ? MODE_INFINITE : MODE_TCP;
 	conn->fallback = reason;
 	conn->was_mptcp = true;
