@@ -300,7 +300,7 @@ static bool names_own(const struct scene *scene, uint32_t index)
 	uint64_t first = connection->idsn[SENT] + 1;
 
 	return fail != NULL && connection->has_key[SENT] && connection->has_dsn[SENT] &&
-		fail->fail_dsn - first <= connection->dsn_end[SENT] - first;
+		fail->fail_dsn - first < connection->dsn_end[SENT] - first;
 }
 
 void rule_f24(const struct scene *scene, struct note *note)

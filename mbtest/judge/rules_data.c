@@ -283,7 +283,7 @@ static bool may_leave(const struct scene *scene, const struct subflow_view *subf
 	unsigned int bare;
 
 	bare_acks_later(scene, subflow, &bare);
-	return scene->bare_ack != VIEW_NONE || (scene->version == 0 && bare > 0);
+	return scene->plain_ack != VIEW_NONE || (scene->version == 0 && bare > 0);
 }
 
 static void note_lost(struct note *note, const struct scene *scene, bool single)

@@ -352,6 +352,8 @@ void rule_f56(const struct scene *scene, struct note *note)
 				connection->data_fin[SENT] > also && scene->bad == VIEW_NONE &&
 				other->flow[RECEIVED].unmapped == VIEW_NONE &&
 				scene_misfit(scene, other) > also &&
+				(!other->is_join || !other->opened_by_us ||
+					other->fourth < reset) &&
 				!scene_signalled(scene, also) &&
 				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE &&
 				!was_closed_fast(scene, also))

@@ -37,8 +37,8 @@ static uint32_t gave_up(const struct scene *scene, uint32_t from)
 	 * the agreement asks for one; and any wait ends one day, the connection's with
 	 * MP_FASTCLOSE. Nor is MPTCP left where another subflow lives. */
 	if (reset != VIEW_NONE &&
-		(reset < from || flow[SENT].fin < reset || closed_fast(scene, reset) ||
-			answers_strays(flow, reset) ||
+		(reset < from || flow[SENT].fin < reset || flow[RECEIVED].fin < reset ||
+			closed_fast(scene, reset) || answers_strays(flow, reset) ||
 			others_alive(scene, scene->initial, reset) > 0 ||
 			scene_misfit(scene, scene->initial) < reset ||
 			scene->facts[reset].at - scene->facts[scene->initial->first].at >

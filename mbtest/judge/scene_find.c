@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * scene_find.c - finding, once, the moments of a host's view that most predicates ask about.
+ */
+#include "mbtest/judge/scene.h"
+
+#include <string.h>
+
+/* Farther from the first data sequence number no first data is. */
+#define ODD_START ((int64_t)1 << 30)
+
+/* The connection the applications used: the one that carried most; of equals, the MPTCP one. */
+static const struct connection_view *connection_main(const struct view *view)
+{
+	const struct connection_view *best = NULL;
+	size_t i;
+
+	for (i = 0; i < view->connection_count; i++) {
+		const struct connection_view *connection = &view->connections[i];
+
+		if (best == NULL || connection->payload > best->payload ||
+			(connection->payload == best->payload && connection->is_mptcp &&
+				!best->is_mptcp))
+			best = connection;
+	}
+	return best;
+}
+
+const struct mp_capable *scene_capable(const struct scene *scene, uint32_t index)
+{
+	const struct mptcp_opt *opt;
+
+	if (index == VIEW_NONE || !(scene->facts[index].has & HAS_CAPABLE))
+		return NULL;
+	opt = view_option(&scene->view, &scene->facts[index], MP_CAPABLE);
+	return opt != NULL ? &opt->capable : NULL;
+}
+
+static const struct mp_capable *capable_at(const struct scene *scene, uint32_t index)
+{
+	const struct mp_capable *capable = scene_capable(scene, index);
+
+	return capable != NULL && capable_form_ok(&scene->facts[index], capable) ? capable : NULL;
+}
+
+/* In v0 the SYNs bring a key, too; which of them was answered a box may have made doubtful. */
+static bool keys_agree(const struct scene *scene, const struct mp_capable *third)
+{
+	uint32_t i;
+
+	for (i = scene->initial->first; i < scene->initial->third; i = scene->facts[i].next) {
+		const struct mp_capable *syn = scene_capable(scene, i);
+
+		if (syn != NULL && (scene->facts[i].flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+			syn->has_sender_key && syn->sender_key != third->sender_key)
+			return false;
+	}
+	return true;
+}
+
+/* What else a host may take exception to: the answer's version, flags, or echoed keys. */
+static void handshake_oddities(struct scene *scene, const struct mp_capable *syn,
+	const struct mp_capable *synack, const struct mp_capable *third)
+{
+	if (syn != NULL && synack != NULL)
+		scene->odd_answer = scene->active &&
+			(synack->version > syn->version || (synack->flags & MPC_EXTENSION) ||
+				!(synack->flags & MPC_HMAC) ||
+				((synack->flags & MPC_CHECKSUM) && !(syn->flags & MPC_CHECKSUM)));
+	if (third != NULL && synack != NULL)
+		scene->odd_keys = third->receiver_key != synack->sender_key ||
+			third->version != synack->version || !keys_agree(scene, third);
+}
+
+/* No other SYN or SYN/ACK was sent, before one was answered. */
+static bool asked_once(const struct scene *scene, uint32_t asked, uint32_t answered)
+{
+	uint32_t i;
+
+	for (i = scene->initial->first; i < answered; i = scene->facts[i].next)
+		if (i != asked && scene->facts[i].way == SENT && (scene->facts[i].flags & TCP_SYN))
+			return false;
+	return true;
+}
+
+/*
+ * O12: the third packet was lost, and DSS come before the keys. That holds until a packet without
+ * either comes, which then is the third one (F3).
+ */
+static void keys_find(struct scene *scene)
+{
+	uint32_t i;
+
+	for (i = scene->initial->third; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == SENT || (fact->flags & (TCP_SYN | TCP_RST)))
+			continue;
+		if (fact->has & HAS_CAPABLE)
+			break;
+		if (!(fact->has & HAS_DSS))
+			return;
+	}
+	scene->late_third = (scene->facts[scene->initial->third].has & HAS_DSS) != 0;
+	scene->keys = i;
+}
+
+/* RFC 8684 3.1: all three packets of the handshake carry MP_CAPABLE, each in its form. */
+static void handshake_find(struct scene *scene)
+{
+	const struct subflow_view *initial = scene->initial;
+	enum way way = subflow_way(initial);
+	const struct mp_capable *syn = capable_at(scene, initial->syn_last);
+	const struct mp_capable *synack = capable_at(scene, initial->synack);
+	const struct mp_capable *third = capable_at(scene, initial->third);
+
+	scene->syn_capable = syn != NULL;
+	scene->synack_capable = synack != NULL;
+	/* F7f: in v0 a mirrored option has the form of an answer, but the asker's own key. */
+	if (syn != NULL && synack != NULL && syn->has_sender_key &&
+		syn->sender_key == synack->sender_key)
+		scene->synack_capable = false;
+	scene->third_capable = third != NULL;
+	if (initial->third != VIEW_NONE && third == NULL && scene->syn_capable &&
+		scene->synack_capable && !scene->connection->opened_by_us)
+		keys_find(scene);
+	if (scene->late_third)
+		third = capable_at(scene, scene->keys);
+	scene->mptcp = scene->syn_capable && scene->synack_capable &&
+		(scene->third_capable || (scene->late_third && scene->connection->has_key[way]));
+	handshake_oddities(scene, syn, synack, third);
+	if (initial->syn_last != VIEW_NONE && initial->synack != VIEW_NONE) {
+		uint32_t asked = initial->opened_by_us ? initial->syn_last : initial->synack;
+		uint32_t answered = initial->opened_by_us ? initial->synack : initial->third;
+
+		/* Which of several was answered nobody knows (Karn). */
+		if (answered != VIEW_NONE && asked_once(scene, asked, answered))
+			scene->rtt = scene->facts[answered].at - scene->facts[asked].at;
+	}
+}
+
+bool fact_confirms(const struct scene *scene, uint32_t index)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct fact *fact = &scene->facts[index];
+
+	if (fact->way != RECEIVED || !(fact->has & HAS_DATA_ACK) ||
+		(fact->ack <= 1 && fact_subflow(scene, index) == scene->initial))
+		return false;
+	/* More than was ever sent is mirrored or edited (O18). */
+	if (connection->has_dsn[SENT] && (int64_t)(fact->data_ack - connection->dsn_end[SENT]) > 0)
+		return false;
+	return !connection->has_key[SENT] ||
+		fact->data_ack - (connection->idsn[SENT] + 2) < INT64_MAX;
+}
+
+/* The moments of first contact (F8 to F10). A DATA_ACK counts on whatever subflow (3.3.2). */
+static void contact_find(struct scene *scene)
+{
+	bool fin_seen = false;
+	uint32_t i;
+
+	for (i = 0; i < scene->view.fact_count && scene->confirmed == VIEW_NONE; i++)
+		if (fact_confirms(scene, i))
+			scene->confirmed = i;
+
+	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+		bool acks_data =
+			fact->ack > 1 && !fact->is_old && !(fact->flags & (TCP_SYN | TCP_RST));
+
+		fin_seen = fin_seen || (fact->flags & TCP_FIN);
+		if (fact->way != RECEIVED)
+			continue;
+		if (scene->dss_in == VIEW_NONE && (fact->has & HAS_DSS))
+			scene->dss_in = i;
+		if (acks_data && i < scene->confirmed && !(fact->has & HAS_DATA_ACK) &&
+			scene->mptcp && (scene->version == 0 || scene->join_up > i) &&
+			!scene_signalled(scene, i)) {
+			scene->plain_ack = first_of(scene->plain_ack, i);
+			if (!(fact->has & HAS_OPTION) && !fin_seen)
+				scene->bare_ack = first_of(scene->bare_ack, i);
+		}
+	}
+}
+
+/* Farther from the peer's first data sequence number than any first data is. */
+static bool is_far(const struct connection_view *connection, uint64_t dsn)
+{
+	int64_t offset = (int64_t)(dsn - (connection->idsn[RECEIVED] + 1));
+
+	return connection->has_key[RECEIVED] && (offset > ODD_START || offset < -ODD_START);
+}
+
+/* All its bytes had come before under a mapping that fitted: that one binds (F52). */
+static bool was_settled(const struct view *view, const struct mapping *again)
+{
+	size_t i;
+
+	for (i = 0; i < view->mapping_count; i++) {
+		const struct mapping *first = &view->mappings[i];
+
+		if (first->way == again->way && first->subflow == again->subflow &&
+			first->state == MAPPING_GOOD && first->complete < again->fact &&
+			first->ssn <= again->ssn &&
+			first->ssn + first->length >= again->ssn + again->length)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A subflow delivers in order: a host cannot see that a mapping fails before all in front of it is
+ * there. Where that never came the mapping is left open.
+ */
+static void failures_order(struct view *view)
+{
+	size_t i;
+	uint32_t k;
+
+	for (i = 0; i < view->mapping_count; i++) {
+		struct mapping *mapping = &view->mappings[i];
+		const struct flow *flow = &view->subflows[mapping->subflow].flow[mapping->way];
+		uint32_t end = mapping->ssn + mapping->length, next = 1;
+
+		if (mapping->state != MAPPING_BAD)
+			continue;
+		for (k = 0; k < flow->piece_count && next < end; k++) {
+			const struct piece *piece = &view->pieces[flow->piece + k];
+
+			if (piece->seq > next)
+				break;
+			next = piece->seq + piece->length;
+			if (piece->fact > mapping->complete)
+				mapping->complete = piece->fact;
+		}
+		if (next < end)
+			mapping->state = MAPPING_AMBIGUOUS;
+	}
+}
+
+static void data_find(struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+	const struct view *view = &scene->view;
+	uint32_t i;
+
+	for (i = connection->subflow; i != VIEW_NONE; i = view->subflows[i].sibling) {
+		const struct subflow_view *subflow = &view->subflows[i];
+
+		if (!subflow->is_join) {
+			scene->unmapped_in =
+				first_of(scene->unmapped_in, subflow->flow[RECEIVED].unmapped);
+			scene->plain_in = first_of(scene->plain_in, subflow->flow[RECEIVED].plain);
+			scene->plain_out = first_of(scene->plain_out, subflow->flow[SENT].plain);
+		} else if (subflow_is_up(scene, subflow, VIEW_NONE)) {
+			scene->join_up = first_of(scene->join_up, subflow->third);
+		}
+	}
+	for (i = 0; connection->has_key[RECEIVED] && connection->has_data_ack[SENT] &&
+		i < view->fact_count;
+		i++) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == SENT && (fact->has & HAS_DATA_ACK) &&
+			fact->data_ack - (connection->idsn[RECEIVED] + 2) < INT64_MAX) {
+			scene->acked_out = i;
+			break;
+		}
+	}
+	for (i = 0; scene->checksum && i < view->mapping_count; i++) {
+		const struct mapping *mapping = &view->mappings[i];
+
+		/* A bare DATA_FIN has no data that could fail: who ignores it asks for it again. */
+		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD &&
+			!mapping->infinite && mapping->length > 0 &&
+			!is_far(connection, mapping->dsn) && mapping->complete >= scene->keys &&
+			!was_settled(view, mapping) &&
+			&view->connections[view->subflows[mapping->subflow].connection] ==
+				connection &&
+			(scene->bad == VIEW_NONE ||
+				mapping->complete < view->mappings[scene->bad].complete))
+			scene->bad = i;
+	}
+}
+
+/* Data numbered far from where the peer's key says: the key was edited on the way (F7e). */
+static uint32_t odd_start(const struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+	size_t i;
+
+	for (i = 0; i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+		if (mapping->way == RECEIVED &&
+			scene_subflow(scene, mapping->subflow) == scene->initial)
+			return is_far(connection, mapping->dsn) ? mapping->fact : VIEW_NONE;
+	}
+	return VIEW_NONE;
+}
+
+/* This host's SYN/ACK without MP_CAPABLE, to a newer SYN perhaps (O13). */
+static uint32_t plain_answer(const struct scene *scene)
+{
+	uint32_t i;
+
+	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].way == SENT && !(scene->facts[i].has & HAS_CAPABLE) &&
+			(scene->facts[i].flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+			return i;
+	return VIEW_NONE;
+}
+
+/* All that lets a host go back to plain TCP: F1 to F4, F7, F9, F10, F23, F24, F29. */
+static void cause_find(struct scene *scene)
+{
+	const struct connection_view *connection = scene->connection;
+	uint32_t cause = VIEW_NONE, early = scene->initial->flow[RECEIVED].early, left;
+
+	if (!scene->syn_capable || !scene->synack_capable || scene->odd_answer)
+		cause = scene->initial->synack;
+	else if ((!scene->third_capable && !scene->late_third) || scene->odd_keys)
+		cause = scene->late_third ? scene->keys : scene->initial->third;
+	cause = first_of(cause, scene->plain_ack);
+	cause = first_of(cause, connection->fail[SENT]);
+	cause = first_of(cause, connection->fail[RECEIVED]);
+	cause = first_of(cause, connection->infinite[RECEIVED]);
+	if (scene->bad != VIEW_NONE)
+		cause = first_of(cause, scene->view.mappings[scene->bad].complete);
+	/* F10: nothing of the peer's data was DATA_ACKed yet when its options went missing. */
+	if (scene->plain_in < scene->acked_out)
+		cause = first_of(cause, scene->plain_in);
+	/* A mapping that comes late MAY be waited for; some leave MPTCP at once (F4, F48). */
+	cause = first_of(cause, plain_answer(scene));
+	if (odd_start(scene) < scene->acked_out)
+		cause = first_of(cause, odd_start(scene));
+	left = first_of(scene->plain_out, connection->infinite[SENT]);
+	if (early < scene->acked_out && early < left && left != VIEW_NONE)
+		cause = first_of(cause, early);
+	scene->cause = cause;
+}
+
+void scene_init(struct scene *scene, const struct judge_input *input, enum end end)
+{
+	memset(scene, 0, sizeof(*scene));
+	scene->input = input;
+	scene->end = end;
+	view_init(&scene->view, input->tap[end], VIEW_WHOLE);
+	scene->facts = scene->view.facts;
+	scene->prompt = input->is_ours[end] ? 0 : SCENE_PROMPT + input->beyond[end];
+	scene->dss_in = scene->confirmed = scene->acked_out = VIEW_NONE;
+	scene->bare_ack = scene->plain_ack = VIEW_NONE;
+	scene->unmapped_in = scene->plain_in = scene->plain_out = VIEW_NONE;
+	scene->join_up = VIEW_NONE;
+	scene->bad = scene->cause = VIEW_NONE;
+	scene->connection = connection_main(&scene->view);
+	if (scene->connection == NULL)
+		return;
+	scene->initial = &scene->view.subflows[scene->connection->subflow];
+	scene->active = scene->initial->opened_by_us;
+	scene->version = scene->connection->version;
+	scene->checksum = scene->connection->flag_a;
+	handshake_find(scene);
+	failures_order(&scene->view);
+	data_find(scene);
+	contact_find(scene);
+	cause_find(scene);
+}
+
+void scene_fini(struct scene *scene)
+{
+	view_fini(&scene->view);
+}
