@@ -267,6 +267,42 @@ TEST(a_data_ack_that_lags_is_asked_for)
 	}
 }
 
+static enum pipe_verdict lose_first_fastclose(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	struct mptcp_opt option;
+
+	(void)from, (void)path;
+	if (!mptcp_find(packet, MP_FASTCLOSE, &option, NULL))
+		return PIPE_PASS;
+	return pipe->hits++ == 0 ? PIPE_DROP : PIPE_PASS;
+}
+
+/* Option A awaits a RST. What else comes, data that was on its way, changes nothing of that. */
+TEST(fastclose_while_data_comes)
+{
+	unsigned int speaks, closer;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
+		for (closer = CLIENT; closer <= SERVER; closer++) {
+			struct endpoint_config config = pipe_config(speaks, false);
+			struct pipe pipe;
+
+			config.fastclose_on_ack = true;
+			pipe_init(&pipe, &config, &config, 4);
+			pipe.hook = lose_first_fastclose;
+			pipe.app[CLIENT].to_write = pipe.app[SERVER].to_write = 400000;
+			pipe_run(&pipe, NSEC_PER_SEC + 62 * NSEC_PER_MS);
+			conn_abort(pipe.app[closer].conn);
+			pipe_run(&pipe, 30 * NSEC_PER_SEC);
+			CHECK(pipe.hits >= 2);
+			CHECK_U64(pipe_info(&pipe, !closer).end, END_RESET);
+			CHECK_U64(endpoint_deadline(pipe.endpoint[CLIENT]), NSEC_NEVER);
+			CHECK_U64(endpoint_deadline(pipe.endpoint[SERVER]), NSEC_NEVER);
+			pipe_fini(&pipe);
+		}
+}
+
 /* O7: a backup subflow that never sent takes over and its path strips options. */
 static enum pipe_verdict kill_first_strip_second(struct pipe *pipe, struct packet *packet,
 	enum pipe_side from, unsigned int path)

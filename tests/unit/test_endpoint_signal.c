@@ -407,6 +407,20 @@ TEST(mp_prio_moves_data)
 	}
 }
 
+/* A backup carries data for want of others, so the only subflow does. */
+TEST(mp_prio_of_the_only_subflow)
+{
+	struct endpoint_config config = pipe_config(SPEAKS_V1, false);
+	struct pipe pipe;
+	struct seen seen;
+	struct err err;
+
+	begin(&pipe, &seen, &config, &config);
+	CHECK(conn_set_backup(pipe.app[CLIENT].conn, 0, true, &err));
+	CHECK(conn_set_backup(pipe.app[SERVER].conn, 0, true, &err));
+	finish(&pipe);
+}
+
 /* The four-byte form is v0's alone: it names an address, on any subflow (RFC 6824 3.3.8). */
 static enum pipe_verdict forge_prio(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
