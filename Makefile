@@ -83,7 +83,7 @@ check:
 	$(Q)$(SUBMAKE) WERROR=-Werror all
 	$(Q)MBKIT_BUILD=build/asan $(PYTHON) -m pytest tests -n auto --dist loadgroup $(PYTEST_ARGS)
 
-# 100,000 seeds, a million of whatever floods, every figure of congestion control: half an hour.
+# 100,000 seeds, a million of whatever floods, every figure of congestion control: minutes.
 long:
 	$(Q)sh scripts/install.sh build check
 	$(Q)$(SUBMAKE) all units fuzzers

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What must hold whatever happens on honest paths: a seed draws versions, algorithms, up to eight
- * paths that lose, repeat, reorder and die, and applications that write, read, change their minds
- * about subflows and close when they like. The streams arrive equal, both sides end, nobody takes
- * loss for a middlebox, and no state is left. 100,000 seeds with MBKIT_LONG=1.
+ * paths that lose, repeat, reorder, take smaller packets only and die, and applications that write,
+ * read, change their minds about subflows and close when they like. The streams arrive equal, both
+ * sides end, nobody takes loss for a middlebox, and no state is left. 100,000 seeds with
+ * MBKIT_LONG=1.
  */
 #include "probe/endpoint/cc.h"
 #include "probe/endpoint/sched.h"
 #include "probe/endpoint/state.h"
+#include "probe/wire/icmp.h"
 #include "tests/unit/endpoint_pipe.h"
 
 enum { PATHS = 8, STEPS = 6, SEEDS = 400, SEEDS_LONG = 100000, FIRST_DEATH_MS = 1200 };
@@ -15,6 +17,7 @@ enum { PATHS = 8, STEPS = 6, SEEDS = 400, SEEDS_LONG = 100000, FIRST_DEATH_MS = 
 struct path {
 	nsec_t delay, dies_at;
 	unsigned int loss; /* of 1000 */
+	uint32_t mtu;
 };
 
 struct world {
@@ -61,6 +64,25 @@ static bool is_dead(struct pipe *pipe, unsigned int path)
 	return true;
 }
 
+/* What is too big is answered by the path's router, if that does not get lost. */
+static void answer_too_big(struct pipe *pipe, const struct packet *about, enum pipe_side from,
+	unsigned int path)
+{
+	struct world *world = pipe->hook_state;
+	struct icmp_plan plan = { .from = addr_v4(198, 18, (uint8_t)path, 254),
+		.kind = ICMP_TOO_BIG,
+		.value = world->paths[path].mtu,
+		.quote = ICMP_QUOTE_RFC792 };
+	struct packet *error = packet_new(PACKET_SMALL);
+
+	CHECK(icmp_build(error, &plan, about));
+	pipe->sender = !from;
+	if (!rng_chance(&world->rng, world->paths[path].loss, 1000))
+		pipe_send(pipe, error, 0);
+	pipe->sender = from;
+	packet_free(error);
+}
+
 static enum pipe_verdict carry(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int unused)
 {
@@ -74,7 +96,10 @@ static enum pipe_verdict carry(struct pipe *pipe, struct packet *packet, enum pi
 	pipe->delay = world->paths[path].delay;
 	if (is_dead(pipe, path) || rng_chance(&world->rng, world->paths[path].loss, 1000))
 		return PIPE_DROP;
-	return PIPE_PASS;
+	if (packet->length <= world->paths[path].mtu)
+		return PIPE_PASS;
+	answer_too_big(pipe, packet, from, path);
+	return PIPE_DROP;
 }
 
 static bool coin(struct rng *rng)
@@ -122,6 +147,7 @@ static void draw_paths(struct world *world, struct pipe *pipe)
 				? NSEC_NEVER
 				: (FIRST_DEATH_MS + rng_below(rng, 3000)) * NSEC_PER_MS,
 			.loss = loss > 0 ? (unsigned int)rng_below(rng, loss) : 0,
+			.mtu = rng_chance(rng, 1, 4) ? 500 + (uint32_t)rng_below(rng, 1000) : 1500,
 		};
 	pipe->duplicate = (unsigned int)rng_below(rng, 30);
 	pipe->jitter = rng_below(rng, 3) * 4 * NSEC_PER_MS;
@@ -259,8 +285,7 @@ static bool ends_well(struct pipe *pipe, const struct world *world, bool *excuse
 		ok = expect(nobody_is_blamed(&info), "blame", ok);
 		if (app->conn != NULL)
 			conn_release(app->conn);
-		ok = expect(!endpoint_output(pipe->endpoint[side], packet, pipe->now), "quiet",
-			ok);
+		ok = expect(!endpoint_output(pipe->endpoint[side], packet, pipe->now), "quiet", ok);
 		ok = expect(pipe->endpoint[side]->first == NULL &&
 				endpoint_deadline(pipe->endpoint[side]) == NSEC_NEVER,
 			"no state", ok);
