@@ -251,6 +251,8 @@ const char *verdict_clean(const struct result *result, char buf[static VERDICT_T
 	struct phrase phrase = { .text = buf };
 	char destination[VERDICT_TEXT];
 
+	if (result->reverse != NULL)
+		say(&phrase, "on the way there ");
 	say_clean(&phrase, result);
 	say(&phrase, "; %s", verdict_destination(result, destination));
 	return buf;
