@@ -52,14 +52,17 @@ static bool read_error(struct too_big *big, const struct packet *packet)
 	return true;
 }
 
-/* The error is about data that is on its way and larger than what it says would pass. */
+/*
+ * The error is about data that is on its way, larger than what it says would pass, and still worth
+ * repeating: after an abort the stream is gone.
+ */
 static bool is_credible(const struct subflow *subflow, const struct too_big *big)
 {
 	uint32_t least = subflow->local.addr.version == 4 ? LEAST_V4 : LEAST_V6;
 
-	return subflow->phase == PHASE_OPEN && !seq_before(big->seq, subflow->snd_una) &&
-		seq_before(big->seq, subflow->snd_nxt) && big->told >= least &&
-		(big->size == 0 || big->size > big->told);
+	return subflow->conn->state == CONN_OPEN && subflow_is_live(subflow) &&
+		!seq_before(big->seq, subflow->snd_una) && seq_before(big->seq, subflow->snd_nxt) &&
+		big->told >= least && (big->size == 0 || big->size > big->told);
 }
 
 void path_mtu_input(struct endpoint *endpoint, const struct packet *packet)

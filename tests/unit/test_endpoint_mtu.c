@@ -170,6 +170,30 @@ TEST(who_cannot_know_changes_nothing)
 	}
 }
 
+/* The error comes when the connection was aborted: there is nothing to repeat. */
+TEST(after_an_abort)
+{
+	unsigned int on_ack;
+
+	for (on_ack = 0; on_ack < 2; on_ack++) {
+		struct endpoint_config config = pipe_config(SPEAKS_V1, true);
+		struct link link = { .mtu = 1200,
+			.later = 1200,
+			.tells = true,
+			.says = { .from = addr_v4(198, 18, 0, 254), .kind = ICMP_TOO_BIG } };
+		struct pipe pipe;
+
+		config.fastclose_on_ack = on_ack;
+		begin(&pipe, &config, &link);
+		pipe_run(&pipe, NSEC_PER_SEC + 12 * NSEC_PER_MS);
+		CHECK(pipe.hits > 0);
+		conn_abort(pipe.app[CLIENT].conn);
+		pipe_run(&pipe, 10 * NSEC_PER_SEC);
+		CHECK_U64(pipe_info(&pipe, CLIENT).end, END_ABORTED);
+		pipe_fini(&pipe);
+	}
+}
+
 /* RFC 8201 4: an IPv6 host never goes below 1280. */
 TEST(ipv6)
 {
