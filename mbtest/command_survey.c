@@ -24,7 +24,7 @@ enum { REMOTE_JOBS = 4 }; /* connections at a time to somebody else's server */
 struct survey_options {
 	struct stack stack[ENDS];
 	bool is_named[ENDS], json, markdown;
-	uint64_t jobs;
+	uint64_t jobs, faults;
 };
 
 static bool set_client(void *self, const char *text, struct err *err)
@@ -43,6 +43,16 @@ static bool set_server(void *self, const char *text, struct err *err)
 	return stack_parse(&options->stack[SERVER], SERVER, text, err);
 }
 
+static bool set_fault(void *self, const char *text, struct err *err)
+{
+	struct run_config run = { .seed = 1 };
+
+	if (!run_set_fault(&run, text, err))
+		return false;
+	((struct survey_options *)self)->faults |= run.stack[CLIENT].faults;
+	return true;
+}
+
 static const struct option_row rows[] = {
 	OPTION_CALL_ROW(set_client, "client", "STACK",
 		"asked as the client: sim, sim:PROFILE or kernel (root)"),
@@ -50,6 +60,7 @@ static const struct option_row rows[] = {
 		"asked as the server: these, remote:HOST:PORT (root)"),
 	OPTION_NUMBER_ROW(struct survey_options, jobs, "jobs", 1, JOBS_MOST,
 		"scenarios side by side"),
+	OPTION_CALL_ROW(set_fault, "fault", "NAME", "make who is asked wrong on purpose, if ours"),
 	OPTION_FLAG_ROW(struct survey_options, markdown, "markdown", "a table in Markdown"),
 	OPTION_FLAG_ROW(struct survey_options, json, "json", "one object: mbkit.survey/1"),
 	OPTION_END_ROW,
@@ -159,6 +170,7 @@ static enum runner_end ask_end(struct survey *survey, const struct survey_option
 	for (end = 0; end < ENDS; end++)
 		snprintf(config.run.stack[end].name, sizeof(config.run.stack[end].name), "sim");
 	config.run.stack[asked] = options->stack[asked];
+	config.run.stack[asked].faults = options->faults;
 	config.run.seed = 1;
 	if (run_is_live(&config.run))
 		config.run.deadline = LIVE_DEADLINE;

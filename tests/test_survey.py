@@ -182,3 +182,16 @@ def test_the_kernel_fills_every_cell(mbtest_release):
                 "6.hmac.checked", "7.iana", "8.handover"):
         assert mine[row]["value"] == "yes", mine[row]
     assert mine["2.family"]["value"] == "both" and mine["5.ports"]["value"] == "diff local"
+
+
+@pytest.mark.parametrize("answers", [
+    {"wrong-checksum": ("3.dss.checksum", "no"), "accept-any-hmac": ("6.hmac.checked", "no"),
+     "never-elsewhere": ("5.retransmit", "1st subflow"), "deliver-unmapped": ("4.dss", "no")},
+    {"no-data-fin": ("3.dss.data_fin", "no"), "ignore-checksum": ("4.checksum", "no"),
+     "ignore-bare-ack": ("4.data_ack", "no")},
+])
+def test_who_is_wrong_answers_otherwise(mbtest, answers):
+    """Each fault changes the answer to the question that it is about."""
+    faults = [word for fault in answers for word in ("--fault", fault)]
+    mine = cells(mbtest("survey", *faults, "--json").json())
+    assert {row: mine[row]["value"] for row, _ in answers.values()} == dict(answers.values())

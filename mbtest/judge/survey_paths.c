@@ -24,17 +24,23 @@ unsigned int look_ports(const struct survey_run *run, const struct scene *scene)
 	return join->initiator.port == scene->initial->initiator.port ? 1 : 2;
 }
 
-/* The HMAC that it signs a join with. */
+/* The HMAC that it signs joins with, whatever becomes of them. */
 unsigned int look_hmac(const struct survey_run *run, const struct scene *scene)
 {
-	const struct subflow_view *join = survey_join(scene);
-	enum hmac_verdict verdict;
+	unsigned int seen = 0;
+	uint32_t i;
 
 	(void)run;
-	if (join == NULL)
-		return 0;
-	verdict = join->opened_by_us ? join->hmac_ack : join->hmac_synack;
-	return verdict == HMAC_OK ? SEEN_YES : verdict == HMAC_BAD ? SEEN_NO : 0;
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *join = scene_subflow(scene, i);
+		enum hmac_verdict verdict = join->opened_by_us ? join->hmac_ack : join->hmac_synack;
+
+		if (join->is_join && verdict == HMAC_OK)
+			seen |= SEEN_YES;
+		else if (join->is_join && verdict == HMAC_BAD)
+			seen |= SEEN_NO;
+	}
+	return seen;
 }
 
 /* A join whose HMAC is wrong: is it reset? */
