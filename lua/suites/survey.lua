@@ -181,8 +181,8 @@ end)
 ask("dead", function(me)
 	return { help = "the path of the first subflow dies while it sends", sender = me,
 		subflows = 2, direction = "both", bytes = 524288, expect = either,
-		paths = { path { link(slow), box.blackhole { direction = "both", from = "1700ms" } },
-			path { link(slow) } } }
+		paths = { path { link(slow), box.blackhole { direction = "both",
+			from = "1700ms" } }, path { link(slow) } } }
 end)
 
 -- The second path is the one with the lower round-trip time.
