@@ -7,6 +7,7 @@
  */
 #include "probe/base/alloc.h"
 #include "probe/endpoint/endpoint.h"
+#include "probe/wire/icmp.h"
 #include "probe/wire/mptcp.h"
 
 #include <assert.h>
@@ -141,6 +142,20 @@ static void invent(struct world *world)
 	packet_free(packet);
 }
 
+/* A router complains to the sender of a packet that it was too big. */
+static void complain(struct world *world)
+{
+	struct packet *about = pop(world);
+	struct icmp_plan plan = { .from = addr_v4(198, 18, 0, 254), .kind = ICMP_TOO_BIG };
+
+	plan.value = (uint32_t)take(&world->in) << 3;
+	plan.quote = take(&world->in) & 1 ? ICMP_QUOTE_FULL : ICMP_QUOTE_RFC792;
+	if (icmp_build(world->scratch, &plan, about))
+		endpoint_input(world->endpoint[tcp_sport(about) == server_name.port],
+			world->scratch, world->now);
+	packet_free(about);
+}
+
 static void application(struct world *world)
 {
 	uint8_t what = take(&world->in), side = what & 1, bytes[4096] = { 0 };
@@ -209,6 +224,8 @@ static void step(struct world *world)
 		application(world);
 	} else if (op == 11 || world->count == 0) {
 		pass_time(world);
+	} else if (op == 15) {
+		complain(world);
 	} else {
 		packet = pop(world);
 		if (op == 9)
