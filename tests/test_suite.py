@@ -122,7 +122,7 @@ def test_selftest(mbtest_release):
     assert run.status == 0 and list(report)[0] == "schema"
     assert report["schema"] == "mbkit.selftest/1"
     caught = {fault["fault"]: fault["caught_by"] for fault in report["faults"]}
-    assert len(caught) >= 52 and set(FAULTS) <= set(caught) and all(caught.values())
+    assert len(caught) >= 54 and set(FAULTS) <= set(caught) and all(caught.values())
     assert any(name.startswith("F40-") for name in caught["accept-any-hmac"])
     assert any(name.startswith("F23-") for name in caught["ignore-checksum"])
     assert set(report["idle_scenarios"]) == IDLE

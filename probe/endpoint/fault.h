@@ -75,8 +75,10 @@
 	F(ONE_JOIN_ACK, "one-join-ack", "does not repeat the third packet of a join (F42)")        \
 	F(ANY_TOKEN, "any-token", "takes a join for whatever connection it has (F41)")             \
 	F(JOIN_ANYHOW, "join-anyhow", "joins an address that is not to be joined, flag C (F7d)")   \
+	F(JOIN_AGAIN, "join-again", "joins again at once where a join has failed (F43, F57)")      \
 	F(NEVER_ELSEWHERE, "never-elsewhere", "does not send data again elsewhere (F17, F22)")     \
 	F(NEEDS_LISTENER, "needs-listener", "refuses joins to ports where nothing listens (F44)")  \
+	F(ANY_SEQUENCE, "any-sequence", "minds signals in packets outside the window (F58)")       \
 	F(RESET_ALL, "reset-all", "ends the connection with any of its subflows (F56)")            \
 	F(ANY_ADDRESS, "any-add-addr", "does not verify the HMAC of ADD_ADDR (F60)")               \
 	F(ANY_FASTCLOSE, "any-fastclose-key", "takes MP_FASTCLOSE with whatever key (F62)")        \

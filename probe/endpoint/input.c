@@ -329,5 +329,7 @@ void subflow_input(struct subflow *subflow, const struct arrival *in, nsec_t now
 		handshake_syn_sent(subflow, in, now);
 	else if (is_acceptable(subflow, in, now))
 		open_input(subflow, in, now);
+	else if (conn_has_fault(subflow->conn, FAULT_ANY_SEQUENCE))
+		take_signals(subflow, in, false, now);
 	conn_settle(conn, now);
 }

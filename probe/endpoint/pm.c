@@ -157,6 +157,8 @@ static nsec_t join_at(const struct conn *conn, const struct path_pair *pair)
 	unsigned int wanted = conn->pm->copies(conn), invited = invitations(conn, pair);
 	struct tally tally = count(conn, pair);
 
+	if (conn_has_fault(conn, FAULT_JOIN_AGAIN))
+		tally.failed = tally.transient = 0;
 	if (pair->local.addr.version != pair->remote.addr.version || tally.standing >= wanted ||
 		(conn->peer_no_join && sockname_equal(&pair->remote, &first->remote)))
 		return NSEC_NEVER;
