@@ -192,6 +192,12 @@ static void take_others(struct subflow *subflow, const struct arrival *in, nsec_
 	}
 }
 
+static bool is_for_signals(const struct arrival *in)
+{
+	return arrival_find(in, MP_ADD_ADDR) != NULL || arrival_find(in, MP_REMOVE_ADDR) != NULL ||
+		arrival_find(in, MP_PRIO) != NULL;
+}
+
 /* DATA_ACKs first: an MP_FAIL beside one refers to what it confirms. */
 static void take_signals(struct subflow *subflow, const struct arrival *in, bool acked_payload,
 	nsec_t now)
@@ -214,13 +220,15 @@ static void take_signals(struct subflow *subflow, const struct arrival *in, bool
 	}
 	take_others(subflow, in, now);
 	/*
-	 * Nor is one that says again that data came at the first contact (F9), unless it is there
-	 * for another option's sake, or DATA_ACKs came and only wait for data of another subflow.
+	 * Nor is one that says again that data came at the first contact (F9), unless DATA_ACKs
+	 * came and only wait for data of another subflow.
 	 */
 	if (!conn->data_confirmed && !subflow->is_join && !subflow->data_acked &&
 		in->option_count == 0 && subflow->bytes_sent > 0)
 		acked_payload = acked_payload || in->ack != subflow->iss + 1;
-	if (!conn_is_mptcp(conn) || !acked_payload || subflow->reset_wanted)
+	/* ADD_ADDR and the like may leave a DATA_ACK no room, and show that options pass. */
+	if (!conn_is_mptcp(conn) || !acked_payload || subflow->reset_wanted ||
+		(!has_data_ack && is_for_signals(in)))
 		return;
 	if (has_data_ack)
 		subflow->data_acked = true;
