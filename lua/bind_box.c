@@ -31,9 +31,10 @@ static struct box *context_box(lua_State *L)
 {
 	const struct lua_context *context = *lua_context_of(L);
 
-	if (context == NULL || context->box == NULL)
-		luaL_error(L, "only while a box is running");
-	return context->box;
+	if (context != NULL && context->box != NULL)
+		return context->box;
+	luaL_error(L, "only while a box is running");
+	return NULL;
 }
 
 static enum dir check_dir(lua_State *L, int argument)

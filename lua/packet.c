@@ -375,8 +375,10 @@ static void set_options(lua_State *L, struct packet *packet)
 
 		lua_rawgeti(L, 3, (lua_Integer)i);
 		bytes = entry_bytes(L, &length);
-		if (bytes == NULL)
+		if (bytes == NULL) {
 			luaL_error(L, "option %d has no bytes", (int)i);
+			return;
+		}
 		if (length > sizeof(all) - used)
 			luaL_error(L, "more than %d bytes of options", TCPOPT_SPACE);
 		memcpy(all + used, bytes, length);
@@ -487,7 +489,7 @@ static void push_names(lua_State *L, bool methods_too)
 
 	lua_newtable(L);
 	for (i = 0; field_at(i) != NULL; i++) {
-		lua_pushinteger(L, (lua_Integer)(PROPERTIES + i));
+		lua_pushinteger(L, (lua_Integer)i + PROPERTIES);
 		lua_setfield(L, -2, field_at(i)->name);
 	}
 	for (i = 0; i < PROPERTIES; i++) {

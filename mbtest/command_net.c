@@ -206,9 +206,9 @@ static bool summary_write(struct net_run *run, const char *file, struct err *err
 	report.connections = connections;
 	memcpy(report.sent, run->log.sent, sizeof(report.sent));
 	memcpy(report.arrived, run->log.arrived, sizeof(report.arrived));
-	for (uint16_t path = 0; path < run->path_count; path++)
+	for (unsigned int path = 0; path < run->path_count; path++)
 		for (size_t i = 0; i <= SCENARIO_ELEMENTS &&
-			net_counts(run->net, path, i, &counts[report.element_count]);
+			net_counts(run->net, (uint16_t)path, i, &counts[report.element_count]);
 			i++)
 			report.element_count++;
 	(run->options->json ? report_net_json : report_net)(out, &report);

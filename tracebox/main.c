@@ -256,6 +256,7 @@ static int trace_back(struct program *program, const struct established_plan *pl
 	else
 		result->reverse = &back.joined.result;
 	status = report_connection(program, result, err);
+	result->reverse = NULL;
 	command_reverse_fini(&back);
 	return status;
 }

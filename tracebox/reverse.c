@@ -111,12 +111,11 @@ static bool is_granted(struct reverse *reverse, nsec_t now)
 /* A line: no byte of it looks like the end of one. */
 static uint8_t *make_stream(size_t length)
 {
+	static const char word[] = REVERSE_WORD;
 	uint8_t *stream = xmalloc(length);
-	size_t used = strlen(REVERSE_WORD);
 
-	memcpy(stream, REVERSE_WORD, used);
-	for (size_t i = used; i < length; i++)
-		stream[i] = (uint8_t)('a' + i % 26);
+	for (size_t i = 0; i < length; i++)
+		stream[i] = (uint8_t)(i < strlen(word) ? word[i] : 'a' + (char)(i % 26));
 	stream[length - 1] = '\n';
 	return stream;
 }
