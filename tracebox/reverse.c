@@ -73,7 +73,7 @@ bool reverse_parse(struct trace_config *config, const char *line)
 	line += strlen(REVERSE_WORD);
 	for (int i = 0; i < NUMBERS; i++, line = end) {
 		numbers[i] = strtoul(line, &end, 10);
-		if (end == line || *line == '-' || *end != (i + 1 < NUMBERS ? ' ' : '\0'))
+		if (*line < '0' || *line > '9' || *end != (i + 1 < NUMBERS ? ' ' : '\0'))
 			return false;
 		end += i + 1 < NUMBERS;
 	}
