@@ -155,6 +155,23 @@ static bool is_asking(const struct scenario *scenario, void *self)
 		strncmp(scenario->name, "open-", 5) == 0;
 }
 
+/* A server elsewhere may not be there: one connection tells before all the others are tried. */
+static enum runner_end knock(const struct suites *suites, struct runner_config *config,
+	struct err *err)
+{
+	struct suites first = { .scenarios = suites->scenarios, .scenario_count = 1 };
+	struct report_run report = { .run = &config->run };
+	enum runner_end end = suites_run(&first, config, &report, err);
+
+	if (end == RUNNER_DONE &&
+		(report.count == 0 || report.rows[0].result.outcome == OUTCOME_REFUSED)) {
+		err_set(err, "%s does not answer", config->run.stack[SERVER].name);
+		end = RUNNER_FAILED;
+	}
+	report_run_fini(&report);
+	return end;
+}
+
 /* The scenarios that ask this end; versions gets those that it speaks. */
 static enum runner_end ask_end(struct survey *survey, const struct survey_options *options,
 	enum end asked, struct suites *suites, unsigned int *versions, struct err *err)
@@ -182,6 +199,12 @@ static enum runner_end ask_end(struct survey *survey, const struct survey_option
 		return RUNNER_FAILED;
 	suites_keep(suites, is_asking, &asking);
 	*versions |= cases.versions;
+	if (run_is_remote(&config.run)) {
+		enum runner_end knocked = knock(suites, &config, err);
+
+		if (knocked != RUNNER_DONE)
+			return knocked;
+	}
 	return run_asking(survey, suites, &config, asked, err);
 }
 

@@ -69,6 +69,12 @@ def test_a_server_without_multipath_tcp(lab):
     assert rows["stripped"]["pass"] and not rows["clean"]["pass"] and run.status == 1
 
 
+def test_nobody_answers(lab):
+    run = mbtest(lab, "survey", "--server", "remote:198.18.1.2:5999")
+    assert run.status == 2 and run.out == ""
+    assert run.err == "mbtest: remote:198.18.1.2:5999 does not answer\n"
+
+
 @pytest.mark.parametrize("words, sentence", [
     (["--server", "remote:198.18.1.2"], "names no port"),
     (["--client", "remote:198.18.1.2:80"], "can only be a server"),
