@@ -5,8 +5,24 @@ import re
 
 import pytest
 
-# Each makes the endpoint break what an invariant demands.
-FAULTS = ["ignore-checksum", "never-fall-back", "deliver-unmapped"]
+# Each makes the endpoint break what an invariant demands; one of each kind, and what it is found by.
+FAULTS = {
+    "capable-after-plain": "rule-F2",       # opening
+    "ignore-checksum": "rule-F26",          # checksums
+    "deliver-unmapped": "rule-F10",         # mappings
+    "ack-after-fallback": "rule-F31",       # after a fallback
+    "accept-plain-join": "rule-F37",        # further subflows
+}
+
+# A violation of each invariant of the stream and of the connection, planted.
+PLANTED = {
+    "fin-ends-stream": "stream-whole",
+    "deliver-twice": "delivered-twice",
+    "revert": "rule-F29",                   # mappings after the infinite one
+    "ack-after-fallback": "rule-F31",       # options after a fallback
+    "join-after-fallback": "rule-F33",      # a subflow after a fallback
+    "mute-end": "both-ends-end",
+}
 BOX = re.compile(r"^\t\t\tbox\.", re.MULTILINE)
 
 

@@ -11,7 +11,8 @@ static bool is_ordinary_in(const struct scene *scene, const struct mapping *mapp
 {
 	const struct subflow_view *subflow = scene_subflow(scene, mapping->subflow);
 
-	return mapping->way == RECEIVED && !mapping->infinite &&
+	/* Before the keys came nothing was taken (O12). */
+	return mapping->way == RECEIVED && !mapping->infinite && mapping->fact >= scene->keys &&
 		&scene->view.connections[subflow->connection] == scene->connection &&
 		subflow_is_up(scene, subflow, VIEW_NONE);
 }
@@ -29,7 +30,7 @@ void rule_f13(const struct scene *scene, struct note *note)
 		uint32_t reset;
 
 		if (!is_ordinary_in(scene, mapping) || !mapping->has_checksum ||
-			scene->cause < mapping->fact)
+			scene->cause <= mapping->fact)
 			continue;
 		if (scene->version == 1) {
 			struct note here = { RULE_NOT_EXERCISED, 0, NULL };
@@ -64,7 +65,7 @@ void rule_f14(const struct scene *scene, struct note *note)
 		const struct mapping *mapping = &scene->view.mappings[i];
 
 		if (!is_ordinary_in(scene, mapping) || mapping->has_checksum ||
-			scene->cause < mapping->fact)
+			scene->cause <= mapping->fact)
 			continue;
 		note_must_reset(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact,
 			"takes a DSS without the checksum that was negotiated");

@@ -116,7 +116,8 @@ static void note_fell_back(struct note *note, const struct scene *scene)
 void rule_f9(const struct scene *scene, struct note *note)
 {
 	/* F7e comes first: who was echoed other keys may have gone before. */
-	if (scene->mptcp && scene->bare_ack != VIEW_NONE && (scene->active || !scene->odd_keys))
+	if (scene->mptcp && scene->bare_ack != VIEW_NONE && scene->cause >= scene->plain_ack &&
+		(scene->active || !scene->odd_keys))
 		note_fell_back(note, scene);
 }
 

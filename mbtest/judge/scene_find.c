@@ -157,8 +157,8 @@ bool fact_confirms(const struct scene *scene, uint32_t index)
 /* The moments of first contact (F8 to F10). A DATA_ACK counts on whatever subflow (3.3.2). */
 static void contact_find(struct scene *scene)
 {
-	bool fin_seen = false;
-	uint32_t i;
+	bool fin_seen = false, told = false;
+	uint32_t i, acked = 1;
 
 	for (i = 0; i < scene->view.fact_count && scene->confirmed == VIEW_NONE; i++)
 		if (fact_confirms(scene, i))
@@ -178,9 +178,13 @@ static void contact_find(struct scene *scene)
 			scene->mptcp && (scene->version == 0 || scene->join_up > i) &&
 			!scene_signalled(scene, i)) {
 			scene->plain_ack = first_of(scene->plain_ack, i);
-			if (!(fact->has & HAS_OPTION) && !fin_seen)
+			if (!(fact->has & HAS_OPTION) && !fin_seen && (fact->ack > acked || !told))
 				scene->bare_ack = first_of(scene->bare_ack, i);
 		}
+		/* What says again what was said with a DATA_ACK acknowledges nothing. */
+		told = told || (acks_data && (fact->has & HAS_DATA_ACK));
+		if (acks_data && fact->ack > acked && fact->ack <= INT32_MAX)
+			acked = fact->ack;
 	}
 }
 

@@ -135,7 +135,7 @@ static void decode_mapping(struct view *view, uint32_t index, struct connection_
 		fact->has |= HAS_MAPPING;
 		return;
 	}
-	if (mapping.infinite && !is_near(connection, way, mapping.dsn)) {
+	if (mapping.infinite && (fact->is_old || !is_near(connection, way, mapping.dsn))) {
 		fact->has |= HAS_ODD_DSS;
 		return;
 	}

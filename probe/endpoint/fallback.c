@@ -169,11 +169,23 @@ bool fallback_to_tcp(struct subflow *subflow, enum fallback_reason reason, nsec_
 	return fall_back(subflow, reason, receive_shift(subflow), now);
 }
 
+static bool is_joining(const struct conn *conn)
+{
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		if (conn->subflows[i]->phase == PHASE_JOINING && !conn->subflows[i]->reset_wanted)
+			return true;
+	return false;
+}
+
 void fallback_checksum_failed(struct subflow *subflow, const struct mapping *mapping, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 	bool contiguous = mapping->offset == conn->rx.next && conn->rx.ooo.count == 0;
-	bool several = subflow_live_count(conn) > 1 && !conn_has_fault(conn, FAULT_FAIL_ALONE);
+	/* One that is just joining will carry the stream: the two are several already (F21). */
+	bool several = (subflow_live_count(conn) > 1 || is_joining(conn)) &&
+		!conn_has_fault(conn, FAULT_FAIL_ALONE);
 
 	if (conn_has_fault(conn, FAULT_NO_FAIL)) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);
