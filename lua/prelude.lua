@@ -213,12 +213,23 @@ function file_paths(returned)
 	return { whole }
 end
 
+-- Whether a version is among those asked for; a case of its own may name none.
+local function is_offered(version, cases)
+	for _, case in ipairs(cases) do
+		if case.version == version then
+			return true
+		end
+	end
+	return version == nil
+end
+
 -- Called by the host program: every scenario in every case, handed to emit(settled).
 function expand_suite(cases, emit)
 	for _, spec in ipairs(scenarios) do
 		for _, case in ipairs(spec.case and { spec.case } or cases) do
 			if holds(spec.versions, case.version) and
-				holds(spec.checksums, case.checksum) then
+				holds(spec.checksums, case.checksum) and
+				is_offered(case.version, cases) then
 				expand(spec, case, emit)
 			end
 		end

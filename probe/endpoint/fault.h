@@ -82,7 +82,8 @@
 	F(RESET_ALL, "reset-all", "ends the connection with any of its subflows (F56)")            \
 	F(ANY_ADDRESS, "any-add-addr", "does not verify the HMAC of ADD_ADDR (F60)")               \
 	F(ANY_FASTCLOSE, "any-fastclose-key", "takes MP_FASTCLOSE with whatever key (F62)")        \
-	F(TELL_ONCE, "tell-once", "does not repeat an ADD_ADDR that is not echoed (3.4.1)")
+	F(TELL_ONCE, "tell-once", "does not repeat an ADD_ADDR that is not echoed (3.4.1)")        \
+	F(WAIT_FOR_EVER, "wait-for-ever", "never gives up, however long nothing moves (O7, O11)")
 
 #define FAULT_NUMBER(number, name, text) FAULT_##number,
 

@@ -171,8 +171,9 @@ struct todo conn_todo(const struct conn *conn)
 	consider(&todo, conn->close_at, ACT_CLOSE, NULL);
 	consider(&todo, conn->address_at, ACT_ADDRESS, NULL);
 	consider(&todo, conn->join_at, ACT_JOIN, NULL);
-	consider(&todo, (conn->pending ? conn->progress_at : conn->heard_at) + timeout, ACT_GIVE_UP,
-		NULL);
+	if (!conn_has_fault(conn, FAULT_WAIT_FOR_EVER))
+		consider(&todo, (conn->pending ? conn->progress_at : conn->heard_at) + timeout,
+			ACT_GIVE_UP, NULL);
 	return todo;
 }
 
