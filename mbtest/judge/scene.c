@@ -220,6 +220,19 @@ static bool has_failed(const struct scene *scene, const struct subflow_view *sub
 	return false;
 }
 
+/* Data of this host was acknowledged on a subflow without DATA_ACK (F11). */
+static bool was_acked_bare(const struct subflow_view *subflow, const struct scene *scene,
+	uint32_t index)
+{
+	uint32_t i;
+
+	for (i = subflow->third; subflow->is_join && i < index; i = scene->facts[i].next)
+		if (scene->facts[i].way == RECEIVED && scene->facts[i].ack > 1 &&
+			!(scene->facts[i].has & HAS_DATA_ACK))
+			return true;
+	return false;
+}
+
 bool reset_is_groundless(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t reset)
 {
@@ -228,7 +241,8 @@ bool reset_is_groundless(const struct scene *scene, const struct subflow_view *s
 	return reset_blames(scene, reset) && flow->plain == VIEW_NONE && flow->early >= reset &&
 		flow->rst >= reset && flow->infinite >= reset && !was_cut_short(scene, subflow) &&
 		!lacks_data_acks(scene, subflow) && scene_misfit(scene, subflow) >= reset &&
-		scene->plain_ack >= reset && !has_failed(scene, subflow, reset);
+		scene->plain_ack >= reset && !was_acked_bare(subflow, scene, reset) &&
+		!has_failed(scene, subflow, reset);
 }
 
 void note_no_blame(struct note *note, const struct scene *scene, const struct subflow_view *subflow,

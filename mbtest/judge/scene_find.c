@@ -217,7 +217,7 @@ static bool was_settled(const struct view *view, const struct mapping *again)
  * A subflow delivers in order: a host cannot see that a mapping fails before all in front of it is
  * there. Where that never came the mapping is left open.
  */
-static void failures_order(struct view *view)
+static void failures_order(struct view *view, uint32_t keys)
 {
 	size_t i;
 	uint32_t k;
@@ -232,7 +232,8 @@ static void failures_order(struct view *view)
 		for (k = 0; k < flow->piece_count && next < end; k++) {
 			const struct piece *piece = &view->pieces[flow->piece + k];
 
-			if (piece->seq > next)
+			/* What came before the keys was not taken (O12). */
+			if (piece->seq > next || piece->fact < keys)
 				break;
 			next = piece->seq + piece->length;
 			if (piece->fact > mapping->complete)
@@ -365,7 +366,7 @@ void scene_init(struct scene *scene, const struct judge_input *input, enum end e
 	scene->version = scene->connection->version;
 	scene->checksum = scene->connection->flag_a;
 	handshake_find(scene);
-	failures_order(&scene->view);
+	failures_order(&scene->view, scene->keys);
 	data_find(scene);
 	contact_find(scene);
 	cause_find(scene);

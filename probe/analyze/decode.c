@@ -99,10 +99,13 @@ static struct mapping mapping_blank(const struct fact *fact, uint32_t index)
 }
 
 /* Within reach of the stream; else of another one: mirrored or invented (O18). */
-static bool is_near(const struct connection_view *connection, enum way way, uint64_t dsn)
+static bool is_near(const struct view *view, const struct connection_view *connection, enum way way,
+	uint64_t dsn)
 {
-	uint64_t known =
-		connection->has_dsn[way] ? connection->dsn_end[way] : connection->idsn[way] + 1;
+	/* A box may have edited what was announced; but a capture may have begun late. */
+	bool by_key =
+		connection->has_key[way] && (view->kind == VIEW_WHOLE || !connection->has_dsn[way]);
+	uint64_t known = by_key ? connection->idsn[way] + 1 : connection->dsn_end[way];
 	int64_t distance = (int64_t)(dsn - known);
 
 	return (!connection->has_dsn[way] && !connection->has_key[way]) ||
@@ -135,7 +138,7 @@ static void decode_mapping(struct view *view, uint32_t index, struct connection_
 		fact->has |= HAS_MAPPING;
 		return;
 	}
-	if (mapping.infinite && (fact->is_old || !is_near(connection, way, mapping.dsn))) {
+	if (mapping.infinite && (fact->is_old || !is_near(view, connection, way, mapping.dsn))) {
 		fact->has |= HAS_ODD_DSS;
 		return;
 	}
