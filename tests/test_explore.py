@@ -7,7 +7,7 @@ import pytest
 
 from conftest import BUILD, RELEASE, run_program
 
-# Each makes the endpoint break what an invariant demands; one of each kind, and what it is found by.
+# Each makes the endpoint break what an invariant demands: one of each kind, and what finds it.
 FAULTS = {
     "capable-after-plain": "rule-F2",       # opening
     "ignore-checksum": "rule-F26",          # checksums
@@ -16,9 +16,9 @@ FAULTS = {
     "accept-plain-join": "rule-F37",        # further subflows
 }
 
-# A violation of each invariant of the stream and of the connection, planted. That a subflow after a
-# fallback is seen is f33_no_way_back of test_rules_infinite.c; drops without a reason, packets before
-# their deadline and storms are test_oddity.c's.
+# A violation of each invariant of the stream and of the connection, planted. That a subflow after
+# a fallback is seen is f33_no_way_back of test_rules_infinite.c; drops without a reason, packets
+# before their deadline and storms are test_oddity.c's.
 PLANTED = {
     "fin-ends-stream": "stream-whole",
     "deliver-twice": "delivered-twice",
@@ -56,7 +56,7 @@ def test_each_invariant_is_tried(mbtest, tmp_path, fault):
 
 
 def test_nothing_is_violated(tmp_path):
-    """20,000 seeds; the release build, where there is one: the sanitizers take ten times as long."""
+    """20,000 seeds, of the release build where there is one: the sanitizers take much longer."""
     program = RELEASE / "mbtest" if (RELEASE / "mbtest").exists() else BUILD / "mbtest"
     run = run_program(program, "explore", "--json", "--keep", tmp_path, "--seeds", "1..20000",
                       timeout=600)
@@ -68,7 +68,7 @@ def test_nothing_is_violated(tmp_path):
 @pytest.mark.kernel_mptcp
 @pytest.mark.xdist_group("live")
 def test_a_written_scenario_is_played_by_kernels(mbtest, tmp_path):
-    """The file as it is, with the host's own stack at both ends; v0 is what it does not speak."""
+    """The file as it is, the host's own stack at both ends; v0 is what that does not speak."""
     run = explore(mbtest, tmp_path, "--seeds", "1..10000", "--fault", "capable-after-plain",
                   "--stop", 8)
     for found in run.json()["violations"]:

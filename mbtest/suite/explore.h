@@ -55,8 +55,8 @@ void exploration_expect(struct exploration *exploration);
 
 /*
  * What does not hold in a result, by name: "delivered-twice", "stream-whole", "both-ends-end",
- * "ends-by-itself" (the run crashed or hung), "drop-reason", "before-deadline", "storm", "rule-F16";
- * "" when all holds.
+ * "ends-by-itself" (the run crashed or hung), "drop-reason", "before-deadline", "storm",
+ * "rule-F16"; "" when all holds.
  */
 const char *explore_violation(const struct result *result, char text[static 32]);
 

@@ -66,3 +66,20 @@ TEST(a_drop_needs_a_reason)
 	CHECK_U64(drop(NULL, "lost"), NET_DROP_WITHOUT_REASON);
 	CHECK_TEXT(net_oddity_text(NET_DROP_WITHOUT_REASON), "drop-reason");
 }
+
+/* Two hosts that answer whatever comes, at once and for ever. */
+TEST(packets_without_end_are_a_storm)
+{
+	struct net_config config = { .seed = 1, .strict = true };
+	struct fixture fixture = fixture_new(1);
+
+	net_reset(fixture.net, &config);
+	net_add_path(fixture.net);
+	talker_join(fixture.client, fixture.net, CLIENT);
+	talker_join(fixture.server, fixture.net, SERVER);
+	fixture.client->to_send = NET_EVENTS_STRICT;
+	fixture_run(&fixture);
+	CHECK_U64(net_oddity(fixture.net), NET_STORM);
+	CHECK_TEXT(net_oddity_text(NET_STORM), "storm");
+	fixture_free(&fixture);
+}
