@@ -19,7 +19,8 @@ static const struct {
 	{ LACKS_FASTCLOSE, { "F62" } },
 	/* Question 4: first data without mapping, or without DATA_ACK, is no reason to fall back;
 	 * who leaves out the first throws such bytes away and never goes on as TCP. */
-	{ LACKS_DSS_FALLBACK, { "F4", "F10", "F24", "F48", "O1", "O2", "O3", "O5" } },
+	{ LACKS_DSS_FALLBACK,
+		{ "F4", "F10", "F15", "F16", "F24", "F28", "F48", "O1", "O2", "O3", "O5", "O7" } },
 	{ LACKS_DATA_ACK_FALLBACK, { "F9", "F9a", "F9b", "F11" } },
 };
 
