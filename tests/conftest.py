@@ -90,6 +90,12 @@ def mbtest_release():
 
 
 @pytest.fixture(scope="session")
+def catalogue(mbtest_release):
+    """What mbtest list --json says of everything: it runs every scenario, once."""
+    return mbtest_release("list", "--json", timeout=300).json()
+
+
+@pytest.fixture(scope="session")
 def is_root():
     return os.geteuid() == 0
 

@@ -296,8 +296,7 @@ def test_v0_is_left_out_with_a_kernel(mbtest):
 
 # ---- the catalogue ----
 
-def test_catalogue(mbtest):
-    catalogue = mbtest("list", "--json", timeout=300).json()
+def test_catalogue(catalogue):
     assert list(catalogue)[0] == "schema" and catalogue["schema"] == "mbkit.catalogue/1"
     boxes = {box["box"]: box for box in catalogue["boxes"]}
     files = {path.stem.replace("_", "-")
@@ -313,10 +312,11 @@ def test_catalogue(mbtest):
 
 
 @pytest.mark.parametrize("word", ["boxes", "suites", "scenarios", "faults", "rules"])
-def test_one_part_of_the_catalogue(mbtest, word):
-    run = mbtest("list", word, "--json", timeout=300)
-    assert set(run.json()) == {"schema", word}
-    text = mbtest("list", word, timeout=300)
+def test_one_part_of_the_catalogue(mbtest_release, catalogue, word):
+    if word != "rules":  # which takes seconds each time
+        part = mbtest_release("list", word, "--json", timeout=300).json()
+        assert part == {"schema": catalogue["schema"], word: catalogue[word]}
+    text = mbtest_release("list", word, timeout=300)
     assert text.status == 0 and text.out
     assert all(len(line) <= 80 for line in text.out.splitlines()), text
 

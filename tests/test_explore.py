@@ -5,8 +5,6 @@ import re
 
 import pytest
 
-from conftest import BUILD, RELEASE, run_program
-
 # Each makes the endpoint break what an invariant demands: one of each kind, and what finds it.
 FAULTS = {
     "capable-after-plain": "rule-F2",       # opening
@@ -50,16 +48,14 @@ def test_a_fault_is_found_and_made_small(mbtest, tmp_path, fault):
 
 
 @pytest.mark.parametrize("fault", PLANTED)
-def test_each_invariant_is_tried(mbtest, tmp_path, fault):
-    run = explore(mbtest, tmp_path, "--seeds", "1..3000", "--fault", fault, "--stop", 24)
+def test_each_invariant_is_tried(mbtest_release, tmp_path, fault):
+    run = explore(mbtest_release, tmp_path, "--seeds", "1..3000", "--fault", fault, "--stop", 24)
     assert PLANTED[fault] in [found["invariant"] for found in run.json()["violations"]]
 
 
-def test_nothing_is_violated(tmp_path):
-    """20,000 seeds, of the release build where there is one: the sanitizers take much longer."""
-    program = RELEASE / "mbtest" if (RELEASE / "mbtest").exists() else BUILD / "mbtest"
-    run = run_program(program, "explore", "--json", "--keep", tmp_path, "--seeds", "1..20000",
-                      timeout=600)
+def test_nothing_is_violated(mbtest_release, tmp_path):
+    """Where thousands of seeds are run, the sanitizers would take minutes."""
+    run = explore(mbtest_release, tmp_path, "--seeds", "1..20000")
     assert run.status == 0, run
     assert run.json()["ran"] == 20000
 
@@ -67,15 +63,15 @@ def test_nothing_is_violated(tmp_path):
 @pytest.mark.live
 @pytest.mark.kernel_mptcp
 @pytest.mark.xdist_group("live")
-def test_a_written_scenario_is_played_by_kernels(mbtest, tmp_path):
+def test_a_written_scenario_is_played_by_kernels(mbtest_release, tmp_path):
     """The file as it is, the host's own stack at both ends; v0 is what that does not speak."""
-    run = explore(mbtest, tmp_path, "--seeds", "1..10000", "--fault", "capable-after-plain",
+    run = explore(mbtest_release, tmp_path, "--seeds", "1..10000", "--fault", "capable-after-plain",
                   "--stop", 8)
     for found in run.json()["violations"]:
         text = (tmp_path / f"explore-{found['seed']}.lua").read_text()
         version = int(re.search(r"case = { version = (\d)", text).group(1))
-        played = run_program(RELEASE / "mbtest", "run", found["scenario"], "--json",
-                             "--client", "kernel", "--server", "kernel", timeout=120)
+        played = mbtest_release("run", found["scenario"], "--json", "--client", "kernel",
+                                "--server", "kernel", timeout=120)
         if version == 0:
             assert played.status == 2 and "v0" in played.err, played
             continue
@@ -100,12 +96,12 @@ def test_shards_are_disjoint_and_complete(mbtest, tmp_path):
     assert shards == [17, 17, 16]
 
 
-def test_going_on_counts_what_was_done(mbtest, tmp_path):
+def test_going_on_counts_what_was_done(mbtest_release, tmp_path):
     state = tmp_path / "state"
-    first = explore(mbtest, tmp_path, "--seeds", "1..3000", "--fault", "ignore-checksum", "--stop",
-                    1, "--resume", state).json()
+    first = explore(mbtest_release, tmp_path, "--seeds", "1..3000", "--fault", "ignore-checksum",
+                    "--stop", 1, "--resume", state).json()
     assert first["ran"] < 3000
-    second = explore(mbtest, tmp_path, "--seeds", "1..3000", "--fault", "ignore-checksum",
+    second = explore(mbtest_release, tmp_path, "--seeds", "1..3000", "--fault", "ignore-checksum",
                      "--stop", 64, "--resume", state).json()
     assert second["ran"] == 3000
     assert second["violations"][0] == first["violations"][0]
@@ -129,10 +125,10 @@ def test_bad_input_is_one_sentence(mbtest, arguments):
     assert run.status == 2 and run.out == "" and run.err.count("\n") == 1, run
 
 
-def test_all_that_is_written_is_read(mbtest, tmp_path):
+def test_all_that_is_written_is_read(mbtest, mbtest_release, tmp_path):
     """Whatever box a violation holds: the file is a suite."""
-    run = explore(mbtest, tmp_path, "--seeds", "1..2000", "--fault", "never-fall-back", "--stop",
-                  12)
+    run = explore(mbtest_release, tmp_path, "--seeds", "1..2000", "--fault", "never-fall-back",
+                  "--stop", 12)
     assert run.json()["violations"]
     for found in run.json()["violations"]:
         assert mbtest("run", found["scenario"]).status in (0, 1)
