@@ -122,15 +122,20 @@ static void add_row(void *self, const struct scenario *scenario, const struct re
 	report->rows[report->count++].result = *result;
 }
 
-bool run_set_fault(struct run_config *run, const char *name, struct err *err)
+bool fault_parse(uint64_t *faults, const char *name, struct err *err)
 {
 	uint64_t bit = fault_find(name);
 
 	if (bit == 0)
 		return err_set(err, "there is no fault %s (see mbtest list faults)", name);
-	run->stack[CLIENT].faults |= bit;
-	run->stack[SERVER].faults |= bit;
+	*faults |= bit;
 	return true;
+}
+
+bool run_set_fault(struct run_config *run, const char *name, struct err *err)
+{
+	return fault_parse(&run->stack[CLIENT].faults, name, err) &&
+		fault_parse(&run->stack[SERVER].faults, name, err);
 }
 
 enum runner_end suites_run(const struct suites *suites, struct runner_config *config,

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
 	SUITES_AT_MOST = 32,
@@ -43,7 +44,9 @@ size_t suites_keep(struct suites *suites, bool (*keep)(const struct scenario *sc
 /* Every case of MPTCP version and checksum, IPv4. */
 void suite_cases_default(struct suite_cases *cases);
 
-/* Make our endpoint wrong at both ends, by a name of `mbtest list faults`. */
+/* Add a fault to these, by a name of `mbtest list faults`. */
+bool fault_parse(uint64_t *faults, const char *name, struct err *err);
+/* Make our endpoint wrong at both ends. */
 bool run_set_fault(struct run_config *run, const char *name, struct err *err);
 
 /* Run the selected scenarios and append a row for each result. */

@@ -45,12 +45,7 @@ static bool set_server(void *self, const char *text, struct err *err)
 
 static bool set_fault(void *self, const char *text, struct err *err)
 {
-	struct run_config run = { .seed = 1 };
-
-	if (!run_set_fault(&run, text, err))
-		return false;
-	((struct survey_options *)self)->faults |= run.stack[CLIENT].faults;
-	return true;
+	return fault_parse(&((struct survey_options *)self)->faults, text, err);
 }
 
 static const struct option_row rows[] = {
