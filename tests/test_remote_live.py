@@ -4,21 +4,9 @@ boxes on our side of it."""
 import pytest
 
 from conftest import RELEASE, run_program
-from test_mpprobe_live import ECHO, Lab
+from test_mpprobe_live import lab  # the fixture, with its servers
 
 pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp]
-
-
-@pytest.fixture(scope="module")
-def lab():
-    made = Lab()
-    try:
-        made.up()
-        made.start("b", "/usr/bin/python3", "-c", ECHO, 5001, 262)
-        made.start("b", "/usr/bin/python3", "-c", ECHO, 5002, 0)
-        yield made
-    finally:
-        made.down()
 
 
 def mbtest(lab, *arguments, timeout=120):

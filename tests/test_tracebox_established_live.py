@@ -96,9 +96,10 @@ def trace(lab, version, *arguments, server=None):
     return run.json()
 
 
-def found(report):
+def found(report, direction=None):
     return [(f["field"], f["change"], f["how"], "+".join(f["segments"]), f["after"]["ttl"],
-             f["before"]["ttl"], f["certainty"]) for f in report["findings"]]
+             f["before"]["ttl"], f["certainty"]) for f in report["findings"]
+            if direction in (None, f["direction"])]
 
 
 def arrived_whole(server, report):

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import RELEASE
 from test_tracebox_established import DSS
-from test_tracebox_established_live import ACKS, DATA, FAMILY
+from test_tracebox_established_live import ACKS, DATA, FAMILY, found
 from test_tracebox_live import TARGET, Lab
 
 pytestmark = [pytest.mark.live,
@@ -80,12 +80,6 @@ def trace(lab, version, *arguments, port=PORT):
     return run.json()
 
 
-def found(report, direction="reverse"):
-    return [(f["field"], f["change"], f["how"], "+".join(f["segments"]), f["after"]["ttl"],
-             f["before"]["ttl"], f["certainty"]) for f in report["findings"]
-            if f["direction"] == direction]
-
-
 @pytest.mark.parametrize("version", FAMILY)
 @pytest.mark.parametrize("mptcp", "01")
 def test_a_clean_way_back(lab, version, mptcp):
@@ -117,7 +111,7 @@ def test_damage_on_the_way_back_is_found_at_its_hop(lab, router, version, rule, 
     """What a router changes in forwarding shows at the next one; they count down to us."""
     lab.forward(router, f'iifname "right" {rule}')
     report = trace(lab, version)
-    assert found(report) == [(*change, 5 - router, 6 - router, "exact")], report
+    assert found(report, "reverse") == [(*change, 5 - router, 6 - router, "exact")], report
     assert found(report, "forward") == [], report
     assert mode in (None, report["reverse"]["connection"]["mode"]), report
 
