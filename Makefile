@@ -55,7 +55,7 @@ MAINS    := $(wildcard probe/main.c tracebox/main.c mbtest/main.c)
 PROGRAMS := $(MAINS:%/main.c=$(B)/%)
 PROGRAMS := $(PROGRAMS:$(B)/probe=$(B)/mpprobe)
 BOXES    := $(basename $(notdir $(wildcard mbtest/box/*.c)))
-LUA      := $(wildcard lua/*.lua lua/box/*.lua lua/suites/*.lua)
+LUA      := $(wildcard lua/*.lua lua/*/*.lua)
 OBJECTS  := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/box_list.o $(B)/obj/lua_files.o
 UNITS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_tool.c))

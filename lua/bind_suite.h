@@ -22,8 +22,8 @@ void suite_register(lua_State *L);
 
 struct table;
 
-/* Refuse fields of a table that are not in the list, which ends with NULL. */
-void suite_check_fields(const struct table *table, const char *const *known);
+/* The path in the table on top of the stack, one of the table outer (bind_path.c). */
+void suite_read_path(struct suite_build *build, const struct table *outer, struct path_plan *plan);
 
 /* The field "server" of a table. */
 enum path_server path_server_read(const struct table *table);

@@ -31,7 +31,7 @@ static void read_finding(const struct table *table, struct trace_finding *findin
 
 	_Static_assert(CHANGE_REMOVED == 0 && CHANGE_ADDED == 2, "in the order of the words");
 	_Static_assert(HOW_NONE == 0 && HOW_EOL == 3, "in the order of the words");
-	suite_check_fields(table, known);
+	table_check_fields(table, known);
 	if (*field == '\0' || strlen(field) >= sizeof(finding->field))
 		table_error(table, "\"%s\" is no field", field);
 	snprintf(finding->field, sizeof(finding->field), "%s", field);
@@ -80,7 +80,7 @@ static void read_destination(const struct table *outer, struct trace_plan *plan)
 	if (!table_enter(outer, "destination"))
 		return;
 	table.index = lua_gettop(outer->L);
-	suite_check_fields(&table, known);
+	table_check_fields(&table, known);
 	plan->destination.ttl = (uint8_t)table_uint(&table, "ttl", 0, UINT8_MAX);
 	verdict = table_choice(&table, "mptcp", verdicts, 0);
 	plan->judges_mptcp = verdict != 0;
@@ -97,7 +97,7 @@ const struct trace_plan *suite_read_trace(struct suite_build *build, const struc
 	const char *probe = table_text(table, "probe", "");
 
 	memset(plan, 0, sizeof(*plan));
-	suite_check_fields(table, known);
+	table_check_fields(table, known);
 	plan->probe = arena_text(build->arena, probe, strlen(probe));
 	plan->fixed_seq = table_bool(table, "fixed_seq", false);
 	plan->server = path_server_read(table);

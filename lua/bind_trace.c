@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * bind_trace.c - the state in which probe expressions and scripts run. What they are written in is
- * Lua (lua/tracebox*.lua); what only C can do for them stands in bind_trace_host.c.
+ * Lua (lua/tracebox/); what only C can do for them stands in bind_trace_host.c.
  */
 #include "lua/bind_trace.h"
 
@@ -24,14 +24,14 @@ struct trace_lua {
 };
 
 static const char *const files[] = {
-	"lua/tracebox.lua",
-	"lua/tracebox_ip.lua",
-	"lua/tracebox_tcp.lua",
-	"lua/tracebox_dns.lua",
-	"lua/tracebox_wire.lua",
-	"lua/tracebox_print.lua",
-	"lua/tracebox_api.lua",
-	"lua/tracebox_flow.lua",
+	"lua/tracebox/layers.lua",
+	"lua/tracebox/ip.lua",
+	"lua/tracebox/tcp.lua",
+	"lua/tracebox/dns.lua",
+	"lua/tracebox/wire.lua",
+	"lua/tracebox/print.lua",
+	"lua/tracebox/api.lua",
+	"lua/tracebox/flow.lua",
 };
 
 /* Ours must load: a failure is a mistake in this program, said as such. */

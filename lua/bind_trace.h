@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * bind_trace.h - probe expressions and scripts of tracebox: full Lua 5.4 with the original's API
- * (lua/tracebox*.lua) over a channel. Unlike boxes and suites, scripts are the user's own programs:
+ * (lua/tracebox/) over a channel. Unlike boxes and suites, scripts are the user's own programs:
  * nothing is bounded.
  */
 #ifndef LUA_BIND_TRACE_H

@@ -11,6 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *table_where(lua_State *L, int index)
+{
+	const char *text;
+
+	lua_getfield(L, index, "where");
+	text = lua_tostring(L, -1);
+	lua_pop(L, 1);
+	return text == NULL ? "" : text;
+}
+
 int table_error(const struct table *table, const char *format, ...)
 {
 	char text[384];
@@ -36,6 +46,24 @@ static bool push_field(const struct table *table, const char *name, int type)
 			lua_typename(L, got));
 	lua_pop(L, 1);
 	return false;
+}
+
+void table_check_fields(const struct table *table, const char *const *known)
+{
+	lua_State *L = table->L;
+
+	lua_pushnil(L);
+	while (lua_next(L, table->index) != 0) {
+		const char *const *name = known;
+
+		lua_pop(L, 1);
+		if (lua_type(L, -1) != LUA_TSTRING)
+			table_error(table, "fields are named");
+		while (*name != NULL && strcmp(*name, lua_tostring(L, -1)) != 0)
+			name++;
+		if (*name == NULL)
+			table_error(table, "there is no field \"%s\"", lua_tostring(L, -1));
+	}
 }
 
 const char *table_text(const struct table *table, const char *name, const char *absent)

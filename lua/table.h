@@ -21,9 +21,15 @@ struct table {
 	const char *where;
 };
 
+/* The text of the field "where" of the table at an index: what goes before complaints; or "". */
+const char *table_where(lua_State *L, int index);
+
 /* Raise an error about the table. */
 int table_error(const struct table *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Refuse fields that are not in the list, which ends with NULL. */
+void table_check_fields(const struct table *table, const char *const *known);
 
 /* Fields, the default when absent. The text stays valid as long as the table holds it. */
 const char *table_text(const struct table *table, const char *name, const char *absent);

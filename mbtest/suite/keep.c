@@ -10,13 +10,23 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* Name for a scenario's files: its own, version, checksum and family. */
+static void file_stem(const struct scenario *scenario, char *name, size_t size)
+{
+	if (scenario->trace != NULL)
+		snprintf(name, size, "%s-ip%u", scenario->name, scenario->family);
+	else
+		snprintf(name, size, "%s-v%u-%s-ip%u", scenario->name, scenario->version,
+			scenario->checksum ? "checksum" : "plain", scenario->family);
+}
+
 static const char *path_of(const struct work *work, uint32_t job, const struct result *result,
 	enum end end, char path[static 512])
 {
 	const char *name = end == CLIENT ? "client" : "server";
 	char scenario[160];
 
-	scenario_file_name(work_scenario(work, job), scenario, sizeof(scenario));
+	file_stem(work_scenario(work, job), scenario, sizeof(scenario));
 	if (work->config->repeat > 1)
 		snprintf(path, 512, "%s/%s.seed%" PRIu64 ".%s.%s.pcap", work->config->keep,
 			scenario, result->seed, outcome_text(result->outcome), name);
@@ -65,7 +75,7 @@ void keep_settle(const struct work *work, uint32_t job, const struct result *res
 	if (kept->done == work->config->repeat && result->pass && kept->seen == bit) {
 		struct result first = *result;
 
-		first.seed = job_seed(work, kept->first);
+		first.seed = work_seed(work, kept->first);
 		remove_files(work, kept->first, &first);
 	}
 }

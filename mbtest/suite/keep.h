@@ -7,7 +7,7 @@
 #ifndef MBTEST_SUITE_KEEP_H
 #define MBTEST_SUITE_KEEP_H
 
-#include "mbtest/suite/worker.h"
+#include "mbtest/suite/work.h"
 
 #include <stdbool.h>
 #include <stdint.h>

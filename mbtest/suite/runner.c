@@ -96,7 +96,7 @@ static void store_failure(struct runner *runner, uint32_t job, const char *what,
 	memset(&result, 0, sizeof(result));
 	result.index = job / runner->config->repeat;
 	result.outcome = OUTCOME_STALLED;
-	result.seed = job_seed(&runner->work, job);
+	result.seed = work_seed(&runner->work, job);
 	result.lost = true;
 	snprintf(result.why, sizeof(result.why), "the run of %s %s%s",
 		work_scenario(&runner->work, job)->name, what, detail);

@@ -13,27 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct scenario *work_scenario(const struct work *work, uint32_t job)
-{
-	return work->scenarios[job / work->config->repeat];
-}
-
-uint64_t job_seed(const struct work *work, uint32_t job)
-{
-	uint64_t seed = work_scenario(work, job)->seed;
-
-	return (seed != 0 ? seed : work->config->run.seed) + job % work->config->repeat;
-}
-
-void scenario_file_name(const struct scenario *scenario, char *name, size_t size)
-{
-	if (scenario->trace != NULL)
-		snprintf(name, size, "%s-ip%u", scenario->name, scenario->family);
-	else
-		snprintf(name, size, "%s-v%u-%s-ip%u", scenario->name, scenario->version,
-			scenario->checksum ? "checksum" : "plain", scenario->family);
-}
-
 static void run_job(const struct work *work, uint32_t job, struct net **kept,
 	struct work_message *message)
 {
@@ -45,7 +24,7 @@ static void run_job(const struct work *work, uint32_t job, struct net **kept,
 	struct err err;
 
 	memset(&taps, 0, sizeof(taps));
-	run.seed = job_seed(work, job);
+	run.seed = work_seed(work, job);
 	run.kept = kept;
 	message->ran = run_scenario(scenario, &run, &result, keep ? &taps : NULL, &err);
 	/* A crowded host may refuse what it grants a moment later. */

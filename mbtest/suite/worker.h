@@ -6,7 +6,7 @@
 #ifndef MBTEST_SUITE_WORKER_H
 #define MBTEST_SUITE_WORKER_H
 
-#include "mbtest/suite/runner.h"
+#include "mbtest/suite/work.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -24,16 +24,6 @@ struct work_board {
 	atomic_uint next;                 /* the next job to begin */
 	atomic_uint current[RUNNER_JOBS]; /* what each worker is at, plus one; 0: nothing */
 	atomic_uint state[RUNNER_JOBS];   /* enum worker_state */
-};
-
-/* What to run. */
-struct work {
-	const struct scenario *const *scenarios;
-	size_t count; /* scenarios times repeat */
-	const struct runner_config *config;
-	struct work_board *board;
-	const uint32_t *order; /* the job that is begun n-th */
-	int turns;             /* semaphore (eventfd): how many more may be busy */
 };
 
 /* How a job ended, through the worker's pipe. */
@@ -54,14 +44,5 @@ void worker_loop(const struct work *work, unsigned int worker, int pipe);
  * parent), or has died.
  */
 void work_rest(const struct work *work, unsigned int worker, enum worker_state state);
-
-/* The scenario of a job. */
-const struct scenario *work_scenario(const struct work *work, uint32_t job);
-
-/* And its seed. */
-uint64_t job_seed(const struct work *work, uint32_t job);
-
-/* Name for a job's files: scenario, version, checksum and family. */
-void scenario_file_name(const struct scenario *scenario, char *name, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- tracebox_dns.lua: DNS messages (RFC 1035) as a layer behind UDP, their questions and answers.
+-- dns.lua: DNS messages (RFC 1035) as a layer behind UDP, their questions and answers.
 
 local host, tbx = ...
 local field, layer = tbx.field, tbx.layer

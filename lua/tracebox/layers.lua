@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- tracebox.lua: what probe expressions (-p) and scripts (-s, -l) are written in: layers, packets,
--- and how "/" makes packets of layers. Layers themselves stand in tracebox_ip.lua and
--- tracebox_tcp.lua, bytes of whole packets in tracebox_wire.lua, their text in tracebox_print.lua.
+-- layers.lua: what probe expressions (-p) and scripts (-s, -l) are written in: layers, packets,
+-- and how "/" makes packets of layers. Layers themselves stand in ip.lua and
+-- tcp.lua, bytes of whole packets in wire.lua, their text in print.lua.
 -- Called with the table of what C provides (host) and the one that these files share (tbx).
 
 local host, tbx = ...

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- tracebox_tcp.lua: TCP and its options, of probes. An option's class is named as in reports of the
+-- tcp.lua: TCP and its options, of probes. An option's class is named as in reports of the
 -- original tracebox; body(self, p) makes what follows kind and length.
 
 local host, tbx = ...

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- tracebox_wire.lua: from packets to bytes, with lengths, offsets, protocol numbers and checksums
+-- wire.lua: from packets to bytes, with lengths, offsets, protocol numbers and checksums
 -- filled in, and from bytes as received to packets.
 
 local host, tbx = ...

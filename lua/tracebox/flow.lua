@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- tracebox_flow.lua: filters, which keep answers from this host's own stack, and sniffers, which
+-- flow.lua: filters, which keep answers from this host's own stack, and sniffers, which
 -- take packets that arrive.
 
 local host, tbx = ...

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- tracebox_print.lua: the text of layers and packets, field by field, in the original's words.
+-- print.lua: the text of layers and packets, field by field, in the original's words.
 
 local _, tbx = ...
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- tracebox_ip.lua: IPv4, IPv6, ICMP, UDP and payload layers, and IPv4 options, of probes.
+-- ip.lua: IPv4, IPv6, ICMP, UDP and payload layers, and IPv4 options, of probes.
 -- head(self, p) makes a header; p tells what the layers behind it settle: p.header_words and
 -- p.total (this header and all behind it), p.protocol (of the next layer).
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- tracebox_api.lua: the functions that scripts call, and what Lua 5.2 had that they may use.
+-- api.lua: the functions that scripts call, and what Lua 5.2 had that they may use.
 
 local host, tbx = ...
 
