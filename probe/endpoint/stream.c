@@ -106,11 +106,25 @@ void stream_linear_acked(struct subflow *subflow, nsec_t now)
 		now);
 }
 
+/* A subflow that carried the same bytes more than once offers them once. */
+static bool again_waits(const struct send_stream *tx, uint64_t first, uint64_t end, uint8_t avoid)
+{
+	size_t i;
+
+	for (i = 0; i < tx->again_count; i++)
+		if (tx->again[i].avoid == avoid && tx->again[i].first <= first &&
+			end <= tx->again[i].end)
+			return true;
+	return false;
+}
+
 static void again_add(struct conn *conn, uint64_t first, uint64_t end, uint8_t avoid)
 {
 	struct send_stream *tx = &conn->tx;
 	struct reinjection *last = tx->again_count > 0 ? &tx->again[tx->again_count - 1] : NULL;
 
+	if (again_waits(tx, first, end, avoid))
+		return;
 	if (last != NULL && last->end == first && last->avoid == avoid) {
 		last->end = end;
 		return;
@@ -143,14 +157,37 @@ void stream_reinject(struct conn *conn, struct subflow *subflow)
 	}
 }
 
-/* First reinjection that this subflow may carry. */
-static const struct reinjection *again_find(const struct conn *conn, const struct subflow *subflow)
+/* The segment outstanding on a subflow that holds a byte of the stream; or NULL. */
+static const struct segment *find_outstanding(const struct subflow *subflow, uint64_t offset)
 {
+	const struct segment_queue *queue = &subflow->queue;
 	size_t i;
 
-	for (i = 0; i < conn->tx.again_count; i++)
-		if (conn->tx.again[i].avoid != subflow->index)
-			return &conn->tx.again[i];
+	for (i = queue->una; i != queue->tail; i++) {
+		const struct segment *segment = segment_at(queue, i);
+
+		if (segment->offset <= offset && offset < segment->offset + segment->length)
+			return segment;
+		if (segment->offset > offset && !subflow->out_of_order)
+			break;
+	}
+	return NULL;
+}
+
+/*
+ * First reinjection that this subflow may carry. What it has outstanding itself its own timer sends
+ * again (F55): a copy behind that would arrive no sooner, and two subflows that both time out would
+ * hand each other copies of copies, twice as many each time.
+ */
+static const struct reinjection *again_find(const struct conn *conn, const struct subflow *subflow)
+{
+	const struct send_stream *tx = &conn->tx;
+	size_t i;
+
+	for (i = 0; i < tx->again_count; i++)
+		if (tx->again[i].avoid != subflow->index &&
+			find_outstanding(subflow, tx->again[i].first) == NULL)
+			return &tx->again[i];
 	return NULL;
 }
 
@@ -176,22 +213,14 @@ bool stream_has_more(const struct conn *conn)
 /* The segment that holds the first unacknowledged byte, outstanding on a subflow; or NULL. */
 static const struct segment *find_holder(struct conn *conn, struct subflow **holder)
 {
-	uint64_t una = conn->tx.una;
+	const struct segment *segment;
 	unsigned int i;
-	size_t s;
 
 	for (i = 0; i < conn->subflow_count; i++) {
-		const struct segment_queue *queue = &conn->subflows[i]->queue;
-
-		for (s = queue->una; s != queue->tail; s++) {
-			const struct segment *segment = segment_at(queue, s);
-
-			if (segment->offset <= una && una < segment->offset + segment->length) {
-				*holder = conn->subflows[i];
-				return segment;
-			}
-			if (segment->offset > una && !conn->subflows[i]->out_of_order)
-				break;
+		segment = find_outstanding(conn->subflows[i], conn->tx.una);
+		if (segment != NULL) {
+			*holder = conn->subflows[i];
+			return segment;
 		}
 	}
 	return NULL;
@@ -279,11 +308,13 @@ struct piece stream_piece(const struct conn *conn, const struct subflow *subflow
 	return piece;
 }
 
-static void sent_again(struct send_stream *tx, const struct piece *piece)
+static void sent_again(struct send_stream *tx, const struct subflow *subflow,
+	const struct piece *piece)
 {
 	size_t i;
 
-	for (i = 0; tx->again[i].first != piece->offset; i++)
+	for (i = 0; tx->again[i].first != piece->offset || tx->again[i].avoid == subflow->index;
+		i++)
 		;
 	tx->again[i].first += piece->length;
 	if (tx->again[i].first < tx->again[i].end)
@@ -315,7 +346,7 @@ void stream_sent(struct subflow *subflow, const struct piece *piece, nsec_t now)
 		conn->tx.next = end;
 		break;
 	case PIECE_AGAIN:
-		sent_again(&conn->tx, piece);
+		sent_again(&conn->tx, subflow, piece);
 		break;
 	case PIECE_HELD:
 		sent_held(conn, piece, now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Loss, duplication and reordering, over one and two paths, many seeds: the streams arrive equal
- * and both ends close cleanly. Then losses of single packets that recovery must not wait long for.
+ * and both ends close cleanly. Then troubles of both paths at once.
  */
 #include "tests/unit/endpoint_pipe.h"
 
@@ -67,4 +67,75 @@ TEST(stress_v0_two_paths)
 TEST(stress_v1_two_paths)
 {
 	stress_all(SPEAKS_V1, true);
+}
+
+/* ---- the same bytes outstanding on two subflows ---- */
+
+enum { FEW_BYTES = 100, COPIES_MOST = 20 };
+
+#define TROUBLE_ENDS (12 * NSEC_PER_SEC)
+
+struct trouble {
+	void (*edit)(struct mptcp_opt *option); /* of the server's DSS, or: */
+	uint32_t iss[2];                        /* the client's first segments are lost */
+};
+
+static enum pipe_verdict make_trouble(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	struct trouble *trouble = pipe->hook_state;
+	bool over = pipe->now > TROUBLE_ENDS;
+
+	if (from == SERVER && trouble->edit != NULL && !over)
+		edit_mptcp(packet, MP_DSS, trouble->edit);
+	if (from == SERVER)
+		return PIPE_PASS;
+	if (is_syn(packet))
+		trouble->iss[path] = tcp_seq(packet);
+	if (packet_payload_len(packet) == 0)
+		return PIPE_PASS;
+	pipe->hits++;
+	return trouble->edit == NULL && !over && tcp_seq(packet) == trouble->iss[path] + 1
+		? PIPE_DROP
+		: PIPE_PASS;
+}
+
+/* Implausible: it acknowledges nothing (O18). */
+static void hide_data_ack(struct mptcp_opt *option)
+{
+	option->dss.ack -= 1u << 20;
+}
+
+static void few_copies(unsigned int speaks, struct trouble trouble)
+{
+	struct endpoint_config client = pipe_config(speaks, false), server = client;
+	struct pipe pipe;
+
+	client.join[client.join_count++] = pipe_second.addr;
+	client.subflow_rtos = 100;
+	pipe_init(&pipe, &client, &server, 1);
+	pipe.hook = make_trouble;
+	pipe.hook_state = &trouble;
+	pipe.app[CLIENT].to_write = pipe.app[SERVER].to_write = FEW_BYTES;
+	pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
+	pipe_run(&pipe, 90 * NSEC_PER_SEC);
+	CHECK(pipe.app[SERVER].read == FEW_BYTES && !pipe.app[SERVER].corrupt);
+	CHECK(pipe.packets[CLIENT][1] > 4);
+	CHECK(pipe.hits <= COPIES_MOST);
+	pipe_fini(&pipe);
+}
+
+/*
+ * Both time out: neither is handed what it has outstanding itself. Or both acknowledge, and no
+ * DATA_ACK says so: each offers what it carried once, however often it did. Else copies of copies
+ * double at each time-out.
+ */
+TEST(F55_F17_no_copies_of_copies)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		few_copies(speaks, (struct trouble){ .edit = NULL });
+		few_copies(speaks, (struct trouble){ .edit = hide_data_ack });
+	}
 }
