@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * state.h - the inside of a trace, shared by trace.c (what is sent when) and match.c (whose answer
- * a packet is).
+ * state.h - the inside of a trace, shared by trace.c (what is sent when), match.c (whose answer a
+ * packet is) and accepted.c (what the destination says to several SYNs).
  */
 #ifndef TRACEBOX_STATE_H
 #define TRACEBOX_STATE_H
 
 #include "tracebox/trace.h"
+
+enum { WAIT_STRAY_MS = 20 }; /* for what may come beside an answer that has come */
 
 /* Where a probe carries its number. */
 enum probe_number {
@@ -31,10 +33,10 @@ struct trace {
 	nsec_t next_send;      /* not before, for the rate */
 	nsec_t last_sent_at;
 	uint32_t sent;
-	bool was_accepted; /* a SYN/ACK came ... */
-	bool reset_due;    /* ... and its connection is to be closed */
-	bool is_rested;    /* no stray answers are waited for */
-	uint32_t accepted_seq, reset_seq;
+	struct answer accepted; /* the last SYN/ACK, with its packet; ANSWER_NONE: there was none */
+	bool reset_due;         /* its connection is to be closed ... */
+	uint32_t reset_seq;     /* ... by this number */
+	bool is_rested;         /* no stray answers are waited for */
 	struct trace_hop *hops; /* by TTL, the last one asked for included */
 };
 
@@ -53,5 +55,20 @@ bool match_answer(const struct trace *trace, const struct packet *packet, struct
 /* Note an answer to a probe that had none: the first one of its hop is kept, with its packet. */
 void trace_keep_answer(struct trace *trace, const struct answer *answer,
 	const struct packet *packet);
+
+/* ---- several SYNs, one destination (accepted.c) ---- */
+
+/* Note a SYN/ACK: the connection that it half opens is to be closed, or used, at the end. */
+void trace_note_accepted(struct trace *trace, const struct answer *answer,
+	const struct packet *packet);
+
+/* Make the segment that closes it. */
+void trace_reset(struct trace *trace, struct packet *packet);
+
+/* Not before this is what a hop answered to be taken for its answer; 0: it is beyond doubt. */
+nsec_t trace_doubt_end(const struct trace *trace, unsigned int ttl);
+
+/* The hop's answer is what it answered, or the SYN/ACK behind that. */
+void trace_settle_answer(struct trace *trace, unsigned int ttl);
 
 #endif

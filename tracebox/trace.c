@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trace.c - what is sent when, and when a hop is given up. Whose answer a packet is: match.c.
+ * trace.c - what is sent when, and when a hop is given up. Whose answer a packet is: match.c; what
+ * several answers of the destination say together: accepted.c.
  */
 #include "tracebox/trace.h"
 
@@ -21,7 +22,6 @@ enum {
 	WAIT_INNER_EXTRA_MS = 10,
 	WAIT_TAIL_FLOOR_MS = 140,
 	WAIT_UNKNOWN_MS = 500,
-	WAIT_STRAY_MS = 20,
 };
 
 enum { DEFAULT_STEP = 256 };
@@ -108,6 +108,7 @@ void trace_free(struct trace *trace)
 	for (unsigned int ttl = 0; ttl <= trace->config.last_ttl; ttl++)
 		packet_free(trace->hops[ttl].answer.packet);
 	free(trace->hops);
+	packet_free(trace->accepted.packet);
 	packet_free(trace->probe);
 	free(trace);
 }
@@ -186,6 +187,7 @@ static struct todo hop_todo(const struct trace *trace, unsigned int ttl, nsec_t 
 		todo.at = NSEC_NEVER;
 		todo.action = TODO_NOTHING;
 	} else if (hop->answered >= trace->config.probes) {
+		todo.at = trace_doubt_end(trace, ttl);
 		todo.action = TODO_SETTLE;
 	} else if (under_way > hop->answered) {
 		todo.at = hop->sent_at[hop->sent - 1] + hop_wait(trace, behind);
@@ -273,6 +275,7 @@ static void hop_settle(struct trace *trace, unsigned int ttl)
 {
 	unsigned int silent = 0;
 
+	trace_settle_answer(trace, ttl);
 	trace->hops[ttl].is_settled = true;
 	if (trace->config.silent_limit == 0)
 		return;
@@ -307,17 +310,6 @@ static void send_probe(struct trace *trace, uint8_t ttl, struct packet *packet, 
 		trace->next_send = pace_next(trace->next_send, trace->config.rate, now);
 }
 
-/* The half-open connection ends as the one who asked for it would end it (RFC 9293 3.5.3). */
-static void send_reset(struct trace *trace, struct packet *packet)
-{
-	struct tcp_header header = { .seq = trace->reset_seq, .flags = TCP_RST };
-
-	packet_socknames(trace->probe, &header.src, &header.dst);
-	packet_init_tcp(packet, &header);
-	packet_finish(packet);
-	trace->reset_due = false;
-}
-
 bool trace_output(struct trace *trace, struct packet *packet, nsec_t now)
 {
 	for (;;) {
@@ -335,7 +327,7 @@ bool trace_output(struct trace *trace, struct packet *packet, nsec_t now)
 			send_probe(trace, todo.ttl, packet, now);
 			return true;
 		case TODO_RESET:
-			send_reset(trace, packet);
+			trace_reset(trace, packet);
 			return true;
 		case TODO_REST:
 			trace->is_rested = true;
@@ -358,19 +350,6 @@ static bool ends_path(const struct trace *trace, const struct answer *answer)
 	return answer->kind == ANSWER_UNREACHABLE ||
 		(answer->from_destination &&
 			(trace->config.lockstep || answer->kind != ANSWER_TIME_EXCEEDED));
-}
-
-static void note_accepted(struct trace *trace, const struct packet *packet)
-{
-	uint32_t ack = tcp_ack(packet);
-
-	if (trace->was_accepted)
-		return;
-	trace->was_accepted = true;
-	trace->accepted_seq = ack - tcp_seq_len(trace->probe);
-	trace->reset_seq = ack;
-	trace->reset_due = !trace->config.keep_open;
-	trace->is_rested = !trace->config.keep_open || trace->config.parallel == 1;
 }
 
 /*
@@ -429,7 +408,7 @@ void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 		return;
 	}
 	if (answer.kind == ANSWER_SYN_ACK)
-		note_accepted(trace, packet);
+		trace_note_accepted(trace, &answer, packet);
 	hop = &trace->hops[answer.ttl];
 	if (hop->answered_attempts >> answer.attempt & 1)
 		return;
@@ -518,8 +497,10 @@ const struct trace_hop *trace_destination(const struct trace *trace)
 
 bool trace_accepted_seq(const struct trace *trace, uint32_t *seq)
 {
-	*seq = trace->accepted_seq;
-	return trace->was_accepted;
+	if (trace->accepted.kind == ANSWER_NONE)
+		return false;
+	*seq = tcp_ack(trace->accepted.packet) - tcp_seq_len(trace->probe);
+	return true;
 }
 
 /* ---- as a machine ---- */

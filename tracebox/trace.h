@@ -8,7 +8,8 @@
  * All probes of a trace agree in what routers hash on (addresses, ports, protocol, flow label,
  * traffic class). They differ in two numbers, so that a quote can be told even when a box rewrote
  * one: k = 256 * attempt + TTL is added to the IPv4 id and taken from the TCP sequence number. The
- * latter falls because a server whose half-open connection meets a rising one resets it. Data
+ * latter falls because a server whose half-open connection meets a rising one resets it; what comes
+ * of it when the network changes the order all the same, accepted.c knows how to read. Data
  * segments of a live connection keep their sequence number; the k last bytes are left out instead,
  * which the IP length in a quote tells, and the end that the peer acknowledges.
  */
@@ -94,7 +95,7 @@ struct trace_hop {
 	bool is_settled;       /* nothing more will be sent to it */
 	nsec_t sent_at[TRACE_ATTEMPTS];
 	uint32_t answered_attempts; /* bit n: attempt n was answered */
-	struct answer answer;       /* the first */
+	struct answer answer;       /* the first, or the SYN/ACK behind a RST (accepted.c) */
 };
 
 /*
@@ -163,7 +164,7 @@ void trace_recall_end(struct trace *trace, uint8_t last_ttl);
 /* The hop at which the destination answered, or NULL. */
 const struct trace_hop *trace_destination(const struct trace *trace);
 
-/* Sequence number of the probe whose SYN the destination accepted; false when it did not. */
+/* Sequence number of the probe whose SYN the destination accepted last; false: it did not. */
 bool trace_accepted_seq(const struct trace *trace, uint32_t *seq);
 
 #endif
