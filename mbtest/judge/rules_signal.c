@@ -50,7 +50,10 @@ void rule_f60(const struct scene *scene, struct note *note)
 	}
 }
 
-/* A RST of this host soon after, and none of the peer's before it. */
+/*
+ * A RST of this host soon after, and none of the peer's before it. On a subflow that it had ended
+ * before any packet is answered by RST.
+ */
 static uint32_t reset_in_answer(const struct scene *scene, uint32_t cause)
 {
 	uint32_t i;
@@ -71,7 +74,7 @@ static uint32_t reset_in_answer(const struct scene *scene, uint32_t cause)
 		/* In v0 its own MP_FASTCLOSE ends with a RST, answered or not. */
 		if (fact->way == SENT && (fact->has & HAS_FASTCLOSE))
 			return VIEW_NONE;
-		if (fact->flags & TCP_RST)
+		if ((fact->flags & TCP_RST) && fact_subflow(scene, i)->flow[SENT].rst >= cause)
 			return fact->way == SENT ? i : VIEW_NONE;
 	}
 	return VIEW_NONE;

@@ -32,13 +32,32 @@ static uint32_t tried_again(const struct scene *scene, const struct subflow_view
 	return VIEW_NONE;
 }
 
+/*
+ * The RST that ended a subflow beyond doubt: one with any but the next number is challenged (RFC
+ * 5961 3.2), and what else is in it does not count (F58).
+ */
+static uint32_t exact_reset(const struct scene *scene, const struct subflow_view *subflow)
+{
+	const struct flow *flow = &subflow->flow[RECEIVED];
+	uint32_t i;
+
+	for (i = flow->rst; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == RECEIVED && (fact->flags & TCP_RST) &&
+			fact->seq == flow_next(&scene->view, flow, i) + (flow->fin < i))
+			return i;
+	}
+	return VIEW_NONE;
+}
+
 void rule_f57(const struct scene *scene, struct note *note)
 {
 	uint32_t i;
 
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
-		uint32_t reset = subflow->flow[RECEIVED].rst, again;
+		uint32_t reset = exact_reset(scene, subflow), again;
 		const struct mptcp_opt *why;
 
 		if (!scene->mptcp || reset == VIEW_NONE || !subflow->opened_by_us)

@@ -40,6 +40,20 @@ uint32_t scene_sent_anywhere(const struct scene *scene, uint32_t from, uint32_t 
 	return found;
 }
 
+uint32_t flow_next(const struct view *view, const struct flow *flow, uint32_t index)
+{
+	uint32_t i, next = 1;
+
+	for (i = 0; i < flow->piece_count; i++) {
+		const struct piece *piece = &view->pieces[flow->piece + i];
+
+		if (piece->seq > next || piece->fact >= index)
+			break;
+		next = piece->seq + piece->length;
+	}
+	return next;
+}
+
 bool subflow_is_up(const struct scene *scene, const struct subflow_view *subflow, uint32_t index)
 {
 	const struct fact *third;
@@ -203,7 +217,8 @@ static bool was_cut_short(const struct scene *scene, const struct subflow_view *
 		flow->ssn_end > scene->facts[flow->fin].seq + scene->facts[flow->fin].payload;
 }
 
-/* A mapping that came on a subflow failed its checksum before fact index. */
+/* A mapping that came on a subflow failed its checksum before fact index, or may have: a copy that
+ * failed is not kept where another one did not, or came too early to be taken (O12). */
 static bool has_failed(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index)
 {
@@ -212,7 +227,8 @@ static bool has_failed(const struct scene *scene, const struct subflow_view *sub
 	for (i = 0; scene->checksum && i < scene->view.mapping_count; i++) {
 		const struct mapping *mapping = &scene->view.mappings[i];
 
-		if (mapping->way == RECEIVED && mapping->state == MAPPING_BAD &&
+		if (mapping->way == RECEIVED &&
+			(mapping->state == MAPPING_BAD || mapping->state == MAPPING_AMBIGUOUS) &&
 			mapping->complete < index &&
 			scene_subflow(scene, mapping->subflow) == subflow)
 			return true;
@@ -220,13 +236,16 @@ static bool has_failed(const struct scene *scene, const struct subflow_view *sub
 	return false;
 }
 
-/* Data of this host was acknowledged on a subflow without DATA_ACK (F11). */
+/*
+ * Data of this host was acknowledged on a subflow without DATA_ACK: a joined one is reset (F11),
+ * and so may be the first one where a fallback is no longer open, for others were added (F9).
+ */
 static bool was_acked_bare(const struct subflow_view *subflow, const struct scene *scene,
 	uint32_t index)
 {
-	uint32_t i;
+	uint32_t i, end = subflow->is_join ? index : first_of(index, scene->confirmed);
 
-	for (i = subflow->third; subflow->is_join && i < index; i = scene->facts[i].next)
+	for (i = subflow->third; i < end; i = scene->facts[i].next)
 		if (scene->facts[i].way == RECEIVED && scene->facts[i].ack > 1 &&
 			!(scene->facts[i].has & HAS_DATA_ACK))
 			return true;

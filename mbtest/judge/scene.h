@@ -61,7 +61,7 @@ void scene_fini(struct scene *scene);
 /* Whether fact index, sent by this host, was sent knowing of the received fact cause. */
 bool scene_knew(const struct scene *scene, uint32_t index, uint32_t cause);
 
-/* A received DATA_ACK that covers data of this host: one of IDSN + 1 confirms nothing (F8). */
+/* A received DATA_ACK that covers data of this host, and acknowledges some on its subflow (F8). */
 bool fact_confirms(const struct scene *scene, uint32_t index);
 
 /* MP_CAPABLE of a fact, in whatever form; NULL when it has none. */
@@ -74,6 +74,9 @@ uint32_t scene_sent(const struct scene *scene, const struct subflow_view *subflo
 
 /* The same over all subflows of the connection. */
 uint32_t scene_sent_anywhere(const struct scene *scene, uint32_t from, uint32_t wanted);
+
+/* First byte of a subflow, received or sent, that had not come before fact index. */
+uint32_t flow_next(const struct view *view, const struct flow *flow, uint32_t index);
 
 /* Handshake done before fact index (a join: with a good HMAC as far as this host can tell). */
 bool subflow_is_up(const struct scene *scene, const struct subflow_view *subflow, uint32_t index);

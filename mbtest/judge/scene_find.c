@@ -139,13 +139,13 @@ static void handshake_find(struct scene *scene)
 	}
 }
 
-bool fact_confirms(const struct scene *scene, uint32_t index)
+/* A received DATA_ACK that covers data of this host: one of IDSN + 1 covers nothing. */
+static bool covers_data(const struct scene *scene, uint32_t index)
 {
 	const struct connection_view *connection = scene->connection;
 	const struct fact *fact = &scene->facts[index];
 
-	if (fact->way != RECEIVED || !(fact->has & HAS_DATA_ACK) ||
-		(fact->ack <= 1 && fact_subflow(scene, index) == scene->initial))
+	if (fact->way != RECEIVED || !(fact->has & HAS_DATA_ACK))
 		return false;
 	/* More than was ever sent is mirrored or edited (O18). */
 	if (connection->has_dsn[SENT] && (int64_t)(fact->data_ack - connection->dsn_end[SENT]) > 0)
@@ -154,10 +154,16 @@ bool fact_confirms(const struct scene *scene, uint32_t index)
 		fact->data_ack - (connection->idsn[SENT] + 2) < INT64_MAX;
 }
 
+bool fact_confirms(const struct scene *scene, uint32_t index)
+{
+	return covers_data(scene, index) &&
+		(scene->facts[index].ack > 1 || fact_subflow(scene, index) != scene->initial);
+}
+
 /* The moments of first contact (F8 to F10). A DATA_ACK counts on whatever subflow (3.3.2). */
 static void contact_find(struct scene *scene)
 {
-	bool fin_seen = false, told = false;
+	bool fin_seen = false, told = false, covered = false;
 	uint32_t i, acked = 1;
 
 	for (i = 0; i < scene->view.fact_count && scene->confirmed == VIEW_NONE; i++)
@@ -178,9 +184,12 @@ static void contact_find(struct scene *scene)
 			scene->mptcp && (scene->version == 0 || scene->join_up > i) &&
 			!scene_signalled(scene, i)) {
 			scene->plain_ack = first_of(scene->plain_ack, i);
-			if (!(fact->has & HAS_OPTION) && !fin_seen && (fact->ack > acked || !told))
+			if (!(fact->has & HAS_OPTION) && !fin_seen && !covered &&
+				(fact->ack > acked || !told))
 				scene->bare_ack = first_of(scene->bare_ack, i);
 		}
+		/* A DATA_ACK ahead of the subflow's own: who believes it misses none (O2). */
+		covered = covered || covers_data(scene, i);
 		/* What says again what was said with a DATA_ACK acknowledges nothing. */
 		told = told || (acks_data && (fact->has & HAS_DATA_ACK));
 		if (acks_data && fact->ack > acked && fact->ack <= INT32_MAX)
@@ -196,7 +205,10 @@ static bool is_far(const struct connection_view *connection, uint64_t dsn)
 	return connection->has_key[RECEIVED] && (offset > ODD_START || offset < -ODD_START);
 }
 
-/* All its bytes had come before under a mapping that fitted: that one binds (F52). */
+/*
+ * Bytes of it had come before under a mapping that fitted: that one binds (F52), and they were
+ * delivered, so that no checksum over them and others can be taken any more.
+ */
 static bool was_settled(const struct view *view, const struct mapping *again)
 {
 	size_t i;
@@ -206,8 +218,8 @@ static bool was_settled(const struct view *view, const struct mapping *again)
 
 		if (first->way == again->way && first->subflow == again->subflow &&
 			first->state == MAPPING_GOOD && first->complete < again->fact &&
-			first->ssn <= again->ssn &&
-			first->ssn + first->length >= again->ssn + again->length)
+			first->ssn < again->ssn + again->length &&
+			again->ssn < first->ssn + first->length)
 			return true;
 	}
 	return false;
@@ -215,32 +227,41 @@ static bool was_settled(const struct view *view, const struct mapping *again)
 
 /*
  * A subflow delivers in order: a host cannot see that a mapping fails before all in front of it is
- * there. Where that never came the mapping is left open.
+ * there, and where that never came nothing has failed. What came before the keys was not taken
+ * (O12): whether the copies fail that were is not known.
  */
+static void failure_order(const struct view *view, struct mapping *mapping, uint32_t keys)
+{
+	const struct flow *flow = &view->subflows[mapping->subflow].flow[mapping->way];
+	uint32_t end = mapping->ssn + mapping->length, next = 1, k;
+
+	for (k = 0; k < flow->piece_count && next < end; k++) {
+		const struct piece *piece = &view->pieces[flow->piece + k];
+
+		if (piece->seq > next)
+			break;
+		next = piece->seq + piece->length;
+		if (piece->fact < keys &&
+			(mapping->state == MAPPING_BAD || (piece->doubted && next > mapping->ssn)))
+			mapping->state = MAPPING_AMBIGUOUS;
+		else if (mapping->state == MAPPING_BAD && piece->fact > mapping->complete)
+			mapping->complete = piece->fact;
+	}
+	if (mapping->state == MAPPING_BAD && next < end) {
+		mapping->state = MAPPING_INCOMPLETE;
+		mapping->complete = VIEW_NONE;
+	}
+}
+
 static void failures_order(struct view *view, uint32_t keys)
 {
 	size_t i;
-	uint32_t k;
 
 	for (i = 0; i < view->mapping_count; i++) {
 		struct mapping *mapping = &view->mappings[i];
-		const struct flow *flow = &view->subflows[mapping->subflow].flow[mapping->way];
-		uint32_t end = mapping->ssn + mapping->length, next = 1;
 
-		if (mapping->state != MAPPING_BAD)
-			continue;
-		for (k = 0; k < flow->piece_count && next < end; k++) {
-			const struct piece *piece = &view->pieces[flow->piece + k];
-
-			/* What came before the keys was not taken (O12). */
-			if (piece->seq > next || piece->fact < keys)
-				break;
-			next = piece->seq + piece->length;
-			if (piece->fact > mapping->complete)
-				mapping->complete = piece->fact;
-		}
-		if (next < end)
-			mapping->state = MAPPING_AMBIGUOUS;
+		if (mapping->state == MAPPING_BAD || (keys > 0 && mapping->state == MAPPING_GOOD))
+			failure_order(view, mapping, keys);
 	}
 }
 

@@ -124,7 +124,10 @@ void mapping_receive(struct subflow *subflow, const struct arrival *in, nsec_t n
 
 /* ---- bytes that wait ---- */
 
-/* Nothing of this direction was ever delivered, its first byte is not mapped: F4 may apply. */
+/*
+ * Nothing of this direction was ever delivered, its first byte is not mapped: F4 may apply. Once a
+ * further subflow was established the data may have gone there first, and come here again (F64).
+ */
 static bool is_bare_contact(const struct subflow *subflow)
 {
 	const struct conn *conn = subflow->conn;
@@ -132,7 +135,7 @@ static bool is_bare_contact(const struct subflow *subflow)
 
 	return mapping_is_holding(subflow) && subflow->rx_pending.list[0].first == 0 &&
 		conn->rx.next == 0 && conn->rx.ooo.count == 0 && !subflow->is_join &&
-		subflow_live_count(conn) == 1 &&
+		!conn->was_joined && subflow_is_live(subflow) &&
 		(set->head == set->count || set->list[set->head].first > 0) &&
 		!conn_has_fault(conn, FAULT_NEVER_FALL_BACK) &&
 		!conn_has_fault(conn, FAULT_DELIVER_UNMAPPED) &&

@@ -391,7 +391,19 @@ void stream_arm(struct conn *conn, nsec_t now)
 
 enum carried { CARRIED_NOT, CARRIED_OUTSTANDING, CARRIED_ACKED };
 
-/* Whether a subflow carried the first unacknowledged byte, and what its own level knows of it. */
+/* All that shares the segment's mapping: a piece counts with what it was cut from. */
+static bool mapping_is_acked(const struct subflow *subflow, const struct segment *segment)
+{
+	uint32_t end = segment->whole == 0 ? segment_end(segment)
+					   : segment->seq - segment->before + segment->whole;
+
+	return !seq_after(end, subflow->snd_una);
+}
+
+/*
+ * Whether a subflow carried the first unacknowledged byte, and what its own level knows of it. A
+ * checksum covers a whole mapping, so that part of one is never DATA_ACKed (RFC 8684 3.3.1).
+ */
 static enum carried subflow_carried_una(const struct subflow *subflow, uint64_t una)
 {
 	const struct segment_queue *queue = &subflow->queue;
@@ -401,8 +413,8 @@ static enum carried subflow_carried_una(const struct subflow *subflow, uint64_t 
 		const struct segment *segment = segment_at(queue, s);
 
 		if (segment->offset <= una && una < segment->offset + segment->length)
-			return (ptrdiff_t)(s - queue->una) < 0 ? CARRIED_ACKED
-							       : CARRIED_OUTSTANDING;
+			return mapping_is_acked(subflow, segment) ? CARRIED_ACKED
+								  : CARRIED_OUTSTANDING;
 	}
 	return CARRIED_NOT;
 }

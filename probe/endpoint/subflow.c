@@ -187,6 +187,7 @@ void subflow_open(struct subflow *subflow, nsec_t now)
 		config->initial_window);
 	conn->progress_at = now;
 	conn->pm_news = true;
+	conn->was_joined = conn->was_joined || subflow->is_join;
 	if (conn->state != CONN_OPENING)
 		return;
 	conn->state = CONN_OPEN;

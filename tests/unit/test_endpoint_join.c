@@ -303,6 +303,54 @@ TEST(one_of_two_paths_dies)
 		}
 }
 
+/* Bare on the first path, spoilt on the second: only the server's first segment of each. */
+static enum pipe_verdict bare_and_spoilt(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	uint64_t *seen = pipe->hook_state;
+
+	if (from == CLIENT || packet_payload_len(packet) == 0 || seen[path]++ > 0)
+		return PIPE_PASS;
+	pipe->hits++;
+	if (path == 1)
+		flip_payload(packet, 0);
+	else
+		strip_mptcp(packet, ALL_SUBTYPES);
+	return PIPE_PASS;
+}
+
+/*
+ * F4 is about a path's first contact. With a second subflow, that ended since, the first data may
+ * have come by either, and what is sent again must not pass for new (F64).
+ */
+TEST(F64_first_data_bare_after_a_join)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config client = pipe_config(speaks, true), server = client;
+		uint64_t seen[2] = { 0 };
+		struct pipe pipe;
+
+		client.join[client.join_count++] = pipe_second.addr;
+		server.scheduler = "redundant";
+		pipe_init(&pipe, &client, &server, 9);
+		pipe.hook = bare_and_spoilt;
+		pipe.hook_state = seen;
+		pipe.app[CLIENT].to_write = 100;
+		pipe.app[SERVER].hold_open = true;
+		pipe_run(&pipe, NSEC_PER_SEC + 100 * NSEC_PER_MS);
+		CHECK_U64(pipe_info(&pipe, SERVER).subflow_count, 2);
+		pipe.app[SERVER].to_write = 1000;
+		pipe.app[SERVER].hold_open = false;
+		pipe_run(&pipe, 60 * NSEC_PER_SEC);
+		CHECK_U64(pipe.hits, 2);
+		CHECK(pipe_is_clean(&pipe));
+		CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+		pipe_fini(&pipe);
+	}
+}
+
 static void forbid_join(struct mptcp_opt *option)
 {
 	option->capable.flags |= MPC_NO_JOIN;

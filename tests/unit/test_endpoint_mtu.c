@@ -13,11 +13,12 @@ struct link {
 	uint32_t mtu, later; /* the same until ... */
 	nsec_t changes_at;
 	struct icmp_plan says;
-	uint32_t seq_off; /* it quotes another sequence number than the one it saw */
-	bool tells;       /* the true MTU, whatever says has */
-	bool passes;      /* it does not even drop */
-	uint32_t largest; /* that passed, of the client's */
-	uint32_t *mapped; /* SSN of the client's mapping that each SSN has, or NULL */
+	uint32_t seq_off;  /* it quotes another sequence number than the one it saw */
+	bool tells;        /* the true MTU, whatever says has */
+	nsec_t lost_until; /* the rests of what was cut */
+	bool passes;       /* it does not even drop */
+	uint32_t largest;  /* that passed, of the client's */
+	uint32_t *mapped;  /* SSN of the client's mapping that each SSN has, or NULL */
 };
 
 static void answer(struct pipe *pipe, const struct packet *about, enum pipe_side to)
@@ -52,6 +53,15 @@ static void check_mapping(struct link *link, const struct packet *packet)
 	}
 }
 
+static bool is_rest(const struct packet *packet)
+{
+	struct mptcp_opt option;
+
+	return mptcp_find(packet, MP_DSS, &option, NULL) && option.dss.has_mapping &&
+		packet_payload_len(packet) > 0 &&
+		packet_payload_len(packet) < option.dss.length / 2;
+}
+
 static enum pipe_verdict narrow(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {
@@ -61,6 +71,8 @@ static enum pipe_verdict narrow(struct pipe *pipe, struct packet *packet, enum p
 	(void)path;
 	if (from == CLIENT && link->mapped != NULL)
 		check_mapping(link, packet);
+	if (from == CLIENT && pipe->now < link->lost_until && is_rest(packet))
+		return PIPE_DROP;
 	if (packet->length > mtu) {
 		pipe->hits++;
 		if (link->tells)
@@ -109,6 +121,34 @@ TEST(what_is_too_big_comes_in_pieces)
 			pipe_fini(&pipe);
 			free(link.mapped);
 		}
+}
+
+/*
+ * O2: who has but a part of a mapping owes no DATA_ACK, with a checksum cannot give one, however
+ * often it is asked. The connection waits for the rest.
+ */
+TEST(a_part_is_not_owed_a_data_ack)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config config = pipe_config(speaks, true);
+		struct link link = { .mtu = 1400,
+			.later = 1400,
+			.tells = true,
+			.lost_until = 9 * NSEC_PER_SEC,
+			.says = { .from = addr_v4(198, 18, 0, 254), .kind = ICMP_TOO_BIG } };
+		struct pipe pipe;
+
+		begin(&pipe, &config, &link);
+		pipe_run(&pipe, 9 * NSEC_PER_SEC);
+		CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+		CHECK(pipe.app[SERVER].read < 150001);
+		pipe_run(&pipe, 40 * NSEC_PER_SEC);
+		CHECK(pipe_is_clean(&pipe));
+		CHECK_U64(pipe_info(&pipe, SERVER).mode, MODE_MPTCP);
+		pipe_fini(&pipe);
+	}
 }
 
 /* A router of before RFC 1191 says no size: the next plateau, until it passes. */

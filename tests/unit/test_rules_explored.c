@@ -366,3 +366,159 @@ TEST(f54_mapping_from_before_the_stream)
 	CHECK_SOUND(&play);
 	play_fini(&play);
 }
+
+/* RFC 5961 3.2: a RST behind a gap is challenged, and its reason not read (F58). */
+TEST(f57_reset_behind_a_gap)
+{
+	unsigned int gap;
+
+	for (gap = 0; gap < 2; gap++) {
+		struct part reset = { .subflow = 1, .flags = TCP_RST };
+		struct part syn = { .subflow = 1, .flags = TCP_SYN, .source_port = 50001 };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_join(&play, 1);
+		if (gap)
+			play_emit(&play, SERVER, data_part(&play, SERVER, 1, 0, 100));
+		else
+			play_data(&play, SERVER, 1, 0, 100);
+		play_data(&play, SERVER, 1, 100, 100);
+		play_say(&play, SERVER, with(reset, opt_reset(RESET_MIDDLEBOX)));
+		play_wait(&play, NSEC_PER_SEC);
+		play_emit(&play, CLIENT, with(syn, opt_join(&play, 1, JOIN_SYN)));
+		CHECK_STATE(&play, "F57", gap ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F9: where fallback is no longer open, for a subflow was added, a bare ACK may cost the first. */
+TEST(f46_first_of_two_acked_bare)
+{
+	unsigned int bare;
+
+	for (bare = 0; bare < 2; bare++) {
+		struct part ack = { .flags = 0 }, reset = { .flags = TCP_RST };
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		play_data(&play, SERVER, 0, 0, 1000);
+		play.next[0][SERVER] = 1;
+		play_data(&play, SERVER, 0, 0, 1000);
+		play.data_ack[CLIENT] = 1000;
+		play_data_ack(&play, CLIENT, 0);
+		play_join(&play, 1);
+		play_data(&play, CLIENT, 0, 0, 500);
+		play_say(&play, SERVER, bare ? ack : with(ack, opt_ack(&play, SERVER, 500)));
+		play_say(&play, CLIENT, with(reset, opt_reset(RESET_MIDDLEBOX)));
+		play_exchange(&play, CLIENT, 1, 0, 500);
+		CHECK_STATE(&play, "F46", bare ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* O12: what came before the keys was not taken; a later copy was, and that one failed. */
+TEST(f46_copy_of_what_came_before_the_keys)
+{
+	enum { BOTH_GOOD, SECOND_BAD, BOTH_BAD, CASES };
+	unsigned int how;
+
+	for (how = 0; how < CASES; how++) {
+		struct part part = { .flags = TCP_SYN };
+		struct play play;
+
+		play_init(&play, 0, true);
+		play_say(&play, CLIENT, with(part, opt_syn(&play)));
+		part.flags = TCP_SYN | TCP_ACK;
+		play_say(&play, SERVER, with(part, opt_synack(&play)));
+		part = data_part(&play, CLIENT, 0, 0, 100);
+		part.seq = 1;
+		part.options[0] = opt_map(&play, CLIENT, 1, 0, 100);
+		part.spoil = how == BOTH_BAD;
+		play_hear(&play, SERVER, part);
+		play_hear(&play, SERVER, with((struct part){ .seq = 101 }, opt_third(&play)));
+		part.spoil = how != BOTH_GOOD;
+		play_hear(&play, SERVER, part);
+		part = (struct part){ .flags = TCP_RST };
+		play_emit(&play, SERVER, with(part, opt_fail(&play, CLIENT, 0)));
+		CHECK_STATE(&play, "F46", how == BOTH_GOOD ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
+}
+
+/* O2: a DATA_ACK says nothing by its absence where one has come, ahead of the subflow's ACK. */
+TEST(f9_data_ack_ahead_of_the_subflow)
+{
+	unsigned int ahead;
+
+	for (ahead = 0; ahead < 2; ahead++) {
+		struct part ack = { .ack = 1 };
+		struct play play;
+		uint32_t packet;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_data(&play, CLIENT, 0, 0, 500);
+		play_hear(&play, CLIENT, with(ack, opt_ack(&play, SERVER, ahead ? 500 : 0)));
+		play_say(&play, SERVER, (struct part){ .flags = 0 });
+		play_wait(&play, NSEC_PER_SEC);
+		packet = play_data(&play, CLIENT, 0, 500, 500);
+		if (ahead)
+			CHECK_IDLE(&play, "F9");
+		else
+			CHECK_BROKEN(&play, "F9", CLIENT, packet);
+		play_fini(&play);
+	}
+}
+
+/* RFC 9293 3.10.7.1: on a subflow that is over any packet is answered by RST. */
+TEST(f62_close_of_a_subflow_that_is_over)
+{
+	unsigned int over;
+
+	for (over = 0; over < 2; over++) {
+		struct part part = { .subflow = 1, .flags = TCP_RST };
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE, .fastclose_key = 1 };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_join(&play, 1);
+		if (over)
+			play_emit(&play, CLIENT, part);
+		play_wait(&play, NSEC_PER_SEC);
+		play_hear(&play, CLIENT, with((struct part){ .subflow = 1 }, close));
+		play_emit(&play, CLIENT, part);
+		CHECK_STATE(&play, "F62", over ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F52: a mapping that reaches back over bytes delivered under another has none to sum up. */
+TEST(f23_mapping_over_delivered_bytes)
+{
+	unsigned int over;
+
+	for (over = 0; over < 2; over++) {
+		uint32_t back = over ? 200 : 0;
+		struct play play;
+		struct part part;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_exchange(&play, CLIENT, 0, 1000, 1000);
+		part = bare_part(&play, CLIENT, 0, 2000, 500);
+		part = with(part, opt_map(&play, CLIENT, 2001 - back, 2000, 500));
+		part.options[0].dss.checksum ^= 1;
+		play_say(&play, CLIENT, part);
+		play_wait(&play, 2 * NSEC_PER_SEC);
+		play_data_ack(&play, SERVER, 0);
+		CHECK_STATE(&play, "F23", over ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
