@@ -185,11 +185,6 @@ local function residue(packet)
 	packet.residue = "names"
 end
 
--- A hop is asked again; a server has accepted the next probe by then, and no other any more.
-local function lose_first(packet)
-	packet.unlucky = packet.nth == 0
-end
-
 -- In the server's name: no probe goes on.
 local function answer(packet)
 	packet.answered = true
@@ -357,11 +352,12 @@ row("firewall-reset", "firewall", { unknown_options = "reset" }, answer, { mptcp
 row("coalesce", "coalesce", {}, nothing, { probe = "data" })
 row("delay", "delay", { time = "3ms" }, nothing)
 row("duplicate", "duplicate", { copies = 2 }, nothing)
-row("loss", "loss", { from = 1, ["until"] = 1, direction = "to-server" }, lose_first)
+row("loss", "loss", { from = 1, ["until"] = 1, direction = "to-server" }, nothing)
 row("mtu", "mtu", {}, nothing)
 row("mtu-narrow", "mtu", { size = 68, direction = "to-server" }, function(p) p.refused = true end,
 	{ probe = "data" })
 row("rate", "rate", { rate = 100000000 }, nothing)
 row("reorder", "reorder", { time = "2ms" }, nothing)
+row("reorder-first", "reorder", { from = 1, ["until"] = 1, direction = "to-server" }, nothing)
 
 trace_boxes = { rows = rows, new_packet = new_packet, notation = notation, find = find }

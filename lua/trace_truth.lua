@@ -95,7 +95,7 @@ local function walk(path, sent, ttl)
 			ttl, passed = ttl - 1, passed + 1
 		end
 	end
-	return not packet.unlucky and "server" or nil, packet
+	return "server", packet
 end
 
 -- All probes: where each ended and as what; the TTL of the first that arrived, and that as what.

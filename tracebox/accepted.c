@@ -7,6 +7,10 @@
  * is gone (RFC 9293 3.10.7.4; Linux); the next SYN opens it anew. That RST tells where the
  * destination stands; what it answers to a SYN tells the SYN/ACK. The answers, too, may come in any
  * order, so that a RST or an ACK is not believed at once while others may be on their way.
+ *
+ * Where the probe of the destination's own TTL was lost, or overtaken and met by an ACK, nothing
+ * tells that it stands there and not one hop farther away. When it is repeated, there must be no
+ * connection that it could belong to.
  */
 #include "probe/base/seq.h"
 #include "tracebox/state.h"
@@ -22,10 +26,20 @@ void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	trace->accepted.packet = packet_clone(packet);
 	/* The highest is in the window of whichever is open. */
 	trace->reset_seq = is_first ? ack : seq_max(ack, trace->reset_seq);
+	/* Whoever says so without end is not answered without end. */
+	trace->is_open = trace->resets < trace->sent;
 	if (!is_first)
 		return;
-	trace->reset_due = !trace->config.keep_open;
 	trace->is_rested = !trace->config.keep_open || trace->config.parallel == 1;
+}
+
+/* Whether a router answered a probe that went farther: then the nearer one did not arrive. */
+static bool goes_on(const struct trace *trace, unsigned int ttl)
+{
+	while (++ttl <= trace->config.last_ttl)
+		if (trace->hops[ttl].answer.kind == ANSWER_TIME_EXCEEDED)
+			return true;
+	return false;
 }
 
 /* The half-open connection ends as the one who asked for it would end it (RFC 9293 3.5.3). */
@@ -36,7 +50,14 @@ void trace_reset(struct trace *trace, struct packet *packet)
 	packet_socknames(trace->probe, &header.src, &header.dst);
 	packet_init_tcp(packet, &header);
 	packet_finish(packet);
-	trace->reset_due = false;
+	trace->is_open = false;
+	trace->resets++;
+}
+
+bool trace_must_reset(const struct trace *trace, unsigned int ttl)
+{
+	return trace->is_open && ttl < trace->accepted.ttl && trace->hops[ttl].answered == 0 &&
+		!goes_on(trace, ttl);
 }
 
 /* Whether an answer may be one to the order in which SYNs arrived. */
@@ -61,15 +82,6 @@ nsec_t trace_doubt_end(const struct trace *trace, unsigned int ttl)
 	return is_alone
 		? 0
 		: hop->sent_at[hop->answer.attempt] + hop->answer.rtt + WAIT_STRAY_MS * NSEC_PER_MS;
-}
-
-/* Whether a router answered a probe that went farther: then the nearer one did not arrive. */
-static bool goes_on(const struct trace *trace, unsigned int ttl)
-{
-	while (++ttl <= trace->config.last_ttl)
-		if (trace->hops[ttl].answer.kind == ANSWER_TIME_EXCEEDED)
-			return true;
-	return false;
 }
 
 void trace_settle_answer(struct trace *trace, unsigned int ttl)

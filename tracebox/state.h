@@ -34,8 +34,9 @@ struct trace {
 	nsec_t last_sent_at;
 	uint32_t sent;
 	struct answer accepted; /* the last SYN/ACK, with its packet; ANSWER_NONE: there was none */
-	bool reset_due;         /* its connection is to be closed ... */
-	uint32_t reset_seq;     /* ... by this number */
+	bool is_open;           /* the connection that it half opens: no RST was sent ... */
+	uint32_t reset_seq;     /* ... with this number */
+	uint32_t resets;        /* sent */
 	bool is_rested;         /* no stray answers are waited for */
 	struct trace_hop *hops; /* by TTL, the last one asked for included */
 };
@@ -61,6 +62,9 @@ void trace_keep_answer(struct trace *trace, const struct answer *answer,
 /* Note a SYN/ACK: the connection that it half opens is to be closed, or used, at the end. */
 void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	const struct packet *packet);
+
+/* Whether it is to be closed before a probe of this TTL is repeated. */
+bool trace_must_reset(const struct trace *trace, unsigned int ttl);
 
 /* Make the segment that closes it. */
 void trace_reset(struct trace *trace, struct packet *packet);

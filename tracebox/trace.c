@@ -261,7 +261,7 @@ static struct todo trace_todo(const struct trace *trace)
 		if (hop->answered > 0 && hop->answer.rtt >= behind)
 			behind = hop->answer.rtt + 1;
 	}
-	if (best.action == TODO_NOTHING && trace->reset_due)
+	if (best.action == TODO_NOTHING && trace->is_open && !trace->config.keep_open)
 		best = (struct todo){ .at = 0, .action = TODO_RESET };
 	else if (best.action == TODO_NOTHING && !trace->is_rested)
 		best = (struct todo){ .at = rest_end(trace), .action = TODO_REST };
@@ -324,7 +324,10 @@ bool trace_output(struct trace *trace, struct packet *packet, nsec_t now)
 			hop_settle(trace, todo.ttl);
 			break;
 		case TODO_PROBE:
-			send_probe(trace, todo.ttl, packet, now);
+			if (trace_must_reset(trace, todo.ttl))
+				trace_reset(trace, packet);
+			else
+				send_probe(trace, todo.ttl, packet, now);
 			return true;
 		case TODO_RESET:
 			trace_reset(trace, packet);

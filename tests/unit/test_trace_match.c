@@ -284,3 +284,34 @@ TEST(match_reset_in_front_of_routers_is_no_servers)
 	CHECK_U64(trace_hop(trace, 2)->answer.kind, ANSWER_RST);
 	CHECK_U64(reached(trace), 2);
 }
+
+/* The connection is closed before a SYN is repeated that may reach the server, and at the end. */
+TEST(match_silent_hop_may_be_the_servers)
+{
+	static const struct {
+		uint8_t silent;
+		unsigned int resets; /* before its last probe */
+	} rows[] = { { 2, 0 }, { 3, 1 } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct trace *trace = sent_trace(TCP_SYN);
+		struct packet *packet = packet_new(PACKET_SMALL);
+		unsigned int resets = 0, before = 0;
+
+		for (uint8_t ttl = 1; ttl < 4; ttl++)
+			if (ttl != rows[i].silent)
+				quote(trace, ttl, seq_of(trace, ttl), 20);
+		segment(trace, SYN_ACK, 0x777, seq_of(trace, 4) + 1);
+		while (!trace_done(trace)) {
+			if (!trace_output(trace, packet, trace_deadline(trace)))
+				continue;
+			resets += (tcp_flags(packet) & TCP_RST) != 0;
+			before = (tcp_flags(packet) & TCP_RST) ? before : resets;
+		}
+		CHECK_U64(before, rows[i].resets);
+		CHECK_U64(resets, 1);
+		CHECK_U64(trace_hop(trace, rows[i].silent)->sent, 3);
+		packet_free(packet);
+		CHECK_U64(reached(trace), 4);
+	}
+}
