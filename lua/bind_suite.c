@@ -106,7 +106,7 @@ static void read_expect(const struct table *table, struct scenario *scenario)
 		return;
 	expect.index = lua_gettop(L);
 	for (i = 1; i <= (size_t)lua_rawlen(L, expect.index); i++) {
-		enum outcome outcome;
+		enum outcome outcome = OUTCOME_MPTCP;
 
 		lua_rawgeti(L, expect.index, (lua_Integer)i);
 		name = lua_tostring(L, -1);

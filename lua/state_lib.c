@@ -209,6 +209,7 @@ static int seeded_random(lua_State *L)
 {
 	lua_Integer low = 1, high;
 	struct rng *rng = script_rng(L);
+	uint64_t span, drawn;
 
 	switch (lua_gettop(L)) {
 	case 0:
@@ -223,12 +224,9 @@ static int seeded_random(lua_State *L)
 		break;
 	}
 	luaL_argcheck(L, low <= high, lua_gettop(L), "interval is empty");
-	if ((uint64_t)high - (uint64_t)low == UINT64_MAX)
-		lua_pushinteger(L, (lua_Integer)rng_next(rng));
-	else
-		lua_pushinteger(L,
-			(lua_Integer)((uint64_t)low +
-				rng_below(rng, (uint64_t)high - (uint64_t)low + 1)));
+	span = (uint64_t)high - (uint64_t)low;
+	drawn = span == UINT64_MAX ? rng_next(rng) : rng_below(rng, span + 1);
+	lua_pushinteger(L, (lua_Integer)((uint64_t)low + drawn));
 	return 1;
 }
 

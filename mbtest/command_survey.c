@@ -241,11 +241,10 @@ static int run_survey(const struct survey_options *options, struct err *err)
 		if (options->is_named[asked])
 			end = ask_end(survey, options, (enum end)asked, &suites[asked], &versions,
 				err);
-	if (end == RUNNER_WORKER)
-		status = STATUS_FINE;
-	else if (end == RUNNER_INTERRUPTED)
+	if (end == RUNNER_INTERRUPTED)
 		err_set(err, "interrupted");
-	else if (end == RUNNER_DONE && print_survey(survey, options, versions, err))
+	else if (end == RUNNER_WORKER ||
+		(end == RUNNER_DONE && print_survey(survey, options, versions, err)))
 		status = STATUS_FINE;
 	survey_free(survey);
 	suites_fini(&suites[CLIENT]);

@@ -76,8 +76,7 @@ void report_box_json(FILE *out, const struct box_report *report)
 	}
 	json_object_set_new(object, "schema", json_string("mbkit.box/1"));
 	json_object_set_new(object, "path", json_string(report->path));
-	json_object_set_new(object, "elapsed_ms",
-		json_real((double)(report->elapsed / 1000) / 1000.0));
+	json_object_set_new(object, "elapsed_ms", json_real(nsec_to_ms(report->elapsed)));
 	json_object_set_new(object, "packets", both(run->counts.packets));
 	json_object_set_new(object, "bytes", both(run->counts.bytes));
 	json_object_set_new(object, "sent", both(run->counts.sent));

@@ -141,8 +141,7 @@ static void set_result(json_t *object, const struct scenario *scenario, const st
 	json_object_set_new(object, "damage", text_or_null(damage_text(result->damage)));
 	json_object_set_new(object, "box_hits", json_integer((json_int_t)result->box_hits));
 	json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
-	json_object_set_new(object, "elapsed_ms",
-		json_real((double)(result->elapsed / 1000) / 1000.0));
+	json_object_set_new(object, "elapsed_ms", json_real(nsec_to_ms(result->elapsed)));
 	json_object_set_new(object, "clock", json_string(is_live ? "real" : "virtual"));
 	json_object_set_new(object, "seed", json_integer((json_int_t)result->seed));
 	json_object_set_new(object, "hash", hash_value(result));

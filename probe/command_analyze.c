@@ -64,7 +64,7 @@ static void peers_free(struct analysis *analysis)
 
 	HASH_ITER(hh, analysis->peers, peer, next)
 	{
-		HASH_DEL(analysis->peers, peer);
+		HASH_DEL(analysis->peers, peer); /* NOLINT(clang-analyzer-unix.Malloc) */
 		free(peer);
 	}
 }

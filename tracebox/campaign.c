@@ -79,7 +79,8 @@ static void flight_free(struct flight *flight)
 static void end_flight(struct campaign *campaign, struct flight *flight)
 {
 	heap_remove(campaign, flight);
-	HASH_DEL(campaign->by_destination, flight);
+	HASH_DEL(campaign->by_destination,
+		flight); /* NOLINT(clang-analyzer-core.NullDereference) */
 	campaign->config.complete(campaign->config.self, flight->trace, flight->tag);
 	free(flight);
 }

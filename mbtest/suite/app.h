@@ -46,8 +46,8 @@ void app_free(struct app *app);
 
 /* For net_set_machine. */
 struct machine app_machine(struct app *app);
-void app_settle(void *app, nsec_t now);
-nsec_t app_deadline(const void *app);
+void app_settle(void *self, nsec_t now);
+nsec_t app_deadline(const void *self);
 
 /* The application has nothing more to do: finished, or failed. */
 bool app_done(const struct app *app);

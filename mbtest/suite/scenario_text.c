@@ -64,13 +64,21 @@ static void write_link_plan(FILE *out, const struct link_plan *plan)
 	write_time(out, "jitter", plan->jitter_ns, usual.jitter_ns);
 }
 
+static bool link_plan_equal(const struct link_plan *a, const struct link_plan *b)
+{
+	return a->delay_ns == b->delay_ns && a->rate_bps == b->rate_bps &&
+		a->queue_bytes == b->queue_bytes && a->loss_mask == b->loss_mask &&
+		a->loss_ppm == b->loss_ppm && a->duplicate_ppm == b->duplicate_ppm &&
+		a->reorder_ppm == b->reorder_ppm && a->jitter_ns == b->jitter_ns;
+}
+
 static void write_link(FILE *out, const struct element *element)
 {
 	const struct link_plan *to_server = &element->link[TO_SERVER];
 	const struct link_plan *to_client = &element->link[TO_CLIENT];
 
 	fprintf(out, "link {");
-	if (memcmp(to_server, to_client, sizeof(*to_server)) == 0) {
+	if (link_plan_equal(to_server, to_client)) {
 		write_link_plan(out, to_server);
 	} else {
 		fprintf(out, " to_server = {");

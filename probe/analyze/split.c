@@ -129,12 +129,13 @@ static void group_free(struct split *split, struct group *group)
 	for (tuple = group->tuples; tuple != NULL; tuple = next) {
 		next = tuple->next;
 		if (tuple->hh.tbl != NULL)
-			HASH_DEL(split->tuples, tuple);
+			HASH_DEL(split->tuples,
+				tuple); /* NOLINT(clang-analyzer-core.NullDereference) */
 		free(tuple);
 	}
 	for (token = group->tokens; token != NULL; token = after) {
 		after = token->next;
-		HASH_DEL(split->tokens, token);
+		HASH_DEL(split->tokens, token); /* NOLINT(clang-analyzer-core.NullDereference) */
 		free(token);
 	}
 	stage_leave(split, group);

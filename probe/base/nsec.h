@@ -21,4 +21,12 @@ static inline nsec_t nsec_min(nsec_t a, nsec_t b)
 	return a < b ? a : b;
 }
 
+/* In milliseconds, to the microsecond: as it is printed. */
+static inline double nsec_to_ms(nsec_t time)
+{
+	nsec_t us = time / NSEC_PER_US;
+
+	return (double)us / 1000.0;
+}
+
 #endif

@@ -249,11 +249,11 @@ void handshake_unknown(struct endpoint *endpoint, const struct sockname *local,
 	const struct sockname *remote, const struct arrival *in, nsec_t now)
 {
 	const struct mptcp_opt *join = arrival_find(in, MP_JOIN);
+	bool refuses_join = endpoint->config.faults >> FAULT_NEEDS_LISTENER & 1 &&
+		!is_listening(endpoint, local->port);
 
-	if ((in->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
-		reply_reset(endpoint, local, remote, in, -1);
-	else if (join != NULL && endpoint->config.faults >> FAULT_NEEDS_LISTENER & 1 &&
-		!is_listening(endpoint, local->port))
+	if ((in->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN ||
+		(join != NULL && refuses_join))
 		reply_reset(endpoint, local, remote, in, -1);
 	else if (join != NULL && endpoint->config.speaks != SPEAKS_TCP)
 		join_passive(endpoint, local, remote, in, &join->join);

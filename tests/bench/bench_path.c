@@ -133,15 +133,16 @@ static void begin_way(struct path *path, nsec_t now)
 /* What the command sent: probes are counted, the RST that closes a connection is not. */
 static void read_command(struct path *path)
 {
+	struct packet *packet = path->packet;
 	ssize_t length;
 
-	while ((length = read(path->tun, path->packet->buf, path->packet->capacity)) > 0) {
-		path->packet->start = 0;
-		path->packet->length = (uint32_t)length;
-		packet_parse(path->packet);
-		if (path->packet->form == PACKET_MALFORMED || path->packet->version != 4)
+	while ((length = read(path->tun, packet->buf, packet->capacity)) > 0) {
+		packet->start = 0;
+		packet->length = (uint32_t)length;
+		packet_parse(packet);
+		if (packet->form == PACKET_MALFORMED || packet->version != 4)
 			continue;
-		if (path->packet->form != PACKET_TCP || !(tcp_flags(path->packet) & TCP_RST))
+		if (packet->form != PACKET_TCP || !(tcp_flags(packet) & TCP_RST))
 			path->packets++;
 		begin_way(path, clock_now());
 	}

@@ -71,8 +71,8 @@ static void forge(struct packet *error, const struct trace *trace, const uint8_t
 /* Whether a hop has an answer. */
 static bool is_answered(const struct trace *trace)
 {
-	for (uint8_t ttl = 1; ttl <= SENT; ttl++)
-		if (trace_hop(trace, ttl)->answered > 0)
+	for (unsigned int ttl = 1; ttl <= SENT; ttl++)
+		if (trace_hop(trace, (uint8_t)ttl)->answered > 0)
 			return true;
 	return false;
 }
@@ -87,8 +87,8 @@ static void forge_segment(struct packet *packet, struct trace *trace, const uint
 	memcpy(&header.ack, data, sizeof(header.ack));
 	if (data[2] & 1)
 		header.ack = (1u << 31) + 1 - data[3] % 16;
-	for (uint8_t ttl = 1; ttl <= SENT; ttl++) {
-		trace_probe(trace, ttl, 0, probe);
+	for (unsigned int ttl = 1; ttl <= SENT; ttl++) {
+		trace_probe(trace, (uint8_t)ttl, 0, probe);
 		names |= header.ack == tcp_seq(probe) + 1;
 	}
 	packet_socknames(probe, &header.dst, &header.src);

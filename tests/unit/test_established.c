@@ -335,9 +335,9 @@ static nsec_t late_both(const struct packet *probe)
 }
 
 /* Length of the payload that a hop's answer quotes. */
-static uint32_t quoted_payload(const struct trace *trace, uint8_t ttl)
+static uint32_t quoted_payload(const struct trace *trace, unsigned int ttl)
 {
-	const struct answer *answer = &trace_hop(trace, ttl)->answer;
+	const struct answer *answer = &trace_hop(trace, (uint8_t)ttl)->answer;
 	struct icmp_error error;
 	struct layers layers;
 
@@ -359,8 +359,8 @@ TEST(late_answers_are_of_what_they_quote)
 		lab_run(&lab);
 		check_whole(&lab);
 		CHECK_U64(established_parts(lab.prober, &parts), 2);
-		for (uint8_t ttl = 1; ttl <= HOPS; ttl++) {
-			if (trace_hop(parts[0].trace, ttl)->answered > 0)
+		for (unsigned int ttl = 1; ttl <= HOPS; ttl++) {
+			if (trace_hop(parts[0].trace, (uint8_t)ttl)->answered > 0)
 				CHECK(quoted_payload(parts[0].trace, ttl) > 0);
 			CHECK_U64(quoted_payload(parts[1].trace, ttl), 0);
 		}
