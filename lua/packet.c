@@ -40,6 +40,9 @@ static void check_held(lua_State *L)
 {
 	const struct lua_context *context = *lua_context_of(L);
 
+	/* Some may be held by objects that nobody has any more. */
+	if (context != NULL && context->held > LUA_PACKETS_HELD)
+		lua_gc(L, LUA_GCCOLLECT);
 	if (context != NULL && context->held > LUA_PACKETS_HELD)
 		luaL_error(L, "more than %d packets are held", LUA_PACKETS_HELD);
 }

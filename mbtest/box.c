@@ -98,6 +98,7 @@ struct box {
 	uint16_t path;
 	struct when when;
 	unsigned int on;
+	bool remembers; /* whether a packet is meant depends on those before it in its connection */
 	uint64_t met, within; /* packets with the right direction and kind; those past from */
 	uint64_t hits;
 	struct flow_table connections;
@@ -155,6 +156,15 @@ static bool on_parse(struct box *box, struct err *err)
 	return true;
 }
 
+/* A stream's bytes are counted from its SYN, and a third packet is one by the two before it. */
+static bool needs_connection(const struct box *box)
+{
+	unsigned int acks = box->on & (ON_ACK3 | ON_ACK);
+
+	return box->when.from.unit == POINT_BYTE || box->when.until.unit == POINT_BYTE ||
+		((box->on & ON_ANY) == 0 && (acks == ON_ACK3 || acks == ON_ACK));
+}
+
 static bool params_fill(struct box *box, const struct box_arg *args, size_t arg_count,
 	struct err *err)
 {
@@ -170,7 +180,10 @@ static bool params_fill(struct box *box, const struct box_arg *args, size_t arg_
 			return err_set(err, "box %s: unknown parameter %s", box->name,
 				args[i].name);
 	}
-	return on_parse(box, err);
+	if (!on_parse(box, err))
+		return false;
+	box->remembers = needs_connection(box);
+	return true;
 }
 
 struct box *box_new(const char *name, const struct box_type *type, const struct box_arg *args,
@@ -225,6 +238,7 @@ static void connection_start(struct connection *connection, uint32_t isn, bool o
 	connection->top[dir] = 0;
 }
 
+/* The connection of a packet; NULL when its SYN was not seen, or nothing depends on it. */
 static struct connection *connection_track(struct box *box, const struct packet *packet,
 	enum dir dir)
 {
@@ -232,7 +246,7 @@ static struct connection *connection_track(struct box *box, const struct packet 
 	struct connection *connection;
 
 	if ((flags & (TCP_SYN | TCP_RST)) != TCP_SYN)
-		return flow_find(&box->connections, packet, dir);
+		return box->remembers ? flow_find(&box->connections, packet, dir) : NULL;
 	connection = flow_add(&box->connections, packet, dir);
 	connection_start(connection, tcp_seq(packet), (flags & TCP_ACK) == 0, dir);
 	return connection;
@@ -371,7 +385,7 @@ static bool is_meant(struct box *box, struct connection *connection, const struc
 	if (!past_from(box, placed ? &place : NULL) || !box->selected)
 		return false;
 	box->within++;
-	if (box->within % (uint64_t)box->when.every != 0)
+	if (box->when.every > 1 && box->within % (uint64_t)box->when.every != 0)
 		return false;
 	return box->when.chance.ppm == 1000000 ||
 		rng_chance(&box->rng, box->when.chance.ppm, 1000000);

@@ -156,6 +156,7 @@ def test_an_error_in_a_box(mbtest, tmp_path, body, words):
     (box("assert(#packet:options() < 20) assert(packet:option(30, 'dss') == nil or "
          "packet:option(30, 2)) return UNCHANGED"), "mptcp", 0),
     (box("return #packet.payload > 0 and self:refuse('no data') or UNCHANGED"), "reset", None),
+    (box("for i = 1, 5000 do self:clone(packet) end return UNCHANGED"), "mptcp", 0),
 ])
 def test_what_a_box_can_do(mbtest, tmp_path, body, outcome, hits):
     run = run_box(mbtest, tmp_path, body, f'"{outcome}"')

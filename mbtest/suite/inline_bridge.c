@@ -18,16 +18,25 @@
 enum {
 	ETHERNET = 14,
 	HEADER_MOST = 22, /* with two tags */
-	TICKETS = 16384,  /* headers remembered; what is held longer goes by its address */
+	HEADERS = 4096,   /* remembered, of each direction */
 	NEIGHBOURS = 4096,
 	BATCH = 64, /* frames of one side before it is the other's turn */
 };
 
-/* The link header of a frame whose packet is under way. */
+/* The link header of frames whose packets may be under way. */
 struct link_header {
-	uint64_t ticket;
-	uint8_t dir, length;
+	uint64_t since; /* the first packet that came with it, since it was put here */
+	uint8_t length;
 	uint8_t bytes[HEADER_MOST];
+};
+
+/* What a packet's ticket says: which packet it is, and where the header is that it came with. */
+enum { TICKET_DIR = HEADERS, TICKET_SERIAL = 2 * HEADERS };
+
+/* Who sent the last frame in a direction: mostly the sender of the next. */
+struct source {
+	uint32_t header; /* of the table; nobody: that of no length */
+	struct addr addr;
 };
 
 /* A host, by its IP address, as it was last seen on one side. */
@@ -40,9 +49,10 @@ struct neighbour {
 struct bridge {
 	struct inline_run *run;
 	struct link_port *port[DIRS]; /* what goes in this direction comes in here */
-	struct link_header headers[TICKETS];
+	struct link_header headers[DIRS][HEADERS];
 	struct neighbour neighbours[DIRS][NEIGHBOURS]; /* on the side that packets go to */
-	uint64_t ticket;
+	struct source sources[DIRS];
+	uint64_t serial;
 	struct packet *large;
 };
 
@@ -70,33 +80,74 @@ static struct neighbour *neighbour_slot(struct bridge *bridge, enum dir dir,
 	return &bridge->neighbours[dir][hash_bytes(0, addr->bytes, 16) % NEIGHBOURS];
 }
 
-/* Who sent this frame can be sent to by the same header turned round. */
-static void neighbour_learn(struct bridge *bridge, enum dir dir, const struct packet *packet,
-	const uint8_t *header, uint32_t length)
+static bool header_is(const struct link_header *own, const uint8_t *header, uint32_t length)
 {
+	return own->length == length && memcmp(own->bytes, header, length) == 0;
+}
+
+/* Its place in the table, that of the last frame if it is the same. */
+static uint32_t header_keep(struct bridge *bridge, enum dir dir, const uint8_t *header,
+	uint32_t length)
+{
+	struct link_header *headers = bridge->headers[dir], *own;
+	uint32_t at = bridge->sources[dir].header;
+
+	if (header_is(&headers[at], header, length))
+		return at;
+	at = (uint32_t)(hash_bytes(0, header, length) % HEADERS);
+	own = &headers[at];
+	if (!header_is(own, header, length)) {
+		bridge->sources[dir].addr.version = 0; /* its header may be the one that goes */
+		own->since = bridge->serial;
+		own->length = (uint8_t)length;
+		memcpy(own->bytes, header, length);
+	}
+	return at;
+}
+
+/* Who sent this packet can be sent to by its header turned round. */
+static void neighbour_learn(struct bridge *bridge, enum dir dir, const struct packet *packet,
+	uint32_t at)
+{
+	const struct link_header *header = &bridge->headers[dir][at];
+	struct source *source = &bridge->sources[dir];
 	struct neighbour *neighbour;
 	struct addr src, dst;
 
 	if (packet->form == PACKET_MALFORMED)
 		return;
 	packet_addrs(packet, &src, &dst);
+	if (source->header == at && addr_equal(&source->addr, &src))
+		return;
+	*source = (struct source){ at, src };
 	neighbour = neighbour_slot(bridge, dir_opposite(dir), &src);
 	neighbour->addr = src;
-	neighbour->length = (uint8_t)length;
-	memcpy(neighbour->bytes, header + 6, 6);
-	memcpy(neighbour->bytes + 6, header, 6);
-	memcpy(neighbour->bytes + 12, header + 12, length - 12);
+	neighbour->length = header->length;
+	memcpy(neighbour->bytes, header->bytes + 6, 6);
+	memcpy(neighbour->bytes + 6, header->bytes, 6);
+	memcpy(neighbour->bytes + 12, header->bytes + 12, header->length - 12u);
+}
+
+/* The header that a packet came with; NULL when it has none, or that has given way. */
+static const struct link_header *header_of(const struct bridge *bridge, const struct packet *packet,
+	enum dir dir)
+{
+	const struct link_header *own = &bridge->headers[dir][packet->ticket % HEADERS];
+
+	if (packet->ticket == 0 || (packet->ticket & TICKET_DIR) != (uint64_t)dir * TICKET_DIR)
+		return NULL;
+	return packet->ticket / TICKET_SERIAL >= own->since ? own : NULL;
 }
 
 /* The header for a packet that leaves: its own, else that of its receiver; 0: not known. */
 static uint32_t header_find(struct bridge *bridge, const struct packet *packet, enum dir dir,
 	const uint8_t **header)
 {
-	const struct link_header *own = &bridge->headers[packet->ticket % TICKETS];
+	const struct link_header *own = header_of(bridge, packet, dir);
 	const struct neighbour *neighbour;
 	struct addr src, dst;
 
-	if (packet->ticket != 0 && own->ticket == packet->ticket && own->dir == dir) {
+	if (own != NULL) {
 		*header = own->bytes;
 		return own->length;
 	}
@@ -146,13 +197,12 @@ static void bridge_send(void *self, const struct packet *packet, enum dir dir)
 static void packet_enter(struct bridge *bridge, struct packet *packet, const uint8_t *header,
 	uint32_t length, enum dir dir, nsec_t now)
 {
-	struct link_header *own = &bridge->headers[++bridge->ticket % TICKETS];
+	uint32_t at;
 
-	packet->ticket = own->ticket = bridge->ticket;
-	own->dir = (uint8_t)dir;
-	own->length = (uint8_t)length;
-	memcpy(own->bytes, header, length);
-	neighbour_learn(bridge, dir, packet, header, length);
+	bridge->serial++;
+	at = header_keep(bridge, dir, header, length);
+	packet->ticket = bridge->serial * TICKET_SERIAL + (uint64_t)dir * TICKET_DIR + at;
+	neighbour_learn(bridge, dir, packet, at);
 	inline_input(bridge->run, packet, dir, now);
 }
 

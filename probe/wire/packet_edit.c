@@ -79,8 +79,9 @@ static void account(struct packet *packet, uint32_t offset, uint32_t length, boo
 	at = packet_checksum_offset(packet);
 	if (at == 0 || span.end <= packet->l4)
 		return;
-	if (offset >= at + 2 && packet->form == PACKET_TCP) {
-		/* Options and payload, where nearly all edits are. */
+	if (packet->form == PACKET_TCP &&
+		(offset >= at + 2 || (offset >= packet->l4 && span.end <= at))) {
+		/* On one side of the checksum, where nearly all edits are. */
 		sum = sum_within(bytes, span, offset, packet->end, packet->l4);
 		packet->l4_delta = fold_plus(packet->l4_delta, sum, negative);
 		return;
@@ -319,10 +320,10 @@ static void settle_ip(struct packet *packet)
 {
 	uint8_t *field = packet_bytes(packet) + 10;
 
-	if (packet->version == 4)
-		put_be16(field,
-			packet->ip_stale ? packet_ip_checksum(packet)
-					 : adjusted(field, packet->ip_delta));
+	if (packet->version == 4 && packet->ip_stale)
+		put_be16(field, packet_ip_checksum(packet));
+	else if (packet->version == 4 && packet->ip_delta != 0)
+		put_be16(field, adjusted(field, packet->ip_delta));
 	packet->ip_delta = 0;
 	packet->ip_stale = false;
 }
