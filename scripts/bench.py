@@ -3,12 +3,14 @@
 """Measure the toolkit against baselines of the same run: a table to read, and JSON (--out).
 
 Every measure names its baseline and stands as a ratio to it, for absolute figures move with the
-machine. What needs root is left out, with a line saying so, when not root.
+machine; where rounds were compared one by one, with the least and the greatest of their ratios.
+What needs root is left out, with a line saying so, when not root.
 """
 import argparse
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import time
@@ -35,11 +37,14 @@ def run(*command):
     return time.monotonic() - start, usage.ru_maxrss * 1024
 
 
-def measure(name, value, unit, baseline_name, baseline, better):
-    """One line of the report; ratio is value over baseline."""
-    return {"measure": name, "value": round(value, 3), "unit": unit, "baseline": baseline_name,
-            "baseline_value": round(baseline, 3), "ratio": round(value / baseline, 3),
-            "better": better}
+def measure(name, value, unit, baseline_name, baseline, better, ratios=None):
+    """One line of the report; ratio is value over baseline, or the median of those given."""
+    ratio = statistics.median(ratios) if ratios else value / baseline
+    line = {"measure": name, "value": round(value, 3), "unit": unit, "baseline": baseline_name,
+            "baseline_value": round(baseline, 3), "ratio": round(ratio, 3), "better": better}
+    if ratios:
+        line["spread"] = [round(min(ratios), 3), round(max(ratios), 3)]
+    return line
 
 
 def packets():
@@ -118,8 +123,10 @@ def table(measures):
     """For reading on 80 columns."""
     lines = []
     for each in measures:
+        spread = ", {:.3g} to {:.3g}".format(*each["spread"]) if "spread" in each else ""
         lines.append(f"{each['measure']:<39} {each['value']:>9.4g} {each['unit']:<9} "
-                     f"{each['ratio']:>6.3g} x {each['baseline']} ({each['baseline_value']:.4g})")
+                     f"{each['ratio']:>6.3g} x {each['baseline']} ({each['baseline_value']:.4g})"
+                     f"{spread}")
     return "\n".join(lines)
 
 

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How fast mbtest box forwards, beside forwarders that do nothing, and how true mbtest net is to
-what a path says.
+what a path says. Needs root.
 
-Three namespaces in a row, joined by veth pairs without offloads; one TCP stream of MTU-size
-segments. Rounds are interleaved, so that what else the machine does meets all alike. Needs root.
+Three namespaces in a row, joined by veth pairs without offloads. A flood of MTU-size segments, more
+than any forwarder passes on, comes from a core of its own; the forwarders have another, and take
+turns, so that what else the machine does meets all alike. A ratio is the median of those of the
+rounds. Counted is what arrives at the far end. What veth leaves to softirqs is done on the core
+that sends: the flood's puts frames into the forwarder's ring, and the forwarder's hands them to the
+far host, which drops what is not for its address.
 """
 import json
 import os
@@ -16,9 +20,14 @@ import time
 TOP = pathlib.Path(__file__).resolve().parent.parent
 MBTEST = TOP / "build/mbtest"
 FORWARD = TOP / "build/bench/bench_forward"
+FLOOD = TOP / "build/bench/bench_flood"
 PIPELINE = TOP / "build/bench/bench_pipeline"
 PATHS = TOP / "tests/bench/paths"
-ROUNDS = 5
+CORES = sorted(os.sched_getaffinity(0))
+ROUNDS = 9
+WARM = 5000             # packets that are not counted
+SAMPLE = 0.35           # seconds
+PATIENCE = 20
 SECONDS = 2
 SEGMENT = 1448          # bytes of payload with timestamps, and what a packet carries at least
 PORT_WAIT = 0.5
@@ -49,6 +58,7 @@ class Row:
     def __init__(self):
         self.names = [f"mbb{os.getpid()}.{i}" for i in range(3)]
         self.children = []
+        self.far = None
 
     def words(self, number, *command):
         return ["nsenter", f"--net=/run/netns/{self.names[number]}", *map(str, command)]
@@ -83,8 +93,8 @@ class Row:
             for net, device in (1, "e"), (2, "direct"):
                 run("ip", "-n", self.names[number], "addr", "add",
                     f"198.18.{net}.{number + 1}/24", "dev", device)
-        echo = self.start(2, "/usr/bin/python3", "-c", ECHO, stdout=subprocess.PIPE)
-        echo.stdout.readline()
+        self.far = self.start(2, "/usr/bin/python3", "-c", ECHO, stdout=subprocess.PIPE)
+        self.far.stdout.readline()
         return self
 
     def __exit__(self, *_):
@@ -104,8 +114,32 @@ class Row:
             child.terminate()
             child.wait()
 
-    def rate(self):
-        """Packets a second of one stream."""
+    def delivered(self):
+        """Packets that have come to the far end."""
+        lines = pathlib.Path(f"/proc/{self.far.pid}/net/dev").read_text("ascii").splitlines()
+        return next(int(line.split()[2]) for line in lines if line.split()[0] == "e:")
+
+    def flooded(self, command):
+        """Packets a second that this command passes on, and nanoseconds of its CPU for each."""
+        child = self.start(1, "taskset", "-c", CORES[-1], *command, stdout=subprocess.DEVNULL)
+        clock = ~child.pid << 3 | 2    # clock_getcpuclockid(3)
+        deadline, begin = time.monotonic() + PATIENCE, self.delivered()
+        try:
+            while self.delivered() < begin + WARM:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"nothing passes {command[0]}")
+                time.sleep(0.01)
+            start = time.monotonic(), self.delivered(), time.clock_gettime_ns(clock)
+            time.sleep(SAMPLE)
+            end = time.monotonic(), self.delivered(), time.clock_gettime_ns(clock)
+        finally:
+            child.terminate()
+            child.wait()
+        seconds, packets, cpu = (after - before for before, after in zip(start, end))
+        return packets / seconds, cpu / packets
+
+    def stream(self):
+        """Packets a second of one TCP stream."""
         server = self.start(2, "iperf3", "-s", stdout=subprocess.DEVNULL)
         time.sleep(PORT_WAIT)
         try:
@@ -126,15 +160,30 @@ def box(name):
 
 
 def rates(row):
-    """Medians of packets a second through each forwarder."""
-    ways = {"ring": [FORWARD, "ring", "in", "out"], "single": [FORWARD, "single", "in", "out"]}
-    ways |= {name: box(name) for name in ("c_all", "strip_c_all", "strip_c_tenth",
-                                          "strip_lua_all", "strip_lua_tenth")}
+    """Of each forwarder, a list of what each round measured."""
+    ways = {"bare": [FORWARD, "ring", "in", "out"], "single": [FORWARD, "single", "in", "out"]}
+    ways |= {name: box(name) for name in ("c_all", "strip_c_all", "strip_lua_all", "strip_c_tenth",
+                                          "strip_lua_tenth")}
     got = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, command in ways.items():
-            got[name].append(row.forwarded(command, row.rate))
-    return {name: statistics.median(values) for name, values in got.items()}
+    flood = row.start(0, "taskset", "-c", CORES[0], FLOOD, "e")
+    for number in range(ROUNDS):
+        # there and back, so that what drifts favours none
+        for name in list(ways)[::1 if number % 2 == 0 else -1]:
+            got[name].append(row.flooded(ways[name]))
+    flood.terminate()
+    flood.wait()
+    return got
+
+
+def beside(measure, got, which):
+    """A line for two ways of the same rounds: their rates, or the CPU they take for a packet."""
+    name, way, baseline_name, baseline = which[:4]
+    index, scale, unit, better = (1, 1, "ns/packet", "less") if which[4:] else \
+                                 (0, 1000, "kpps", "more")
+    pairs = [(one[index], other[index]) for one, other in zip(got[way], got[baseline])]
+    value, base = (statistics.median(column) / scale for column in zip(*pairs))
+    return measure(name, value, unit, baseline_name, base, better,
+                   [one / other for one, other in pairs])
 
 
 def scapy_rate(row):
@@ -155,22 +204,21 @@ def scapy_rate(row):
 def inline(measure):
     """Boxes between two interfaces."""
     with Row() as row:
-        rate = rates(row)
+        got = rates(row)
         direct = row.round_trip("198.18.2.3")
         through = row.forwarded(box("c_all"), lambda: row.round_trip("198.18.1.3"))
+        stream = row.forwarded(box("c_all"), row.stream)
         scapy = scapy_rate(row)
-    kilo = {name: value / 1000 for name, value in rate.items()}
-    return [
-        measure("inline, strip + seq-rewrite", kilo["c_all"], "kpps", "nothing, same rings",
-                kilo["ring"], "more"),
-        measure("inline, strip + seq-rewrite", kilo["c_all"], "kpps", "one packet a call",
-                kilo["single"], "more"),
-        measure("inline, strip + seq-rewrite", kilo["c_all"], "kpps", "scapy + NFQUEUE",
-                scapy / 1000, "more"),
-        measure("inline, strip in Lua, one in ten", kilo["strip_lua_tenth"], "kpps", "in C",
-                kilo["strip_c_tenth"], "more"),
-        measure("inline, strip in Lua, all", kilo["strip_lua_all"], "kpps", "in C",
-                kilo["strip_c_all"], "more"),
+    both, lua = "inline, strip + seq-rewrite", "inline, strip in Lua"
+    lines = [(both, "c_all", "a bare ring forwarder", "bare"),
+             (both + ", CPU", "c_all", "a bare ring forwarder", "bare", "cpu"),
+             (both, "c_all", "one packet a call", "single"),
+             (both + ", CPU", "c_all", "one packet a call", "single", "cpu"),
+             (lua + ", one in ten", "strip_lua_tenth", "in C", "strip_c_tenth"),
+             (lua + ", all", "strip_lua_all", "in C", "strip_c_all")]
+    return [beside(measure, got, line) for line in lines] + [
+        measure("inline, one TCP stream", stream / 1000, "kpps", "scapy + NFQUEUE", scapy / 1000,
+                "more"),
         measure("inline, round trip", through, "us", "a cable", direct, "less"),
         measure("inline, round trip added", through - direct, "us", "60 us", 60.0, "less"),
     ]
