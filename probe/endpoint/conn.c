@@ -184,7 +184,9 @@ void conn_take_fin(struct subflow *subflow)
  * When the subflow itself is to be closed. Plain TCP: after the last byte. MPTCP: after both
  * DATA_FINs were acknowledged; the passive closer waits for the peer's FIN, so that TIME-WAIT stays
  * with who closed first (experience draft 3.6). A peer's FIN before that closes only this subflow,
- * and is answered once nothing of ours waits on it: the stream can go on elsewhere, or later.
+ * and is answered once nothing of ours waits on it: the stream can go on elsewhere, or later. A
+ * bare one on the only subflow may be of a peer that left MPTCP, and would take our FIN for the end
+ * of our stream: that has to come first (F64).
  */
 static bool wants_fin(const struct subflow *subflow)
 {
@@ -195,8 +197,9 @@ static bool wants_fin(const struct subflow *subflow)
 	if (conn_is_done(conn))
 		return conn->tx.fin_first || subflow->fin_received;
 	return subflow->fin_received && subflow->queue.una == subflow->queue.tail &&
-		(subflow_live_count(conn) > 1 ||
-			(conn->tx.una == conn->tx.end && conn->tx.fin_sent == conn->tx.fin_acked));
+		(subflow_live_count(conn) > 1 || conn->tx.fin_acked ||
+			(!subflow->fin_is_bare && conn->tx.una == conn->tx.end &&
+				!conn->tx.fin_sent));
 }
 
 /* RFC 9293 3.6: who sent FIN first, or at the same time, keeps TIME-WAIT. */

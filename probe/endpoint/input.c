@@ -256,6 +256,7 @@ static void take_fin(struct subflow *subflow, const struct arrival *in, nsec_t n
 	if (in->flags & TCP_FIN && !subflow->fin_known) {
 		subflow->fin_known = true;
 		subflow->fin_position = subflow_position(subflow, in->seq) + in->length;
+		subflow->fin_is_bare = in->option_count == 0;
 	}
 	if (!subflow->fin_known || subflow->fin_received)
 		return;

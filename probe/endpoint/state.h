@@ -134,6 +134,7 @@ struct subflow {
 	bool fin_received;
 	uint64_t fin_position;
 	bool fin_known;           /* a FIN arrived out of order at fin_position */
+	bool fin_is_bare;         /* it had no MPTCP option */
 	uint64_t rx_next;         /* position of rcv_nxt */
 	struct ring rx_ring;      /* out of order, or waiting for mapping or checksum */
 	struct ranges rx_ooo;     /* positions above rx_next held in rx_ring */

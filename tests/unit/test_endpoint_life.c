@@ -67,6 +67,45 @@ TEST(half_close)
 	}
 }
 
+/* Only packets with payload or FIN keep their options. */
+static enum pipe_verdict strip_acks(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	(void)from, (void)path;
+	if (pipe->now > NSEC_PER_SEC + 12 * NSEC_PER_MS && packet_payload_len(packet) == 0 &&
+		!(tcp_flags(packet) & (TCP_SYN | TCP_FIN)) && strip_mptcp(packet, ALL_SUBTYPES))
+		pipe->hits++;
+	return PIPE_PASS;
+}
+
+/*
+ * The server falls back (F9), and closes; its infinite mapping is lost with its ACK. The client, who
+ * still speaks MPTCP, takes the FIN for the end of the subflow alone. Its own, before its application
+ * has written, would be the end of its stream.
+ */
+TEST(F64_fin_of_a_peer_that_fell_back)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config config = pipe_config(speaks, false);
+		struct pipe pipe;
+
+		pipe_init(&pipe, &config, &config, 4);
+		pipe.hook = strip_acks;
+		pipe.app[SERVER].to_write = 100;
+		pipe.app[CLIENT].hold_open = true;
+		pipe_run(&pipe, NSEC_PER_SEC + 500 * NSEC_PER_MS);
+		CHECK(pipe.hits > 0 && pipe_info(&pipe, SERVER).fallback != FALLBACK_NONE);
+		CHECK_U64(pipe.app[CLIENT].read, 100);
+		pipe.app[CLIENT].to_write = 100;
+		pipe.app[CLIENT].hold_open = false;
+		pipe_run(&pipe, 60 * NSEC_PER_SEC);
+		CHECK_U64(pipe.app[SERVER].read, 100);
+		pipe_fini(&pipe);
+	}
+}
+
 /* The reader sleeps longer than connection_timeout, then reads; window updates may be lost. */
 TEST(zero_window)
 {
