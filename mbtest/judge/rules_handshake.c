@@ -227,13 +227,28 @@ static void note_extended_v0(const struct scene *scene, struct note *note)
 	}
 }
 
+/* Before MP_CAPABLE was answered another SYN offered it without flag B: that one counts (O13). */
+static bool offered_plainly(const struct scene *scene)
+{
+	uint32_t i, answer = capable_answer(scene);
+
+	for (i = scene->initial->first; i != VIEW_NONE && i < answer; i = scene->facts[i].next) {
+		const struct mp_capable *syn = scene_capable(scene, i);
+
+		if (syn != NULL && scene->facts[i].way == RECEIVED &&
+			(scene->facts[i].flags & TCP_SYN) && !(syn->flags & MPC_EXTENSION))
+			return true;
+	}
+	return false;
+}
+
 void rule_f7a(const struct scene *scene, struct note *note)
 {
 	const struct mp_capable *syn = scene_capable(scene, scene->initial->syn_last);
 	const struct mp_capable *synack = scene_capable(scene, scene->initial->synack);
 
 	if (!scene->active && syn != NULL && (syn->flags & MPC_EXTENSION) && syn->version == 1 &&
-		is_passive(scene))
+		is_passive(scene) && !offered_plainly(scene))
 		note_answered_plain(note, scene, "took MP_CAPABLE with flag B for an offer");
 	if (!scene->active)
 		note_extended_v0(scene, note);

@@ -134,7 +134,8 @@ void rule_f40(const struct scene *scene, struct note *note)
 		if (subflow->opened_by_us || subflow->hmac_ack != HMAC_BAD)
 			continue;
 		for (j = subflow->synack; j != VIEW_NONE; j = scene->facts[j].next)
-			if (scene->facts[j].way == RECEIVED && (scene->facts[j].has & HAS_JOIN))
+			if (scene->facts[j].way == RECEIVED && (scene->facts[j].has & HAS_JOIN) &&
+				!(scene->facts[j].flags & TCP_SYN))
 				break;
 		if (j != VIEW_NONE)
 			note_must_reset(note, scene, subflow, j,

@@ -85,8 +85,33 @@ void rule_f47(const struct scene *scene, struct note *note)
 	}
 }
 
-/* The option stands on a later part: what is unmapped on arrival MAY be held, and may not count
- * as received before the mapping says where it belongs. */
+/* Two mappings of one flow that put a common byte at different places. */
+static bool contradict(const struct mapping *a, const struct mapping *b)
+{
+	return a->ssn < b->ssn + b->length && b->ssn < a->ssn + a->length &&
+		a->dsn - a->ssn != b->dsn - b->ssn;
+}
+
+/* Some of its bytes had a mapping already: the first one binds, this one counts for nothing (F52).
+ */
+static bool comes_second(const struct scene *scene, const struct mapping *mapping)
+{
+	const struct mapping *first;
+
+	for (first = scene->view.mappings; first != mapping; first++)
+		if (first->way == mapping->way && first->subflow == mapping->subflow &&
+			!first->infinite && contradict(first, mapping))
+			return true;
+	return false;
+}
+
+/* Whoever leaves MPTCP, or was told to, sends no DATA_ACKs that would say what it took. */
+static bool has_left(const struct scene *scene)
+{
+	return scene->plain_out != VIEW_NONE || scene->connection->infinite[SENT] != VIEW_NONE ||
+		scene->connection->infinite[RECEIVED] != VIEW_NONE;
+}
+
 /* All its bytes were there, nothing was wrong with it, and yet the stream ends in its midst. */
 static bool was_left_out(const struct scene *scene, const struct mapping *mapping)
 {
@@ -98,9 +123,11 @@ static bool was_left_out(const struct scene *scene, const struct mapping *mappin
 	return (mapping->state == MAPPING_UNCHECKED || mapping->state == MAPPING_GOOD) &&
 		others_ever(scene, subflow, VIEW_NONE) == 0 && connection->has_data_ack[SENT] &&
 		connection->data_ack[SENT] - mapping->dsn < mapping->length &&
-		scene->facts[mapping->complete].at + SCENE_DUE < end;
+		scene->facts[mapping->complete].at + SCENE_DUE < end && !has_left(scene);
 }
 
+/* The option stands on a later part: what is unmapped on arrival MAY be held, and may not count
+ * as received before the mapping says where it belongs. */
 void rule_f48(const struct scene *scene, struct note *note)
 {
 	const struct mapping *mapping;
@@ -109,7 +136,7 @@ void rule_f48(const struct scene *scene, struct note *note)
 
 	while ((mapping = mapping_in(scene, &at)) != NULL) {
 		if (!mapping->late || scene->facts[mapping->fact].seq <= mapping->ssn ||
-			scene->cause < mapping->fact)
+			scene->cause < mapping->fact || comes_second(scene, mapping))
 			continue;
 		note_held(note);
 		overrun = scene_overrun(scene);
@@ -197,13 +224,6 @@ void rule_f51(const struct scene *scene, struct note *note)
 	}
 }
 
-/* Two mappings of one flow that put a common byte at different places. */
-static bool contradict(const struct mapping *a, const struct mapping *b)
-{
-	return a->ssn < b->ssn + b->length && b->ssn < a->ssn + a->length &&
-		a->dsn - a->ssn != b->dsn - b->ssn;
-}
-
 void rule_f52(const struct scene *scene, struct note *note)
 {
 	const struct view *view = &scene->view;
@@ -274,8 +294,10 @@ void rule_f54(const struct scene *scene, struct note *note)
 	while (connection->has_key[RECEIVED] && (mapping = mapping_in(scene, &at)) != NULL) {
 		uint64_t offset = mapping->dsn - (connection->idsn[RECEIVED] + 1);
 
-		/* One that begins before the stream and reaches into it is not outside. */
-		if (offset < connection->mapped[RECEIVED] + (1u << 30) + WINDOW_MARGIN ||
+		/* One that begins before the stream and reaches into it is not outside; and where
+		 * the first data is numbered far from its key, the key may be wrong (F7e). */
+		if (scene->cause <= mapping->fact ||
+			offset < connection->mapped[RECEIVED] + (1u << 30) + WINDOW_MARGIN ||
 			offset + mapping->length < offset)
 			continue;
 		note_no_blame(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact);
@@ -316,17 +338,6 @@ void rule_f55(const struct scene *scene, struct note *note)
 	}
 }
 
-/* MP_FASTCLOSE came before, on whatever subflow and packet: it ends them all (3.5). */
-static bool was_closed_fast(const struct scene *scene, uint32_t index)
-{
-	uint32_t i;
-
-	for (i = 0; i < index; i++)
-		if (scene->facts[i].way == RECEIVED && (scene->facts[i].has & HAS_FASTCLOSE))
-			return true;
-	return false;
-}
-
 void rule_f56(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
@@ -356,7 +367,7 @@ void rule_f56(const struct scene *scene, struct note *note)
 					other->fourth < reset) &&
 				!scene_signalled(scene, also) &&
 				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE &&
-				!was_closed_fast(scene, also))
+				!scene_closed_fast(scene, also))
 				note_broken(note, also, "an RST on one subflow ended another, too");
 		}
 	}

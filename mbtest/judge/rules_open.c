@@ -15,17 +15,6 @@ static bool answers_strays(const struct flow *flow, uint32_t reset)
 	return (flow[SENT].fin < reset && flow[RECEIVED].fin < reset) || flow[RECEIVED].rst < reset;
 }
 
-/* This host's MP_FASTCLOSE, on this packet or an ACK before it. */
-static bool closed_fast(const struct scene *scene, uint32_t index)
-{
-	uint32_t i;
-
-	for (i = 0; i <= index; i++)
-		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_FASTCLOSE))
-			return true;
-	return false;
-}
-
 /* This host's first packet that gives MPTCP up: plain data, or a reset of the first subflow. */
 static uint32_t gave_up(const struct scene *scene, uint32_t from)
 {
@@ -38,7 +27,7 @@ static uint32_t gave_up(const struct scene *scene, uint32_t from)
 	 * MP_FASTCLOSE. Nor is MPTCP left where another subflow lives. */
 	if (reset != VIEW_NONE &&
 		(reset < from || flow[SENT].fin < reset || flow[RECEIVED].fin < reset ||
-			closed_fast(scene, reset) || answers_strays(flow, reset) ||
+			scene_closed_fast(scene, reset) || answers_strays(flow, reset) ||
 			others_alive(scene, scene->initial, reset) > 0 ||
 			scene_misfit(scene, scene->initial) < reset ||
 			scene->facts[reset].at - scene->facts[scene->initial->first].at >
@@ -84,8 +73,10 @@ void rule_o2(const struct scene *scene, struct note *note)
 	uint32_t first = bare_acks_later(scene, scene->initial, &count), reset, plain;
 	bool alone;
 
+	/* An ACK for data that came bare before any DATA_ACK is F9's, which lets this host leave.
+	 */
 	if (count < 2 || !scene->mptcp || scene_signalled(scene, first) ||
-		scene->unmapped_in < first)
+		scene->unmapped_in < first || scene->plain_ack < first)
 		return;
 	note_held(note);
 	alone = others_alive(scene, scene->initial, first) == 0;
@@ -95,7 +86,9 @@ void rule_o2(const struct scene *scene, struct note *note)
 		scene->unmapped_in == VIEW_NONE && !has_cause(scene->connection, plain))
 		note_broken(note, plain, "fell back when DATA_ACKs stopped in mid-connection");
 	alone = others_ever(scene, scene->initial, VIEW_NONE) == 0;
-	if (reset != VIEW_NONE && answers_strays(scene->initial->flow, reset))
+	/* The connection's end by MP_FASTCLOSE, of a wait too long perhaps, is RST (3.5). */
+	if (reset != VIEW_NONE &&
+		(answers_strays(scene->initial->flow, reset) || scene_closed_fast(scene, reset)))
 		reset = VIEW_NONE;
 	if (reset != VIEW_NONE && alone && scene->version == 0 && scene->unmapped_in == VIEW_NONE)
 		note_broken(note, reset, "reset a v0 connection when DATA_ACKs stopped");

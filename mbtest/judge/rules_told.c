@@ -33,8 +33,8 @@ static uint32_t tried_again(const struct scene *scene, const struct subflow_view
 }
 
 /*
- * The RST that ended a subflow beyond doubt: one with any but the next number is challenged (RFC
- * 5961 3.2), and what else is in it does not count (F58).
+ * The RST that ended a subflow beyond doubt: once there was a SYN/ACK one with any but the next
+ * number is challenged (RFC 5961 3.2), and what else is in it does not count (F58).
  */
 static uint32_t exact_reset(const struct scene *scene, const struct subflow_view *subflow)
 {
@@ -45,7 +45,8 @@ static uint32_t exact_reset(const struct scene *scene, const struct subflow_view
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->way == RECEIVED && (fact->flags & TCP_RST) &&
-			fact->seq == flow_next(&scene->view, flow, i) + (flow->fin < i))
+			(subflow->synack > i ||
+				fact->seq == flow_next(&scene->view, flow, i) + (flow->fin < i)))
 			return i;
 	}
 	return VIEW_NONE;

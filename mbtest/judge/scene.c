@@ -155,6 +155,16 @@ bool scene_signalled(const struct scene *scene, uint32_t index)
 		connection->infinite[SENT] < index || connection->infinite[RECEIVED] < index;
 }
 
+bool scene_closed_fast(const struct scene *scene, uint32_t index)
+{
+	uint32_t i;
+
+	for (i = 0; i <= index && i < scene->view.fact_count; i++)
+		if (scene->facts[i].has & HAS_FASTCLOSE)
+			return true;
+	return false;
+}
+
 void note_must_reset(struct note *note, const struct scene *scene,
 	const struct subflow_view *subflow, uint32_t cause, const char *why)
 {

@@ -126,6 +126,10 @@ bool scene_delivered_unmapped(const struct scene *scene);
 /* An MP_FAIL or an infinite mapping went either way before fact index (VIEW_NONE: ever). */
 bool scene_signalled(const struct scene *scene, uint32_t index);
 
+/* MP_FASTCLOSE went either way, on whatever subflow, at fact index or before: it ends them all
+ * (3.5). */
+bool scene_closed_fast(const struct scene *scene, uint32_t index);
+
 static inline const struct subflow_view *scene_subflow(const struct scene *scene, uint32_t index)
 {
 	return &scene->view.subflows[index];

@@ -265,6 +265,19 @@ static void failures_order(struct view *view, uint32_t keys)
 	}
 }
 
+/* O12: an infinite mapping that came before the keys was not taken, either; one behind them was. */
+static void infinite_order(struct view *view, const struct subflow_view *initial, uint32_t keys)
+{
+	uint32_t *infinite = &view->connections[initial->connection].infinite[RECEIVED], i;
+
+	if (*infinite >= keys)
+		return;
+	for (i = keys; i < view->fact_count; i++)
+		if (view->facts[i].way == RECEIVED && (view->facts[i].has & HAS_INFINITE))
+			break;
+	*infinite = i < view->fact_count ? i : VIEW_NONE;
+}
+
 static void data_find(struct scene *scene)
 {
 	const struct connection_view *connection = scene->connection;
@@ -388,6 +401,8 @@ void scene_init(struct scene *scene, const struct judge_input *input, enum end e
 	scene->checksum = scene->connection->flag_a;
 	handshake_find(scene);
 	failures_order(&scene->view, scene->keys);
+	if (scene->late_third)
+		infinite_order(&scene->view, scene->initial, scene->keys);
 	data_find(scene);
 	contact_find(scene);
 	cause_find(scene);

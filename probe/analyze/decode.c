@@ -208,7 +208,7 @@ static void decode_capable(struct view *view, uint32_t index, struct connection_
 {
 	struct fact *fact = &view->facts[index];
 	const struct subflow_view *subflow = &view->subflows[fact->subflow];
-	bool syn = (fact->flags & TCP_SYN) != 0, synack = syn && (fact->flags & TCP_ACK);
+	bool syn = (fact->flags & TCP_SYN) != 0;
 	struct mapping mapping;
 
 	fact->has |= HAS_CAPABLE;
@@ -225,7 +225,7 @@ static void decode_capable(struct view *view, uint32_t index, struct connection_
 	/* A repeated SYN or SYN/ACK of a half-open connection may bring a new key (O13). */
 	if (capable->has_sender_key)
 		key_learn(connection, fact->way, capable->sender_key,
-			synack ? subflow->third == VIEW_NONE : syn && subflow->synack == VIEW_NONE);
+			syn && subflow->third == VIEW_NONE);
 	/* A capture that began after the SYN/ACK: the third packet repeats its key. */
 	if (capable->has_receiver_key && subflow->synack == VIEW_NONE)
 		key_learn(connection, way_back(fact->way), capable->receiver_key, false);
@@ -269,6 +269,26 @@ static enum hmac_verdict join_verify(const struct subflow_view *subflow,
 	return same ? HMAC_OK : HMAC_BAD;
 }
 
+/* Of SYNs that differ, the one that was answered is the one whose nonce the HMACs are made with. */
+static enum hmac_verdict join_verify_any(struct subflow_view *subflow,
+	const struct connection_view *connection, enum way signer, const struct mp_join *join)
+{
+	const uint8_t *hmac160 = join->form == JOIN_ACK ? join->hmac160 : NULL;
+	enum hmac_verdict verdict = join_verify(subflow, connection, signer, hmac160, join->hmac64),
+			  other;
+	uint32_t *nonce = &subflow->nonce[subflow_way(subflow)], newest = *nonce;
+
+	if (verdict != HMAC_BAD || !subflow->has_nonce_before)
+		return verdict;
+	*nonce = subflow->nonce_before;
+	other = join_verify(subflow, connection, signer, hmac160, join->hmac64);
+	if (other == HMAC_OK)
+		subflow->nonce_before = newest;
+	else
+		*nonce = newest;
+	return other;
+}
+
 static void decode_join(struct view *view, struct fact *fact, struct connection_view *connection,
 	const struct mp_join *join)
 {
@@ -278,7 +298,7 @@ static void decode_join(struct view *view, struct fact *fact, struct connection_
 	fact->has |= HAS_JOIN;
 	if (join->form == JOIN_ACK) {
 		if (!(fact->flags & TCP_SYN) && subflow->hmac_ack == HMAC_ABSENT)
-			subflow->hmac_ack = join_verify(subflow, connection, way, join->hmac160, 0);
+			subflow->hmac_ack = join_verify_any(subflow, connection, way, join);
 		return;
 	}
 	if (!(fact->flags & TCP_SYN))
@@ -286,12 +306,21 @@ static void decode_join(struct view *view, struct fact *fact, struct connection_
 	subflow->is_join = true;
 	subflow->address_id[way] = join->address_id;
 	subflow->backup = subflow->backup || join->backup;
+	if (join->form == JOIN_SYN && subflow->has_nonce[way] &&
+		subflow->nonce[way] != join->nonce) {
+		subflow->nonce_before = subflow->nonce[way];
+		subflow->has_nonce_before = true;
+	}
 	subflow->nonce[way] = join->nonce;
 	subflow->has_nonce[way] = true;
-	if (join->form == JOIN_SYN)
+	if (join->form == JOIN_SYN) {
 		subflow->token = join->token;
-	else if (subflow->hmac_synack == HMAC_ABSENT)
-		subflow->hmac_synack = join_verify(subflow, connection, way, NULL, join->hmac64);
+	} else {
+		enum hmac_verdict verdict = join_verify_any(subflow, connection, way, join);
+
+		if (subflow->hmac_synack == HMAC_ABSENT)
+			subflow->hmac_synack = verdict;
+	}
 }
 
 static void option_keep(struct view *view, uint32_t index, const struct mptcp_opt *opt)

@@ -170,6 +170,8 @@ struct subflow_view {
 	bool is_join;         /* an MP_JOIN was seen in its SYN or SYN/ACK */
 	bool has_nonce[WAYS]; /* by who sent it */
 	uint32_t token, nonce[WAYS];
+	bool has_nonce_before; /* SYNs differed: of another one than nonce is of */
+	uint32_t nonce_before;
 	uint8_t address_id[WAYS];
 	bool backup;
 	enum hmac_verdict token_verdict; /* of the token in the SYN, against its connection */

@@ -79,9 +79,9 @@ static enum pipe_verdict strip_acks(struct pipe *pipe, struct packet *packet, en
 }
 
 /*
- * The server falls back (F9), and closes; its infinite mapping is lost with its ACK. The client, who
- * still speaks MPTCP, takes the FIN for the end of the subflow alone. Its own, before its application
- * has written, would be the end of its stream.
+ * The server falls back (F9), and closes; its infinite mapping is lost with its ACK. The client
+ * still speaks MPTCP, and takes the FIN for the end of the subflow alone. Its own, before its
+ * application has written, would be the end of its stream.
  */
 TEST(F64_fin_of_a_peer_that_fell_back)
 {

@@ -92,6 +92,41 @@ TEST(f31_no_more_data_acks)
 	play_both("F31", 1, true, SERVER, f31);
 }
 
+/* O12: what comes before the keys is not taken, an infinite mapping neither; F31 asks nothing. */
+TEST(f31_infinite_before_the_keys)
+{
+	unsigned int early;
+
+	for (early = 0; early < 2; early++) {
+		struct part infinite = { .seq = 101 };
+		struct play play;
+		uint32_t packet;
+
+		play_init(&play, 0, false);
+		play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+		play_say(&play, SERVER,
+			with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(&play)));
+		play_hear(&play, SERVER, data_part(&play, CLIENT, 0, 0, 100));
+		infinite = with(infinite, opt_infinite(&play, CLIENT, 101, 100));
+		if (early)
+			play_hear(&play, SERVER, infinite);
+		play_hear(&play, SERVER, with((struct part){ .seq = 1 }, opt_third(&play)));
+		if (!early)
+			play_hear(&play, SERVER, infinite);
+		play_hear(&play, SERVER,
+			with((struct part){ .payload = 100, .seq = 1 },
+				opt_map(&play, CLIENT, 1, 0, 100)));
+		play.data_ack[SERVER] = 100;
+		packet = play_emit(&play, SERVER,
+			with((struct part){ .flags = 0 }, opt_ack(&play, SERVER, 100)));
+		if (early)
+			CHECK_IDLE(&play, "F31");
+		else
+			CHECK_BROKEN(&play, "F31", SERVER, packet);
+		play_fini(&play);
+	}
+}
+
 /* "only one subflow may carry data; all others must be terminated" */
 static uint32_t f32(struct play *play, bool wrong)
 {

@@ -146,6 +146,73 @@ TEST(f40_wrong_hmac_in_third)
 	play_both("F40", 1, false, SERVER, f40);
 }
 
+/* SYNs whose nonces differ: the HMACs tell which was answered. */
+TEST(f40_join_asked_twice)
+{
+	unsigned int wrong;
+
+	for (wrong = 0; wrong < 2; wrong++) {
+		struct part syn = { .subflow = 1, .flags = TCP_SYN };
+		struct part synack = { .subflow = 1, .flags = TCP_SYN | TCP_ACK };
+		struct part third = { .subflow = 1 };
+		struct play play;
+		uint32_t packet;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		syn = with(syn, opt_join(&play, 1, JOIN_SYN));
+		synack = with(synack, opt_join(&play, 1, JOIN_SYNACK));
+		third = with(third, opt_join(&play, 1, JOIN_ACK));
+		third.options[0].join.hmac160[0] ^= (uint8_t)wrong;
+		play_say(&play, CLIENT, syn);
+		play_say(&play, SERVER, synack);
+		syn.options[0].join.nonce++;
+		play_hear(&play, SERVER, syn);
+		play_emit(&play, SERVER, synack);
+		play_hear(&play, SERVER, third);
+		packet = play_say(&play, SERVER,
+			with((struct part){ .subflow = 1 }, opt_ack(&play, SERVER, 1000)));
+		if (wrong)
+			CHECK_BROKEN(&play, "F40", SERVER, packet);
+		else
+			CHECK_IDLE(&play, "F40");
+		play_fini(&play);
+	}
+}
+
+/* O13: the newer SYN of a half-open connection counts, and the key that it brings. */
+TEST(f7a_f40_newer_syn)
+{
+	unsigned int version;
+
+	for (version = 0; version < 2; version++) {
+		struct part syn = { .flags = TCP_SYN }, odd,
+			    answer = { .flags = TCP_SYN | TCP_ACK };
+		struct play play;
+
+		play_init(&play, (uint8_t)version, false);
+		syn = with(syn, opt_syn(&play));
+		odd = syn;
+		if (version == 0)
+			odd.options[0].capable.sender_key++;
+		else
+			odd.options[0].capable.flags |= MPC_EXTENSION;
+		play_emit(&play, CLIENT, syn);
+		play_hear(&play, SERVER, odd);
+		play_emit(&play, SERVER, version == 0 ? with(answer, opt_synack(&play)) : answer);
+		play_wait(&play, NSEC_PER_SEC);
+		play_say(&play, CLIENT, syn);
+		play_say(&play, SERVER, with(answer, opt_synack(&play)));
+		play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_third(&play)));
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_join(&play, 1);
+		CHECK_IDLE(&play, "F7a");
+		CHECK_IDLE(&play, "F40");
+		play_fini(&play);
+	}
+}
+
 /* "unknown token: MUST RST (v1 [1])" */
 static uint32_t f41(struct play *play, bool wrong)
 {

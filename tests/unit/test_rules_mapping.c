@@ -119,6 +119,60 @@ TEST(f48_mapping_on_the_last_part)
 	play_both("F48", 1, true, SERVER, f48);
 }
 
+/* F52, O15: bytes that had a mapping keep it; a late one that says otherwise is not F48's. */
+TEST(f48_second_mapping_or_fallback)
+{
+	enum { LATE, SECOND, LEFT, CASES };
+	unsigned int how;
+
+	for (how = LATE; how < CASES; how++) {
+		struct part first, last;
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		if (how == SECOND)
+			play_exchange(&play, CLIENT, 0, 1000, 100);
+		first = bare_part(&play, CLIENT, 0, how == SECOND ? 1100 : 1000, 100);
+		play_hear(&play, SERVER, first);
+		last = first;
+		last.seq += 100;
+		last.offset += 100;
+		last = with(last,
+			opt_map(&play, CLIENT, how == SECOND ? 1051 : first.seq, first.offset,
+				200));
+		play_hear(&play, SERVER, last);
+		if (how == LEFT)
+			play_say(&play, SERVER,
+				with(bare_part(&play, SERVER, 0, 0, 100),
+					opt_infinite(&play, SERVER, 1, 0)));
+		play_wait(&play, 3 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F48",
+			how == LATE             ? RULE_BROKEN
+				: how == SECOND ? RULE_NOT_EXERCISED
+						: RULE_HELD);
+		play_fini(&play);
+	}
+}
+
+/* F7e: first data numbered far from its key may be the key's fault, not a window's (F54). */
+TEST(f54_first_data_far_from_the_key)
+{
+	struct part part;
+	struct play play;
+
+	play_init(&play, 0, false);
+	play_open(&play);
+	part = data_part(&play, CLIENT, 0, 0, 100);
+	part.options[0].dss.dsn += (uint64_t)1 << 40;
+	play_hear(&play, SERVER, part);
+	play_say(&play, SERVER,
+		with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));
+	CHECK_IDLE(&play, "F54");
+	play_fini(&play);
+}
+
 /* "two segments coalesced, one of two DSS lost: unmapped; not a checksum failure" */
 static uint32_t f49(struct play *play, bool wrong)
 {

@@ -83,6 +83,61 @@ TEST(o2_not_when_mp_fail_came)
 	play_fini(&play);
 }
 
+/* F9 before O2: data was acked bare before any DATA_ACK came, and the host leaves for that. */
+TEST(o2_not_when_f9_came_first)
+{
+	struct part ack = { .flags = 0 };
+	struct play play;
+	unsigned int i;
+
+	play_init(&play, 1, false);
+	play_open(&play);
+	play_data(&play, CLIENT, 0, 0, 1000);
+	play_data(&play, CLIENT, 0, 1000, 1000);
+	play_data(&play, CLIENT, 0, 2000, 1000);
+	ack.ack = 1001;
+	play_hear(&play, CLIENT, ack);
+	play_hear(&play, CLIENT, with(ack, opt_ack(&play, SERVER, 1000)));
+	for (i = 2; i < 4; i++) {
+		ack.ack = 1000 * i + 1;
+		play_hear(&play, CLIENT, ack);
+	}
+	play_say(&play, CLIENT,
+		with(bare_part(&play, CLIENT, 0, 3000, 100), opt_infinite(&play, CLIENT, 1, 0)));
+	CHECK_IDLE(&play, "O2");
+	CHECK_HELD(&play, "F9");
+	play_fini(&play);
+}
+
+/* RFC 6824 3.5: MP_FASTCLOSE is answered with RST, and so it ends what waits for DATA_ACKs. */
+TEST(o2_fastclose)
+{
+	unsigned int closed, i;
+
+	for (closed = 0; closed < 2; closed++) {
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct play play;
+		uint32_t packet;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		for (i = 0; i < 3; i++) {
+			play_data(&play, CLIENT, 0, 1000 + 100 * i, 100);
+			play_say(&play, SERVER, (struct part){ .flags = 0 });
+		}
+		close.fastclose_key = play.key[CLIENT];
+		if (closed)
+			play_say(&play, SERVER, with((struct part){ .flags = 0 }, close));
+		packet = play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
+		if (closed)
+			CHECK_HELD(&play, "O2");
+		else
+			CHECK_BROKEN(&play, "O2", CLIENT, packet);
+		play_fini(&play);
+	}
+}
+
 /* The first mapping is half there: acknowledged with the first DATA_ACK number, nothing covered. */
 static void half_acked(struct play *play)
 {
