@@ -111,7 +111,7 @@ lint:
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
 	$(Q)printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P "$$(nproc)" -n 4 sh -c \
 		'clang-tidy --quiet "$$@" -- $(subst ','\'',$(CFLAGS_STD)) $(PKG_CFLAGS) 2>&1 | \
-		sed "/warnings generated\.$$/d" | { ! grep .; }' lint
+		sed "/warnings* generated\.$$/d" | { ! grep .; }' lint
 
 format:
 	$(Q)clang-format -i $(C_FILES)

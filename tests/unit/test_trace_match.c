@@ -182,8 +182,8 @@ TEST(match_quote_without_ports_by_its_numbers_alone)
 		packet_finish(error);
 		packet_parse(error);
 		trace_input(trace, error, 1000);
-		for (uint8_t ttl = 1; ttl <= LAST; ttl++)
-			CHECK_U64(trace_hop(trace, ttl)->answered, 0);
+		for (unsigned int ttl = 1; ttl <= LAST; ttl++)
+			CHECK_U64(trace_hop(trace, (uint8_t)ttl)->answered, 0);
 	}
 	packet_free(error);
 	packet_free(probe);
@@ -262,6 +262,8 @@ TEST(match_answers_to_syns_in_any_order)
 		CHECK(trace_done(trace));
 		hop = trace_destination(trace);
 		CHECK(hop != NULL);
+		if (hop == NULL)
+			return;
 		CHECK_U64(hop->answer.kind, rows[i].kind);
 		CHECK_U64(trace_last_ttl(trace), rows[i].ttl);
 		CHECK_U64(tcp_flags(hop->answer.packet),
