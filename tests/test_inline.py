@@ -223,21 +223,18 @@ def test_boxes_may_hold_and_make_packets(lab, bridge):
     assert status == 0 and summary["sent"]["to_server"] > 2 * summary["packets"]["to_server"]
 
 
-@pytest.mark.parametrize("late, said", [("reorder", ["SA", "RA"]), ("loss", ["SA", "SA"])])
+@pytest.mark.parametrize("what", ["reorder", "loss"])
 @pytest.mark.parametrize("address", ["198.18.1.3", "fd00:1::3"])
-def test_a_trace_whose_first_syn_is_overtaken(lab, bridge, tmp_path, address, late, said):
+def test_a_trace_whose_first_syn_is_overtaken(lab, bridge, address, what):
     """By the next one, or lost: the server is not a hop farther away, and its port not closed."""
-    scapy = pytest.importorskip("scapy.all")
-    box = bridge('return path { box.%s { from = 1, ["until"] = 1, on = "syn" } }' % late)
-    report = run_program("nsenter", *lab.words(
-        0, RELEASE / "tracebox", "-n", "--json", "-f", tmp_path / "c.pcap",
-        *(["-6"] if ":" in address else []), address)).json()
-    assert box.stop()[0] == 0
+    box = bridge('return path { box.%s { from = 1, ["until"] = 1, on = "syn" } }' % what)
+    family = ["-6"] if ":" in address else []
+    report = run_program("nsenter", *lab.words(0, RELEASE / "tracebox", "-n", "--json", *family,
+                                               address)).json()
+    _, summary, _ = box.stop()
     assert [hop["reply"] for hop in report["hops"]] == ["syn-ack"], report
     assert report["destination"]["ttl"] == 1 and report["destination"]["reply"] == "syn-ack"
-    answers = [str(packet[scapy.TCP].flags) for packet in scapy.rdpcap(str(tmp_path / "c.pcap"))
-               if scapy.TCP in packet and packet[scapy.TCP].sport == 80]
-    assert [flags for flags in answers if flags != "A"][:2] == said
+    assert summary["boxes"][0]["hits"] == 1
 
 
 def test_interface_that_vanishes(lab, tmp_path):

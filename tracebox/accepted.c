@@ -18,19 +18,21 @@
 void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	const struct packet *packet)
 {
-	bool is_first = trace->accepted.kind == ANSWER_NONE;
-	uint32_t ack = tcp_ack(packet);
+	struct trace_hop *hop = &trace->hops[answer->ttl];
+	uint32_t bit = 1u << answer->attempt;
 
+	if (trace->accepted.kind == ANSWER_NONE)
+		trace->is_rested = !trace->config.keep_open || trace->config.parallel == 1;
 	packet_free(trace->accepted.packet);
 	trace->accepted = *answer;
 	trace->accepted.packet = packet_clone(packet);
-	/* The highest is in the window of whichever is open. */
-	trace->reset_seq = is_first ? ack : seq_max(ack, trace->reset_seq);
-	/* Whoever says so without end is not answered without end. */
-	trace->is_open = trace->resets < trace->sent;
-	if (!is_first)
+	/* What is said twice, or to a SYN that is like all others, is of the same connection. */
+	if (trace->is_closed || (hop->accepted_attempts & bit) ||
+		(!(trace->numbers & NUMBER_SEQ) && trace->open > 0))
 		return;
-	trace->is_rested = !trace->config.keep_open || trace->config.parallel == 1;
+	hop->accepted_attempts |= bit;
+	hop->open_attempts |= bit;
+	trace->open++;
 }
 
 /* Whether a router answered a probe that went farther: then the nearer one did not arrive. */
@@ -42,21 +44,50 @@ static bool goes_on(const struct trace *trace, unsigned int ttl)
 	return false;
 }
 
+/* The number with which the connection of an accepted probe begins. */
+static uint32_t begin_of(const struct trace *trace, unsigned int ttl, unsigned int attempt)
+{
+	if (!(trace->numbers & NUMBER_SEQ))
+		return tcp_ack(trace->accepted.packet);
+	return trace->seq - probe_number(trace, (uint8_t)ttl, attempt) + tcp_seq_len(trace->probe);
+}
+
+/*
+ * Of connections that may be open one is. Without a RST it is the last: who accepts every SYN alike
+ * keeps the last or none (SYN cookies).
+ */
+static uint32_t take_open(struct trace *trace)
+{
+	uint32_t begin = begin_of(trace, trace->accepted.ttl, trace->accepted.attempt);
+
+	for (unsigned int ttl = trace->config.first_ttl; ttl <= trace->config.last_ttl; ttl++) {
+		struct trace_hop *hop = &trace->hops[ttl];
+
+		for (unsigned int attempt = 0; attempt < hop->sent; attempt++) {
+			if (!(hop->open_attempts >> attempt & 1))
+				continue;
+			hop->open_attempts &= ~(1u << attempt);
+			trace->open--;
+			if (trace->was_refused)
+				return begin_of(trace, ttl, attempt);
+		}
+	}
+	return begin;
+}
+
 /* The half-open connection ends as the one who asked for it would end it (RFC 9293 3.5.3). */
 void trace_reset(struct trace *trace, struct packet *packet)
 {
-	struct tcp_header header = { .seq = trace->reset_seq, .flags = TCP_RST };
+	struct tcp_header header = { .seq = take_open(trace), .flags = TCP_RST };
 
 	packet_socknames(trace->probe, &header.src, &header.dst);
 	packet_init_tcp(packet, &header);
 	packet_finish(packet);
-	trace->is_open = false;
-	trace->resets++;
 }
 
 bool trace_must_reset(const struct trace *trace, unsigned int ttl)
 {
-	return trace->is_open && ttl < trace->accepted.ttl && trace->hops[ttl].answered == 0 &&
+	return trace->open > 0 && ttl < trace->accepted.ttl && trace->hops[ttl].answered == 0 &&
 		!goes_on(trace, ttl);
 }
 

@@ -34,9 +34,9 @@ struct trace {
 	nsec_t last_sent_at;
 	uint32_t sent;
 	struct answer accepted; /* the last SYN/ACK, with its packet; ANSWER_NONE: there was none */
-	bool is_open;           /* the connection that it half opens: no RST was sent ... */
-	uint32_t reset_seq;     /* ... with this number */
-	uint32_t resets;        /* sent */
+	unsigned int open;      /* connections of which that is told, and no RST was sent */
+	bool was_refused;       /* a RST came */
+	bool is_closed;         /* the last RST was sent */
 	bool is_rested;         /* no stray answers are waited for */
 	struct trace_hop *hops; /* by TTL, the last one asked for included */
 };
@@ -59,14 +59,14 @@ void trace_keep_answer(struct trace *trace, const struct answer *answer,
 
 /* ---- several SYNs, one destination (accepted.c) ---- */
 
-/* Note a SYN/ACK: the connection that it half opens is to be closed, or used, at the end. */
+/* Note a SYN/ACK: the connection that is half open is to be closed, or used, at the end. */
 void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	const struct packet *packet);
 
-/* Whether it is to be closed before a probe of this TTL is repeated. */
+/* Whether they are to be closed before a probe of this TTL is repeated. */
 bool trace_must_reset(const struct trace *trace, unsigned int ttl);
 
-/* Make the segment that closes it. */
+/* Make a segment that closes one of those that may be open; exactness counts (RFC 5961 3.2). */
 void trace_reset(struct trace *trace, struct packet *packet);
 
 /* Not before this is what a hop answered to be taken for its answer; 0: it is beyond doubt. */

@@ -261,7 +261,7 @@ static struct todo trace_todo(const struct trace *trace)
 		if (hop->answered > 0 && hop->answer.rtt >= behind)
 			behind = hop->answer.rtt + 1;
 	}
-	if (best.action == TODO_NOTHING && trace->is_open && !trace->config.keep_open)
+	if (best.action == TODO_NOTHING && trace->open > 0 && !trace->config.keep_open)
 		best = (struct todo){ .at = 0, .action = TODO_RESET };
 	else if (best.action == TODO_NOTHING && !trace->is_rested)
 		best = (struct todo){ .at = rest_end(trace), .action = TODO_REST };
@@ -331,6 +331,7 @@ bool trace_output(struct trace *trace, struct packet *packet, nsec_t now)
 			return true;
 		case TODO_RESET:
 			trace_reset(trace, packet);
+			trace->is_closed = trace->open == 0;
 			return true;
 		case TODO_REST:
 			trace->is_rested = true;
@@ -410,6 +411,7 @@ void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 		take_turns(trace, &answer, now);
 		return;
 	}
+	trace->was_refused |= answer.kind == ANSWER_RST;
 	if (answer.kind == ANSWER_SYN_ACK)
 		trace_note_accepted(trace, &answer, packet);
 	hop = &trace->hops[answer.ttl];

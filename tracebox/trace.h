@@ -94,7 +94,9 @@ struct trace_hop {
 	unsigned int answered; /* of which answered */
 	bool is_settled;       /* nothing more will be sent to it */
 	nsec_t sent_at[TRACE_ATTEMPTS];
-	uint32_t answered_attempts; /* bit n: attempt n was answered */
+	uint32_t answered_attempts; /* bit n: attempt n was answered ... */
+	uint32_t accepted_attempts; /* ... by a SYN/ACK ... */
+	uint32_t open_attempts;     /* ... and no RST was sent since */
 	struct answer answer;       /* the first, or the SYN/ACK behind a RST (accepted.c) */
 };
 

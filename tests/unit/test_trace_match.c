@@ -202,73 +202,80 @@ struct said {
 
 enum { SYN_ACK = TCP_SYN | TCP_ACK, RST_ACK = TCP_RST | TCP_ACK };
 
-/* All that is due until then; the sequence number of a RST that was sent, or else reset. */
-static uint32_t go_on(struct trace *trace, nsec_t until, uint32_t reset)
+/* All that is due until then. What is reset: bit n for the connection of TTL n's first probe. */
+static unsigned int go_on(struct trace *trace, nsec_t until)
 {
 	struct packet *packet = packet_new(PACKET_SMALL);
+	unsigned int resets = 0;
 
-	for (; !trace_done(trace) && trace_deadline(trace) <= until;)
+	while (!trace_done(trace) && trace_deadline(trace) <= until)
 		while (trace_output(trace, packet, trace_deadline(trace)))
 			if (tcp_flags(packet) & TCP_RST)
-				reset = tcp_seq(packet);
+				resets |= 1u << (seq_of(trace, 0) + 1 - tcp_seq(packet));
 	packet_free(packet);
-	return reset;
+	return resets;
 }
 
 /*
  * The destination stands at 4. What Linux says, a millisecond apart, to probes that arrive in the
- * order given in front, and which probe's number the RST has that closes what may be open.
+ * order given in front, and whose connections the RSTs close: one of them may be open.
  */
 TEST(match_answers_to_syns_in_any_order)
 {
 	static const struct {
 		struct said said[ORDER];
 		enum answer_kind kind;
-		uint8_t ttl, reset;
+		unsigned int resets;
 	} rows[] = {
 		/* 4 5 6 */
-		{ { { 4, SYN_ACK }, { 4, TCP_ACK } }, ANSWER_SYN_ACK, 4, 4 },
+		{ { { 4, SYN_ACK }, { 4, TCP_ACK } }, ANSWER_SYN_ACK, 1 << 4 },
 		/* 5 4 6 */
-		{ { { 5, SYN_ACK }, { 4, RST_ACK }, { 6, SYN_ACK } }, ANSWER_SYN_ACK, 4, 5 },
+		{ { { 5, SYN_ACK }, { 4, RST_ACK }, { 6, SYN_ACK } }, ANSWER_SYN_ACK,
+			1 << 5 | 1 << 6 },
 		/* 5 4, and the answers change places */
-		{ { { 4, RST_ACK }, { 5, SYN_ACK } }, ANSWER_SYN_ACK, 4, 5 },
+		{ { { 4, RST_ACK }, { 5, SYN_ACK } }, ANSWER_SYN_ACK, 1 << 5 },
 		/* 6 4 5 */
-		{ { { 6, SYN_ACK }, { 4, RST_ACK }, { 5, SYN_ACK } }, ANSWER_SYN_ACK, 4, 5 },
+		{ { { 6, SYN_ACK }, { 4, RST_ACK }, { 5, SYN_ACK } }, ANSWER_SYN_ACK,
+			1 << 5 | 1 << 6 },
 		/* 6 5 4 */
-		{ { { 6, SYN_ACK }, { 5, RST_ACK }, { 4, SYN_ACK } }, ANSWER_SYN_ACK, 4, 4 },
+		{ { { 6, SYN_ACK }, { 5, RST_ACK }, { 4, SYN_ACK } }, ANSWER_SYN_ACK,
+			1 << 4 | 1 << 6 },
 		/* 4 5, and the ACK overtakes the SYN/ACK */
-		{ { { 4, TCP_ACK }, { 4, SYN_ACK } }, ANSWER_SYN_ACK, 4, 4 },
+		{ { { 4, TCP_ACK }, { 4, SYN_ACK } }, ANSWER_SYN_ACK, 1 << 4 },
 		/* A port that is closed. */
-		{ { { 5, RST_ACK }, { 4, RST_ACK }, { 6, RST_ACK } }, ANSWER_RST, 4, 0 },
+		{ { { 5, RST_ACK }, { 4, RST_ACK }, { 6, RST_ACK } }, ANSWER_RST, 0 },
 		/* A box refuses in the server's name, before and behind the server's answer. */
-		{ { { 4, RST_ACK }, { 4, SYN_ACK } }, ANSWER_RST, 4, 4 },
-		{ { { 4, SYN_ACK }, { 4, RST_ACK } }, ANSWER_SYN_ACK, 4, 4 },
+		{ { { 4, RST_ACK }, { 4, SYN_ACK } }, ANSWER_RST, 1 << 4 },
+		{ { { 4, SYN_ACK }, { 4, RST_ACK } }, ANSWER_SYN_ACK, 1 << 4 },
+		/* A server that accepts them all, and one that goes on saying so. */
+		{ { { 4, SYN_ACK }, { 5, SYN_ACK }, { 6, SYN_ACK } }, ANSWER_SYN_ACK, 1 << 4 },
+		{ { { 4, SYN_ACK }, { 4, SYN_ACK }, { 4, SYN_ACK } }, ANSWER_SYN_ACK, 1 << 4 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct trace *trace = sent_trace(TCP_SYN);
 		const struct trace_hop *hop;
-		uint32_t reset = 0;
+		unsigned int resets = 0;
 		nsec_t now = 2000;
 
 		for (uint8_t ttl = 1; ttl < 4; ttl++)
 			quote(trace, ttl, seq_of(trace, ttl), 20);
 		for (const struct said *said = rows[i].said; said->ttl != 0; said++) {
-			reset = go_on(trace, now, reset);
+			resets |= go_on(trace, now);
 			segment_at(trace, now, said->flags, 0x777, seq_of(trace, said->ttl) + 1);
 			now += NSEC_PER_MS;
 		}
-		reset = go_on(trace, 2000 + 20 * NSEC_PER_MS, reset);
+		resets |= go_on(trace, 2000 + 20 * NSEC_PER_MS);
 		CHECK(trace_done(trace));
 		hop = trace_destination(trace);
 		CHECK(hop != NULL);
 		if (hop == NULL)
 			return;
 		CHECK_U64(hop->answer.kind, rows[i].kind);
-		CHECK_U64(trace_last_ttl(trace), rows[i].ttl);
+		CHECK_U64(trace_last_ttl(trace), 4);
 		CHECK_U64(tcp_flags(hop->answer.packet),
 			rows[i].kind == ANSWER_RST ? RST_ACK : SYN_ACK);
-		CHECK_U64(reset, rows[i].reset != 0 ? seq_of(trace, rows[i].reset) + 1 : 0);
+		CHECK_U64(resets, rows[i].resets);
 		trace_free(trace);
 	}
 }
@@ -282,7 +289,7 @@ TEST(match_reset_in_front_of_routers_is_no_servers)
 	quote(trace, 1, seq_of(trace, 1), 20);
 	quote(trace, 3, seq_of(trace, 3), 20);
 	segment(trace, SYN_ACK, 0x777, seq_of(trace, 4) + 1);
-	go_on(trace, NSEC_PER_SEC, 0);
+	CHECK_U64(go_on(trace, NSEC_PER_SEC), 1 << 4);
 	CHECK_U64(trace_hop(trace, 2)->answer.kind, ANSWER_RST);
 	CHECK_U64(reached(trace), 2);
 }
