@@ -163,27 +163,12 @@ static void note_failed_reset(struct note *note, const struct scene *scene,
 		note_broken(note, reset, "MP_FAIL does not name the start of the failed mapping");
 }
 
-/* Beside another that is established: a join of its own is once its third packet was acked (F42).
- */
-static bool is_one_of_several(const struct scene *scene, const struct mapping *bad)
-{
-	uint32_t i;
-
-	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
-		const struct subflow_view *other = scene_subflow(scene, i);
-
-		if (i != bad->subflow && subflow_is_alive(scene, other, bad->complete) &&
-			(!other->is_join || !other->opened_by_us || other->fourth < bad->complete))
-			return true;
-	}
-	return false;
-}
-
 void rule_f21(const struct scene *scene, struct note *note)
 {
 	const struct mapping *bad = failed(scene);
 
-	if (bad != NULL && is_one_of_several(scene, bad))
+	if (bad != NULL &&
+		is_one_of_several(scene, scene_subflow(scene, bad->subflow), bad->complete))
 		note_failed_reset(note, scene, bad);
 }
 

@@ -297,7 +297,7 @@ static void note_lost(struct note *note, const struct scene *scene, bool single)
 
 		plain = first_of(plain, first_unmapped(scene, subflow));
 		if (!is_mid(scene, subflow, plain) ||
-			(others_alive(scene, subflow, plain) == 0) != single)
+			is_one_of_several(scene, subflow, plain) == single)
 			continue;
 		if (lost_its_mappings(scene, subflow) && !(single && may_leave(scene, subflow)))
 			note_broken_path(note, scene, subflow);

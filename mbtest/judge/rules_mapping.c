@@ -106,10 +106,12 @@ static bool comes_second(const struct scene *scene, const struct mapping *mappin
 }
 
 /* Whoever leaves MPTCP, or was told to, sends no DATA_ACKs that would say what it took. */
-static bool has_left(const struct scene *scene)
+static uint32_t first_left(const struct scene *scene)
 {
-	return scene->plain_out != VIEW_NONE || scene->connection->infinite[SENT] != VIEW_NONE ||
-		scene->connection->infinite[RECEIVED] != VIEW_NONE;
+	const uint32_t *infinite = scene->connection->infinite;
+	uint32_t left = first_of(scene->cause, scene->plain_out);
+
+	return first_of(left, first_of(infinite[SENT], infinite[RECEIVED]));
 }
 
 /* All its bytes were there, nothing was wrong with it, and yet the stream ends in its midst. */
@@ -117,13 +119,20 @@ static bool was_left_out(const struct scene *scene, const struct mapping *mappin
 {
 	const struct connection_view *connection = scene->connection;
 	const struct subflow_view *subflow = scene_subflow(scene, mapping->subflow);
-	uint32_t rst = subflow->flow[RECEIVED].rst;
-	nsec_t end = rst == VIEW_NONE ? scene->input->now : scene->facts[rst].at;
+	uint32_t last = first_of(subflow->flow[RECEIVED].rst, first_left(scene));
+	nsec_t end = last == VIEW_NONE ? scene->input->now : scene->facts[last].at;
 
 	return (mapping->state == MAPPING_UNCHECKED || mapping->state == MAPPING_GOOD) &&
 		others_ever(scene, subflow, VIEW_NONE) == 0 && connection->has_data_ack[SENT] &&
 		connection->data_ack[SENT] - mapping->dsn < mapping->length &&
-		scene->facts[mapping->complete].at + SCENE_DUE < end && !has_left(scene);
+		scene->facts[mapping->complete].at + SCENE_DUE < end;
+}
+
+/* RFC 8684 3.3.1: a mapping applies to some or all of the segment that carries it. */
+static bool touches(const struct mapping *mapping, const struct fact *fact)
+{
+	return mapping->ssn < fact->seq + fact->payload &&
+		fact->seq < mapping->ssn + mapping->length;
 }
 
 /* The option stands on a later part: what is unmapped on arrival MAY be held, and may not count
@@ -135,8 +144,12 @@ void rule_f48(const struct scene *scene, struct note *note)
 	size_t at = 0;
 
 	while ((mapping = mapping_in(scene, &at)) != NULL) {
-		if (!mapping->late || scene->facts[mapping->fact].seq <= mapping->ssn ||
-			scene->cause < mapping->fact || comes_second(scene, mapping))
+		const struct fact *fact = &scene->facts[mapping->fact];
+
+		/* In v1 one that does not touch its segment is none (F51). */
+		if (!mapping->late || fact->seq <= mapping->ssn || scene->cause < mapping->fact ||
+			comes_second(scene, mapping) ||
+			(scene->version == 1 && !touches(mapping, fact)))
 			continue;
 		note_held(note);
 		overrun = scene_overrun(scene);
@@ -195,13 +208,6 @@ void rule_f50(const struct scene *scene, struct note *note)
 		if (overrun != VIEW_NONE)
 			note_broken(note, overrun, "DATA_ACKs data that no mapping covers");
 	}
-}
-
-/* RFC 8684 3.3.1: a mapping applies to some or all of the segment that carries it. */
-static bool touches(const struct mapping *mapping, const struct fact *fact)
-{
-	return mapping->ssn < fact->seq + fact->payload &&
-		fact->seq < mapping->ssn + mapping->length;
 }
 
 void rule_f51(const struct scene *scene, struct note *note)
@@ -291,7 +297,9 @@ void rule_f54(const struct scene *scene, struct note *note)
 	const struct mapping *mapping;
 	size_t at = 0;
 
-	while (connection->has_key[RECEIVED] && (mapping = mapping_in(scene, &at)) != NULL) {
+	/* With a key in doubt (v0's SYN brings one, too) so is where the window lies. */
+	while (connection->has_key[RECEIVED] && !scene->odd_keys &&
+		(mapping = mapping_in(scene, &at)) != NULL) {
 		uint64_t offset = mapping->dsn - (connection->idsn[RECEIVED] + 1);
 
 		/* One that begins before the stream and reaches into it is not outside; and where
@@ -366,6 +374,7 @@ void rule_f56(const struct scene *scene, struct note *note)
 				(!other->is_join || !other->opened_by_us ||
 					other->fourth < reset) &&
 				!scene_signalled(scene, also) &&
+				!was_acked_bare(scene, other, also) &&
 				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE &&
 				!scene_closed_fast(scene, also))
 				note_broken(note, also, "an RST on one subflow ended another, too");

@@ -204,20 +204,38 @@ void rule_o8(const struct scene *scene, struct note *note)
 		note_broken(note, reset, "reset though changed payload cannot be detected");
 }
 
+/* That of a subflow's handshake; 0: which of several packets was answered nobody knows (Karn). */
+static nsec_t round_trip(const struct scene *scene, const struct subflow_view *subflow)
+{
+	uint32_t asked = subflow->opened_by_us ? subflow->syn_last : subflow->synack;
+	uint32_t answered = subflow->opened_by_us ? subflow->synack : subflow->third;
+	uint32_t i;
+
+	if (asked == VIEW_NONE || answered == VIEW_NONE)
+		return 0;
+	for (i = subflow->first; i < answered; i = scene->facts[i].next)
+		if (i != asked && scene->facts[i].way == SENT && (scene->facts[i].flags & TCP_SYN))
+			return 0;
+	return scene->facts[answered].at - scene->facts[asked].at;
+}
+
 void rule_o9(const struct scene *scene, struct note *note)
 {
-	nsec_t last = 0, apart = scene->rtt - scene->rtt / 4;
-	uint32_t i;
+	uint32_t i, last = VIEW_NONE;
 
 	for (i = 0; i < scene->view.fact_count; i++) {
 		const struct fact *fact = &scene->facts[i];
+		nsec_t trip;
 
 		if (fact->way != SENT || !(fact->has & HAS_FAIL) || (fact->flags & TCP_RST))
 			continue;
-		if (note->state == RULE_HELD && fact->at < last + apart)
+		trip = last != VIEW_NONE ? round_trip(scene, fact_subflow(scene, last)) : 0;
+		/* A RST is an answer, too; what another subflow brings is told of there. */
+		if (last != VIEW_NONE && fact->at < scene->facts[last].at + trip - trip / 4 &&
+			fact_subflow(scene, last)->flow[RECEIVED].rst > i)
 			note_broken(note, i, "sent MP_FAIL twice within a round trip");
 		note_held(note);
-		last = fact->at;
+		last = i;
 	}
 }
 

@@ -103,6 +103,21 @@ unsigned int others_ever(const struct scene *scene, const struct subflow_view *s
 	return count;
 }
 
+bool is_one_of_several(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *other = scene_subflow(scene, i);
+
+		if (other != subflow && subflow_is_alive(scene, other, index) &&
+			(!other->is_join || !other->opened_by_us || other->fourth < index))
+			return true;
+	}
+	return false;
+}
+
 uint32_t subflow_reset_after(const struct scene *scene, const struct subflow_view *subflow,
 	enum way way, uint32_t index)
 {
@@ -157,10 +172,12 @@ bool scene_signalled(const struct scene *scene, uint32_t index)
 
 bool scene_closed_fast(const struct scene *scene, uint32_t index)
 {
+	nsec_t end = scene->facts[index].at + scene->prompt;
 	uint32_t i;
 
-	for (i = 0; i <= index && i < scene->view.fact_count; i++)
-		if (scene->facts[i].has & HAS_FASTCLOSE)
+	for (i = 0; i < scene->view.fact_count && scene->facts[i].at <= end; i++)
+		if ((scene->facts[i].has & HAS_FASTCLOSE) &&
+			(i <= index || scene->facts[i].way == SENT))
 			return true;
 	return false;
 }
@@ -212,10 +229,18 @@ bool reset_blames(const struct scene *scene, uint32_t reset)
 bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow)
 {
 	const struct connection_view *connection = scene->connection;
-	const struct flow *flow = &subflow->flow[SENT];
+	uint64_t next = connection->data_ack[RECEIVED];
+	size_t i;
 
-	return flow->acked >= flow->end && connection->has_dsn[SENT] &&
-		(int64_t)(connection->dsn_end[SENT] - 1 - connection->data_ack[RECEIVED]) > 0;
+	for (i = 0; i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+
+		if (mapping->way == SENT && scene_subflow(scene, mapping->subflow) == subflow &&
+			next - mapping->dsn < mapping->length &&
+			mapping->ssn + mapping->length <= subflow->flow[SENT].acked)
+			return true;
+	}
+	return false;
 }
 
 /* The peer's FIN came in the midst of a mapping: a box made the segment shorter. */
@@ -246,12 +271,7 @@ static bool has_failed(const struct scene *scene, const struct subflow_view *sub
 	return false;
 }
 
-/*
- * Data of this host was acknowledged on a subflow without DATA_ACK: a joined one is reset (F11),
- * and so may be the first one where a fallback is no longer open, for others were added (F9).
- */
-static bool was_acked_bare(const struct subflow_view *subflow, const struct scene *scene,
-	uint32_t index)
+bool was_acked_bare(const struct scene *scene, const struct subflow_view *subflow, uint32_t index)
 {
 	uint32_t i, end = subflow->is_join ? index : first_of(index, scene->confirmed);
 
@@ -270,7 +290,7 @@ bool reset_is_groundless(const struct scene *scene, const struct subflow_view *s
 	return reset_blames(scene, reset) && flow->plain == VIEW_NONE && flow->early >= reset &&
 		flow->rst >= reset && flow->infinite >= reset && !was_cut_short(scene, subflow) &&
 		!lacks_data_acks(scene, subflow) && scene_misfit(scene, subflow) >= reset &&
-		scene->plain_ack >= reset && !was_acked_bare(subflow, scene, reset) &&
+		scene->plain_ack >= reset && !was_acked_bare(scene, subflow, reset) &&
 		!has_failed(scene, subflow, reset);
 }
 

@@ -29,7 +29,6 @@ struct scene {
 	const struct connection_view *connection; /* NULL when nothing was opened */
 	const struct subflow_view *initial;       /* its first subflow */
 	nsec_t prompt;
-	nsec_t rtt;          /* of the handshake, 0 when unknown */
 	bool active;         /* it sent the SYN */
 	bool syn_capable;    /* the SYN that was answered carried MP_CAPABLE */
 	bool synack_capable; /* and the SYN/ACK, valid and no mirror image (F7f) */
@@ -91,6 +90,11 @@ unsigned int others_alive(const struct scene *scene, const struct subflow_view *
 unsigned int others_ever(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index);
 
+/* Beside another that is established: a join of its own is once its third packet was acked (F42).
+ */
+bool is_one_of_several(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index);
+
 /* First mapping received on a subflow whose checksum is there or not against the agreement, so that
  * the subflow is to be reset (F13, F14); VIEW_NONE. */
 uint32_t scene_misfit(const struct scene *scene, const struct subflow_view *subflow);
@@ -110,7 +114,14 @@ bool reset_blames(const struct scene *scene, uint32_t reset);
 bool reset_is_groundless(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t reset);
 
-/* All is acknowledged by the subflow and not all DATA_ACKed: F18's and O2's. */
+/*
+ * Data of this host was acknowledged on a subflow without DATA_ACK before fact index: a joined one
+ * is reset (F11), and so may be the first one where a fallback is no longer open, for others were
+ * added (F9).
+ */
+bool was_acked_bare(const struct scene *scene, const struct subflow_view *subflow, uint32_t index);
+
+/* What is to be DATA_ACKed next was acknowledged by the subflow, its whole mapping: F18's, O2's. */
 bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow);
 
 /* First RST by this host or its peer on a subflow at or after fact index; VIEW_NONE. */
@@ -126,8 +137,8 @@ bool scene_delivered_unmapped(const struct scene *scene);
 /* An MP_FAIL or an infinite mapping went either way before fact index (VIEW_NONE: ever). */
 bool scene_signalled(const struct scene *scene, uint32_t index);
 
-/* MP_FASTCLOSE went either way, on whatever subflow, at fact index or before: it ends them all
- * (3.5). */
+/* MP_FASTCLOSE went either way, on whatever subflow, at fact index or before, or this host's own at
+ * the same time: it ends them all (3.5). */
 bool scene_closed_fast(const struct scene *scene, uint32_t index);
 
 static inline const struct subflow_view *scene_subflow(const struct scene *scene, uint32_t index)

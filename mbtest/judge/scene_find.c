@@ -72,17 +72,6 @@ static void handshake_oddities(struct scene *scene, const struct mp_capable *syn
 			third->version != synack->version || !keys_agree(scene, third);
 }
 
-/* No other SYN or SYN/ACK was sent, before one was answered. */
-static bool asked_once(const struct scene *scene, uint32_t asked, uint32_t answered)
-{
-	uint32_t i;
-
-	for (i = scene->initial->first; i < answered; i = scene->facts[i].next)
-		if (i != asked && scene->facts[i].way == SENT && (scene->facts[i].flags & TCP_SYN))
-			return false;
-	return true;
-}
-
 /*
  * O12: the third packet was lost, and DSS come before the keys. That holds until a packet without
  * either comes, which then is the third one (F3).
@@ -129,14 +118,6 @@ static void handshake_find(struct scene *scene)
 	scene->mptcp = scene->syn_capable && scene->synack_capable &&
 		(scene->third_capable || (scene->late_third && scene->connection->has_key[way]));
 	handshake_oddities(scene, syn, synack, third);
-	if (initial->syn_last != VIEW_NONE && initial->synack != VIEW_NONE) {
-		uint32_t asked = initial->opened_by_us ? initial->syn_last : initial->synack;
-		uint32_t answered = initial->opened_by_us ? initial->synack : initial->third;
-
-		/* Which of several was answered nobody knows (Karn). */
-		if (answered != VIEW_NONE && asked_once(scene, asked, answered))
-			scene->rtt = scene->facts[answered].at - scene->facts[asked].at;
-	}
 }
 
 /* A received DATA_ACK that covers data of this host: one of IDSN + 1 covers nothing. */
@@ -350,6 +331,18 @@ static uint32_t plain_answer(const struct scene *scene)
 	return VIEW_NONE;
 }
 
+/* The first data that this host sent bare on the first subflow, be it for the second time (F8). */
+static uint32_t bare_data_out(const struct scene *scene)
+{
+	uint32_t i;
+
+	for (i = scene->initial->third; i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].way == SENT && scene->facts[i].payload > 0 &&
+			!(scene->facts[i].has & HAS_OPTION) && !(scene->facts[i].flags & TCP_RST))
+			return i;
+	return VIEW_NONE;
+}
+
 /* All that lets a host go back to plain TCP: F1 to F4, F7, F9, F10, F23, F24, F29. */
 static void cause_find(struct scene *scene)
 {
@@ -373,9 +366,12 @@ static void cause_find(struct scene *scene)
 	cause = first_of(cause, plain_answer(scene));
 	if (odd_start(scene) < scene->acked_out)
 		cause = first_of(cause, odd_start(scene));
-	left = first_of(scene->plain_out, connection->infinite[SENT]);
-	if (early < scene->acked_out && early < left && left != VIEW_NONE)
-		cause = first_of(cause, early);
+	if (early < scene->acked_out) {
+		left = first_of(scene->plain_out, connection->infinite[SENT]);
+		left = first_of(left, bare_data_out(scene));
+		if (early < left && left != VIEW_NONE)
+			cause = first_of(cause, early);
+	}
 	scene->cause = cause;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * accept.c - which of the packets that reached a host its TCP may look at: RFC 9293 3.10.7.4 for
- * sequence numbers, 3.10.7.4 and RFC 5961 5.2 for acknowledgements. The rest is dropped before
- * Multipath TCP sees it (RFC 8684 3), so that nothing in it can be held against the host.
+ * sequence numbers, 3.10.7.4 and RFC 5961 5.2 for acknowledgements, RFC 7323 5.3 for timestamps.
+ * The rest is dropped before Multipath TCP sees it (RFC 8684 3), so that nothing in it can be held
+ * against the host.
  *
  * The window is known from what the host itself sent. It may have read on since its last ACK, so
  * that the left edge is lower than the host's own: some packets count here that it refused, none is
@@ -16,11 +17,11 @@ static bool is_before(uint32_t a, uint32_t b)
 }
 
 /* The numbers of a flow, and of what its other way acknowledged, once a packet counts. */
-void window_note(struct subflow_view *subflow, const struct fact *fact)
+void window_note(struct subflow_view *subflow, const struct fact *fact, const struct packet *packet)
 {
 	struct flow *flow = &subflow->flow[fact->way];
 	struct flow *back = &subflow->flow[way_back(fact->way)];
-	uint32_t end = fact_end(fact), edge = fact->ack + fact->window;
+	uint32_t end = fact_end(fact), edge = fact->ack + fact->window, value;
 
 	/* A RST has the number that it was asked with. */
 	if (fact->flags & TCP_RST)
@@ -32,6 +33,7 @@ void window_note(struct subflow_view *subflow, const struct fact *fact)
 		back->widest = fact->window;
 	if (!(fact->flags & TCP_ACK) || !back->has_isn)
 		return;
+	back->has_echo = tcpopt_timestamp(packet, &value, &back->echo) || back->has_echo;
 	if ((fact->flags & TCP_SYN) || !back->has_edge || is_before(back->edge, edge)) {
 		back->edge = edge;
 		back->has_edge = true;
@@ -63,13 +65,25 @@ static bool is_inexact(const struct flow *flow, const struct fact *fact)
 	return (fact->flags & TCP_RST) && is_before(end + (flow->fin != VIEW_NONE), fact->seq);
 }
 
-bool is_refused(const struct subflow_view *subflow, const struct fact *fact)
+/* RFC 7323 5.3: a timestamp older than one that the host has echoed. */
+static bool is_outdated(const struct flow *flow, const struct packet *packet)
+{
+	uint32_t value, echo;
+
+	return flow->has_echo && tcpopt_timestamp(packet, &value, &echo) &&
+		is_before(value, flow->echo);
+}
+
+bool is_refused(const struct subflow_view *subflow, const struct fact *fact,
+	const struct packet *packet)
 {
 	const struct flow *flow = &subflow->flow[RECEIVED];
 
 	if (fact->way != RECEIVED || (fact->flags & TCP_SYN) || !flow->has_edge)
 		return false;
 	if (is_before(flow->edge, fact->seq) || is_inexact(flow, fact))
+		return true;
+	if (!(fact->flags & TCP_RST) && is_outdated(flow, packet))
 		return true;
 	/* A copy of old data may still bring its mapping (F48). */
 	if (is_old(subflow, fact) &&

@@ -120,6 +120,12 @@ static bool initiator_is_client(const struct view *view, const struct packet *pa
 	return verdict != HMAC_OK;
 }
 
+/* The initiator has reset it, and its peer, whose view this is, forgot it. */
+static bool was_withdrawn(const struct view *view, const struct flow *flow, enum way way)
+{
+	return view->kind == VIEW_WHOLE && way == RECEIVED && flow->rst != VIEW_NONE;
+}
+
 uint32_t subflow_for(struct view *view, const struct packet *packet, bool outgoing, uint16_t path,
 	enum way *way)
 {
@@ -138,9 +144,10 @@ uint32_t subflow_for(struct view *view, const struct packet *packet, bool outgoi
 		by_initiator = sockname_equal(&subflow->initiator, &src);
 		*way = by_initiator ? subflow_way(subflow) : way_back(subflow_way(subflow));
 		flow = &subflow->flow[*way];
-		/* A new initial sequence number after the handshake: the ports are used again. */
+		/* A new initial sequence number after the handshake, or any after a RST that its
+		 * peer took: the ports are used again. */
 		if (!opens ||
-			(by_initiator &&
+			(by_initiator && !was_withdrawn(view, flow, *way) &&
 				(subflow->third == VIEW_NONE ||
 					(flow->has_isn && flow->isn == tcp_seq(packet)))))
 			return index;

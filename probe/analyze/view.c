@@ -201,12 +201,13 @@ static void record_read(struct view *view, uint32_t record, struct packet *packe
 	flow_anchor(&view->subflows[subflow], packet, way);
 	subflow_attach(view, subflow, packet, way);
 	index = fact_add(view, packet, record, subflow, way);
-	if (view->kind == VIEW_WHOLE && is_refused(&view->subflows[subflow], &view->facts[index])) {
+	if (view->kind == VIEW_WHOLE &&
+		is_refused(&view->subflows[subflow], &view->facts[index], packet)) {
 		view->facts[index].refused = HAS_REFUSED | options_refused(packet);
 		return;
 	}
 	view->facts[index].is_old = is_old(&view->subflows[subflow], &view->facts[index]);
-	window_note(&view->subflows[subflow], &view->facts[index]);
+	window_note(&view->subflows[subflow], &view->facts[index], packet);
 	subflow_note(view, index);
 	fact_decode(view, index, packet);
 	fact = &view->facts[index];

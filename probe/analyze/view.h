@@ -134,6 +134,8 @@ struct flow {
 	bool has_edge;        /* the other way offered a window: */
 	uint32_t floor, edge; /* its ends */
 	uint32_t widest;      /* the largest window offered */
+	bool has_echo;        /* the other way sent timestamps, and echoed last ... */
+	uint32_t echo;        /* ... this one (RFC 7323 4.3) */
 	uint32_t top;         /* highest sequence number sent plus one, SYN and FIN counted */
 	uint32_t fin, rst;    /* first facts with FIN, RST */
 	uint32_t piece, piece_count; /* sorted, in view->pieces */

@@ -276,7 +276,7 @@ static bool as_mapping(const struct conn *conn, const struct mptcp_opt *option, 
 		return true;
 	}
 	if (option->subtype != MP_CAPABLE || !option->capable.has_data_length ||
-		conn->version == 0 || conn->active)
+		conn->version == 0 || option->capable.version != conn->version || conn->active)
 		return false;
 	*dss = (struct mp_dss){ .has_mapping = true,
 		.dsn = conn->dsn_remote,

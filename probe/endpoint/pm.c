@@ -110,8 +110,8 @@ static bool uses(const struct subflow *subflow, const struct path_pair *pair)
 
 /* Subflows of a pair: those that stand or are being made, and those that may be made again. */
 struct tally {
-	unsigned int standing, failed, transient;
-	nsec_t ended_at; /* the last one that may be made again */
+	unsigned int standing, asked, failed, transient; /* asked: of those that stand */
+	nsec_t ended_at;                                 /* the last one that may be made again */
 };
 
 static struct tally count(const struct conn *conn, const struct path_pair *pair)
@@ -130,6 +130,7 @@ static struct tally count(const struct conn *conn, const struct path_pair *pair)
 			tally.failed++;
 		else
 			tally.transient++;
+		tally.asked += subflow->phase == PHASE_SYN_SENT;
 		if (subflow->is_transient && subflow->ended_at > tally.ended_at)
 			tally.ended_at = subflow->ended_at;
 	}
@@ -164,8 +165,9 @@ static nsec_t join_at(const struct conn *conn, const struct path_pair *pair)
 		return NSEC_NEVER;
 	if (tally.standing + tally.failed + tally.transient < wanted + invited)
 		return 0;
-	if (tally.failed > invited || tally.transient == 0 || tally.transient > REJOINS_MOST ||
-		subflow_live_count(conn) > 0)
+	/* F43: what nobody has answered yet is not tried again. */
+	if (tally.asked > 0 || tally.failed > invited || tally.transient == 0 ||
+		tally.transient > REJOINS_MOST || subflow_live_count(conn) > 0)
 		return NSEC_NEVER;
 	return tally.ended_at + (conn->endpoint->config.rto_initial << (tally.transient - 1));
 }

@@ -116,6 +116,44 @@ TEST(ndiffports)
 		}
 }
 
+/* Every join is lost, and then the first subflow, by a RST that may pass. */
+static enum pipe_verdict lose_joins(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	struct tcp_header header = { .flags = TCP_RST };
+
+	(void)path;
+	if (from == CLIENT && is_syn(packet) && pipe->hits++ > 0)
+		return PIPE_DROP;
+	if (from == CLIENT || pipe->now < NSEC_PER_SEC + 500 * NSEC_PER_MS)
+		return PIPE_PASS;
+	packet_socknames(packet, &header.src, &header.dst);
+	header.seq = tcp_seq(packet);
+	packet_init_tcp(packet, &header);
+	packet_finish(packet);
+	packet_parse(packet);
+	return PIPE_PASS;
+}
+
+/* F43: while one of several joins of a pair is unanswered no other is sent for them. */
+TEST(an_unanswered_join_is_waited_for)
+{
+	struct endpoint_config client = pipe_config(SPEAKS_V1, false), server = client;
+	struct pipe pipe;
+
+	client.path_manager = "ndiffports";
+	client.subflows_wanted = 2;
+	pipe_init(&pipe, &client, &server, 7);
+	pipe.hook = lose_joins;
+	pipe.app[CLIENT].to_write = 10000000;
+	pipe_run(&pipe, 60 * NSEC_PER_SEC);
+	CHECK(pipe.hits > 4);
+	CHECK_U64(pipe_info(&pipe, CLIENT).subflow_count, 2);
+	CHECK_U64(pipe_info(&pipe, CLIENT).subflows[0].state, SUBFLOW_RESET);
+	CHECK(pipe_info(&pipe, CLIENT).end != END_CLEAN);
+	pipe_fini(&pipe);
+}
+
 TEST(no_path_manager)
 {
 	struct endpoint_config client = pipe_config(SPEAKS_V1, false), server = client;

@@ -52,6 +52,37 @@ TEST(v0_after_v1_was_ignored)
 }
 
 /* Both connect to each other, SYNs cross: one plain TCP connection, data both ways. */
+static void make_v7(struct mptcp_opt *option)
+{
+	option->capable.version = 7;
+}
+
+static enum pipe_verdict edit_first_data(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	(void)from, (void)path;
+	if (packet_payload_len(packet) > 0)
+		pipe->hits += edit_mptcp(packet, MP_CAPABLE, make_v7);
+	return PIPE_PASS;
+}
+
+/* What MP_CAPABLE with data says is said in the version agreed: in another it is no mapping (F4).
+ */
+TEST(first_data_in_another_version)
+{
+	struct endpoint_config config = pipe_config(SPEAKS_V1, true);
+	struct pipe pipe;
+
+	pipe_init(&pipe, &config, &config, 3);
+	pipe.hook = edit_first_data;
+	pipe.app[CLIENT].to_write = 500;
+	pipe_run(&pipe, 30 * NSEC_PER_SEC);
+	CHECK(pipe.hits > 0);
+	CHECK(pipe_is_clean(&pipe));
+	CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_NO_FIRST_MAPPING);
+	pipe_fini(&pipe);
+}
+
 TEST(simultaneous_open)
 {
 	unsigned int speaks;

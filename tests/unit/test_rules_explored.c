@@ -14,81 +14,6 @@ static struct mptcp_opt opt_data_fin(const struct play *play, enum end from, uin
 	return fin;
 }
 
-/* RFC 8684 3: "only after standard TCP validity checks": then there is no MP_FAIL to answer. */
-TEST(f24_fail_outside_the_window)
-{
-	unsigned int outside;
-
-	for (outside = 0; outside < 2; outside++) {
-		struct part fail = { .seq = outside ? 1 << 30 : 0 };
-		struct play play;
-		uint32_t packet;
-
-		play_init(&play, 1, true);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_hear(&play, CLIENT, with(fail, opt_fail(&play, CLIENT, 500)));
-		play.got[0][CLIENT] = play.next[0][SERVER];
-		play_wait(&play, NSEC_PER_SEC);
-		packet = play_data(&play, CLIENT, 0, 1000, 1000);
-		play_wait(&play, NSEC_PER_SEC);
-		if (outside)
-			CHECK_IDLE(&play, "F24");
-		else
-			CHECK_BROKEN(&play, "F24", CLIENT, packet);
-		play_fini(&play);
-	}
-}
-
-/* RFC 9293 3.10.7.4: a RST outside the window is dropped, and the subflow lives on. */
-TEST(outcome_reset_outside_the_window)
-{
-	unsigned int outside;
-
-	for (outside = 0; outside < 2; outside++) {
-		struct part reset = { .subflow = 1,
-			.flags = TCP_RST,
-			.seq = outside ? 1 << 30 : 0 };
-		struct play play;
-
-		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
-		play_hear(&play, CLIENT, reset);
-		play_exchange(&play, CLIENT, 0, 1000, 1000);
-		play_close(&play, 2000, 0, outside ? 2 : 1);
-		play_streams(&play, 2000, 2000, 0, 0);
-		play.input.subflows = 2;
-		CHECK_OUTCOME(&play, outside ? "mptcp" : "subflow-closed");
-		play_fini(&play);
-	}
-}
-
-/* RFC 9293 3.10.7.4: an ACK of what was never sent is dropped, too: F9 has nothing to say. */
-TEST(f9_ack_of_nothing)
-{
-	unsigned int sent;
-
-	for (sent = 0; sent < 2; sent++) {
-		struct part ack = { .ack = sent ? 1001 : 5001 };
-		struct play play;
-		uint32_t packet;
-
-		play_init(&play, 1, false);
-		play_open(&play);
-		play_data(&play, CLIENT, 0, 0, 1000);
-		play_hear(&play, CLIENT, ack);
-		play_wait(&play, NSEC_PER_SEC);
-		packet = play_data(&play, CLIENT, 0, 1000, 1000);
-		if (sent)
-			CHECK_BROKEN(&play, "F9", CLIENT, packet);
-		else
-			CHECK_IDLE(&play, "F9");
-		play_fini(&play);
-	}
-}
-
 /* F9: "without DATA_ACK". Whatever else is on the ACK, or came before it, who falls back may. */
 TEST(f8_acked_by_another_option_or_after_fin)
 {
@@ -176,61 +101,6 @@ TEST(f4_first_data_half_mapped)
 	}
 }
 
-/* F43: "SHOULD NOT retry": two joins that are sent together are one try. */
-TEST(f43_two_joins_at_once)
-{
-	unsigned int later;
-
-	for (later = 0; later < 2; later++) {
-		struct part syn = { .subflow = 1, .flags = TCP_SYN };
-		struct play play;
-
-		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_emit(&play, CLIENT, with(syn, opt_join(&play, 1, JOIN_SYN)));
-		play_wait(&play, later ? 2 * NSEC_PER_SEC : 0);
-		syn.source_port = 50001;
-		play_emit(&play, CLIENT, with(syn, opt_join(&play, 1, JOIN_SYN)));
-		CHECK_STATE(&play, "F43", later ? RULE_BROKEN : RULE_HELD);
-		play_fini(&play);
-	}
-}
-
-/* F21 needs two subflows: a join is none before its third packet is acknowledged (F42). */
-TEST(f21_join_not_yet_established)
-{
-	unsigned int established;
-
-	for (established = 0; established < 2; established++) {
-		struct play play;
-		struct part bad;
-
-		play_init(&play, 1, true);
-		play_open(&play);
-		play_exchange(&play, SERVER, 0, 0, 1000);
-		if (established) {
-			play_join(&play, 1);
-		} else {
-			struct part part = { .subflow = 1, .flags = TCP_SYN };
-
-			play_say(&play, CLIENT, with(part, opt_join(&play, 1, JOIN_SYN)));
-			part.flags = TCP_SYN | TCP_ACK;
-			play_say(&play, SERVER, with(part, opt_join(&play, 1, JOIN_SYNACK)));
-			part.flags = 0;
-			play_emit(&play, CLIENT, with(part, opt_join(&play, 1, JOIN_ACK)));
-		}
-		bad = data_part(&play, SERVER, 0, 1000, 500);
-		bad.spoil = true;
-		play_hear(&play, CLIENT, bad);
-		play_emit(&play, CLIENT,
-			with((struct part){ .flags = 0 }, opt_fail(&play, SERVER, 1000)));
-		play_wait(&play, 2 * NSEC_PER_SEC);
-		CHECK_STATE(&play, "F21", established ? RULE_BROKEN : RULE_NOT_EXERCISED);
-		play_fini(&play);
-	}
-}
-
 /* F25: with a hole before the failed mapping the only subflow is reset. */
 TEST(f23_hole_before_the_failure)
 {
@@ -296,30 +166,6 @@ TEST(f3_bare_packet_after_early_data)
 	play_fini(&play);
 }
 
-/* F32, F34: an infinite mapping beside other subflows costs its own one; the others go on. */
-TEST(f32_infinite_beside_others)
-{
-	unsigned int reset;
-
-	for (reset = 0; reset < 2; reset++) {
-		struct play play;
-
-		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
-		play_say(&play, SERVER,
-			with((struct part){ .flags = 0 }, opt_infinite(&play, SERVER, 1, 0)));
-		if (reset)
-			play_say(&play, CLIENT,
-				with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP)));
-		play_wait(&play, NSEC_PER_SEC);
-		play_data(&play, CLIENT, 1, 1000, 100);
-		CHECK_STATE(&play, "F32", reset ? RULE_HELD : RULE_BROKEN);
-		play_fini(&play);
-	}
-}
-
 /* O9: which of two SYN/ACKs was answered nobody knows, nor how long a round trip takes. */
 TEST(o9_round_trip_unknown)
 {
@@ -365,59 +211,6 @@ TEST(f54_mapping_from_before_the_stream)
 	CHECK_IDLE(&play, "F54");
 	CHECK_SOUND(&play);
 	play_fini(&play);
-}
-
-/* RFC 5961 3.2: a RST behind a gap is challenged, and its reason not read (F58). */
-TEST(f57_reset_behind_a_gap)
-{
-	unsigned int gap;
-
-	for (gap = 0; gap < 2; gap++) {
-		struct part reset = { .subflow = 1, .flags = TCP_RST };
-		struct part syn = { .subflow = 1, .flags = TCP_SYN, .source_port = 50001 };
-		struct play play;
-
-		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
-		if (gap)
-			play_emit(&play, SERVER, data_part(&play, SERVER, 1, 0, 100));
-		else
-			play_data(&play, SERVER, 1, 0, 100);
-		play_data(&play, SERVER, 1, 100, 100);
-		play_say(&play, SERVER, with(reset, opt_reset(RESET_MIDDLEBOX)));
-		play_wait(&play, NSEC_PER_SEC);
-		play_emit(&play, CLIENT, with(syn, opt_join(&play, 1, JOIN_SYN)));
-		CHECK_STATE(&play, "F57", gap ? RULE_NOT_EXERCISED : RULE_BROKEN);
-		play_fini(&play);
-	}
-}
-
-/* F9: where fallback is no longer open, for a subflow was added, a bare ACK may cost the first. */
-TEST(f46_first_of_two_acked_bare)
-{
-	unsigned int bare;
-
-	for (bare = 0; bare < 2; bare++) {
-		struct part ack = { .flags = 0 }, reset = { .flags = TCP_RST };
-		struct play play;
-
-		play_init(&play, 1, true);
-		play_open(&play);
-		play_data(&play, SERVER, 0, 0, 1000);
-		play.next[0][SERVER] = 1;
-		play_data(&play, SERVER, 0, 0, 1000);
-		play.data_ack[CLIENT] = 1000;
-		play_data_ack(&play, CLIENT, 0);
-		play_join(&play, 1);
-		play_data(&play, CLIENT, 0, 0, 500);
-		play_say(&play, SERVER, bare ? ack : with(ack, opt_ack(&play, SERVER, 500)));
-		play_say(&play, CLIENT, with(reset, opt_reset(RESET_MIDDLEBOX)));
-		play_exchange(&play, CLIENT, 1, 0, 500);
-		CHECK_STATE(&play, "F46", bare ? RULE_HELD : RULE_BROKEN);
-		play_fini(&play);
-	}
 }
 
 /* O12: what came before the keys was not taken; a later copy was, and that one failed. */
@@ -474,30 +267,6 @@ TEST(f9_data_ack_ahead_of_the_subflow)
 	}
 }
 
-/* RFC 9293 3.10.7.1: on a subflow that is over any packet is answered by RST. */
-TEST(f62_close_of_a_subflow_that_is_over)
-{
-	unsigned int over;
-
-	for (over = 0; over < 2; over++) {
-		struct part part = { .subflow = 1, .flags = TCP_RST };
-		struct mptcp_opt close = { .subtype = MP_FASTCLOSE, .fastclose_key = 1 };
-		struct play play;
-
-		play_init(&play, 0, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
-		if (over)
-			play_emit(&play, CLIENT, part);
-		play_wait(&play, NSEC_PER_SEC);
-		play_hear(&play, CLIENT, with((struct part){ .subflow = 1 }, close));
-		play_emit(&play, CLIENT, part);
-		CHECK_STATE(&play, "F62", over ? RULE_HELD : RULE_BROKEN);
-		play_fini(&play);
-	}
-}
-
 /* F52: a mapping that reaches back over bytes delivered under another has none to sum up. */
 TEST(f23_mapping_over_delivered_bytes)
 {
@@ -519,6 +288,132 @@ TEST(f23_mapping_over_delivered_bytes)
 		play_wait(&play, 2 * NSEC_PER_SEC);
 		play_data_ack(&play, SERVER, 0);
 		CHECK_STATE(&play, "F23", over ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F4, F48: who leaves MPTCP at the first bare data may do so by sending its own again, bare. */
+TEST(f48_left_before_the_mapping_came)
+{
+	unsigned int left;
+
+	for (left = 0; left < 2; left++) {
+		struct play play;
+		struct part part;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 0, 500));
+		play_hear(&play, CLIENT, (struct part){ .payload = 500 });
+		part = (struct part){ .payload = 500, .offset = 500, .seq = 501 };
+		play_hear(&play, CLIENT, with(part, opt_map(&play, SERVER, 1, 0, 1000)));
+		play_emit(&play, CLIENT, (struct part){ .flags = 0 });
+		play_wait(&play, 3 * NSEC_PER_SEC);
+		if (left)
+			play_emit(&play, CLIENT, (struct part){ .seq = 1, .payload = 500 });
+		else
+			play_data_ack(&play, CLIENT, 0);
+		CHECK_STATE(&play, "F48", left ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F51: in v1 a mapping that does not touch its segment is none; in v0 it may come with any. */
+TEST(f48_mapping_beside_its_segment)
+{
+	unsigned int version;
+
+	for (version = 0; version < 2; version++) {
+		struct play play;
+		struct part part;
+
+		play_init(&play, (uint8_t)version, false);
+		play_open(&play);
+		play_exchange(&play, SERVER, 0, 0, 100);
+		play_hear(&play, CLIENT, (struct part){ .payload = 500, .offset = 100 });
+		part = (struct part){ .payload = 500, .offset = 600 };
+		play_hear(&play, CLIENT, with(part, opt_map(&play, SERVER, 101, 100, 500)));
+		play_wait(&play, 3 * NSEC_PER_SEC);
+		play_data_ack(&play, CLIENT, 0);
+		CHECK_STATE(&play, "F48", version ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F31: what an infinite mapping overtakes is DATA_ACKed no more. */
+TEST(f48_infinite_mapping_behind)
+{
+	unsigned int infinite;
+
+	for (infinite = 0; infinite < 2; infinite++) {
+		struct part part = { .payload = 500, .offset = 600 };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_exchange(&play, SERVER, 0, 0, 100);
+		play_hear(&play, CLIENT, (struct part){ .payload = 500, .offset = 100 });
+		play_hear(&play, CLIENT, with(part, opt_map(&play, SERVER, 101, 100, 1000)));
+		part = (struct part){ .payload = 500, .offset = 1100 };
+		if (infinite)
+			part = with(part, opt_infinite(&play, SERVER, 101, 100));
+		play_hear(&play, CLIENT, part);
+		play_wait(&play, 3 * NSEC_PER_SEC);
+		play_emit(&play, CLIENT, (struct part){ .flags = 0 });
+		CHECK_STATE(&play, "F48", infinite ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* O2: the DATA_ACK of a mapping that the subflow acknowledged is missing, whatever is on its way.
+ */
+TEST(f46_data_acks_stopped_behind)
+{
+	unsigned int acked;
+
+	for (acked = 0; acked < 2; acked++) {
+		struct part ack = { .ack = 501 }, reset = { .flags = TCP_RST };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_data(&play, SERVER, 0, 0, 1000);
+		play.next[0][SERVER] = 1;
+		play_data(&play, SERVER, 0, 0, 1000);
+		play.data_ack[CLIENT] = 1000;
+		play_data(&play, CLIENT, 0, 0, 500);
+		play_data(&play, CLIENT, 0, 500, 500);
+		play_say(&play, SERVER, with(ack, opt_ack(&play, SERVER, acked ? 500 : 0)));
+		play_say(&play, CLIENT, with(reset, opt_reset(RESET_MIDDLEBOX)));
+		CHECK_STATE(&play, "F46", acked ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
+}
+
+/* F54: where the window lies the peer's key says; of two it is not known which one counts. */
+TEST(f54_key_in_doubt)
+{
+	unsigned int doubt;
+
+	for (doubt = 0; doubt < 2; doubt++) {
+		struct part syn = { .flags = TCP_SYN }, answer = { .flags = TCP_SYN | TCP_ACK };
+		struct mptcp_opt option;
+		struct play play;
+
+		play_init(&play, 0, false);
+		option = opt_syn(&play);
+		option.capable.sender_key ^= doubt;
+		play_hear(&play, SERVER, with(syn, option));
+		play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+		play_hear(&play, SERVER, with(syn, opt_syn(&play)));
+		play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+		play_hear(&play, SERVER, with((struct part){ .flags = 0 }, opt_third(&play)));
+		if (!doubt)
+			play.idsn[CLIENT] += (uint64_t)1 << 40;
+		play_data(&play, CLIENT, 0, 0, 100);
+		play.data_ack[SERVER] = 100;
+		play_data_ack(&play, SERVER, 0);
+		CHECK_STATE(&play, "F54", doubt ? RULE_NOT_EXERCISED : RULE_BROKEN);
 		play_fini(&play);
 	}
 }
