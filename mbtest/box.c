@@ -98,7 +98,9 @@ struct box {
 	uint16_t path;
 	struct when when;
 	unsigned int on;
-	bool remembers; /* whether a packet is meant depends on those before it in its connection */
+	bool remembers; /* whether a packet is meant depends on those before it in its connection,
+			 */
+	bool counts;    /* or on any before it, the time, or chance */
 	uint64_t met, within; /* packets with the right direction and kind; those past from */
 	uint64_t hits;
 	struct flow_table connections;
@@ -183,6 +185,8 @@ static bool params_fill(struct box *box, const struct box_arg *args, size_t arg_
 	if (!on_parse(box, err))
 		return false;
 	box->remembers = needs_connection(box);
+	box->counts = box->when.from.unit != POINT_NONE || box->when.until.unit != POINT_NONE ||
+		box->when.every != 1 || box->when.chance.ppm != 1000000;
 	return true;
 }
 
@@ -380,12 +384,14 @@ static bool is_meant(struct box *box, struct connection *connection, const struc
 	box->selected = false;
 	if (!covers(box, dir) || (packet_kinds(connection, packet, dir) & box->on) == 0)
 		return false;
+	if (!box->counts)
+		return box->selected = true;
 	box->met++;
 	box->selected = within_until(box, placed ? &place : NULL);
 	if (!past_from(box, placed ? &place : NULL) || !box->selected)
 		return false;
 	box->within++;
-	if (box->when.every > 1 && box->within % (uint64_t)box->when.every != 0)
+	if (box->within % (uint64_t)box->when.every != 0)
 		return false;
 	return box->when.chance.ppm == 1000000 ||
 		rng_chance(&box->rng, box->when.chance.ppm, 1000000);

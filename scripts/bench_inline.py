@@ -119,19 +119,27 @@ class Row:
         lines = pathlib.Path(f"/proc/{self.far.pid}/net/dev").read_text("ascii").splitlines()
         return next(int(line.split()[2]) for line in lines if line.split()[0] == "e:")
 
+    def wait_delivered(self, packets):
+        """Until so many more have come to the far end."""
+        deadline, begin = time.monotonic() + PATIENCE, self.delivered()
+        while self.delivered() < begin + packets:
+            if time.monotonic() > deadline:
+                raise RuntimeError("nothing passes")
+            time.sleep(0.01)
+
     def flooded(self, command):
         """Packets a second that this command passes on, and nanoseconds of its CPU for each."""
         child = self.start(1, "taskset", "-c", CORES[-1], *command, stdout=subprocess.DEVNULL)
         clock = ~child.pid << 3 | 2    # clock_getcpuclockid(3)
-        deadline, begin = time.monotonic() + PATIENCE, self.delivered()
+
+        def now():
+            return time.monotonic(), self.delivered(), time.clock_gettime_ns(clock)
         try:
-            while self.delivered() < begin + WARM:
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"nothing passes {command[0]}")
-                time.sleep(0.01)
-            start = time.monotonic(), self.delivered(), time.clock_gettime_ns(clock)
+            self.wait_delivered(WARM)
+            start = now()
             time.sleep(SAMPLE)
-            end = time.monotonic(), self.delivered(), time.clock_gettime_ns(clock)
+            self.wait_delivered(WARM)
+            end = now()
         finally:
             child.terminate()
             child.wait()

@@ -33,10 +33,11 @@ struct link_header {
 /* What a packet's ticket says: which packet it is, and where the header is that it came with. */
 enum { TICKET_DIR = HEADERS, TICKET_SERIAL = 2 * HEADERS };
 
-/* Who sent the last frame in a direction: mostly the sender of the next. */
+/* Who sent the last packet in a direction: mostly the sender of the next. */
 struct source {
-	uint32_t header; /* of the table; nobody: that of no length */
-	struct addr addr;
+	uint32_t header; /* of the table */
+	uint8_t version; /* of the address; 0: nobody */
+	uint8_t address[16];
 };
 
 /* A host, by its IP address, as it was last seen on one side. */
@@ -82,7 +83,11 @@ static struct neighbour *neighbour_slot(struct bridge *bridge, enum dir dir,
 
 static bool header_is(const struct link_header *own, const uint8_t *header, uint32_t length)
 {
-	return own->length == length && memcmp(own->bytes, header, length) == 0;
+	if (own->length != length)
+		return false;
+	/* Of a length known beforehand, as nearly all are, it takes no call. */
+	return length == ETHERNET ? memcmp(own->bytes, header, ETHERNET) == 0
+				  : memcmp(own->bytes, header, length) == 0;
 }
 
 /* Its place in the table, that of the last frame if it is the same. */
@@ -97,12 +102,22 @@ static uint32_t header_keep(struct bridge *bridge, enum dir dir, const uint8_t *
 	at = (uint32_t)(hash_bytes(0, header, length) % HEADERS);
 	own = &headers[at];
 	if (!header_is(own, header, length)) {
-		bridge->sources[dir].addr.version = 0; /* its header may be the one that goes */
+		bridge->sources[dir].version = 0; /* its header may be the one that goes */
 		own->since = bridge->serial;
 		own->length = (uint8_t)length;
 		memcpy(own->bytes, header, length);
 	}
 	return at;
+}
+
+static bool source_is(const struct source *source, uint32_t header, const struct packet *packet)
+{
+	const uint8_t *bytes = packet_data(packet);
+
+	if (source->header != header || source->version != packet->version)
+		return false;
+	return packet->version == 4 ? memcmp(source->address, bytes + 12, 4) == 0
+				    : memcmp(source->address, bytes + 8, 16) == 0;
 }
 
 /* Who sent this packet can be sent to by its header turned round. */
@@ -114,12 +129,11 @@ static void neighbour_learn(struct bridge *bridge, enum dir dir, const struct pa
 	struct neighbour *neighbour;
 	struct addr src, dst;
 
-	if (packet->form == PACKET_MALFORMED)
+	if (packet->form == PACKET_MALFORMED || source_is(source, at, packet))
 		return;
 	packet_addrs(packet, &src, &dst);
-	if (source->header == at && addr_equal(&source->addr, &src))
-		return;
-	*source = (struct source){ at, src };
+	*source = (struct source){ .header = at, .version = src.version };
+	memcpy(source->address, src.bytes, sizeof(source->address));
 	neighbour = neighbour_slot(bridge, dir_opposite(dir), &src);
 	neighbour->addr = src;
 	neighbour->length = header->length;

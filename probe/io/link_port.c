@@ -37,6 +37,8 @@ enum {
 	TAG = 4,                                  /* bytes of a VLAN tag */
 	HEADER = ETH_HLEN + 2 * TAG,
 	FULL_WAIT_MS = 2,
+	CACHE_LINE = 64,
+	FETCH = 1664, /* of a frame that comes: an Ethernet packet and the kernel's bytes */
 };
 
 _Static_assert(OUT_OFFSET % TPACKET_ALIGNMENT == 0, "TPACKET_ALIGN of the header");
@@ -45,7 +47,7 @@ struct ring {
 	int fd;
 	uint8_t *memory;
 	size_t bytes;
-	uint32_t frame, block, per_block, count;
+	uint32_t frame, block, count;
 	uint32_t at; /* the frame that is next */
 };
 
@@ -60,8 +62,24 @@ struct link_port {
 
 static uint8_t *ring_frame(const struct ring *ring)
 {
-	return ring->memory + (size_t)(ring->at / ring->per_block) * ring->block +
-		(size_t)(ring->at % ring->per_block) * ring->frame;
+	return ring->memory + (size_t)ring->at * ring->frame;
+}
+
+static uint32_t ring_next(const struct ring *ring)
+{
+	return ring->at + 1 == ring->count ? 0 : ring->at + 1;
+}
+
+/*
+ * Ask for the first bytes of the frame behind the next: to wait for what another processor wrote,
+ * when it is looked at, takes as long as a box.
+ */
+static void ring_fetch(const struct ring *ring, uint32_t bytes)
+{
+	const uint8_t *frame = ring->memory + (size_t)ring_next(ring) * ring->frame;
+
+	for (uint32_t at = 0; at < bytes; at += CACHE_LINE)
+		__builtin_prefetch(frame + at);
 }
 
 static struct tpacket2_hdr *ring_header(const struct ring *ring)
@@ -77,7 +95,7 @@ static uint32_t ring_status(const struct ring *ring)
 static void ring_pass(struct ring *ring, uint32_t status)
 {
 	__atomic_store_n(&ring_header(ring)->tp_status, status, __ATOMIC_RELEASE);
-	ring->at = ring->at + 1 == ring->count ? 0 : ring->at + 1;
+	ring->at = ring_next(ring);
 }
 
 /* ---- opening ---- */
@@ -94,8 +112,7 @@ static bool ring_map(struct ring *ring, int option, uint32_t blocks, const char 
 		.tp_block_nr = blocks,
 		.tp_frame_size = ring->frame };
 
-	ring->per_block = ring->block / ring->frame;
-	ring->count = request.tp_frame_nr = ring->per_block * blocks;
+	ring->count = request.tp_frame_nr = ring->block / ring->frame * blocks;
 	ring->bytes = (size_t)ring->block * blocks;
 	if (setsockopt(ring->fd, SOL_PACKET, option, &request, sizeof(request)) != 0)
 		return err_set_errno(err, "no memory for the packets of %s", name);
@@ -130,6 +147,7 @@ static bool ring_socket(struct ring *ring, struct err *err)
 	return true;
 }
 
+/* Frames of a power of two, so that they fill blocks without gaps. */
 static void ring_size(struct ring *ring, uint32_t frame)
 {
 	ring->block = BLOCK;
@@ -283,6 +301,7 @@ bool link_port_read(struct link_port *port, struct link_frame *frame)
 
 	if ((ring_status(&port->in) & TP_STATUS_USER) == 0)
 		return false;
+	ring_fetch(&port->in, FETCH);
 	frame->bytes = ring_frame(&port->in) + header->tp_mac;
 	frame->length = header->tp_snaplen;
 	frame->is_cut = header->tp_len > header->tp_snaplen;
@@ -318,6 +337,7 @@ uint8_t *link_port_room(struct link_port *port, uint32_t length)
 		if (!out_has_room(port))
 			return NULL;
 	}
+	ring_fetch(&port->out, CACHE_LINE);
 	return ring_frame(&port->out) + OUT_OFFSET;
 }
 

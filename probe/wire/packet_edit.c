@@ -12,6 +12,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { FEW = 40 }; /* bytes: all options at most */
+
 /* Half-open range of offsets from the packet's first byte. */
 struct span {
 	uint32_t first, end;
@@ -64,6 +66,16 @@ static void account_ip(struct packet *packet, const uint8_t *bytes, struct span 
 	}
 }
 
+/* Whether bytes lie in even words that TCP's checksum covers, as all fields of its header do. */
+static bool is_tcp_word(const struct packet *packet, uint32_t offset, uint32_t length)
+{
+	uint32_t at = packet->l4 + 16;
+
+	return packet->form == PACKET_TCP && offset >= packet->l4 &&
+		(offset - packet->l4) % 2 == 0 && offset + length <= packet->end &&
+		(offset + length <= at || offset >= at + 2);
+}
+
 /* Count the bytes of span, as they are now, into (or out of) the checksums that cover them. */
 static void account(struct packet *packet, uint32_t offset, uint32_t length, bool negative)
 {
@@ -74,14 +86,20 @@ static void account(struct packet *packet, uint32_t offset, uint32_t length, boo
 
 	if (length == 0 || (packet->ip_stale && packet->l4_stale))
 		return;
+	if (length <= FEW && length % 4 == 0 && is_tcp_word(packet, offset, length)) {
+		/* Fields and options, where nearly all edits are. */
+		for (sum = packet->l4_delta, at = 0; at < length; at += 4)
+			sum += get_be32(bytes + offset + at) ^ (negative ? UINT32_MAX : 0);
+		packet->l4_delta = checksum_fold(sum);
+		return;
+	}
 	if (offset < packet->l4)
 		account_ip(packet, bytes, span, negative);
 	at = packet_checksum_offset(packet);
 	if (at == 0 || span.end <= packet->l4)
 		return;
-	if (packet->form == PACKET_TCP &&
-		(offset >= at + 2 || (offset >= packet->l4 && span.end <= at))) {
-		/* On one side of the checksum, where nearly all edits are. */
+	if (offset >= at + 2 && packet->form == PACKET_TCP) {
+		/* Payload. */
 		sum = sum_within(bytes, span, offset, packet->end, packet->l4);
 		packet->l4_delta = fold_plus(packet->l4_delta, sum, negative);
 		return;
@@ -109,8 +127,14 @@ void packet_write16(struct packet *packet, uint32_t offset, uint16_t value)
 
 void packet_write32(struct packet *packet, uint32_t offset, uint32_t value)
 {
-	uint8_t bytes[4];
+	uint8_t *field = packet_bytes(packet) + offset, bytes[4];
 
+	if (is_tcp_word(packet, offset, sizeof(bytes))) {
+		packet->l4_delta =
+			checksum_fold((uint64_t)packet->l4_delta + ~get_be32(field) + value);
+		put_be32(field, value);
+		return;
+	}
 	put_be32(bytes, value);
 	packet_write(packet, offset, bytes, sizeof(bytes));
 }
@@ -280,7 +304,7 @@ void packet_mark_stale(struct packet *packet)
 /* Store a header's word and count the change in the checksum that covers the header. */
 static void settle_word(uint8_t *word, uint16_t value, uint32_t *delta)
 {
-	*delta = checksum_fold((uint64_t)*delta + (uint16_t)~get_be16(word) + value);
+	*delta += (uint32_t)(uint16_t)~get_be16(word) + value;
 	put_be16(word, value);
 }
 

@@ -169,12 +169,28 @@ bool tcpopt_append(struct packet *packet, const void *bytes, uint32_t length)
 	return put_options(packet, &options, used, options.length > size ? options.length : size);
 }
 
+/* Whether the header holds nothing else than NOPs. */
+static bool is_alone(const struct packet *packet, const struct tcpopt *opt)
+{
+	const uint8_t *bytes = packet_data(packet);
+	uint32_t at = packet->l4 + TCP_FIXED;
+
+	while (at < packet->payload && (bytes[at] == TCPOPT_NOP || at == opt->offset))
+		at += at == opt->offset ? opt->length : 1u;
+	return at == packet->payload;
+}
+
 void tcpopt_remove(struct packet *packet, const struct tcpopt *opt, enum tcpopt_remove_how how)
 {
+	uint32_t first = packet->l4 + TCP_FIXED;
 	uint8_t filler[UINT8_MAX];
 
 	if (how == REMOVE_GAP) {
-		splice(packet, opt->offset, opt->length, NULL, 0);
+		/* Timestamps, most of the time. */
+		if (is_alone(packet, opt))
+			packet_close_gap(packet, first, packet->payload - first);
+		else
+			splice(packet, opt->offset, opt->length, NULL, 0);
 		return;
 	}
 	memset(filler, how == REMOVE_NOP ? TCPOPT_NOP : TCPOPT_EOL, opt->length);
