@@ -64,7 +64,8 @@ static void peers_free(struct analysis *analysis)
 
 	HASH_ITER(hh, analysis->peers, peer, next)
 	{
-		HASH_DEL(analysis->peers, peer); /* NOLINT(clang-analyzer-unix.Malloc) */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+		HASH_DEL(analysis->peers, peer);
 		free(peer);
 	}
 }

@@ -79,8 +79,8 @@ static void flight_free(struct flight *flight)
 static void end_flight(struct campaign *campaign, struct flight *flight)
 {
 	heap_remove(campaign, flight);
-	HASH_DEL(campaign->by_destination,
-		flight); /* NOLINT(clang-analyzer-core.NullDereference) */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+	HASH_DEL(campaign->by_destination, flight);
 	campaign->config.complete(campaign->config.self, flight->trace, flight->tag);
 	free(flight);
 }

@@ -52,7 +52,8 @@ void wire_log_fini(struct wire_log *log)
 
 	HASH_ITER(hh, log->flows, flow, next)
 	{
-		HASH_DEL(log->flows, flow); /* NOLINT(clang-analyzer-unix.Malloc) */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+		HASH_DEL(log->flows, flow);
 		free(flow);
 	}
 	capture_fini(&log->kept);

@@ -129,13 +129,14 @@ static void group_free(struct split *split, struct group *group)
 	for (tuple = group->tuples; tuple != NULL; tuple = next) {
 		next = tuple->next;
 		if (tuple->hh.tbl != NULL)
-			HASH_DEL(split->tuples,
-				tuple); /* NOLINT(clang-analyzer-core.NullDereference) */
+			/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+			HASH_DEL(split->tuples, tuple);
 		free(tuple);
 	}
 	for (token = group->tokens; token != NULL; token = after) {
 		after = token->next;
-		HASH_DEL(split->tokens, token); /* NOLINT(clang-analyzer-core.NullDereference) */
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+		HASH_DEL(split->tokens, token);
 		free(token);
 	}
 	stage_leave(split, group);

@@ -249,15 +249,14 @@ void handshake_unknown(struct endpoint *endpoint, const struct sockname *local,
 	const struct sockname *remote, const struct arrival *in, nsec_t now)
 {
 	const struct mptcp_opt *join = arrival_find(in, MP_JOIN);
-	bool refuses_join = endpoint->config.faults >> FAULT_NEEDS_LISTENER & 1 &&
-		!is_listening(endpoint, local->port);
+	bool is_syn = (in->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+	bool listens = is_listening(endpoint, local->port);
+	bool joins = join != NULL && endpoint->config.speaks != SPEAKS_TCP &&
+		(listens || !(endpoint->config.faults >> FAULT_NEEDS_LISTENER & 1));
 
-	if ((in->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN ||
-		(join != NULL && refuses_join))
-		reply_reset(endpoint, local, remote, in, -1);
-	else if (join != NULL && endpoint->config.speaks != SPEAKS_TCP)
+	if (is_syn && joins)
 		join_passive(endpoint, local, remote, in, &join->join);
-	else if (is_listening(endpoint, local->port))
+	else if (is_syn && listens)
 		open_passive(endpoint, local, remote, in, now);
 	else
 		reply_reset(endpoint, local, remote, in, -1);
