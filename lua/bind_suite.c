@@ -287,6 +287,7 @@ void suite_read_scenario(lua_State *L, struct suite_build *build, struct scenari
 	scenario->long_mapping = table_bool(&table, "long_mapping", false);
 	read_paths(build, &table, scenario);
 	read_rules(&table, scenario);
+	scenario->any_rule = table_bool(&table, "any_rule", false);
 	read_expect(&table, scenario);
 	read_application(build, &table, scenario);
 	if (table_enter(&table, "trace")) {

@@ -10,6 +10,7 @@
 --     rules = { "F1" }, expect = { "tcp", intact = true },
 --   }
 --
+--   any_rule = true                one of the rules will do: timing decides which is first
 --   joins = 1                      addresses the client joins from by itself (subflows - 1)
 --   server_joins = 1               the server, too: from its second address
 --   path_manager = "ndiffports"    of our endpoint; join_backup = true: joins are backups
@@ -36,7 +37,7 @@ end
 local known = {}
 for _, name in ipairs {
 	"name", "group", "help", "sender", "subflows", "second_carries", "path", "direction",
-	"paths", "rules", "expect", "needs_box", "long_mapping", "bytes", "marker",
+	"paths", "rules", "any_rule", "expect", "needs_box", "long_mapping", "bytes", "marker",
 	"marker_offset", "marker_every", "pause", "first_chunk", "cc", "scheduler", "deadline",
 	"versions", "profiles",
 	"checksums", "virtual_server", "server_port", "case", "seed", "strict", "joins",

@@ -26,7 +26,8 @@ struct run_options {
 	const char *only, *junit, *html, *keep;
 	char taps[TAPS_FOLDER]; /* folder of what the HTML page draws; empty: none is wanted */
 	uint64_t jobs, repeat, deadline_s;
-	bool json, tap, by_rule, log, named_version;
+	bool json, tap, by_rule, log, named_version, one_end;
+	enum end blamed;
 };
 
 /* ---- options ---- */
@@ -85,6 +86,19 @@ static bool set_fault(void *self, const char *text, struct err *err)
 	return run_set_fault(&((struct run_options *)self)->config.run, text, err);
 }
 
+static bool set_blame(void *self, const char *text, struct err *err)
+{
+	static const char *const words[] = { "client", "server", NULL };
+	struct run_options *options = self;
+	unsigned int index;
+
+	if (!parse_choice("--blame", text, words, &index, err))
+		return false;
+	options->one_end = true;
+	options->blamed = index == 0 ? CLIENT : SERVER;
+	return true;
+}
+
 static bool set_cc(void *self, const char *text, struct err *err)
 {
 	struct run_options *options = self;
@@ -134,6 +148,8 @@ static const struct option_row rows[] = {
 	OPTION_CALL_ROW(set_scheduler, "scheduler", "NAME",
 		"lowest-rtt, round-robin, redundant or backup"),
 	OPTION_CALL_ROW(set_fault, "fault", "NAME", "make our endpoint wrong on purpose"),
+	OPTION_CALL_ROW(set_blame, "blame", "END",
+		"only what the client, or the server, did wrong fails"),
 	TEXT(keep, "keep", "DIR", "write the captures of failures there"),
 	FLAG(json, "json", "JSON Lines: mbkit.result/1"),
 	FLAG(tap, "tap", "Test Anything Protocol"),
@@ -331,7 +347,9 @@ static enum runner_end run_simulated(const struct run_options *options, const st
 static int run_suites(struct run_options *options, const struct suites *suites, struct err *err)
 {
 	const char *no_color = getenv("NO_COLOR");
-	struct report_run report = { .run = &options->config.run };
+	struct report_run report = { .run = &options->config.run,
+		.one_end = options->one_end,
+		.blamed = options->blamed };
 	struct report_run simulated = { .run = &options->config.run };
 	enum runner_end end;
 	int status = STATUS_WRONG;
@@ -348,7 +366,7 @@ static int run_suites(struct run_options *options, const struct suites *suites, 
 		break;
 	case RUNNER_DONE:
 		if (write_reports(options, &report, &simulated, err))
-			status = report_failures(&report) == 0 ? STATUS_FINE : STATUS_FAIL;
+			status = report_failed(&report) == 0 ? STATUS_FINE : STATUS_FAIL;
 		break;
 	case RUNNER_INTERRUPTED:
 		if (write_reports(options, &report, &simulated, err))

@@ -15,6 +15,20 @@ size_t report_failures(const struct report_run *report)
 	return failures;
 }
 
+bool report_fails(const struct report_run *report, const struct report_row *row)
+{
+	return !row->result.pass && (!report->one_end || row->result.blamed[report->blamed]);
+}
+
+size_t report_failed(const struct report_run *report)
+{
+	size_t i, failed = 0;
+
+	for (i = 0; i < report->count; i++)
+		failed += report_fails(report, &report->rows[i]);
+	return failed;
+}
+
 const char *report_case(const struct scenario *scenario, char text[static 32])
 {
 	if (scenario->trace != NULL)

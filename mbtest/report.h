@@ -25,10 +25,22 @@ struct report_run {
 	unsigned int repeat;
 	bool colour; /* the table: for a terminal */
 	bool interrupted;
+	bool one_end; /* only what blamed did wrong fails */
+	enum end blamed;
 };
 
 /* Rows that did not pass. */
 size_t report_failures(const struct report_run *report);
+
+/* A row that did not pass, and not for another end's fault than the one that is asked about. */
+bool report_fails(const struct report_run *report, const struct report_row *row);
+size_t report_failed(const struct report_run *report);
+
+/*
+ * Whose fault the rows are that did not pass: a sentence for each end, and one for what is
+ * nobody's. Nothing where all passed, or where both ends are our endpoint.
+ */
+void report_ends(FILE *out, const struct report_run *report);
 
 /* The number of a scenario's case: version times four, checksum times two, IPv6 one. */
 enum { REPORT_CASES = 8 };

@@ -58,6 +58,18 @@ static json_t *findings_array(const struct rule_report *reports, unsigned int co
 	return array;
 }
 
+/* The ends whose fault it is that a result is not as the rules have it. */
+static json_t *blame_array(const struct result *result)
+{
+	json_t *array = json_array();
+
+	if (result->blamed[CLIENT])
+		json_array_append_new(array, json_string("client"));
+	if (result->blamed[SERVER])
+		json_array_append_new(array, json_string("server"));
+	return array;
+}
+
 /* What a trace found, or should have. */
 static json_t *trace_array(const struct trace_finding *list, unsigned int count)
 {
@@ -132,6 +144,7 @@ static void set_result(json_t *object, const struct scenario *scenario, const st
 	json_object_set_new(object, "outcome", json_string(outcome_text(result->outcome)));
 	json_object_set_new(object, "expected", expected_array(scenario));
 	json_object_set_new(object, "rules", rules_array(scenario));
+	json_object_set_new(object, "any_rule", json_boolean(scenario->any_rule));
 	json_object_set_new(object, "broken", findings_array(result->broken, result->broken_count));
 	json_object_set_new(object, "differs",
 		findings_array(result->differs, result->differs_count));
@@ -146,6 +159,7 @@ static void set_result(json_t *object, const struct scenario *scenario, const st
 	json_object_set_new(object, "seed", json_integer((json_int_t)result->seed));
 	json_object_set_new(object, "hash", hash_value(result));
 	json_object_set_new(object, "why", json_string(result->why));
+	json_object_set_new(object, "blame", blame_array(result));
 	json_object_set_new(object, "exercised", exercised_array(result));
 	json_object_set_new(object, "group", json_string(scenario->group));
 	json_object_set_new(object, "subflows", json_integer((json_int_t)scenario->subflows));

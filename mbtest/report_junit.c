@@ -13,7 +13,7 @@ void report_junit(FILE *out, const struct report_run *report)
 
 	fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
 	fprintf(out, "<testsuite name=\"mbtest\" tests=\"%zu\" failures=\"%zu\">\n", report->count,
-		report_failures(report));
+		report_failed(report));
 	for (i = 0; i < report->count; i++) {
 		const struct report_row *row = &report->rows[i];
 
@@ -23,7 +23,7 @@ void report_junit(FILE *out, const struct report_run *report)
 		report_escaped(out, row->scenario->name);
 		fprintf(out, " %s\" time=\"%.6f\"", report_case(row->scenario, text),
 			(double)row->result.elapsed / 1e9);
-		if (row->result.pass) {
+		if (!report_fails(report, row)) {
 			fprintf(out, "/>\n");
 			continue;
 		}

@@ -162,4 +162,5 @@ void report_rules(FILE *out, const struct report_run *run, const struct report_r
 	fprintf(out, "\n%zu of %zu results as the rules have it%s\n",
 		run->count - report_failures(run), run->count,
 		run->interrupted ? " (interrupted)" : "");
+	report_ends(out, run);
 }

@@ -112,7 +112,7 @@ static void print_failures(FILE *out, const struct report_run *report)
 	for (i = 0; i < report->count; i++) {
 		const struct report_row *row = &report->rows[i];
 
-		if (row->result.pass)
+		if (!report_fails(report, row))
 			continue;
 		fprintf(out, "%sFAIL%s %s %s", colour(report, red), colour(report, plain),
 			row->scenario->name, report_case(row->scenario, text));
@@ -274,7 +274,7 @@ static void print_part(FILE *out, const struct report_run *report)
 		print_traces(out, report);
 	else
 		print_scenarios(out, report);
-	if (report_failures(report) > 0)
+	if (report_failed(report) > 0)
 		fputc('\n', out);
 	print_failures(out, report);
 	if (report->repeat > 1 && !traces)
@@ -302,4 +302,5 @@ void report_table(FILE *out, const struct report_run *report)
 	fprintf(out, "\n%s%zu of %zu results as the rules have it%s%s\n",
 		colour(report, failures == 0 ? green : red), report->count - failures,
 		report->count, report->interrupted ? " (interrupted)" : "", colour(report, plain));
+	report_ends(out, report);
 }

@@ -43,10 +43,10 @@ void report_tap(FILE *out, const struct report_run *report)
 	for (i = 0; i < report->count; i++) {
 		const struct report_row *row = &report->rows[i];
 
-		fprintf(out, "%s %zu - %s/%s %s\n", row->result.pass ? "ok" : "not ok", i + 1,
-			row->scenario->suite, row->scenario->name,
+		fprintf(out, "%s %zu - %s/%s %s\n", report_fails(report, row) ? "not ok" : "ok",
+			i + 1, row->scenario->suite, row->scenario->name,
 			report_case(row->scenario, text));
-		if (!row->result.pass)
+		if (report_fails(report, row))
 			print_details(out, row);
 	}
 	if (report->interrupted)

@@ -17,7 +17,7 @@ ONE = "capable-syn-strip-client-1"
 
 RESULT_FIELDS = """schema suite scenario version checksum client server family path direction
     sender outcome expected rules broken differs pass intact expect_intact damage box_hits bytes
-    elapsed_ms clock seed hash why""".split()
+    elapsed_ms clock seed hash why blame""".split()
 
 
 def suite(tmp_path, text, name="suite.lua"):
@@ -84,6 +84,7 @@ def test_version(mbtest, arguments):
     (["run", "--only", "zzz"], ["zzz"]),
     (["run", "--log"], ["--log is for one scenario"]),
     (["run", "--json", "--tap"], ["--json, --tap and --by-rule"]),
+    (["run", "--blame", "me"], ["--blame", "client"]),
     (["run", "--by-rule", "--tap"], ["--json, --tap and --by-rule"]),
     (["run", "--only", ONE, "--junit", "/nosuch/file"], ["/nosuch/file"]),
     (["run", "--only", ONE, "--keep", "/proc/nosuch"], ["/proc/nosuch"]),
@@ -219,6 +220,40 @@ def test_by_rule(mbtest):
     assert int(packet) == broken
     alone = mbtest(*arguments, "--by-rule")
     assert alone.status == 0 and re.search(r"^F40   must             2/2$", alone.out, re.M), alone
+
+
+@pytest.mark.parametrize("form", ["--tap", "--by-rule", "--json", None])
+def test_whose_fault(mbtest, tmp_path, form):
+    """A server that answers a plain SYN with MP_CAPABLE: the client did nothing wrong."""
+    arguments = ["run", "--only", "capable-syn-strip-*-1", "--mptcp", "1", "--fault",
+                 "capable-unasked"] + [form] * (form is not None)
+    both = mbtest(*arguments)
+    ends = {end: mbtest(*arguments, "--blame", end, "--junit", tmp_path / end)
+            for end in ("client", "server")}
+    assert (both.status, ends["client"].status, ends["server"].status) == (1, 0, 1)
+    assert ends["server"].out == both.out
+    assert 'failures="0"' in (tmp_path / "client").read_text()
+    assert 'failures="6"' in (tmp_path / "server").read_text()
+    if form == "--json":
+        for row in ends["client"].lines():
+            assert row["blame"] == ["server"] and not row["pass"]
+    elif form == "--tap":
+        assert both.out.count("\nnot ok ") == 6 and "\nnot ok " not in ends["client"].out
+    else:
+        for run in both, ends["client"]:
+            assert run.out.endswith("0 of 6 results as the rules have it\n"
+                                    "the client (sim) is to blame for none\n"
+                                    "the server (sim) is to blame for 6: F1 6\n"), run
+    if form is None:
+        assert both.out.count("FAIL ") == 6 and "FAIL " not in ends["client"].out
+
+
+def test_nobody_is_to_blame_for_a_wrong_scenario(mbtest, tmp_path):
+    path = suite(tmp_path, scenario(expect='"tcp"'))
+    run = mbtest("run", path, "--fault", "capable-unasked", "--mptcp", "1", "--checksum", "on")
+    assert run.status == 1 and run.out.endswith("nobody is to blame for 1\n"), run
+    run = mbtest("run", path, "--mptcp", "1", "--checksum", "on")
+    assert run.status == 1 and "to blame" not in run.out
 
 
 def test_repeat_lists_every_outcome(mbtest, tmp_path):

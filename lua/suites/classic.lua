@@ -311,17 +311,18 @@ local function dss_first(place)
 	end
 end
 
--- What dss_first is about: who is the first to see it, and how.
+-- What dss_first is about: who is the first to see it, and how; of two, which comes first.
 local function dss_first_rules(c)
 	local mapped, acked = losses(c)
 	if c.version == 1 and c.sender ~= "server" and c.direction ~= "to-client" then
 		-- MP_CAPABLE has mapped the client's first data: its end is like one of later.
-		return { not acked and "F16" or c.sender == "client" and "F9a" or "F9b" }
+		return c.sender == "both" and { "F9b", "F16" } or { acked and "F9a" or "F16" }
 	end
 	if mapped and c.sender ~= "server" and c.direction ~= "to-client" then
 		return { "F4" }
 	end
-	return { mapped and "F10" or c.sender == "client" and "F9a" or "F9b" }
+	return { mapped and "F10" or c.sender == "client" and "F9a" or "F9b",
+		c.sender == "both" and "F9a" or nil }
 end
 
 -- From the first data on, on the joined subflow: F11 MUST reset when data there are acked without
@@ -379,7 +380,7 @@ cross(removals, ways, senders, places, function(removal, direction, sender, plac
 		name = name_of("dss-first", removal, direction, sender, place.name),
 		help = "DSS goes from the first data on (F9 to F12, F16)",
 		sender = sender, direction = direction,
-		rules = joined and dss_joined_rules or dss_first_rules,
+		rules = joined and dss_joined_rules or dss_first_rules, any_rule = true,
 		expect = joined and dss_joined or dss_first(place),
 		second_carries = joined,
 		-- The fourth packet of a join passes: it acknowledges no data (E8, F42).

@@ -5,6 +5,7 @@
  */
 #include "mbtest/judge/judge.h"
 
+#include "mbtest/judge/blame.h"
 #include "mbtest/judge/outcome.h"
 #include "mbtest/judge/predicates.h"
 
@@ -72,6 +73,7 @@ void judge(const struct judge_input *input, struct judgement *judgement)
 	streams_judge(input, judgement);
 	subflows_judge(scenes, judgement);
 	outcome_judge(scenes, judgement);
+	blame_judge(scenes, judgement);
 	for (i = 0; i < rule_count(); i++)
 		rule_judge(i, scenes, &judgement->rules[i]);
 	scene_fini(&scenes[CLIENT]);

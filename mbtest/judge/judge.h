@@ -73,6 +73,13 @@ struct rule_finding {
 	char why[120];   /* broken: what was done instead */
 };
 
+/* An end that owes the next step of a connection that came to nothing, no rule being broken. */
+struct blame {
+	bool is_at_fault;
+	uint32_t packet; /* record number, 1 first, in that end's tap */
+	char why[80];
+};
+
 struct judgement {
 	enum outcome outcome;
 	bool intact;
@@ -80,6 +87,7 @@ struct judgement {
 	bool second_carried; /* every subflow beyond the first that opened carried data */
 	unsigned int subflows_opened;
 	struct rule_finding rules[RULE_COUNT];
+	struct blame blame[ENDS];
 	char why[240]; /* one sentence: the evidence for the outcome */
 };
 

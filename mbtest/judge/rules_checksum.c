@@ -234,6 +234,20 @@ static bool has_hole(const struct scene *scene, const struct mapping *bad)
 		bad->dsn - (scene->connection->idsn[RECEIVED] + 1) > reach_at(scene, bad->complete);
 }
 
+/* Another subflow was coming up: it was open but for the third packet (F21 may count it). */
+static bool join_coming(const struct scene *scene, uint32_t index)
+{
+	uint32_t i;
+
+	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *join = scene_subflow(scene, i);
+
+		if (join->opened_by_us && join->synack < index && join->flow[RECEIVED].rst > index)
+			return true;
+	}
+	return false;
+}
+
 /* One subflow only: MP_FAIL, and no reset (RFC 8684 3.7). */
 static void note_failed_single(struct note *note, const struct scene *scene,
 	const struct mapping *bad)
@@ -246,7 +260,7 @@ static void note_failed_single(struct note *note, const struct scene *scene,
 		note_broken(note, acked, "DATA_ACKs a mapping whose checksum failed, no MP_FAIL");
 	/* With a join just coming up F21 may be what the host went by. */
 	if (reset != VIEW_NONE && reset < fail && subflow->flow[RECEIVED].rst > reset &&
-		others_ever(scene, subflow, reset) == 0)
+		others_ever(scene, subflow, reset) == 0 && !join_coming(scene, reset))
 		note_broken(note, reset, "reset its only subflow for a failed checksum");
 	if (fail != VIEW_NONE) {
 		note_held(note);

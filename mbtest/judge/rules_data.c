@@ -29,7 +29,8 @@ static bool is_disappointing(const struct fact *fact)
 /* RFC 8684 3.3.1: the mapping is in every segment until the first DATA_ACK has come. */
 void rule_f8(const struct scene *scene, struct note *note)
 {
-	uint32_t i, end = first_of(scene->confirmed, scene->cause);
+	/* Whether a host may leave when unmapped data has come is for F10 and F16 to say. */
+	uint32_t i, end = first_of(first_of(scene->confirmed, scene->cause), scene->plain_in);
 
 	if (!scene->mptcp)
 		return;
@@ -97,7 +98,12 @@ static void note_fell_back(struct note *note, const struct scene *scene)
 		if (fact->payload > 0 && fact_end(fact) > sent_end)
 			sent_end = fact->seq + fact->payload;
 		infinite = infinite || (fact->has & HAS_INFINITE);
-		if (i < cause || !scene_knew(scene, i, cause) || (fact->has & HAS_INFINITE))
+		if (i < cause || (fact->has & HAS_INFINITE))
+			continue;
+		/* Who sends bare data has left: it need not be proved that it knew why. */
+		if (is_new && !infinite && !(fact->has & HAS_MAPPING) && peer_needs_telling(scene))
+			note_broken(note, i, "fell back without the final infinite mapping");
+		if (!scene_knew(scene, i, cause))
 			continue;
 		if (is_new && (fact->has & HAS_MAPPING))
 			note_broken(note, i,
@@ -108,16 +114,17 @@ static void note_fell_back(struct note *note, const struct scene *scene)
 			note_broken(note, i,
 				"goes on with DATA_ACKs after its data was acked "
 				"without DATA_ACK");
-		else if (is_new && !infinite && peer_needs_telling(scene))
-			note_broken(note, i, "fell back without the final infinite mapping");
 	}
 }
 
 void rule_f9(const struct scene *scene, struct note *note)
 {
+	/* In v1 the peer's infinite mapping says the same as its bare ACK (3.7). */
+	bool told = scene->version > 0 && scene->cause == scene->connection->infinite[RECEIVED];
+
 	/* F7e comes first: who was echoed other keys may have gone before. */
-	if (scene->mptcp && scene->bare_ack != VIEW_NONE && scene->cause >= scene->plain_ack &&
-		(scene->active || !scene->odd_keys))
+	if (scene->mptcp && scene->bare_ack != VIEW_NONE &&
+		(scene->cause >= scene->plain_ack || told) && (scene->active || !scene->odd_keys))
 		note_fell_back(note, scene);
 }
 
@@ -137,8 +144,8 @@ void rule_f10(const struct scene *scene, struct note *note)
 {
 	uint32_t overrun;
 
-	if (!scene->mptcp || scene->plain_in == VIEW_NONE || scene->plain_in > scene->acked_out ||
-		scene_signalled(scene, scene->plain_in))
+	if (!scene->mptcp || scene->plain_in == VIEW_NONE ||
+		scene_had_acked(scene, scene->plain_in) || scene_signalled(scene, scene->plain_in))
 		return;
 	note_held(note);
 	overrun = scene_overrun(scene);
@@ -261,7 +268,7 @@ static void note_broken_path(struct note *note, const struct scene *scene,
 /* Mid-connection means: data that way had been DATA_ACKed, and no fallback is under way. */
 static bool is_mid(const struct scene *scene, const struct subflow_view *subflow, uint32_t index)
 {
-	return scene->mptcp && index != VIEW_NONE && scene->acked_out < index &&
+	return scene->mptcp && index != VIEW_NONE && scene_had_acked(scene, index) &&
 		subflow_is_up(scene, subflow, index) && !(scene->cause < index) &&
 		!scene_signalled(scene, index);
 }
@@ -277,14 +284,17 @@ static bool lost_its_mappings(const struct scene *scene, const struct subflow_vi
 
 /*
  * Where the DATA_ACKs for a host's own data are missing, too, F9 sends it back to TCP, in v0 at
- * any time.
+ * any time; but not before they are.
  */
 static bool may_leave(const struct scene *scene, const struct subflow_view *subflow)
 {
+	const struct flow *flow = &subflow->flow[SENT];
 	unsigned int bare;
 
 	bare_acks_later(scene, subflow, &bare);
-	return scene->plain_ack != VIEW_NONE || (scene->version == 0 && bare > 0);
+	return (scene->plain_ack != VIEW_NONE &&
+		       scene->plain_ack <= first_of(flow->plain, flow->infinite)) ||
+		(scene->version == 0 && bare > 0);
 }
 
 static void note_lost(struct note *note, const struct scene *scene, bool single)

@@ -138,14 +138,34 @@ void rule_f32(const struct scene *scene, struct note *note)
 	}
 }
 
+/* Its first ACK of data without any option, when it had a cause to leave and none ever followed. */
+static uint32_t first_bare_ack(const struct scene *scene)
+{
+	uint32_t i, bare = VIEW_NONE;
+
+	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way != SENT || i < scene->cause || (fact->flags & (TCP_SYN | TCP_RST)))
+			continue;
+		if (fact->has & HAS_OPTION)
+			bare = VIEW_NONE;
+		else if (bare == VIEW_NONE && fact->ack > 1)
+			bare = i;
+	}
+	return bare;
+}
+
 /* The moment from which this host has no business with MPTCP any more. */
 static uint32_t left_for_good(const struct scene *scene)
 {
 	uint32_t left =
 		first_of(scene->connection->infinite[SENT], scene->connection->infinite[RECEIVED]);
 
+	if (!scene->mptcp)
+		return first_of(left, scene->initial->synack);
 	/* Bytes of its own without mapping: it left, with or without a right to. */
-	return first_of(left, scene->mptcp ? scene->plain_out : scene->initial->synack);
+	return first_of(first_of(left, scene->plain_out), first_bare_ack(scene));
 }
 
 void rule_f33(const struct scene *scene, struct note *note)

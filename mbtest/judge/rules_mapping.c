@@ -176,6 +176,56 @@ static bool is_half_mapped(const struct scene *scene, const struct mapping *mapp
 	return end < stop && !view_is_mapped(&scene->view, flow, end, stop - end);
 }
 
+/* The byte that came in a flow at a sequence number; -1: none, or the capture did not keep it. */
+static int byte_at(const struct view *view, const struct flow *flow, uint32_t seq)
+{
+	uint32_t k;
+
+	for (k = 0; k < flow->piece_count; k++) {
+		const struct piece *piece = &view->pieces[flow->piece + k];
+		const struct capture_record *record =
+			&view->capture->records[view->facts[piece->fact].record];
+		size_t offset = piece->offset + (seq - piece->seq);
+
+		if (seq - piece->seq < piece->length)
+			return offset < record->offset + record->length
+				? view->capture->bytes[offset]
+				: -1;
+	}
+	return -1;
+}
+
+/* The application got a byte that differs from what came mapped to its place, each time it came. */
+static bool delivered_other_bytes(const struct scene *scene)
+{
+	const struct judge_input *input = scene->input;
+	const struct app_view *app = &input->app[scene->end];
+	const struct stream_plan *plan = &input->stream[scene->end == CLIENT ? SERVER : CLIENT];
+	struct stream_verdict verdict = stream_judge(plan, app->received, app->received_length,
+		app->ended, input->edits, input->edit_count);
+	uint64_t bad = verdict.first_bad;
+	const struct mapping *mapping;
+	bool came = false;
+	size_t at = 0;
+
+	if (verdict.damage == DAMAGE_NONE || verdict.damage == DAMAGE_BOX ||
+		bad >= app->received_length || !scene->connection->has_key[RECEIVED])
+		return false;
+	while ((mapping = mapping_in(scene, &at)) != NULL) {
+		uint64_t into = bad - (mapping->dsn - (scene->connection->idsn[RECEIVED] + 1));
+		const struct flow *flow = &scene_subflow(scene, mapping->subflow)->flow[RECEIVED];
+		int byte;
+
+		if (into >= mapping->length)
+			continue;
+		byte = byte_at(&scene->view, flow, mapping->ssn + (uint32_t)into);
+		if (byte == app->received[bad])
+			return false;
+		came = came || byte >= 0;
+	}
+	return came;
+}
+
 void rule_f49(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
@@ -185,6 +235,10 @@ void rule_f49(const struct scene *scene, struct note *note)
 	while ((mapping = mapping_in(scene, &at)) != NULL) {
 		if (!is_half_mapped(scene, mapping))
 			continue;
+		if (note->state == RULE_NOT_EXERCISED && !scene_signalled(scene, VIEW_NONE) &&
+			delivered_other_bytes(scene))
+			note_broken(note, mapping->fact,
+				"delivered bytes outside the mapping in the place of others");
 		note_held(note);
 		if (scene->bad == VIEW_NONE && connection->fail[SENT] != VIEW_NONE &&
 			connection->fail[RECEIVED] > connection->fail[SENT])
@@ -220,7 +274,7 @@ void rule_f51(const struct scene *scene, struct note *note)
 
 		/* A mapping repeated on an empty packet says nothing new. */
 		if (mapping->length == 0 || mapping->from_capable || (fact->flags & TCP_RST) ||
-			touches(mapping, fact))
+			mapping_touches(mapping, fact))
 			continue;
 		if (mapping->way == RECEIVED)
 			note_held(note);
@@ -346,6 +400,28 @@ void rule_f55(const struct scene *scene, struct note *note)
 	}
 }
 
+/*
+ * The application was told of an error, and the only RST that came is one on a join that it had
+ * asked for: nothing ended the first subflow.
+ */
+static bool join_ended_all(const struct scene *scene, const struct subflow_view *dead)
+{
+	const struct app_view *app = &scene->input->app[scene->end];
+	uint32_t i;
+
+	if (!app->opened || !app->failed || scene->input->timed_out || !dead->opened_by_us ||
+		dead->flow[RECEIVED].rst == VIEW_NONE ||
+		scene->initial->flow[SENT].fin != VIEW_NONE)
+		return false;
+	for (i = 0; i < scene->view.fact_count; i++)
+		if (scene->facts[i].has & HAS_FASTCLOSE)
+			return false;
+	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].flags & TCP_RST)
+			return false;
+	return true;
+}
+
 void rule_f56(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
@@ -355,6 +431,8 @@ void rule_f56(const struct scene *scene, struct note *note)
 		const struct subflow_view *dead = scene_subflow(scene, i);
 		uint32_t reset = dead->flow[RECEIVED].rst;
 
+		if (dead->is_join && scene->mptcp && join_ended_all(scene, dead))
+			note_broken(note, reset, "a refused join ended the connection");
 		if (!scene->mptcp || reset == VIEW_NONE || !subflow_is_up(scene, dead, reset) ||
 			(scene->facts[reset].has & HAS_FASTCLOSE) ||
 			others_alive(scene, dead, reset) == 0)

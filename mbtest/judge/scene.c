@@ -4,6 +4,26 @@
  */
 #include "mbtest/judge/scene.h"
 
+/*
+ * A host echoes the timestamp of a packet that it took (RFC 7323 4.3), and takes them in order: an
+ * echo that no packet before the cause can have brought was brought by the cause or a later one.
+ */
+static bool has_echoed(const struct scene *scene, const struct fact *fact, uint32_t cause)
+{
+	const struct fact *origin = &scene->facts[cause], *before = NULL;
+	uint32_t i;
+
+	if (!fact->has_stamp || !origin->has_stamp || !(fact->flags & TCP_ACK) ||
+		origin->way != RECEIVED || (int32_t)(fact->stamp_echo - origin->stamp) < 0)
+		return false;
+	if (fact->stamp_echo != origin->stamp)
+		return true;
+	for (i = fact_subflow(scene, cause)->first; i < cause; i = scene->facts[i].next)
+		if (scene->facts[i].way == RECEIVED && scene->facts[i].has_stamp)
+			before = &scene->facts[i];
+	return before == NULL || before->stamp != origin->stamp;
+}
+
 bool scene_knew(const struct scene *scene, uint32_t index, uint32_t cause)
 {
 	const struct fact *fact = &scene->facts[index], *origin = &scene->facts[cause];
@@ -12,8 +32,23 @@ bool scene_knew(const struct scene *scene, uint32_t index, uint32_t cause)
 		return false;
 	if (fact->at > origin->at + scene->prompt)
 		return true;
-	return fact->subflow == origin->subflow && fact_end(origin) > origin->seq &&
-		fact->ack >= fact_end(origin);
+	if (fact->subflow != origin->subflow)
+		return false;
+	return (fact_end(origin) > origin->seq && fact->ack >= fact_end(origin)) ||
+		has_echoed(scene, fact, cause);
+}
+
+bool scene_had_acked(const struct scene *scene, uint32_t index)
+{
+	const struct fact *acked, *fact;
+
+	if (scene->acked_out == VIEW_NONE || index == VIEW_NONE)
+		return false;
+	if (scene->acked_out < index)
+		return true;
+	acked = &scene->facts[scene->acked_out];
+	fact = &scene->facts[index];
+	return acked->subflow == fact->subflow && fact->payload > 0 && acked->ack <= fact->seq;
 }
 
 uint32_t scene_sent(const struct scene *scene, const struct subflow_view *subflow, uint32_t from,
@@ -282,6 +317,24 @@ bool was_acked_bare(const struct scene *scene, const struct subflow_view *subflo
 	return false;
 }
 
+/* A mapping came whose segment it does not touch: what it names may count as unmapped (F51). */
+static bool has_stray_mapping(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	size_t i;
+
+	for (i = 0; scene->version == 1 && i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+
+		if (mapping->way == RECEIVED && mapping->length > 0 && mapping->fact < index &&
+			!mapping->from_capable &&
+			scene_subflow(scene, mapping->subflow) == subflow &&
+			!mapping_touches(mapping, &scene->facts[mapping->fact]))
+			return true;
+	}
+	return false;
+}
+
 bool reset_is_groundless(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t reset)
 {
@@ -291,7 +344,7 @@ bool reset_is_groundless(const struct scene *scene, const struct subflow_view *s
 		flow->rst >= reset && flow->infinite >= reset && !was_cut_short(scene, subflow) &&
 		!lacks_data_acks(scene, subflow) && scene_misfit(scene, subflow) >= reset &&
 		scene->plain_ack >= reset && !was_acked_bare(scene, subflow, reset) &&
-		!has_failed(scene, subflow, reset);
+		!has_failed(scene, subflow, reset) && !has_stray_mapping(scene, subflow, reset);
 }
 
 void note_no_blame(struct note *note, const struct scene *scene, const struct subflow_view *subflow,

@@ -4,7 +4,8 @@
  * and the few moments that most rules ask about, found once. Internal to the judge.
  *
  * A predicate may blame a host only for what the host sent after it could know better. It could
- * know of a packet once it acknowledged it, or some time (prompt) after it arrived.
+ * know of a packet once it acknowledged it or echoed its timestamp, or some time (prompt) after it
+ * arrived.
  */
 #ifndef MBTEST_JUDGE_SCENE_H
 #define MBTEST_JUDGE_SCENE_H
@@ -59,6 +60,10 @@ void scene_fini(struct scene *scene);
 
 /* Whether fact index, sent by this host, was sent knowing of the received fact cause. */
 bool scene_knew(const struct scene *scene, uint32_t index, uint32_t cause);
+
+/* This host had DATA_ACKed data of the peer's before it took received fact index: it said so before
+ * the fact came, or without acknowledging it. */
+bool scene_had_acked(const struct scene *scene, uint32_t index);
 
 /* A received DATA_ACK that covers data of this host, and acknowledges some on its subflow (F8). */
 bool fact_confirms(const struct scene *scene, uint32_t index);
@@ -140,6 +145,13 @@ bool scene_signalled(const struct scene *scene, uint32_t index);
 /* MP_FASTCLOSE went either way, on whatever subflow, at fact index or before, or this host's own at
  * the same time: it ends them all (3.5). */
 bool scene_closed_fast(const struct scene *scene, uint32_t index);
+
+/* RFC 8684 3.3.1: a mapping applies to some or all of the segment that carries it. */
+static inline bool mapping_touches(const struct mapping *mapping, const struct fact *fact)
+{
+	return mapping->ssn < fact->seq + fact->payload &&
+		fact->seq < mapping->ssn + mapping->length;
+}
 
 static inline const struct subflow_view *scene_subflow(const struct scene *scene, uint32_t index)
 {

@@ -141,6 +141,26 @@ bool fact_confirms(const struct scene *scene, uint32_t index)
 		(scene->facts[index].ack > 1 || fact_subflow(scene, index) != scene->initial);
 }
 
+/*
+ * Before fact index a checksum had failed or either left by an infinite mapping (F23, F24). In v1
+ * the peer's asks this host to revert, too (3.7), in v0 each direction has its own (O4).
+ */
+static bool left_before(const struct scene *scene, uint32_t index)
+{
+	const struct connection_view *connection = scene->connection;
+
+	return connection->fail[SENT] < index || connection->fail[RECEIVED] < index ||
+		connection->infinite[SENT] < index ||
+		(scene->version == 0 && connection->infinite[RECEIVED] < index);
+}
+
+/* No option, or in v1 the infinite mapping of a peer that leaves: no DATA_ACK is to come. */
+static bool is_bare(const struct scene *scene, const struct fact *fact)
+{
+	return !(fact->has & HAS_OPTION) ||
+		(scene->version > 0 && (fact->has & HAS_INFINITE) && !(fact->has & HAS_DATA_ACK));
+}
+
 /* The moments of first contact (F8 to F10). A DATA_ACK counts on whatever subflow (3.3.2). */
 static void contact_find(struct scene *scene)
 {
@@ -163,9 +183,9 @@ static void contact_find(struct scene *scene)
 			scene->dss_in = i;
 		if (acks_data && i < scene->confirmed && !(fact->has & HAS_DATA_ACK) &&
 			scene->mptcp && (scene->version == 0 || scene->join_up > i) &&
-			!scene_signalled(scene, i)) {
+			!left_before(scene, i)) {
 			scene->plain_ack = first_of(scene->plain_ack, i);
-			if (!(fact->has & HAS_OPTION) && !fin_seen && !covered &&
+			if (is_bare(scene, fact) && !fin_seen && !covered &&
 				(fact->ack > acked || !told))
 				scene->bare_ack = first_of(scene->bare_ack, i);
 		}
@@ -360,7 +380,7 @@ static void cause_find(struct scene *scene)
 	if (scene->bad != VIEW_NONE)
 		cause = first_of(cause, scene->view.mappings[scene->bad].complete);
 	/* F10: nothing of the peer's data was DATA_ACKed yet when its options went missing. */
-	if (scene->plain_in < scene->acked_out)
+	if (scene->plain_in != VIEW_NONE && !scene_had_acked(scene, scene->plain_in))
 		cause = first_of(cause, scene->plain_in);
 	/* A mapping that comes late MAY be waited for; some leave MPTCP at once (F4, F48). */
 	cause = first_of(cause, plain_answer(scene));

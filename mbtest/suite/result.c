@@ -51,23 +51,35 @@ static void sort_findings(struct result *result, const struct run_config *config
 	}
 }
 
+/* The first rule that the scenario names and nothing triggered, if that matters; rule_count(). */
+static unsigned int idle_rule(const struct result *result, const struct scenario *scenario)
+{
+	unsigned int i, idle = rule_count();
+
+	for (i = 0; i < scenario->rule_count; i++) {
+		unsigned int rule = scenario->rules[i];
+
+		if (!(result->rules_exercised[rule / 64] >> rule % 64 & 1))
+			idle = idle == rule_count() ? rule : idle;
+		else if (scenario->any_rule)
+			return rule_count();
+	}
+	return idle;
+}
+
 /* Whether box, rules and second subflow did what the scenario is about; else says what did not. */
 static bool was_exercised(const struct result *result, const struct scenario *scenario, char *text,
 	size_t size)
 {
-	unsigned int i;
+	unsigned int idle = idle_rule(result, scenario);
 
 	if (scenario->needs_box && result->box_idle) {
 		snprintf(text, size, "not exercised: %s never acted", result->idle);
 		return false;
 	}
-	for (i = 0; i < scenario->rule_count; i++) {
-		unsigned int rule = scenario->rules[i];
-
-		if (result->rules_exercised[rule / 64] >> rule % 64 & 1)
-			continue;
+	if (idle < rule_count()) {
 		snprintf(text, size, "not exercised: rule %s was never triggered",
-			rule_info(rule)->name);
+			rule_info(idle)->name);
 		return false;
 	}
 	if (scenario->second_carries && !(result->subflows_opened > 1 && result->second_carried)) {
@@ -140,6 +152,29 @@ static void explain_failure(struct result *result, const struct scenario *scenar
 	}
 }
 
+/* Whose fault a result is: who broke a rule; else, of what never passes, who owes the next step. */
+static void find_blame(struct result *result, const struct scenario *scenario,
+	const struct judgement *judgement)
+{
+	static const char *const names[ENDS] = { "client", "server" };
+	unsigned int i;
+	enum end end;
+
+	for (i = 0; i < result->broken_count; i++)
+		result->blamed[result->broken[i].end] = true;
+	for (end = CLIENT; end < ENDS; end++) {
+		const struct blame *blame = &judgement->blame[end];
+		size_t used = strlen(result->why);
+
+		if (result->broken_count > 0 || is_expected(result, scenario) ||
+			!blame->is_at_fault)
+			continue;
+		result->blamed[end] = true;
+		snprintf(result->why + used, sizeof(result->why) - used, "; the %s %s (packet %u)",
+			names[end], blame->why, blame->packet);
+	}
+}
+
 void result_settle(struct result *result, const struct scenario *scenario,
 	const struct run_config *config, const struct judgement *judgement)
 {
@@ -159,8 +194,10 @@ void result_settle(struct result *result, const struct scenario *scenario,
 		result->oddity == NET_REGULAR;
 	result->exercised = was_exercised(result, scenario, idle, sizeof(idle));
 	result->pass = right && result->exercised;
-	if (!right)
+	if (!right) {
 		explain_failure(result, scenario, judgement);
-	else if (!result->exercised)
+		find_blame(result, scenario, judgement);
+	} else if (!result->exercised) {
 		memcpy(result->why, idle, sizeof(idle));
+	}
 }

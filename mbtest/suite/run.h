@@ -72,6 +72,7 @@ struct result {
 	bool second_carried;
 	struct rule_report broken[RESULT_RULES], differs[RESULT_RULES];
 	unsigned int broken_count, differs_count;
+	bool blamed[ENDS];           /* it is not as the rules have it because of these */
 	uint64_t rules_exercised[2]; /* bit set over rule indices */
 	uint64_t box_hits;
 	bool box_idle; /* a box of the scenario never acted: idle names it */

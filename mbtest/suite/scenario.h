@@ -122,6 +122,7 @@ struct scenario {
 	bool any_intact;                    /* whether the streams are intact is not compared */
 	unsigned int rules[SCENARIO_RULES]; /* indices that it must exercise */
 	unsigned int rule_count;
+	bool any_rule;     /* one of them will do: timing decides which */
 	bool needs_box;    /* every box must have acted */
 	bool long_mapping; /* live: keep the kernel's default gso_max_segs */
 	/* the application */

@@ -371,9 +371,11 @@ static void decode_option(struct view *view, uint32_t index, const struct mptcp_
 
 void fact_decode(struct view *view, uint32_t index, const struct packet *packet)
 {
+	struct fact *fact = &view->facts[index];
 	struct tcpopt at = { 0 };
 	struct mptcp_opt opt;
 
+	fact->has_stamp = tcpopt_timestamp(packet, &fact->stamp, &fact->stamp_echo);
 	while (tcpopt_next(packet, &at)) {
 		if (at.kind != TCPOPT_MPTCP)
 			continue;

@@ -67,6 +67,7 @@ struct fact {
 	uint32_t mapping;              /* index of its (first) mapping or VIEW_NONE */
 	uint32_t option, option_count; /* its MPTCP options but DSS, in view->options */
 	uint32_t next;                 /* next fact of the same subflow or VIEW_NONE */
+	uint32_t stamp, stamp_echo;    /* TCP timestamp (RFC 7323), if has_stamp */
 	uint16_t flags;                /* TCP_* */
 	uint16_t subflow;
 	uint8_t way; /* enum way */
@@ -74,6 +75,7 @@ struct fact {
 	bool dsn_wide; /* its DSN had 64 bits, ... */
 	bool ack_wide; /* ... its DATA_ACK */
 	bool is_old;   /* a copy of data acknowledged before: TCP heeds nothing else in it */
+	bool has_stamp;
 };
 
 /* First sequence number after the packet, SYN and FIN counted. */

@@ -34,6 +34,7 @@ struct part {
 	uint8_t raw_length;
 	uint16_t port;        /* 0: as usual; the server's port otherwise */
 	uint16_t source_port; /* 0: as usual; the client's otherwise */
+	uint32_t stamp, echo; /* a TCP timestamp, and the one it echoes; 0: none */
 };
 
 struct play {
@@ -141,6 +142,13 @@ static inline struct packet *play_packet(const struct play *play, enum end from,
 	}
 	if (part->raw_length > 0)
 		tcpopt_append(packet, part->raw, part->raw_length);
+	if (part->stamp > 0) {
+		uint8_t option[10] = { TCPOPT_TIMESTAMP, sizeof(option) };
+
+		put_be32(option + 2, part->stamp);
+		put_be32(option + 6, part->echo);
+		tcpopt_append(packet, option, sizeof(option));
+	}
 	payload = packet_append_payload(packet, part->payload);
 	stream_fill(&plan, part->offset, payload, part->payload);
 	if (part->spoil)
