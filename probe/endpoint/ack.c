@@ -89,12 +89,16 @@ struct segment *ack_next_lost(const struct subflow *subflow)
 	return NULL;
 }
 
-/* Segments that a cumulative ACK covers; returns their payload. */
+/*
+ * Segments that a cumulative ACK covers; returns their payload. Where one of them was sent again
+ * the others waited for it, and none of them measures the path (RFC 6298 3).
+ */
 static uint32_t take_acked(struct subflow *subflow, uint32_t ack, nsec_t now)
 {
 	struct segment_queue *queue = &subflow->queue;
 	uint32_t bytes = 0;
 	nsec_t sent_at = NSEC_NEVER;
+	bool waited = false;
 
 	for (; queue->una != queue->tail; queue->una++) {
 		struct segment *segment = segment_at(queue, queue->una);
@@ -104,14 +108,15 @@ static uint32_t take_acked(struct subflow *subflow, uint32_t ack, nsec_t now)
 		leave_flight(subflow, segment);
 		clear_lost(subflow, segment);
 		bytes += segment->length;
-		if (!(segment->flags & (SEG_RETRANSMITTED | SEG_SACKED)))
+		waited = waited || segment->flags & SEG_RETRANSMITTED;
+		if (!(segment->flags & SEG_SACKED))
 			sent_at = segment->sent_at;
 		if (segment->flags & SEG_FIN)
 			subflow->fin_acked = true;
 	}
 	if (queue->una == queue->tail)
 		subflow->out_of_order = false;
-	if (sent_at != NSEC_NEVER)
+	if (sent_at != NSEC_NEVER && !waited)
 		rtt_sample(subflow, now - sent_at, now);
 	return bytes;
 }

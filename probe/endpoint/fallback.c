@@ -182,7 +182,8 @@ static bool is_joining(const struct conn *conn)
 void fallback_checksum_failed(struct subflow *subflow, const struct mapping *mapping, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
-	bool contiguous = mapping->offset == conn->rx.next && conn->rx.ooo.count == 0;
+	/* A mapping edited to lie behind leaves no hole, either. */
+	bool contiguous = !dsn_before(conn->rx.next, mapping->offset) && conn->rx.ooo.count == 0;
 	/* One that is just joining will carry the stream: the two are several already (F21). */
 	bool several = (subflow_live_count(conn) > 1 || is_joining(conn)) &&
 		!conn_has_fault(conn, FAULT_FAIL_ALONE);

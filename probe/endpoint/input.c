@@ -91,6 +91,15 @@ static bool control_is_handled(struct subflow *subflow, const struct arrival *in
 	return true;
 }
 
+/* What occupies sequence space is sent again until it is acknowledged; an empty ACK is not. */
+static void answer_refused(struct subflow *subflow, const struct arrival *in, nsec_t now)
+{
+	if (arrival_end(in) != in->seq)
+		subflow->ack_now = true;
+	else
+		challenge(subflow, now);
+}
+
 /*
  * Whether the segment's ACK and payload may be looked at. The left edge is what was acknowledged
  * last, so that reordered ACKs still count.
@@ -102,7 +111,7 @@ static bool is_acceptable(struct subflow *subflow, const struct arrival *in, nse
 	if (subflow->timestamps && in->has_timestamp && !(in->flags & TCP_RST) &&
 		seq_before(in->ts_value, subflow->ts_recent)) {
 		subflow->conn->endpoint->dropped[DROP_TIMESTAMP]++;
-		subflow->ack_now = true;
+		answer_refused(subflow, in, now);
 		return false;
 	}
 	if (control_is_handled(subflow, in, now))
@@ -115,10 +124,7 @@ static bool is_acceptable(struct subflow *subflow, const struct arrival *in, nse
 		!conn_has_fault(subflow->conn, FAULT_DROP_LATE_MAPPING) &&
 		mapping_announce(subflow, in, now))
 		mapping_settle(subflow, now);
-	if (end != in->seq)
-		subflow->ack_now = true;
-	else
-		challenge(subflow, now);
+	answer_refused(subflow, in, now);
 	return false;
 }
 

@@ -57,3 +57,47 @@ TEST(F13_F14_checksum_presence)
 			pipe_fini(&pipe);
 		}
 }
+
+static void move_back(struct mptcp_opt *option)
+{
+	option->dss.dsn -= 256;
+}
+
+/* One segment's mapping, each time it is sent. */
+static enum pipe_verdict edit_number(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	uint32_t *seq = pipe->hook_state;
+
+	(void)path;
+	if (from == SERVER || packet_payload_len(packet) == 0 || pipe->packets[CLIENT][0] < 12)
+		return PIPE_PASS;
+	if (pipe->hits == 0)
+		*seq = tcp_seq(packet);
+	if (tcp_seq(packet) == *seq)
+		pipe->hits += edit_mptcp(packet, MP_DSS, move_back);
+	return PIPE_PASS;
+}
+
+/* F23: a mapping that fails because it was moved back leaves no hole in the stream. */
+TEST(F23_number_moved_back)
+{
+	unsigned int v;
+
+	for (v = 0; v < 2; v++) {
+		struct endpoint_config config = pipe_config(versions[v], true);
+		struct pipe pipe;
+		uint32_t seq = 0;
+
+		pipe_init(&pipe, &config, &config, 5);
+		pipe.hook = edit_number;
+		pipe.hook_state = &seq;
+		pipe.app[CLIENT].to_write = 60000;
+		pipe_run(&pipe, 60 * NSEC_PER_SEC);
+		CHECK(pipe.hits > 0);
+		CHECK(pipe_is_clean(&pipe));
+		CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_CHECKSUM);
+		CHECK_U64(pipe_info(&pipe, CLIENT).fallback, FALLBACK_MP_FAIL);
+		pipe_fini(&pipe);
+	}
+}

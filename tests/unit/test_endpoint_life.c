@@ -106,6 +106,41 @@ TEST(F64_fin_of_a_peer_that_fell_back)
 	}
 }
 
+/* Clocks from the future on both SYNs. */
+static enum pipe_verdict date_syns(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	struct tcpopt at = { 0 };
+
+	(void)from, (void)path;
+	pipe->hits++;
+	while ((tcp_flags(packet) & TCP_SYN) && tcpopt_next(packet, &at))
+		if (at.kind == TCPOPT_TIMESTAMP)
+			packet_write32(packet, at.offset + 2,
+				get_be32(tcpopt_bytes(packet, &at) + 2) + (1u << 30));
+	packet_finish(packet);
+	packet_parse(packet);
+	return PIPE_PASS;
+}
+
+/* RFC 7323 5.3, RFC 5961 7: two that refuse each other's timestamps do not answer ACKs for ever. */
+TEST(timestamps_refused_both_ways)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_TCP; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config config = pipe_config(speaks, false);
+		struct pipe pipe;
+
+		pipe_init(&pipe, &config, &config, 4);
+		pipe.hook = date_syns;
+		pipe.app[CLIENT].to_write = pipe.app[SERVER].to_write = 1;
+		pipe_run(&pipe, 12 * NSEC_PER_SEC);
+		CHECK(pipe.hits < 400);
+		pipe_fini(&pipe);
+	}
+}
+
 /* The reader sleeps longer than connection_timeout, then reads; window updates may be lost. */
 TEST(zero_window)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Loss, duplication and reordering, over one and two paths, many seeds: the streams arrive equal
- * and both ends close cleanly. Then troubles of both paths at once.
+ * and both ends close cleanly. Then a hole that lasts, and troubles of both paths at once.
  */
 #include "tests/unit/endpoint_pipe.h"
 
@@ -67,6 +67,42 @@ TEST(stress_v0_two_paths)
 TEST(stress_v1_two_paths)
 {
 	stress_all(SPEAKS_V1, true);
+}
+
+/* ---- a hole that lasts ---- */
+
+/* The client's first segment is lost until five seconds have passed. */
+static enum pipe_verdict lose_first(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	uint32_t *first = pipe->hook_state;
+
+	(void)path;
+	if (from == SERVER || packet_payload_len(packet) == 0)
+		return PIPE_PASS;
+	if (pipe->hits++ == 0)
+		*first = tcp_seq(packet);
+	return tcp_seq(packet) == *first && pipe->now < 6 * NSEC_PER_SEC ? PIPE_DROP : PIPE_PASS;
+}
+
+/* RFC 6298 3: what waited behind a segment that was sent again does not measure the path. */
+TEST(a_hole_is_no_round_trip)
+{
+	struct endpoint_config config = pipe_config(SPEAKS_TCP, false);
+	struct pipe pipe;
+	uint32_t first = 0;
+
+	config.sack = false;
+	pipe_init(&pipe, &config, &config, 1);
+	pipe.hook = lose_first;
+	pipe.hook_state = &first;
+	pipe.app[CLIENT].to_write = 2000;
+	pipe.app[CLIENT].hold_open = true;
+	pipe_run(&pipe, 12 * NSEC_PER_SEC);
+	CHECK_U64(pipe.app[SERVER].read, 2000);
+	CHECK(pipe.hits > 3);
+	CHECK(pipe_info(&pipe, CLIENT).subflows[0].srtt < 100 * NSEC_PER_MS);
+	pipe_fini(&pipe);
 }
 
 /* ---- the same bytes outstanding on two subflows ---- */
