@@ -206,24 +206,27 @@ void rule_f7(const struct scene *scene, struct note *note)
 			"went on with MPTCP though the SYN/ACK's version is above the offer");
 }
 
-/* v0: the SYN itself is to be ignored; the peer tries again without the option. */
+/*
+ * v0: the SYN itself is to be ignored; the peer tries again without the option. Where one had come
+ * that can be answered it is that one's SYN/ACK which is repeated.
+ */
 static void note_extended_v0(const struct scene *scene, struct note *note)
 {
-	const struct mp_capable *newest = NULL;
 	uint32_t i;
 
 	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
-		bool is_odd =
-			newest != NULL && newest->version == 0 && (newest->flags & MPC_EXTENSION);
+		const struct mp_capable *syn = scene_capable(scene, i);
 
-		if (fact->way == RECEIVED && (fact->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-			newest = scene_capable(scene, i);
-		else if (is_odd && fact->way == SENT && (fact->flags & TCP_SYN))
+		if (fact->way == RECEIVED && (fact->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
+			if (syn == NULL || syn->version > 0 || !(syn->flags & MPC_EXTENSION))
+				return;
+			note_held(note);
+		} else if (note->state == RULE_HELD && fact->way == SENT &&
+			(fact->flags & TCP_SYN)) {
 			note_broken(note, i,
 				"answered a v0 SYN with flag B instead of ignoring it");
-		if (newest != NULL && newest->version == 0 && (newest->flags & MPC_EXTENSION))
-			note_held(note);
+		}
 	}
 }
 

@@ -112,6 +112,18 @@ void rule_f31(const struct scene *scene, struct note *note)
 	}
 }
 
+/* Beside others it is an error of the peer's, and its subflow the one that ends (F34). */
+static bool is_refused(const struct scene *scene, uint32_t infinite)
+{
+	const struct subflow_view *subflow;
+
+	if (infinite == VIEW_NONE)
+		return false;
+	subflow = fact_subflow(scene, infinite);
+	return others_ever(scene, subflow, infinite) > 0 &&
+		subflow_reset_after(scene, subflow, SENT, infinite) != VIEW_NONE;
+}
+
 void rule_f32(const struct scene *scene, struct note *note)
 {
 	uint32_t sent = scene->connection->infinite[SENT];
@@ -120,9 +132,7 @@ void rule_f32(const struct scene *scene, struct note *note)
 
 	if (first == VIEW_NONE || others_ever(scene, fact_subflow(scene, first), first) == 0)
 		return;
-	/* Beside others it is an error of the peer's, and its subflow the one that ends (F34). */
-	if (sent != first &&
-		subflow_reset_after(scene, fact_subflow(scene, first), SENT, first) != VIEW_NONE)
+	if (sent != first && is_refused(scene, first))
 		return;
 	note_held(note);
 	for (i = first + 1; i < scene->view.fact_count; i++) {
@@ -159,8 +169,10 @@ static uint32_t first_bare_ack(const struct scene *scene)
 /* The moment from which this host has no business with MPTCP any more. */
 static uint32_t left_for_good(const struct scene *scene)
 {
-	uint32_t left =
-		first_of(scene->connection->infinite[SENT], scene->connection->infinite[RECEIVED]);
+	uint32_t received = scene->connection->infinite[RECEIVED], left;
+
+	left = first_of(scene->connection->infinite[SENT],
+		is_refused(scene, received) ? VIEW_NONE : received);
 
 	if (!scene->mptcp)
 		return first_of(left, scene->initial->synack);

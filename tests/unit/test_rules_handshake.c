@@ -183,6 +183,29 @@ TEST(f7a_flag_b)
 	play_both("F7a", 0, false, SERVER, f7a_v0);
 }
 
+/* A SYN that could be answered came first: it is its SYN/ACK that the timer repeats. */
+TEST(f7a_ignored_beside_another)
+{
+	unsigned int first;
+
+	for (first = 0; first < 2; first++) {
+		struct part answer = { .flags = TCP_SYN | TCP_ACK }, syn = { .flags = TCP_SYN };
+		struct play play;
+
+		play_init(&play, 0, false);
+		if (first) {
+			play_say(&play, CLIENT, with(syn, opt_syn(&play)));
+			play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+		}
+		play_hear(&play, SERVER,
+			with(syn, flags(opt_syn(&play), MPC_HMAC | MPC_EXTENSION)));
+		play_wait(&play, NSEC_PER_SEC);
+		play_say(&play, SERVER, with(answer, opt_synack(&play)));
+		CHECK_STATE(&play, "F7a", first ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "A=1 received, host does not want checksums: fall back; v0: checksums MUST then be used" */
 static uint32_t f7b(struct play *play, bool wrong)
 {
@@ -282,6 +305,34 @@ TEST(f7e_compromised)
 {
 	play_both("F7e", 1, false, SERVER, f7e);
 	play_both("F7e", 1, false, CLIENT, f7e_undecodable);
+}
+
+/* A RST undoes the half-open connection; the next SYN gets another key, and that one is echoed. */
+TEST(f7e_undone_by_reset)
+{
+	unsigned int undone;
+
+	for (undone = 0; undone < 2; undone++) {
+		struct part answer = { .flags = TCP_SYN | TCP_ACK };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play.key[SERVER]++;
+		play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+		play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+		play.key[SERVER]--;
+		if (undone) {
+			play_hear(&play, SERVER,
+				(struct part){ .flags = TCP_RST, .seq = 1, .no_ack = true });
+			play_say(&play, CLIENT,
+				with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+			play_say(&play, SERVER, with(answer, opt_synack(&play)));
+		}
+		play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_third(&play)));
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		CHECK_STATE(&play, "F7e", undone ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
 }
 
 /* "SYN/ACK mirrors A's own MP_CAPABLE: v1 invalid, F2; v0: SHOULD treat key == own key as F2" */

@@ -164,6 +164,38 @@ TEST(f33_no_way_back)
 	play_both("F33", 1, true, CLIENT, f33);
 }
 
+/* F34: beside others it ended its subflow alone, and the connection may join again. */
+TEST(f33_infinite_beside_others)
+{
+	unsigned int beside;
+
+	for (beside = 0; beside < 2; beside++) {
+		struct play play;
+		uint32_t packet;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		if (beside)
+			play_join(&play, 1);
+		play_hear(&play, CLIENT,
+			with((struct part){ .subflow = beside },
+				opt_infinite(&play, SERVER, 1, 0)));
+		if (beside)
+			play_say(&play, CLIENT,
+				with((struct part){ .subflow = 1, .flags = TCP_RST },
+					opt_reset(RESET_MPTCP)));
+		packet = play_say(&play, CLIENT,
+			with((struct part){ .subflow = 2, .flags = TCP_SYN },
+				opt_join(&play, 2, JOIN_SYN)));
+		if (beside)
+			CHECK_IDLE(&play, "F33");
+		else
+			CHECK_BROKEN(&play, "F33", CLIENT, packet);
+		play_fini(&play);
+	}
+}
+
 /* "infinite mapping while other subflows live: receiver: reset that subflow" */
 static uint32_t f34(struct play *play, bool wrong)
 {

@@ -119,10 +119,13 @@ TEST(f48_mapping_on_the_last_part)
 	play_both("F48", 1, true, SERVER, f48);
 }
 
-/* F52, O15: bytes that had a mapping keep it; a late one that says otherwise is not F48's. */
+/*
+ * F52, O15: bytes that had a mapping keep it; a late one that says otherwise is not F48's. Nor is
+ * one that lies wholly before its segment (F51).
+ */
 TEST(f48_second_mapping_or_fallback)
 {
-	enum { LATE, SECOND, LEFT, CASES };
+	enum { LATE, SECOND, BEFORE, LEFT, CASES };
 	unsigned int how;
 
 	for (how = LATE; how < CASES; how++) {
@@ -141,7 +144,7 @@ TEST(f48_second_mapping_or_fallback)
 		last.offset += 100;
 		last = with(last,
 			opt_map(&play, CLIENT, how == SECOND ? 1051 : first.seq, first.offset,
-				200));
+				how == BEFORE ? 100 : 200));
 		play_hear(&play, SERVER, last);
 		if (how == LEFT)
 			play_say(&play, SERVER,
@@ -149,9 +152,9 @@ TEST(f48_second_mapping_or_fallback)
 					opt_infinite(&play, SERVER, 1, 0)));
 		play_wait(&play, 3 * NSEC_PER_SEC);
 		CHECK_STATE(&play, "F48",
-			how == LATE             ? RULE_BROKEN
-				: how == SECOND ? RULE_NOT_EXERCISED
-						: RULE_HELD);
+			how == LATE           ? RULE_BROKEN
+				: how == LEFT ? RULE_HELD
+					      : RULE_NOT_EXERCISED);
 		play_fini(&play);
 	}
 }
