@@ -330,8 +330,9 @@ TEST(f48_mapping_beside_its_segment)
 		play_init(&play, (uint8_t)version, false);
 		play_open(&play);
 		play_exchange(&play, SERVER, 0, 0, 100);
-		play_hear(&play, CLIENT, (struct part){ .payload = 500, .offset = 100 });
-		part = (struct part){ .payload = 500, .offset = 600 };
+		play_hear(&play, CLIENT,
+			(struct part){ .payload = 500, .offset = 100, .seq = 101 });
+		part = (struct part){ .payload = 500, .offset = 600, .seq = 601 };
 		play_hear(&play, CLIENT, with(part, opt_map(&play, SERVER, 101, 100, 500)));
 		play_wait(&play, 3 * NSEC_PER_SEC);
 		play_data_ack(&play, CLIENT, 0);
@@ -346,15 +347,16 @@ TEST(f48_infinite_mapping_behind)
 	unsigned int infinite;
 
 	for (infinite = 0; infinite < 2; infinite++) {
-		struct part part = { .payload = 500, .offset = 600 };
+		struct part part = { .payload = 500, .offset = 600, .seq = 601 };
 		struct play play;
 
 		play_init(&play, 0, false);
 		play_open(&play);
 		play_exchange(&play, SERVER, 0, 0, 100);
-		play_hear(&play, CLIENT, (struct part){ .payload = 500, .offset = 100 });
+		play_hear(&play, CLIENT,
+			(struct part){ .payload = 500, .offset = 100, .seq = 101 });
 		play_hear(&play, CLIENT, with(part, opt_map(&play, SERVER, 101, 100, 1000)));
-		part = (struct part){ .payload = 500, .offset = 1100 };
+		part = (struct part){ .payload = 500, .offset = 1100, .seq = 1101 };
 		if (infinite)
 			part = with(part, opt_infinite(&play, SERVER, 101, 100));
 		play_hear(&play, CLIENT, part);
@@ -408,11 +410,12 @@ TEST(f54_key_in_doubt)
 		play_hear(&play, SERVER, with(syn, opt_syn(&play)));
 		play_emit(&play, SERVER, with(answer, opt_synack(&play)));
 		play_hear(&play, SERVER, with((struct part){ .flags = 0 }, opt_third(&play)));
-		if (!doubt)
+		play.next[0][CLIENT] = 1;
+		if (!doubt) {
+			play_exchange(&play, CLIENT, 0, 0, 100);
 			play.idsn[CLIENT] += (uint64_t)1 << 40;
-		play_data(&play, CLIENT, 0, 0, 100);
-		play.data_ack[SERVER] = 100;
-		play_data_ack(&play, SERVER, 0);
+		}
+		play_exchange(&play, CLIENT, 0, doubt ? 0 : 100, 100);
 		CHECK_STATE(&play, "F54", doubt ? RULE_NOT_EXERCISED : RULE_BROKEN);
 		play_fini(&play);
 	}
