@@ -7,7 +7,10 @@
 
 #include "probe/base/seq.h"
 
-enum { WINDOW_MARGIN = 1 << 20 }; /* past the right edge beyond doubt (F54) */
+enum {
+	WINDOW_MARGIN = 1 << 20, /* past the right edge beyond doubt (F54) */
+	TIMES_SENT = 3,          /* without an answer: fewer are no time-out yet (F56) */
+};
 
 /* Each mapping received on an established subflow of the connection, in order of announcement. */
 static const struct mapping *mapping_in(const struct scene *scene, size_t *at)
@@ -422,6 +425,31 @@ static bool join_ended_all(const struct scene *scene, const struct subflow_view 
 	return true;
 }
 
+/* The first byte that was never acknowledged had gone out again and again: it was given up. */
+static bool has_timed_out(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	uint32_t acked = subflow->flow[SENT].acked, i;
+	unsigned int count = 0;
+
+	for (i = subflow->first; i < index; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		count += fact->way == SENT && fact->seq <= acked && fact_end(fact) > acked;
+	}
+	return count > TIMES_SENT;
+}
+
+/* What ends a subflow at a fact whatever becomes of the others. */
+static bool has_own_reason(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	return scene->bad != VIEW_NONE || subflow->flow[RECEIVED].unmapped != VIEW_NONE ||
+		scene_misfit(scene, subflow) <= index || scene_signalled(scene, index) ||
+		was_acked_bare(scene, subflow, index) || has_timed_out(scene, subflow, index) ||
+		scene_closed_fast(scene, index);
+}
+
 void rule_f56(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
@@ -446,15 +474,11 @@ void rule_f56(const struct scene *scene, struct note *note)
 			if (other != dead && also != VIEW_NONE && also > reset &&
 				subflow_is_alive(scene, other, reset) &&
 				other->flow[RECEIVED].rst > also &&
-				connection->data_fin[SENT] > also && scene->bad == VIEW_NONE &&
-				other->flow[RECEIVED].unmapped == VIEW_NONE &&
-				scene_misfit(scene, other) > also &&
+				connection->data_fin[SENT] > also &&
 				(!other->is_join || !other->opened_by_us ||
 					other->fourth < reset) &&
-				!scene_signalled(scene, also) &&
-				!was_acked_bare(scene, other, also) &&
 				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE &&
-				!scene_closed_fast(scene, also))
+				!has_own_reason(scene, other, also))
 				note_broken(note, also, "an RST on one subflow ended another, too");
 		}
 	}

@@ -139,11 +139,11 @@ TEST(f46_first_of_two_acked_bare)
 	}
 }
 
-/* F11, 3.5: what else ends a subflow soon after another was reset. */
+/* F11, 3.5, or a time-out: what else ends a subflow soon after another was reset. */
 TEST(f56_another_reason)
 {
-	enum { NO_REASON, ACKED_BARE, CLOSED_FAST, CASES };
-	unsigned int how;
+	enum { NO_REASON, ACKED_BARE, CLOSED_FAST, TIMED_OUT, CASES };
+	unsigned int how, i;
 
 	for (how = 0; how < CASES; how++) {
 		struct part reset = { .subflow = 1, .flags = TCP_RST }, ack = { .subflow = 1 };
@@ -156,7 +156,10 @@ TEST(f56_another_reason)
 		play_open(&play);
 		play_exchange(&play, CLIENT, 0, 0, 1000);
 		play_join(&play, 1);
-		play_data(&play, CLIENT, 1, 1000, 500);
+		for (i = 0; i < (how == TIMED_OUT ? 4 : 1); i++) {
+			play.next[1][CLIENT] = 1;
+			play_data(&play, CLIENT, 1, 1000, 500);
+		}
 		play_hear(&play, CLIENT, (struct part){ .flags = TCP_RST });
 		if (how == ACKED_BARE)
 			play_say(&play, SERVER, ack);
