@@ -57,6 +57,17 @@ void rule_f29(const struct scene *scene, struct note *note)
 	}
 }
 
+/* When the connection was over: MP_FASTCLOSE, by whomever, leaves nothing to repeat (3.5). */
+static nsec_t over_at(const struct scene *scene)
+{
+	uint32_t i;
+
+	for (i = 0; i < scene->view.fact_count; i++)
+		if (scene->facts[i].has & HAS_FASTCLOSE)
+			return scene->facts[i].at;
+	return scene->input->now;
+}
+
 /* Bytes that this host sent on a subflow and that were never acked, nor sent again for long. */
 uint32_t sent_and_forgotten(const struct scene *scene, const struct subflow_view *subflow)
 {
@@ -75,7 +86,7 @@ uint32_t sent_and_forgotten(const struct scene *scene, const struct subflow_view
 		if (fact->way == SENT && fact->payload > 0 && fact->seq <= flow->acked)
 			last = i;
 	}
-	if (last == VIEW_NONE || scene->facts[last].at + SCENE_PATIENCE >= scene->input->now)
+	if (last == VIEW_NONE || scene->facts[last].at + SCENE_PATIENCE >= over_at(scene))
 		return VIEW_NONE;
 	return last;
 }

@@ -200,3 +200,29 @@ TEST(o9_fail_on_the_next_subflow)
 		play_fini(&play);
 	}
 }
+
+/* 3.5: after MP_FASTCLOSE nothing is repeated, however long its own repeats take. */
+TEST(f55_closed_fast)
+{
+	unsigned int closed;
+
+	for (closed = 0; closed < 2; closed++) {
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct play play;
+
+		play_init(&play, 0, false);
+		close.fastclose_key = play.key[SERVER];
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_join(&play, 1);
+		play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 500));
+		play_exchange(&play, CLIENT, 1, 1000, 500);
+		play_wait(&play, 6 * NSEC_PER_SEC);
+		if (closed)
+			play_emit(&play, CLIENT, with((struct part){ .flags = 0 }, close));
+		play_wait(&play, 6 * NSEC_PER_SEC);
+		play_emit(&play, CLIENT, with((struct part){ .flags = 0 }, close));
+		CHECK_STATE(&play, "F55", closed ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
