@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -17,6 +18,9 @@ BUILD = TOP / os.environ.get("MBKIT_BUILD", "build/asan")
 RELEASE = TOP / os.environ.get("MBKIT_RELEASE", "build")
 LONG = "MBKIT_LONG" in os.environ
 MPTCP = pathlib.Path("/proc/sys/net/mptcp/enabled")
+
+# Seconds for what must come on any machine, slow and loaded ones too. Who waits so long has failed.
+PATIENCE = 600
 
 # Sanitizers speak up by their own exit status, never by one of ours (0, 1, 2).
 SANITIZER_STATUS = 99
@@ -54,7 +58,7 @@ class Run:
         return f"{self.command}\nexit {self.status}\n{self.out[-3000:]}\n{self.err[-3000:]}"
 
 
-def run_program(program, *arguments, timeout=60, text=True, **options):
+def run_program(program, *arguments, timeout=PATIENCE, text=True, **options):
     """Run one program of a build; a sanitizer's report or a signal fails the test at once."""
     command = [program, *map(str, arguments)]
     options.setdefault("env", ENVIRONMENT)
@@ -65,6 +69,16 @@ def run_program(program, *arguments, timeout=60, text=True, **options):
                                       cwd=options.pop("cwd", TOP), check=False, **options))
     assert run.status not in (SANITIZER_STATUS,) and run.status >= 0, run
     return run
+
+
+def eventually(condition):
+    """Wait for a fact; false when it does not come about."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +93,7 @@ def release_dir():
 
 @pytest.fixture(scope="session")
 def mbtest():
-    """mbtest under the sanitizers: mbtest("run", "classic", timeout=60) -> Run."""
+    """mbtest under the sanitizers: mbtest("run", "classic") -> Run."""
     return lambda *arguments, **options: run_program(BUILD / "mbtest", *arguments, **options)
 
 

@@ -50,7 +50,7 @@ def test_two_processes_one_hash(mbtest, name):
 
 
 def test_builds_agree(mbtest, mbtest_release):
-    assert hashes(mbtest("run", "--only", "seq-*", "--json", timeout=120)) == \
+    assert hashes(mbtest("run", "--only", "seq-*", "--json")) == \
         hashes(mbtest_release("run", "--only", "seq-*", "--json"))
 
 

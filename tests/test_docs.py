@@ -16,7 +16,7 @@ DOCUMENTS = [TOP / "README.md"] + sorted((TOP / "doc").glob("*.md"))
 
 
 def examples(*arguments):
-    return run_program(PYTHON, TOP / "scripts" / "examples.py", *arguments, timeout=120)
+    return run_program(PYTHON, TOP / "scripts" / "examples.py", *arguments)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

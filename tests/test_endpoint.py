@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ENVIRONMENT, run_program
+from conftest import BUILD, ENVIRONMENT, PATIENCE, run_program
 
 CONNECTIONS = [f"v{version}_{kind}" for version in (0, 1)
                for kind in ("plain", "checksum", "checksum_narrow")]
@@ -388,7 +388,7 @@ def tshark(pcap, display_filter, *fields):
                display_filter, "-T", "fields"]
     for field in fields:
         command += ["-e", field]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True,
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True,
                           env=dict(os.environ, LC_ALL="C"))
     return done.stdout.splitlines()
 

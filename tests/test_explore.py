@@ -28,7 +28,7 @@ BOX = re.compile(r"^\t\t\tbox\.", re.MULTILINE)
 
 
 def explore(mbtest, tmp_path, *arguments, **options):
-    return mbtest("explore", "--json", "--keep", tmp_path, *arguments, timeout=300, **options)
+    return mbtest("explore", "--json", "--keep", tmp_path, *arguments, **options)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -71,7 +71,7 @@ def test_a_written_scenario_is_played_by_kernels(mbtest_release, tmp_path):
         text = (tmp_path / f"explore-{found['seed']}.lua").read_text()
         version = int(re.search(r"case = { version = (\d)", text).group(1))
         played = mbtest_release("run", found["scenario"], "--json", "--client", "kernel",
-                                "--server", "kernel", timeout=120)
+                                "--server", "kernel")
         if version == 0:
             assert played.status == 2 and "v0" in played.err, played
             continue

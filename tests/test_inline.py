@@ -3,15 +3,15 @@
 import itertools
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
-from conftest import RELEASE, TOP, run_program
+from conftest import PATIENCE, RELEASE, TOP, eventually, run_program
 
 pytestmark = pytest.mark.live
 
@@ -19,11 +19,10 @@ PYTHON = "/usr/bin/python3"
 MBTEST = RELEASE / "mbtest"
 EMPTY = "return path {}"
 STRIP = 'return path { box.strip { kind = 8, on = "any" }, box.seq_rewrite {} }'
-WAIT = 20
 TRANSFER = """
 import os, socket, sys, threading
 data = os.urandom(8 << 20)
-s = socket.create_connection((sys.argv[1], 80), timeout=30)
+s = socket.create_connection((sys.argv[1], 80), timeout=600)
 def send(): s.sendall(data); s.shutdown(socket.SHUT_WR)
 threading.Thread(target=send, daemon=True).start()
 back = b""
@@ -50,7 +49,8 @@ while True:
 
 
 def run(*command):
-    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=WAIT)
+    subprocess.run([str(word) for word in command], check=True, capture_output=True,
+                   timeout=PATIENCE)
 
 
 class Lab:
@@ -120,13 +120,23 @@ class Box:
     def __init__(self, lab, path, text, *arguments, number=1):
         path.write_text(text)
         self.child = lab.start(number, MBTEST, "box", path, "--json", *arguments)
-        time.sleep(0.3)
+        assert eventually(self.is_ready)
+
+    def is_ready(self):
+        """It has the queue, or its four sockets: each interface has one to read, one to write."""
+        process = pathlib.Path(f"/proc/{self.child.pid}")
+        if (process / "exe").resolve() != MBTEST.resolve():
+            return False
+        queues = process / "net/netfilter/nfnetlink_queue"
+        sockets = [line.split() for line in (process / "net/packet").read_text().splitlines()[1:]]
+        bound = [socket for socket in sockets if socket[4] != "0"]
+        return len(bound) == 4 or (queues.exists() and queues.read_text() != "")
 
     def stop(self, how=signal.SIGINT):
         """(exit status, summary, standard error) after being told to end."""
         if how is not None:
             self.child.send_signal(how)
-        out, err = self.child.communicate(timeout=WAIT)
+        out, err = self.child.communicate(timeout=PATIENCE)
         return self.child.returncode, json.loads(out) if out else None, err
 
 
@@ -138,7 +148,7 @@ def fixture_bridge(lab, tmp_path):
 
 def transfer(lab, address):
     """8 MiB there and back through whatever is in the way."""
-    return run_program("nsenter", *lab.words(0, PYTHON, "-c", TRANSFER, address), timeout=60)
+    return run_program("nsenter", *lab.words(0, PYTHON, "-c", TRANSFER, address))
 
 
 # ---- two interfaces ----
@@ -195,7 +205,7 @@ s.bind(("e", 3))
 if sys.argv[1] == "send":
     for frame in frames: s.send(frame)
 else:
-    s.setsockopt(263, 8, 1); s.settimeout(15); left = list(frames); print("up", flush=True)
+    s.setsockopt(263, 8, 1); s.settimeout(600); left = list(frames); print("up", flush=True)
     while left:
         data, about, _, _ = s.recvmsg(2000, 100)
         status, _, _, _, _, tci, tpid = struct.unpack("IIIHHHH", about[0][2])
@@ -211,7 +221,7 @@ def test_every_frame_crosses(lab, bridge):
     reader = lab.start(2, PYTHON, "-c", FRAMES, "read")
     assert reader.stdout.readline() == "up\n"
     lab.inside(0, PYTHON, "-c", FRAMES, "send")
-    assert reader.communicate(timeout=WAIT)[0] == "all\n"
+    assert reader.communicate(timeout=PATIENCE)[0] == "all\n"
     status, summary, _ = box.stop()
     assert status == 0 and summary["packets"]["to_server"] >= 3 and summary["passed"] >= 2
 
@@ -268,7 +278,7 @@ USE_BROKEN = 'return path { box_file("%s/broken.lua") {} }'
 def test_a_box_that_fails_closed(lab, bridge, tmp_path):
     (tmp_path / "broken.lua").write_text(BROKEN)
     box = bridge(USE_BROKEN % tmp_path)
-    lab.start(0, PYTHON, "-c", "import socket; socket.create_connection(('198.18.1.3', 80), 3)")
+    lab.start(0, PYTHON, "-c", "import socket; socket.create_connection(('198.18.1.3', 80), 600)")
     status, summary, err = box.stop(None)
     assert status == 2 and summary is None and err.count("\n") == 1
     assert "broken.lua:4: no more" in err

@@ -17,7 +17,7 @@ def run_pair(folder, scenario, kernel, checksum="on"):
         env = dict(os.environ, MBKIT_LIVE_COUNTERS=str(folder))
         run = run_program(RELEASE / "mbtest", "run", "signal", "--only", scenario, "--client",
                           stacks[0], "--server", stacks[1], "--mptcp", "1", "--checksum", checksum,
-                          "--json", timeout=110, env=env)
+                          "--json", env=env)
         row, = run.lines()
         if row["pass"]:
             return row, {name.removeprefix("MPTcpExt."): value

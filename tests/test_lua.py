@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Lua as suites and boxes have it: what is gone, what is made the same everywhere, what is bounded,
 and what a box can do to a packet."""
-import time
 
 import pytest
 
@@ -95,10 +94,8 @@ def test_sort_keeps_equals_in_order(mbtest, tmp_path):
     "local t = {} while true do t[#t + 1] = ('x'):rep(100000) end",
 ])
 def test_bounded(mbtest, tmp_path, text):
-    start = time.monotonic()
-    run = run_suite(mbtest, tmp_path, text, timeout=120)
+    run = run_suite(mbtest, tmp_path, text)
     assert run.status == 2 and ("instructions" in run.err or "not enough memory" in run.err), run
-    assert time.monotonic() - start < 100
 
 
 # ---- boxes ----

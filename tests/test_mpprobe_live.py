@@ -7,24 +7,39 @@ import shutil
 import signal
 import struct
 import subprocess
-import time
 
 import pytest
 
-from conftest import LONG, RELEASE, run_program
+from conftest import LONG, PATIENCE, RELEASE, eventually, run_program
 
 pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp]
 
 MEBI = 1 << 20
 
-ECHO = """
+# The kernel's worker takes its time: wait until what it does has been counted.
+COUNTED = """
+import time
+def count(name):
+    with open('/proc/self/net/netstat') as file:
+        names, values = [line.split() for line in file if line.startswith('MPTcpExt')]
+    return int(dict(zip(names, values))[name])
+def wait_for(name, before):
+    while count(name) == before:
+        time.sleep(0.01)
+"""
+
+# Port, protocol, and what must be counted before anything is sent back.
+ECHO = COUNTED + """
 import socket, sys, threading
 s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, int(sys.argv[2]))
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(('::', int(sys.argv[1]))); s.listen()
-def serve(c):
+def serve(c, before):
     try:
         while data := c.recv(65536):
+            if before is not None:
+                wait_for(sys.argv[3], before)
+                before = None
             c.sendall(data)
         c.shutdown(1)
     except OSError:
@@ -32,18 +47,24 @@ def serve(c):
     c.close()
 print('up', flush=True)
 while True:
-    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+    before = count(sys.argv[3]) if len(sys.argv) > 3 else None
+    threading.Thread(target=serve, args=(s.accept()[0], before), daemon=True).start()
 """
 
-CLIENT = """
-import hashlib, socket, sys, threading
+# Address, port, protocol, bytes, how they begin, and what must be counted before the rest is sent.
+CLIENT = COUNTED + """
+import socket, sys, threading
 host, port, protocol, size, head = *sys.argv[1:2], *map(int, sys.argv[2:5]), sys.argv[5]
+before = count(sys.argv[6]) if len(sys.argv) > 6 else None
 s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET, socket.SOCK_STREAM, protocol)
-s.settimeout(60)
+s.settimeout(600)
 s.connect((host, port))
 data = head.encode() + bytes(i * 31 % 251 for i in range(size - len(head)))
 def write():
-    s.sendall(data)
+    s.sendall(data[:1000])
+    if before is not None:
+        wait_for(sys.argv[6], before)
+    s.sendall(data[1000:])
     s.shutdown(1)
 writer = threading.Thread(target=write); writer.start()
 got = b''
@@ -134,13 +155,13 @@ class Lab:
 
     def connect(self, *arguments):
         done = run_program("nsenter", f"--net=/run/netns/{self.prefix}a", RELEASE / "mpprobe",
-                           "connect", "--json", *arguments, timeout=120)
+                           "connect", "--json", *arguments)
         assert done.status == 0 and done.err == "", done
         return json.loads(done.out)
 
-    def client(self, host, protocol, size, head="", port=6000):
-        return self.inside("a", "/usr/bin/python3", "-c", CLIENT, host, str(port), str(protocol),
-                           str(size), head, timeout=120).stdout
+    def client(self, host, protocol, size, head="", counted=()):
+        return self.inside("a", "/usr/bin/python3", "-c", CLIENT, host, "6000", str(protocol),
+                           str(size), head, *counted).stdout
 
     def counters(self, side):
         """The kernel's counts of Multipath TCP."""
@@ -170,7 +191,7 @@ def served(lab):
     child = lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6000")
     yield child
     child.send_signal(signal.SIGINT)
-    assert child.wait(timeout=60) == 0
+    assert child.wait(timeout=PATIENCE) == 0
     assert lab.tables("b") == ""
 
 
@@ -230,7 +251,8 @@ def test_further_subflows(lab, tmp_path):
 def test_an_address_is_announced(lab):
     lab.inside("b", "ip", "mptcp", "endpoint", "add", "198.18.2.2", "dev", "link2", "signal")
     try:
-        told = lab.connect("--bytes", 20000, "198.18.1.2:5001")
+        lab.start("b", "/usr/bin/python3", "-c", ECHO, 5004, 262, "EchoAdd")
+        told = lab.connect("--bytes", 20000, "198.18.1.2:5004")
     finally:
         lab.inside("b", "ip", "mptcp", "endpoint", "flush")
     (address,) = told["connection"]["addresses"]
@@ -301,7 +323,7 @@ def test_a_path_by_http(lab, tmp_path):
     told = lab.connect("--get", "/page", "--output", tmp_path / "got", "198.18.1.2:8000")
     assert told["http_status"] == "HTTP/1.0 200 OK", told
     assert (tmp_path / "got").read_bytes().endswith(b"\r\n\r\nwhat was asked for\n")
-    child.wait(timeout=30)
+    child.wait(timeout=PATIENCE)
 
 
 def test_nothing_partial_is_left(lab, tmp_path):
@@ -331,7 +353,7 @@ def test_the_kernel_joins(lab, served):
     lab.inside("a", "ip", "mptcp", "endpoint", "add", "198.18.2.1", "dev", "link2", "subflow")
     before = lab.counters("a")
     try:
-        assert lab.client("198.18.1.2", 262, 2 * MEBI) == "same\n"
+        assert lab.client("198.18.1.2", 262, MEBI, counted=["MPJoinSynAckRx"]) == "same\n"
     finally:
         lab.inside("a", "ip", "mptcp", "endpoint", "flush")
     assert "v1, 2 subflows" in served.stdout.readline()
@@ -382,7 +404,7 @@ def test_a_flood_of_syns(lab, served):
     """Memory does not grow with it, no SYN gets two packets, and others are still served."""
     assert lab.client("198.18.1.2", 262, 1000) == "same\n"
     served.stdout.readline()
-    lab.inside("a", "/usr/bin/python3", "-c", FLOOD, "3000", timeout=120)
+    lab.inside("a", "/usr/bin/python3", "-c", FLOOD, "3000")
     before, first = int(status_of(served.pid)["VmHWM"].split()[0]), traffic(lab)
     syns = 1000000 if LONG else 60000
     lab.inside("a", "/usr/bin/python3", "-c", FLOOD, str(syns), timeout=3600)
@@ -406,11 +428,7 @@ def test_killed_it_leaves_nothing(lab):
     assert "mbkit" in lab.tables("b")
     child.kill()
     child.wait()
-    for _ in range(100):
-        if lab.tables("b") == "":
-            break
-        time.sleep(0.1)
-    assert lab.tables("b") == ""
+    assert eventually(lambda: lab.tables("b") == "")
     lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6001").kill()
 
 

@@ -9,9 +9,9 @@ from test_mpprobe_live import lab  # the fixture, with its servers
 pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp]
 
 
-def mbtest(lab, *arguments, timeout=120):
+def mbtest(lab, *arguments):
     return run_program("nsenter", f"--net=/run/netns/{lab.prefix}a", RELEASE / "mbtest",
-                       *arguments, timeout=timeout)
+                       *arguments)
 
 
 @pytest.mark.parametrize("host", ["198.18.1.2", "[fd00:1::2]"])

@@ -6,11 +6,10 @@ import pathlib
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
-from conftest import BUILD, ENVIRONMENT, TOP
+from conftest import BUILD, ENVIRONMENT, PATIENCE, TOP, eventually
 
 FAULTS = ["ignore-checksum", "never-fall-back", "deliver-unmapped", "accept-any-hmac"]
 GROUPS = {"addresses", "ports", "sequence numbers", "split and coalesce", "remove options",
@@ -20,7 +19,7 @@ RESULTS = {f"result-{number}" for number in range(1, 6)}
 
 @pytest.fixture(scope="module")
 def classic(mbtest):
-    run = mbtest("run", "classic", "--json", timeout=300)
+    run = mbtest("run", "classic", "--json")
     return run, run.lines()
 
 
@@ -48,7 +47,7 @@ def test_classic_is_what_it_should_be(classic):
 
 
 def test_signal_is_what_it_should_be(mbtest):
-    rows = mbtest("run", "signal", "--json", timeout=300).lines()
+    rows = mbtest("run", "signal", "--json").lines()
     assert {row["subflows"] for row in rows} >= {1, 2, 3, 8, 32}
 
 
@@ -58,7 +57,7 @@ SUITES = sorted(path.stem for path in (TOP / "lua/suites").glob("*.lua"))
 
 @pytest.mark.parametrize("suite", [name for name in SUITES if name not in OWN_TESTS])
 def test_a_suite_passes(mbtest, suite):
-    run = mbtest("run", suite, "--json", "--family", "both", timeout=300)
+    run = mbtest("run", suite, "--json", "--family", "both")
     rows = run.lines()
     assert not [(row["scenario"], row["version"], row["checksum"], row["family"], row["why"])
                 for row in rows if not row["pass"]]
@@ -67,7 +66,7 @@ def test_a_suite_passes(mbtest, suite):
 
 
 def test_options_is_every_option_everywhere(mbtest):
-    rows = mbtest("run", "options", "--json", timeout=300).lines()
+    rows = mbtest("run", "options", "--json").lines()
     names = {row["scenario"] for row in rows}
     for option in ("mp-capable", "mp-join", "dss", "add-addr", "remove-addr", "mp-prio", "mp-fail",
                    "mp-fastclose", "mp-tcprst"):
@@ -108,7 +107,7 @@ def test_every_scenario_names_rules_and_source(classic):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_caught(mbtest, fault):
-    run = mbtest("run", "classic", "--fault", fault, "--json", timeout=300)
+    run = mbtest("run", "classic", "--fault", fault, "--json")
     assert run.status == 1
     assert any(not row["pass"] for row in run.lines())
 
@@ -139,7 +138,7 @@ def test_selftest_tells_who_is_idle(mbtest):
 
 def test_chaos_is_every_box_of_classic(mbtest):
     """Each with loss, duplication, reordering, delay and rate, on the first and a second path."""
-    rows = mbtest("run", "chaos", "--json", timeout=300).lines()
+    rows = mbtest("run", "chaos", "--json").lines()
     assert {row["group"] for row in rows} == {"loss", "duplicate", "reorder", "delay", "rate"}
     assert {(row["subflows"], row["path"]) for row in rows} == {(1, 1), (2, 1), (2, 2)}
     texts = {name: (TOP / f"lua/suites/{name}.lua").read_text() for name in ("chaos", "classic")}
@@ -161,12 +160,12 @@ def test_selftest_fails_when_a_fault_goes_by(mbtest, tmp_path):
 @pytest.mark.parametrize("path", sorted((TOP / "tests/scenario").glob("*.lua")),
                          ids=lambda path: path.stem)
 def test_scenario_file(mbtest, path):
-    run = mbtest("run", path, timeout=120)
+    run = mbtest("run", path)
     assert run.status == 0, run
 
 
 def test_tcp_tries_each_box_twice(mbtest):
-    rows = mbtest("run", "tcp", "--json", timeout=300).lines()
+    rows = mbtest("run", "tcp", "--json").lines()
     # Each box is tried on plain TCP and on Multipath TCP.
     names = {row["scenario"] for row in rows}
     twins = {name.removesuffix("-tcp") for name in names if name.endswith("-tcp")}
@@ -229,22 +228,23 @@ def start(*arguments):
 
 
 def wait_for_children(process):
-    for _ in range(500):
-        if process.poll() is not None:
-            break
-        found = children(process)
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("no worker was started")
+    assert eventually(lambda: process.poll() is not None or children(process))
+    return children(process)
+
+
+def processor_seconds(pid):
+    """What a process has used, from the first of its fields that count it."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_crashed_worker_is_a_failed_result():
     with start("--only", "nat-source-client-1", "--bytes", "100000000", "--jobs", "2") as process:
         victim = wait_for_children(process)[0]
-        time.sleep(0.5)     # by then it is at a scenario
+        assert eventually(lambda: processor_seconds(victim) > 0.3)    # it is at a scenario
         os.kill(victim, signal.SIGKILL)
-        out, _ = process.communicate(timeout=300)
+        out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert len(re.findall(r"^     the run of \S+ crashed: Killed$", out, re.M)) == 1, out[-3000:]
 
@@ -253,7 +253,7 @@ def test_an_interrupted_run_ends_cleanly():
     with start("classic", "--repeat", "50", "--jobs", "2") as process:
         workers = wait_for_children(process)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2 and err == "mbtest: interrupted\n"
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
 

@@ -19,7 +19,7 @@ FINDING = 'field = "tcp.option.sackok", change = "removed", how = "gap", after =
 
 @pytest.fixture(scope="module")
 def traced(mbtest):
-    run = mbtest("run", "trace", "--json", timeout=300)
+    run = mbtest("run", "trace", "--json")
     return run, run.lines()
 
 

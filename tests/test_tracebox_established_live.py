@@ -6,11 +6,10 @@ import select
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
-from conftest import RELEASE
+from conftest import PATIENCE, RELEASE, eventually
 from test_tracebox_live import TARGET, Lab
 
 pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp,
@@ -53,7 +52,7 @@ class Server:
 
     def connection(self):
         """What the next connection brought."""
-        ready, _, _ = select.select([self.child.stdout], [], [], 30)
+        ready, _, _ = select.select([self.child.stdout], [], [], PATIENCE)
         assert ready, "no connection has ended"
         return json.loads(self.child.stdout.readline())
 
@@ -162,7 +161,9 @@ def test_damage_is_found_at_its_hop(lab, router, version, rule, change, mode):
     arrived = lab.mptcp.connection()
     assert found(report) == [(*change, router, router + 1, "exact")], report
     assert mode in (None, report["connection"]["mode"]), report
-    assert arrived["error"] is None and len(arrived["got"]) == report["connection"]["written"]
+    assert len(arrived["got"]) == report["connection"]["written"]
+    # When the data overtake the handshake's ACK, it stays Multipath TCP, whose DATA_FIN is lost.
+    assert arrived["error"] is None or (mode is None and report["connection"]["end"] == "aborted")
     if mode == "tcp":
         assert report["verdict"].endswith("; the server then acknowledges as plain TCP"), report
 
@@ -193,21 +194,18 @@ def test_an_interrupted_trace_closes_its_connection(lab, when):
     else:
         for router in (1, 2, 3, 4):
             lab.rules(router, "table inet t { chain o { type filter hook output priority 0; "
-                              "meta l4proto icmp drop; }; }")
+                              "meta l4proto icmp drop; }; chain p { type filter hook prerouting "
+                              "priority 0; ip ttl 1 tcp dport 8000 counter; }; }")
     before = lab.mptcp.counters()
     child = subprocess.Popen([*lab.enter(0), RELEASE / "tracebox", "-n", "--established", "-d",
                               "8000", "-t", "30", "--json", TARGET["IP"]],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 20
-    wanted = "mbkit" if when == "opening" else "ESTAB"
-    while time.monotonic() < end:
-        what = ["nft", "list", "ruleset"] if when == "opening" else ["ss", "-Htan"]
-        if wanted in lab.inside(0 if when == "opening" else 5, *what).stdout:
-            break
-        time.sleep(0.02)
-    time.sleep(0.2)
+    # The guard is there, or a segment has come no farther than a router.
+    where, sign, is_there = (0, "mbkit", True) if when == "opening" else (1, "packets 0", False)
+    assert eventually(lambda: (sign in lab.inside(where, "nft", "list", "ruleset").stdout)
+                      is is_there)
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=30)
+    out, err = child.communicate(timeout=PATIENCE)
     report = json.loads(out)
     assert (child.returncode, err) == (0, "")
     if when == "opening":

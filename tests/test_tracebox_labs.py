@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, TOP
+from conftest import BUILD, PATIENCE, TOP
 from test_tracebox_scripts import PCAP_HEADER
 
 SCRIPTS = TOP / "scripts" / "probes"
@@ -125,7 +125,7 @@ def lab(tmp_path):
                 probe = IP(probes.read(struct.unpack("<IIII", header)[2]))
                 reply = answer(elements, probe)
                 replies.write(struct.pack("<IIII", 0, 0, len(reply), len(reply)) + reply)
-        text, err = child.communicate(timeout=30)
+        text, err = child.communicate(timeout=PATIENCE)
         assert err == "", err
         return child.returncode, text
     return run

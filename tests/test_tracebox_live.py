@@ -6,12 +6,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 from scapy.all import ICMP, ICMPv6TimeExceeded, rdpcap
 
-from conftest import RELEASE, run_program
+from conftest import RELEASE, eventually, run_program
 
 pytestmark = [pytest.mark.live,
               pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
@@ -215,10 +214,7 @@ def test_the_guard_goes_with_the_program_that_is_killed(lab):
     assert "mbkit" in lab.inside(0, "nft", "list", "ruleset").stdout
     child.send_signal(signal.SIGKILL)
     child.wait()
-    end = time.monotonic() + 5
-    while lab.inside(0, "nft", "list", "ruleset").stdout and time.monotonic() < end:
-        time.sleep(0.02)
-    assert lab.inside(0, "nft", "list", "ruleset").stdout == ""
+    assert eventually(lambda: lab.inside(0, "nft", "list", "ruleset").stdout == "")
 
 
 @pytest.mark.parametrize("arguments, said", [

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import RELEASE, TOP
+from conftest import PATIENCE, RELEASE, TOP
 from test_tracebox_live import TARGET, clean, lab  # noqa: F401  pylint: disable=unused-import
 
 pytestmark = [pytest.mark.live,
@@ -42,7 +42,7 @@ class Script:
         self.child.stdin.flush()
 
     def end(self):
-        out, err = self.child.communicate("\n", timeout=30)
+        out, err = self.child.communicate("\n", timeout=PATIENCE)
         assert self.child.returncode == 0 and err == "", err
         return out.split()
 

@@ -73,10 +73,10 @@ def trace(tmp_path):
     (tmp_path / "server.py").write_text(SERVER)
     (tmp_path / "log").write_text("")
 
-    def run(*arguments, crowd=1, timeout=20):
+    def run(*arguments, crowd=1):
         (tmp_path / "up").unlink(missing_ok=True)
         done = run_program("unshare", "--net", "--mount", "sh", "-c", INSIDE, "sh", tmp_path, crowd,
-                           RELEASE / "tracebox", "-m", "2", *arguments, timeout=timeout)
+                           RELEASE / "tracebox", "-m", "2", *arguments)
         if done.status == 77:
             pytest.skip("no mounts here: " + done.err)
         done.asked = (tmp_path / "log").read_text().splitlines()

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import RELEASE
+from conftest import PATIENCE, RELEASE
 from test_tracebox_established import DSS
 from test_tracebox_established_live import ACKS, DATA, FAMILY, found
 from test_tracebox_live import TARGET, Lab
@@ -130,7 +130,7 @@ def test_servers_that_answer_whatever_they_like(lab):
 def test_nothing_is_left_behind(lab):
     trace(lab, "IP")
     lab.far.child.send_signal(signal.SIGINT)
-    out, err = lab.far.child.communicate(timeout=20)
+    out, err = lab.far.child.communicate(timeout=PATIENCE)
     assert (lab.far.child.returncode, err) == (0, "")
     lines = out.splitlines()
     traced = [line for line in lines if " sent in a trace, " in line]

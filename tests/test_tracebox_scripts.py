@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, run_program
+from conftest import BUILD, PATIENCE, run_program
 
 PATH = """return path { hop {}, hop {}, %s hop {}, hop {}, server = "%s" }
 """
@@ -247,7 +247,7 @@ class Responder:
                                   Raw(bytes(quote)))
                 replies.write(struct.pack("<IIII", 0, 0, len(reply), len(reply)) + reply)
                 replies.flush()
-        out, err = child.communicate(timeout=30)
+        out, err = child.communicate(timeout=PATIENCE)
         return child.returncode, out, err
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import BUILD, LONG, run_program
+from conftest import BUILD, LONG, PATIENCE, run_program
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "unit"
 SOURCES = sorted(FOLDER.glob("test_*.c"))
@@ -19,7 +19,7 @@ MARKED = [pytest.param(program, name, id=f"{program}-{name}",
 
 @pytest.mark.parametrize("program, name", MARKED)
 def test_unit(program, name):
-    run = run_program(BUILD / "unit" / program, name, timeout=7200 if LONG else 60)
+    run = run_program(BUILD / "unit" / program, name, timeout=7200 if LONG else PATIENCE)
     assert run.status == 0, run
     if LONG:
         print(run.err, end="")

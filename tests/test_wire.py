@@ -14,7 +14,7 @@ from scapy.layers.inet6 import (ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6
                                 IPv6ExtHdrSegmentRouting, in6_chksum)
 from scapy.utils import checksum
 
-from conftest import BUILD, run_program
+from conftest import BUILD, PATIENCE, run_program
 from test_fuzz import packets_of
 
 DATA = pathlib.Path(__file__).resolve().parent / "data" / "captures"
@@ -112,7 +112,7 @@ def test_tshark_reads_the_same_mptcp_options(capture):
     for field in fields:
         command += ["-e", f"tcp.options.mptcp.{field}"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True,
-                           timeout=60).stdout.splitlines()
+                           timeout=PATIENCE).stdout.splitlines()
     answers = tool([f"parse {packet.hex()}" for packet in packets_of(capture)])
     assert len(lines) == len(answers)
     compared = 0
