@@ -123,11 +123,15 @@ def test_fastclose_ends_both(tmp_path, kernel_end, by):
 
 @live
 @kernel_mptcp
-@pytest.mark.parametrize("subflows", [2, 8])
-def test_many_subflows_to_the_kernel(tmp_path, subflows):
-    row, kernel = run_pair(tmp_path, f"ndiffports-{subflows}-client", "server")
+@pytest.mark.parametrize("kernel_end", ["client", "server"])
+@pytest.mark.parametrize("subflows", [2, 32])
+def test_many_subflows(tmp_path, subflows, kernel_end):
+    """Between one pair of addresses: the kernel's paths are managed in userspace."""
+    row, kernel = run_pair(tmp_path, f"ndiffports-{subflows}-both", kernel_end)
     assert row["outcome"] == "mptcp" and row["intact"] and row["subflows"] == subflows
-    assert kernel["MPJoinSynRx"] == kernel["MPJoinAckRx"] == subflows - 1
+    names = ("MPJoinSynTx", "MPJoinSynAckRx") if kernel_end == "client" else (
+        "MPJoinSynRx", "MPJoinAckRx")
+    assert [kernel[name] for name in names] == [subflows - 1] * 2
 
 
 @live

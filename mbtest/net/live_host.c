@@ -29,7 +29,7 @@ static bool host_settings(const struct live_host_plan *plan, struct err *err)
 		{ "mptcp/checksum_enabled", plan->checksum ? "1" : "0", true },
 		{ "mptcp/allow_join_initial_addr_port", "1", true },
 		{ "mptcp/blackhole_timeout", "0", true },
-		{ "mptcp/pm_type", "0", true },
+		{ "mptcp/pm_type", plan->is_managed ? "1" : "0", true },
 		{ "ipv4/tcp_no_metrics_save", "1", false },
 		{ "ipv4/conf/all/rp_filter", "0", false },
 		{ "ipv4/conf/default/rp_filter", "0", false },
@@ -150,12 +150,16 @@ bool live_host_make(struct live_host *host, const struct live_host_plan *plan, s
 {
 	host->netns = -1;
 	host->tun_count = 0;
+	host->is_managed = false;
 	if (!netns_new(err))
 		return false;
 	host->netns = netns_hold(err);
 	if (host->netns >= 0 && host_settings(plan, err) && host_devices(host, plan, err) &&
-		host_routes(host, plan, err) && host_path_manager(plan, host->index, err))
-		return true;
+		host_routes(host, plan, err) && host_path_manager(plan, host->index, err)) {
+		host->is_managed = plan->is_managed && netlink_manager_open(&host->manager, err);
+		if (host->is_managed == plan->is_managed)
+			return true;
+	}
 	live_host_drop(host);
 	return false;
 }
@@ -165,6 +169,9 @@ void live_host_drop(struct live_host *host)
 	for (uint16_t i = 0; i < host->tun_count; i++)
 		close(host->tun[i]);
 	host->tun_count = 0;
+	if (host->is_managed)
+		netlink_manager_close(&host->manager);
+	host->is_managed = false;
 	if (host->netns >= 0)
 		close(host->netns);
 	host->netns = -1;

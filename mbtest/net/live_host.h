@@ -11,6 +11,7 @@
 #include "mbtest/dir.h"
 #include "mbtest/net/net.h"
 #include "probe/base/err.h"
+#include "probe/io/netlink.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@ struct live_host_plan {
 	bool checksum;     /* net.mptcp.checksum_enabled */
 	bool long_mapping; /* segmentation offload stays on, so that mappings are long */
 	bool no_address;   /* it is not there: what comes is dropped in silence */
+	bool is_managed;   /* subflows are opened by netlink_manager_join alone, and any admitted */
 };
 
 struct live_host {
@@ -30,6 +32,8 @@ struct live_host {
 	int tun[NET_PATHS];
 	int index[NET_PATHS]; /* of the devices */
 	uint16_t tun_count;
+	bool is_managed;
+	struct netlink_manager manager;
 };
 
 /*

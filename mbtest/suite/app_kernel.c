@@ -27,6 +27,7 @@ enum {
 	CHUNK_BYTES = 65536,
 	SPARE_BYTES = 262144, /* room for bytes delivered twice */
 	SOCKET_FD = 3,        /* of the child, by helpers_fork */
+	BACKLOG = 128,        /* with fewer, joins at the same time are told off by SYN cookies */
 };
 
 /* Written by the child, read by the parent; done is written last. */
@@ -336,7 +337,7 @@ static int socket_make(const struct app_plan *plan, bool mptcp, struct err *err)
 	}
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&local, length) < 0 ||
-		(plan->end == SERVER && listen(fd, 16) < 0)) {
+		(plan->end == SERVER && listen(fd, BACKLOG) < 0)) {
 		err_set_errno(err, "cannot bind a socket in a network namespace");
 		close(fd);
 		return -1;

@@ -136,6 +136,20 @@ static void live_step(struct live *live, enum end end, nsec_t now)
 	}
 }
 
+/* The further subflows of a managed client, once its connection can have any (F8a). */
+static void live_join(struct live *live)
+{
+	const struct app_plan *plan = &live->ends.plan[CLIENT];
+	struct live_host *host = &live->host[CLIENT];
+	uint32_t token;
+
+	if (live->kernel[CLIENT] != NULL && host->is_managed &&
+		netlink_manager_established(&host->manager, &token) &&
+		!netlink_manager_join(&host->manager, token, &plan->local.addr, &plan->remote,
+			live->scenario->subflows - 1, &live->step_error))
+		live->step_failed = true;
+}
+
 /* Whether the subflows have been closed, after both applications are done. */
 static bool live_closed(struct live *live, nsec_t now)
 {
@@ -161,6 +175,7 @@ static bool live_done(void *self)
 	}
 	live_step(live, CLIENT, now);
 	live_step(live, SERVER, now);
+	live_join(live);
 	if (live->is_lost || live->step_failed)
 		return true;
 	if (done[CLIENT] && done[SERVER]) {
@@ -177,6 +192,15 @@ static bool live_done(void *self)
 
 /* ---- making and unmaking ---- */
 
+/*
+ * The kernel's own path manager opens one subflow from an address, and no more than eight. What a
+ * scenario asks of our ndiffports beyond that its manager in userspace does.
+ */
+static bool needs_manager(const struct scenario *scenario)
+{
+	return scenario->path_manager != NULL && strcmp(scenario->path_manager, "ndiffports") == 0;
+}
+
 static bool host_make(struct live *live, enum end end, struct err *err)
 {
 	const struct live_host_plan plan = {
@@ -187,6 +211,7 @@ static bool host_make(struct live *live, enum end end, struct err *err)
 		.joins = (uint16_t)(end == CLIENT ? live->scenario->joins
 						  : live->scenario->server_joins),
 		.long_mapping = live->scenario->long_mapping,
+		.is_managed = needs_manager(live->scenario),
 	};
 
 	live->has_host[end] = live_host_make(&live->host[end], &plan, err);

@@ -103,4 +103,26 @@ enum netlink_mptcp_change {
 bool netlink_mptcp_change(enum netlink_mptcp_change change, const struct netlink_endpoint *endpoint,
 	struct err *err);
 
+/* ---- MPTCP's paths managed in userspace, where net.mptcp.pm_type is 1 ---- */
+
+struct netlink_manager {
+	struct netlink netlink;
+	uint16_t family;
+	int events;
+};
+
+/*
+ * For the namespace the process is in now. While it is open joins are admitted, as many as come;
+ * nobody opens any but netlink_manager_join.
+ */
+bool netlink_manager_open(struct netlink_manager *manager, struct err *err);
+void netlink_manager_close(struct netlink_manager *manager);
+
+/* Whether a connection has been established that was not told of yet: its token. Does not wait. */
+bool netlink_manager_established(struct netlink_manager *manager, uint32_t *token);
+
+/* So many subflows of a connection from an address to one, each from a port of its own. */
+bool netlink_manager_join(struct netlink_manager *manager, uint32_t token, const struct addr *local,
+	const struct sockname *remote, unsigned int count, struct err *err);
+
 #endif
