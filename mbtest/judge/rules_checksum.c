@@ -282,6 +282,14 @@ static bool is_first_mapping(const struct scene *scene, const struct mapping *ba
 	return scene->acked_out > bad->complete;
 }
 
+/* The first data came bare, and the mapping is behind it: F4 comes first, or a wait (F48). */
+static bool is_behind_bare_data(const struct scene *scene, const struct mapping *bad)
+{
+	const struct flow *flow = &scene_subflow(scene, bad->subflow)->flow[RECEIVED];
+
+	return bad->ssn > 1 && !view_is_mapped(&scene->view, flow, 1, bad->ssn - 1);
+}
+
 void rule_f23(const struct scene *scene, struct note *note)
 {
 	const struct mapping *bad = failed(scene);
@@ -367,7 +375,7 @@ void rule_f26(const struct scene *scene, struct note *note)
 	const struct mapping *bad = failed(scene);
 	uint32_t acked, later;
 
-	if (bad == NULL || !is_first_mapping(scene, bad) ||
+	if (bad == NULL || !is_first_mapping(scene, bad) || is_behind_bare_data(scene, bad) ||
 		others_ever(scene, scene_subflow(scene, bad->subflow), bad->complete) > 0)
 		return;
 	acked = acked_failed(scene, bad);

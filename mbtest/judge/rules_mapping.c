@@ -231,7 +231,7 @@ static bool delivered_other_bytes(const struct scene *scene)
 
 void rule_f49(const struct scene *scene, struct note *note)
 {
-	const struct connection_view *connection = scene->connection;
+	uint32_t fail = scene->connection->fail[SENT];
 	const struct mapping *mapping;
 	size_t at = 0;
 
@@ -243,10 +243,10 @@ void rule_f49(const struct scene *scene, struct note *note)
 			note_broken(note, mapping->fact,
 				"delivered bytes outside the mapping in the place of others");
 		note_held(note);
-		if (scene->bad == VIEW_NONE && connection->fail[SENT] != VIEW_NONE &&
-			connection->fail[RECEIVED] > connection->fail[SENT])
-			note_broken(note, connection->fail[SENT],
-				"took unmapped bytes for a failed checksum");
+		if (scene->bad == VIEW_NONE && fail != VIEW_NONE &&
+			scene->connection->fail[RECEIVED] > fail &&
+			!has_failed(scene, fact_subflow(scene, fail), fail))
+			note_broken(note, fail, "took unmapped bytes for a failed checksum");
 	}
 }
 

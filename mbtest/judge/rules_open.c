@@ -86,9 +86,11 @@ void rule_o2(const struct scene *scene, struct note *note)
 		scene->unmapped_in == VIEW_NONE && !has_cause(scene->connection, plain))
 		note_broken(note, plain, "fell back when DATA_ACKs stopped in mid-connection");
 	alone = others_ever(scene, scene->initial, VIEW_NONE) == 0;
-	/* The connection's end by MP_FASTCLOSE, of a wait too long perhaps, is RST (3.5). */
+	/* The connection's end by MP_FASTCLOSE, of a wait too long perhaps, is RST (3.5), and a
+	 * checksum that is there or not against the agreement asks for one (F13, F14). */
 	if (reset != VIEW_NONE &&
-		(answers_strays(scene->initial->flow, reset) || scene_closed_fast(scene, reset)))
+		(answers_strays(scene->initial->flow, reset) || scene_closed_fast(scene, reset) ||
+			scene_misfit(scene, scene->initial) < reset))
 		reset = VIEW_NONE;
 	if (reset != VIEW_NONE && alone && scene->version == 0 && scene->unmapped_in == VIEW_NONE)
 		note_broken(note, reset, "reset a v0 connection when DATA_ACKs stopped");

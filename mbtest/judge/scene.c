@@ -287,10 +287,7 @@ static bool was_cut_short(const struct scene *scene, const struct subflow_view *
 		flow->ssn_end > scene->facts[flow->fin].seq + scene->facts[flow->fin].payload;
 }
 
-/* A mapping that came on a subflow failed its checksum before fact index, or may have: a copy that
- * failed is not kept where another one did not, or came too early to be taken (O12). */
-static bool has_failed(const struct scene *scene, const struct subflow_view *subflow,
-	uint32_t index)
+bool has_failed(const struct scene *scene, const struct subflow_view *subflow, uint32_t index)
 {
 	size_t i;
 

@@ -100,6 +100,10 @@ unsigned int others_ever(const struct scene *scene, const struct subflow_view *s
 bool is_one_of_several(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index);
 
+/* A mapping that came on a subflow failed its checksum before fact index, or may have: a copy that
+ * failed is not kept where another one did not, or came too early to be taken (O12). */
+bool has_failed(const struct scene *scene, const struct subflow_view *subflow, uint32_t index);
+
 /* First mapping received on a subflow whose checksum is there or not against the agreement, so that
  * the subflow is to be reset (F13, F14); VIEW_NONE. */
 uint32_t scene_misfit(const struct scene *scene, const struct subflow_view *subflow);

@@ -420,3 +420,78 @@ TEST(f54_key_in_doubt)
 		play_fini(&play);
 	}
 }
+
+/* O12: a copy of data that came before the keys fails, and behind it is a byte that has no mapping.
+ */
+TEST(f49_failed_copy_of_early_data)
+{
+	unsigned int early;
+
+	for (early = 0; early < 2; early++) {
+		struct part part = { .flags = TCP_SYN }, third = { .seq = 101 };
+		struct play play;
+
+		play_init(&play, 0, true);
+		play_say(&play, CLIENT, with(part, opt_syn(&play)));
+		part.flags = TCP_SYN | TCP_ACK;
+		play_say(&play, SERVER, with(part, opt_synack(&play)));
+		part = (struct part){ .seq = 1, .payload = 100, .spoil = early };
+		part = with(part, opt_map(&play, CLIENT, 1, 0, 98));
+		if (early)
+			play_hear(&play, SERVER, part);
+		play_hear(&play, SERVER, with(third, opt_third(&play)));
+		play_hear(&play, SERVER, part);
+		part = (struct part){ .flags = 0 };
+		play_emit(&play, SERVER, with(part, opt_fail(&play, CLIENT, 0)));
+		CHECK_STATE(&play, "F49", early ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F14: a DSS without the checksum that was agreed on is reset, before or after DATA_ACKs stop. */
+TEST(o2_checksum_missing)
+{
+	unsigned int missing;
+
+	for (missing = 0; missing < 2; missing++) {
+		struct part ack = { .ack = 501 }, reset = { .flags = TCP_RST };
+		struct play play;
+
+		play_init(&play, 0, true);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 500);
+		play_data(&play, CLIENT, 0, 500, 500);
+		ack.ack = 1001;
+		play_say(&play, SERVER, ack);
+		play_data(&play, CLIENT, 0, 1000, 500);
+		ack.ack = 1501;
+		play_say(&play, SERVER, ack);
+		play.checksum = !missing;
+		play_data(&play, SERVER, 0, 0, 100);
+		play_emit(&play, CLIENT, reset);
+		CHECK_STATE(&play, "O2", missing ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F4 comes first where the first data is bare: a mapping behind it may fail unseen. */
+TEST(f26_mapping_behind_bare_data)
+{
+	unsigned int bare;
+
+	for (bare = 0; bare < 2; bare++) {
+		uint32_t first = bare ? 50 : 0;
+		struct play play;
+		struct part part;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		part = bare_part(&play, CLIENT, 0, 0, 100);
+		part = with(part, opt_map(&play, CLIENT, 1 + first, first, 100 - first));
+		part.options[0].dss.checksum ^= 1;
+		play_hear(&play, SERVER, part);
+		play_emit(&play, SERVER, data_part(&play, SERVER, 0, 0, 100));
+		CHECK_STATE(&play, "F26", bare ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
