@@ -382,7 +382,9 @@ static bool is_meant(struct box *box, struct connection *connection, const struc
 	bool placed = is_whole_tcp(packet) && packet_place(connection, packet, dir, &place);
 
 	box->selected = false;
-	if (!covers(box, dir) || (packet_kinds(connection, packet, dir) & box->on) == 0)
+	if (!covers(box, dir))
+		return false;
+	if ((box->on & ON_ANY) == 0 && (packet_kinds(connection, packet, dir) & box->on) == 0)
 		return false;
 	if (!box->counts)
 		return box->selected = true;

@@ -54,19 +54,21 @@ static struct flow_key key_of(const struct packet *packet, enum dir dir)
 	const uint8_t *bytes = packet_data(packet), *ports = bytes + packet->l4;
 	bool forward = dir == TO_SERVER;
 	struct flow_key key = { { 0 } };
-	uint32_t half[2];
-	uint16_t port[2];
+	uint32_t src, dst;
+	uint16_t from, to;
 
 	if (packet->version == 4) {
-		memcpy(half, bytes + 12, sizeof(half));
-		key.words[0] = half[forward ? 0 : 1];
-		key.words[2] = half[forward ? 1 : 0];
+		memcpy(&src, bytes + 12, sizeof(src));
+		memcpy(&dst, bytes + 16, sizeof(dst));
+		key.words[0] = forward ? src : dst;
+		key.words[2] = forward ? dst : src;
 	} else {
 		memcpy(key.words, bytes + (forward ? 8 : 24), 16);
 		memcpy(key.words + 2, bytes + (forward ? 24 : 8), 16);
 	}
-	memcpy(port, ports, sizeof(port));
-	key.words[4] = (uint64_t)port[forward ? 0 : 1] << 32 | port[forward ? 1 : 0] |
+	memcpy(&from, ports, sizeof(from));
+	memcpy(&to, ports + 2, sizeof(to));
+	key.words[4] = (uint64_t)(forward ? from : to) << 32 | (forward ? to : from) |
 		(uint64_t)packet->protocol << 56;
 	return key;
 }

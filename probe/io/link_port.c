@@ -38,7 +38,7 @@ enum {
 	HEADER = ETH_HLEN + 2 * TAG,
 	FULL_WAIT_MS = 2,
 	CACHE_LINE = 64,
-	FETCH = 1664, /* of a frame that comes: an Ethernet packet and the kernel's bytes */
+	FETCH = 12, /* lines of a frame that comes */
 };
 
 _Static_assert(OUT_OFFSET % TPACKET_ALIGNMENT == 0, "TPACKET_ALIGN of the header");
@@ -71,15 +71,16 @@ static uint32_t ring_next(const struct ring *ring)
 }
 
 /*
- * Ask for the first bytes of the frame behind the next: to wait for what another processor wrote,
- * when it is looked at, takes as long as a box.
+ * Ask for the first lines of the frame behind the next: to wait for what another processor wrote,
+ * when it is looked at, takes as long as a box. A processor asks for a few lines at a time and
+ * waits to ask for more; what comes behind them it guesses itself.
  */
-static void ring_fetch(const struct ring *ring, uint32_t bytes)
+static void ring_fetch(const struct ring *ring, unsigned int lines)
 {
 	const uint8_t *frame = ring->memory + (size_t)ring_next(ring) * ring->frame;
 
-	for (uint32_t at = 0; at < bytes; at += CACHE_LINE)
-		__builtin_prefetch(frame + at);
+	for (unsigned int i = 0; i < lines; i++)
+		__builtin_prefetch(frame + (size_t)i * CACHE_LINE);
 }
 
 static struct tpacket2_hdr *ring_header(const struct ring *ring)
@@ -337,7 +338,7 @@ uint8_t *link_port_room(struct link_port *port, uint32_t length)
 		if (!out_has_room(port))
 			return NULL;
 	}
-	ring_fetch(&port->out, CACHE_LINE);
+	ring_fetch(&port->out, 1);
 	return ring_frame(&port->out) + OUT_OFFSET;
 }
 
