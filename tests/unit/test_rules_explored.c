@@ -415,7 +415,9 @@ TEST(f54_key_in_doubt)
 			play_exchange(&play, CLIENT, 0, 0, 100);
 			play.idsn[CLIENT] += (uint64_t)1 << 40;
 		}
-		play_exchange(&play, CLIENT, 0, doubt ? 0 : 100, 100);
+		play_data(&play, CLIENT, 0, doubt ? 0 : 100, 100);
+		play_say(&play, SERVER,
+			with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));
 		CHECK_STATE(&play, "F54", doubt ? RULE_NOT_EXERCISED : RULE_BROKEN);
 		play_fini(&play);
 	}
