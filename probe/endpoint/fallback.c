@@ -53,6 +53,20 @@ static uint64_t receive_shift(const struct subflow *subflow)
 }
 
 /*
+ * Whether the stream's next byte, by a shift, is one that is held, or has not come yet. The peer's
+ * infinite mapping may go back over what came by other mappings, or was held and comes again (F24):
+ * that lies behind then, and counts no more (O6).
+ */
+static bool goes_on_by(const struct subflow *subflow, uint64_t shift)
+{
+	uint64_t next = subflow->conn->rx.next - shift;
+	size_t i = ranges_find(&subflow->rx_pending, next);
+
+	return !dsn_before(next, subflow->rx_next) ||
+		(i < subflow->rx_pending.count && subflow->rx_pending.list[i].first <= next);
+}
+
+/*
  * The send stream is contiguous on the subflow when its segments, from the first unacknowledged
  * byte on, follow each other (RFC 8684 3.7). What no segment carries yet goes back to unsent, so
  * that the subflow will carry every byte in order (F63).
@@ -126,7 +140,7 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	if (conn_has_fault(conn, FAULT_NEVER_FALL_BACK) && reason != FALLBACK_INFINITE_MAPPING)
 		return false;
 	/* Who throws unmapped bytes away has none to go on with. */
-	if (subflow->threw_away || is_half_closed(subflow) || shift != receive_shift(subflow) ||
+	if (subflow->threw_away || is_half_closed(subflow) || !goes_on_by(subflow, shift) ||
 		!send_contiguous(subflow, &next) ||
 		(reason == FALLBACK_NO_DATA_ACK && would_be_one_sided(subflow, next))) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);
@@ -231,20 +245,16 @@ void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now)
 void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t shift, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
-	uint64_t linear = conn->linear ? conn->linear_shift : receive_shift(subflow);
-	bool repeats = dsn_before(shift, linear);
 
 	if (conn_is_mptcp(conn)) {
-		if (subflow_live_count(conn) > 1) {
-			if (!conn_has_fault(conn, FAULT_INFINITE_BESIDE))
-				subflow_reset(subflow, RESET_MPTCP); /* F34 */
-			return;
-		}
-		/* What arrived before it is a piece of the stream too. */
-		if (!fall_back(subflow, FALLBACK_INFINITE_MAPPING, repeats ? linear : shift, now))
-			return;
+		if (subflow_live_count(conn) == 1)
+			fall_back(subflow, FALLBACK_INFINITE_MAPPING, shift, now);
+		else if (!conn_has_fault(conn, FAULT_INFINITE_BESIDE))
+			subflow_reset(subflow, RESET_MPTCP); /* F34 */
+		return;
 	}
-	if (!repeats)
+	/* Fallen back before: what came till now went on as it was. */
+	if (!dsn_before(shift, conn->linear_shift))
 		return;
 	conn->linear_turns = true;
 	conn->turn_at = at;

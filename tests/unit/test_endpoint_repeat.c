@@ -140,6 +140,54 @@ TEST(O6_infinite_mapping_goes_back)
 		}
 }
 
+/* ---- the same over what came on another subflow ---- */
+
+enum { SECOND_PIECE = 1420, LATER = 4000, LAST_PIECE = 100 };
+
+/* On the first path the second segment loses its mapping, and all that is sent later. */
+static enum pipe_verdict unmap(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	uint32_t *iss = pipe->hook_state, at = tcp_seq(packet) - *iss - 1;
+	struct mptcp_opt option;
+
+	if (from == SERVER || path != 0)
+		return PIPE_PASS;
+	if (is_syn(packet))
+		*iss = tcp_seq(packet);
+	else if (packet_payload_len(packet) > 0 && (at == SECOND_PIECE || at >= LATER) &&
+		mptcp_find(packet, MP_DSS, &option, NULL) && option.dss.length > 0)
+		pipe->hits += strip_mptcp(packet, ALL_SUBTYPES);
+	return PIPE_PASS;
+}
+
+/* O6: what is held, and came elsewhere meanwhile, lies behind the stream's next byte. */
+TEST(O6_infinite_mapping_after_other_subflows)
+{
+	struct endpoint_config client = pipe_config(SPEAKS_V0, false), server = client;
+	uint32_t iss = 0;
+	struct pipe pipe;
+	struct err err;
+
+	client.join[client.join_count++] = pipe_second.addr;
+	pipe_init(&pipe, &client, &server, 3);
+	pipe.hook = unmap;
+	pipe.hook_state = &iss;
+	pipe.app[CLIENT].to_write = LATER;
+	pipe.app[CLIENT].hold_open = true;
+	pipe_run(&pipe, 2 * NSEC_PER_SEC);
+	CHECK_U64(pipe.app[SERVER].read, LATER);
+	CHECK(conn_drop(pipe.app[CLIENT].conn, 1, &err));
+	pipe_run(&pipe, 3 * NSEC_PER_SEC);
+	pipe.app[CLIENT].to_write += LAST_PIECE;
+	pipe.app[CLIENT].hold_open = false;
+	pipe_run(&pipe, 40 * NSEC_PER_SEC);
+	CHECK(pipe.hits > 1);
+	CHECK(pipe_is_clean(&pipe));
+	CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_INFINITE_MAPPING);
+	pipe_fini(&pipe);
+}
+
 static enum pipe_verdict lose_dss(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {
