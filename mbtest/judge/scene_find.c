@@ -206,6 +206,13 @@ static bool is_far(const struct connection_view *connection, uint64_t dsn)
 	return connection->has_key[RECEIVED] && (offset > ODD_START || offset < -ODD_START);
 }
 
+/* The same mapping, declared on another packet with another checksum. */
+static bool is_copy(const struct mapping *first, const struct mapping *again)
+{
+	return first->ssn == again->ssn && first->length == again->length &&
+		first->dsn == again->dsn;
+}
+
 /*
  * Bytes of it had come before under a mapping that fitted: that one binds (F52), and they were
  * delivered, so that no checksum over them and others can be taken any more.
@@ -218,7 +225,9 @@ static bool was_settled(const struct view *view, const struct mapping *again)
 		const struct mapping *first = &view->mappings[i];
 
 		if (first->way == again->way && first->subflow == again->subflow &&
-			first->state == MAPPING_GOOD && first->complete < again->fact &&
+			first->state == MAPPING_GOOD &&
+			(first->complete < again->fact ||
+				(first->fact < again->fact && is_copy(first, again))) &&
 			first->ssn < again->ssn + again->length &&
 			again->ssn < first->ssn + first->length)
 			return true;

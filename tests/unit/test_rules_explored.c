@@ -61,22 +61,34 @@ TEST(f23_spoilt_data_fin)
 /* F52: the first mapping binds, so that a copy with another checksum fails nothing. */
 TEST(f23_spoilt_copy)
 {
-	struct part copy;
-	struct play play;
+	unsigned int split;
 
-	play_init(&play, 1, true);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
-	play_exchange(&play, CLIENT, 0, 1000, 1000);
-	copy = bare_part(&play, CLIENT, 0, 1000, 1000);
-	copy.seq = 1001;
-	copy = with(copy, opt_map(&play, CLIENT, 1001, 1000, 1000));
-	copy.options[0].dss.checksum ^= 1;
-	play_hear(&play, SERVER, copy);
-	play_wait(&play, 2 * NSEC_PER_SEC);
-	play_data_ack(&play, SERVER, 0);
-	CHECK_IDLE(&play, "F23");
-	play_fini(&play);
+	for (split = 0; split < 2; split++) {
+		struct part copy;
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		if (!split)
+			play_exchange(&play, CLIENT, 0, 1000, 1000);
+		copy = bare_part(&play, CLIENT, 0, 1000, 1000);
+		copy.seq = 1001;
+		copy = with(copy, opt_map(&play, CLIENT, 1001, 1000, 1000));
+		if (split) {
+			copy.payload = 500;
+			play_hear(&play, SERVER, copy);
+			copy.seq += 500;
+			copy.offset += 500;
+		}
+		copy.options[0].dss.checksum ^= 1;
+		play_hear(&play, SERVER, copy);
+		play.data_ack[SERVER] = 2000;
+		play_wait(&play, 2 * NSEC_PER_SEC);
+		play_data_ack(&play, SERVER, 0);
+		CHECK_IDLE(&play, "F23");
+		play_fini(&play);
+	}
 }
 
 /* F4 is about the first data; here it is mapped, and what another segment brought is not (F49). */
