@@ -316,7 +316,7 @@ local function dss_first_rules(c)
 	local mapped, acked = losses(c)
 	if c.version == 1 and c.sender ~= "server" and c.direction ~= "to-client" then
 		-- MP_CAPABLE has mapped the client's first data: its end is like one of later.
-		return c.sender == "both" and { "F9b", "F16" } or { acked and "F9a" or "F16" }
+		return c.sender == "both" and { "F9b", "F10", "F16" } or { acked and "F9a" or "F16" }
 	end
 	if mapped and c.sender ~= "server" and c.direction ~= "to-client" then
 		return { "F4" }
