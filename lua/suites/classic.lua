@@ -314,15 +314,15 @@ end
 -- What dss_first is about: who is the first to see it, and how; of two, which comes first.
 local function dss_first_rules(c)
 	local mapped, acked = losses(c)
+	local two = c.sender == "both"
 	if c.version == 1 and c.sender ~= "server" and c.direction ~= "to-client" then
 		-- MP_CAPABLE has mapped the client's first data: its end is like one of later.
-		return c.sender == "both" and { "F9b", "F10", "F16" } or { acked and "F9a" or "F16" }
+		return two and { "F9b", "F10", "F16" } or { acked and "F9a" or "F16" }
 	end
 	if mapped and c.sender ~= "server" and c.direction ~= "to-client" then
 		return { "F4" }
 	end
-	return { mapped and "F10" or c.sender == "client" and "F9a" or "F9b",
-		c.sender == "both" and "F9a" or nil }
+	return { mapped and "F10" or c.sender == "client" and "F9a" or "F9b", two and "F9a" or nil }
 end
 
 -- From the first data on, on the joined subflow: F11 MUST reset when data there are acked without
