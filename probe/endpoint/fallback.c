@@ -42,14 +42,27 @@ void fallback_at_handshake(struct conn *conn, enum fallback_reason reason)
 
 /*
  * Where the subflow's receive stream goes on: the first byte that was not delivered is the stream's
- * next (O6). Fails when out-of-order data of another subflow lies in between.
+ * next (O6). Of unmapped bytes beside further subflows nobody knows: those may have brought them.
  */
-static uint64_t receive_shift(const struct subflow *subflow)
+static bool receive_shift(const struct subflow *subflow, uint64_t *shift)
 {
-	uint64_t at =
-		mapping_is_holding(subflow) ? subflow->rx_pending.list[0].first : subflow->rx_next;
+	const struct mappings *set = &subflow->mappings;
+	uint64_t next = subflow->conn->rx.next;
+	size_t i;
 
-	return subflow->conn->rx.next - at;
+	*shift = next -
+		(mapping_is_holding(subflow) ? subflow->rx_pending.list[0].first
+					     : subflow->rx_next);
+	if (!mapping_is_holding(subflow) || !subflow->conn->was_joined)
+		return true;
+	for (i = set->head; i < set->count; i++) {
+		const struct mapping *mapping = &set->list[i];
+
+		*shift = mapping->offset - mapping->first;
+		if (next - mapping->offset < mapping->end - mapping->first)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -69,29 +82,35 @@ static bool goes_on_by(const struct subflow *subflow, uint64_t shift)
 /*
  * The send stream is contiguous on the subflow when its segments, from the first unacknowledged
  * byte on, follow each other (RFC 8684 3.7). What no segment carries yet goes back to unsent, so
- * that the subflow will carry every byte in order (F63).
+ * that the subflow will carry every byte in order (F63). What the infinite mapping refers to must
+ * be contiguous with them, too, else it begins with the first (F29).
  */
-static bool send_contiguous(const struct subflow *subflow, uint64_t *next)
+static bool send_contiguous(struct subflow *subflow, uint64_t *next)
 {
 	const struct send_stream *tx = &subflow->conn->tx;
 	const struct segment_queue *queue = &subflow->queue;
+	const struct segment *first = NULL;
 	uint64_t expected = tx->una;
-	bool started = false;
 	size_t i;
 
 	for (i = queue->head; i != queue->tail; i++) {
 		const struct segment *segment = segment_at(queue, i);
 
-		if (segment->length == 0)
+		if (segment->length == 0 ||
+			(first == NULL && segment->offset + segment->length <= tx->una))
 			continue;
-		if (!started && segment->offset + segment->length <= tx->una)
-			continue;
-		if (started ? segment->offset != expected : segment->offset > tx->una)
+		if (first != NULL ? segment->offset != expected : segment->offset > tx->una)
 			return false;
-		started = true;
+		first = first != NULL ? first : segment;
 		expected = segment->offset + segment->length;
 	}
 	*next = expected;
+	if (first != NULL &&
+		subflow->delivered_offset + (first->seq - subflow->delivered_seq) !=
+			first->offset) {
+		subflow->delivered_offset = first->offset;
+		subflow->delivered_seq = first->seq;
+	}
 	return true;
 }
 
@@ -131,7 +150,8 @@ static bool is_half_closed(const struct subflow *subflow)
 	return subflow->fin_sent && !(tx->shutdown && tx->next == tx->end);
 }
 
-static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint64_t shift,
+/* shift: NULL when it is not known. */
+static bool fall_back(struct subflow *subflow, enum fallback_reason reason, const uint64_t *shift,
 	nsec_t now)
 {
 	struct conn *conn = subflow->conn;
@@ -140,8 +160,8 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	if (conn_has_fault(conn, FAULT_NEVER_FALL_BACK) && reason != FALLBACK_INFINITE_MAPPING)
 		return false;
 	/* Who throws unmapped bytes away has none to go on with. */
-	if (subflow->threw_away || is_half_closed(subflow) || !goes_on_by(subflow, shift) ||
-		!send_contiguous(subflow, &next) ||
+	if (subflow->threw_away || is_half_closed(subflow) || shift == NULL ||
+		!goes_on_by(subflow, *shift) || !send_contiguous(subflow, &next) ||
 		(reason == FALLBACK_NO_DATA_ACK && would_be_one_sided(subflow, next))) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);
 		return false;
@@ -155,7 +175,7 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 	conn->fallback = reason;
 	conn->was_mptcp = true;
 	conn->linear = true;
-	conn->linear_shift = shift;
+	conn->linear_shift = *shift;
 	conn->fail_sent = false;
 	conn->fail_at = NSEC_NEVER;
 	/* A DATA_FIN not reached yet counts no more: FIN ends the stream where it is now. */
@@ -180,7 +200,9 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, uint
 
 bool fallback_to_tcp(struct subflow *subflow, enum fallback_reason reason, nsec_t now)
 {
-	return fall_back(subflow, reason, receive_shift(subflow), now);
+	uint64_t shift;
+
+	return fall_back(subflow, reason, receive_shift(subflow, &shift) ? &shift : NULL, now);
 }
 
 static bool is_joining(const struct conn *conn)
@@ -248,7 +270,7 @@ void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t s
 
 	if (conn_is_mptcp(conn)) {
 		if (subflow_live_count(conn) == 1)
-			fall_back(subflow, FALLBACK_INFINITE_MAPPING, shift, now);
+			fall_back(subflow, FALLBACK_INFINITE_MAPPING, &shift, now);
 		else if (!conn_has_fault(conn, FAULT_INFINITE_BESIDE))
 			subflow_reset(subflow, RESET_MPTCP); /* F34 */
 		return;

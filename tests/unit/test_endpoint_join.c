@@ -351,6 +351,56 @@ TEST(F64_first_data_bare_after_a_join)
 	}
 }
 
+/* The client's second data packet on the first path, and from a moment on all, lose their options.
+ */
+static enum pipe_verdict strip_second_and_late(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	const nsec_t *late = pipe->hook_state;
+
+	if (path == 0 && from == CLIENT && packet_payload_len(packet) > 0 &&
+		(++pipe->hits == 2 || pipe->now >= *late))
+		strip_mptcp(packet, ALL_SUBTYPES);
+	return PIPE_PASS;
+}
+
+/*
+ * O6, F29: bytes of the first subflow that came unmapped, and by the second again, are none that a
+ * fallback goes on with; and what it carried since is not where the stream's last bytes are.
+ */
+TEST(O6_fallback_beside_bytes_that_came_elsewhere)
+{
+	unsigned int odd;
+
+	for (odd = 0; odd < 2; odd++) {
+		struct endpoint_config config = pipe_config(SPEAKS_V0, true);
+		nsec_t late = 3 * NSEC_PER_SEC;
+		struct pipe pipe;
+		struct err err;
+
+		config.join[config.join_count++] = pipe_second.addr;
+		config.scheduler = "round-robin";
+		pipe_init(&pipe, &config, &config, 9);
+		pipe.hook = strip_second_and_late;
+		pipe.hook_state = &late;
+		pipe.app[CLIENT].hold_open = true;
+		pipe.app[CLIENT].to_write = 2840;
+		pipe_run(&pipe, 2 * NSEC_PER_SEC);
+		CHECK_U64(pipe.app[SERVER].read, 2840);
+		pipe.app[CLIENT].to_write += (2 + odd) * 1420;
+		pipe_run(&pipe, 2 * NSEC_PER_SEC + 200 * NSEC_PER_MS);
+		CHECK(conn_drop(pipe.app[CLIENT].conn, 1, &err));
+		pipe_run(&pipe, late);
+		CHECK_U64(pipe.app[SERVER].read, 2840 + (2 + odd) * 1420);
+		pipe.app[CLIENT].to_write += 500;
+		pipe.app[CLIENT].hold_open = false;
+		pipe_run(&pipe, 60 * NSEC_PER_SEC);
+		CHECK(pipe_is_clean(&pipe));
+		CHECK_U64(pipe_info(&pipe, SERVER).mode, MODE_INFINITE);
+		pipe_fini(&pipe);
+	}
+}
+
 static void forbid_join(struct mptcp_opt *option)
 {
 	option->capable.flags |= MPC_NO_JOIN;
