@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import PATIENCE, RELEASE, eventually
-from test_tracebox_live import TARGET, Lab
+from laboratory import TARGET, laboratory
 
 pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp,
               pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
@@ -68,23 +68,12 @@ class Server:
         return values
 
 
-@pytest.fixture(scope="module")
-def lab():
-    made = Lab()
-    try:
-        made.up()
-        made.mptcp = Server(made, 8000, MPTCP)
-        made.tcp = Server(made, 8001, TCP)
-        yield made
-    finally:
-        made.down()
+def prepare(made):
+    made.mptcp = Server(made, 8000, MPTCP)
+    made.tcp = Server(made, 8001, TCP)
 
 
-@pytest.fixture(autouse=True)
-def clean(lab):
-    yield
-    for i in range(lab.count):
-        lab.inside(i, "nft", "flush", "ruleset")
+lab, clean = laboratory(prepare)
 
 
 def trace(lab, version, *arguments, server=None):

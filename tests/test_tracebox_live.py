@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tracebox through real kernel routers in namespaces, with nftables doing the damage."""
 import collections
-import os
 import shutil
 import signal
 import socket
@@ -11,120 +10,14 @@ import pytest
 from scapy.all import ICMP, ICMPv6TimeExceeded, rdpcap
 
 from conftest import RELEASE, eventually, run_program
+from laboratory import ROUTERS, TARGET, laboratory
 
 pytestmark = [pytest.mark.live,
               pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
 
-ROUTERS = 4
 PROBE = "TCP/MSS/SACKP/TS/WSCALE/MPCAPABLE"
-SETTINGS = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratemask=0",
-            "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
-            "net.ipv6.icmp.ratemask=", "net.ipv6.conf.all.accept_dad=0",
-            "net.ipv6.conf.default.accept_dad=0"]
 
-
-def run(*command, **options):
-    return subprocess.run(command, capture_output=True, text=True, check=True, **options)
-
-
-class Lab:
-    """Client 0, routers 1..4, server 5; link i+1 between i and i+1 is 198.18.<i+1>.0/24."""
-
-    def __init__(self):
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        self.prefix = f"mbk{os.getpid() % 100000}{worker}"
-        self.count = ROUTERS + 2
-        self.children = []
-
-    def name(self, number):
-        return f"{self.prefix}.{number}"
-
-    def enter(self, number):
-        """The words before a command that is to run inside; "ip netns exec" would mount things."""
-        return "nsenter", f"--net=/run/netns/{self.name(number)}"
-
-    def inside(self, number, *command, **options):
-        return run(*self.enter(number), *command, **options)
-
-    def set(self, number, name, value):
-        """A setting of the kernel; not every kernel has each of them."""
-        subprocess.run([*self.enter(number), "sh", "-c", 'echo "$1" >"$2"', "sh", str(value),
-                        "/proc/sys/" + name.replace(".", "/")], check=False, capture_output=True)
-
-    def up(self):
-        for i in range(self.count):
-            run("ip", "netns", "add", self.name(i))
-            for setting in SETTINGS:
-                name, value = setting.split("=", 1)
-                self.set(i, name, value)
-            self.inside(i, "ip", "link", "set", "lo", "up")
-        for i in range(self.count - 1):
-            run("ip", "link", "add", "right", "netns", self.name(i), "type", "veth", "peer",
-                "name", "left", "netns", self.name(i + 1))
-            for who, device, last in ((i, "right", 1), (i + 1, "left", 2)):
-                self.inside(who, "ip", "addr", "add", f"198.18.{i + 1}.{last}/24", "dev", device)
-                self.inside(who, "ip", "addr", "add", f"fd00:{i + 1}::{last}/64", "dev", device,
-                            "nodad")
-                self.inside(who, "ip", "link", "set", device, "up")
-        for i in range(self.count):
-            if i < self.count - 1:
-                self.inside(i, "ip", "route", "add", "default", "via", f"198.18.{i + 1}.2")
-                self.inside(i, "ip", "-6", "route", "add", "default", "via", f"fd00:{i + 1}::2")
-            for j in range(1, i):
-                self.inside(i, "ip", "route", "add", f"198.18.{j}.0/24", "via", f"198.18.{i}.1")
-                self.inside(i, "ip", "-6", "route", "add", f"fd00:{j}::/64", "via", f"fd00:{i}::1")
-
-    def down(self):
-        for child in self.children:
-            child.kill()
-            child.wait()
-        for i in range(self.count):
-            subprocess.run(["ip", "netns", "del", self.name(i)], check=False, capture_output=True)
-
-    def listen(self, port, protocol):
-        """A server that accepts connections over both families."""
-        text = ("import socket\n"
-                f"s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, {protocol})\n"
-                "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
-                f"s.bind(('::', {port})); s.listen(); print('up', flush=True)\n"
-                "while True: s.accept()\n")
-        child = subprocess.Popen([*self.enter(self.count - 1), "/usr/bin/python3", "-c", text],
-                                 stdout=subprocess.PIPE)
-        self.children.append(child)
-        return child.stdout.readline() == b"up\n"
-
-    def rules(self, number, text):
-        """Replace the rules of a router; skips the test when this kernel does not know them."""
-        self.inside(number, "nft", "flush", "ruleset")
-        done = subprocess.run([*self.enter(number), "nft", "-f", "-"], input=text, text=True,
-                              capture_output=True, check=False)
-        if done.returncode != 0:
-            pytest.skip("no such rule here: " + done.stderr.splitlines()[0])
-
-    def forward(self, number, rule):
-        self.rules(number, "table inet t { chain f { type filter hook forward priority 0; "
-                           f"{rule}; }}; }}")
-
-    def trace(self, *arguments):
-        return run_program(*self.enter(0), RELEASE / "tracebox", "-n", *arguments)
-
-
-@pytest.fixture(scope="module")
-def lab():
-    made = Lab()
-    try:
-        made.up()
-        assert made.listen(80, 0)
-        yield made
-    finally:
-        made.down()
-
-
-@pytest.fixture(autouse=True)
-def clean(lab):
-    yield
-    for i in range(lab.count):
-        lab.inside(i, "nft", "flush", "ruleset")
+lab, clean = laboratory()
 
 
 def found(report):
@@ -132,7 +25,6 @@ def found(report):
              f["certainty"]) for f in report["findings"]]
 
 
-TARGET = {"IP": "198.18.5.2", "IPv6": "fd00:5::2"}
 DAMAGE = {
     "optstrip": ("reset tcp option mptcp", ("tcp.option.mptcp.mp_capable", "removed", "nop")),
     "mss": ("tcp option maxseg size set 1300", ("tcp.option.mss", "modified", None)),

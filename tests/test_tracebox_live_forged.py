@@ -10,11 +10,13 @@ import subprocess
 import pytest
 
 from conftest import BUILD, RELEASE, run_program
-from test_tracebox_live import (  # noqa: F401  pylint: disable=unused-import
-    TARGET, clean, found, lab)
+from laboratory import TARGET, laboratory
+from test_tracebox_live import found
 
 pytestmark = [pytest.mark.live,
               pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
+
+lab, clean = laboratory()
 
 PORT = 41999
 # Runs in router 3: argv is the client's address, the server's, the source port of the probes.
@@ -80,7 +82,7 @@ while True:
 
 
 @pytest.fixture
-def forger(lab, tmp_path):  # noqa: F811
+def forger(lab, tmp_path):
     (tmp_path / "forger.py").write_text(FORGER)
     children = []
 
@@ -98,7 +100,7 @@ def forger(lab, tmp_path):  # noqa: F811
 
 @pytest.mark.parametrize("version", TARGET)
 @pytest.mark.parametrize("damaged", [False, True])
-def test_forged_answers_are_nobodys(lab, forger, version, damaged):  # noqa: F811
+def test_forged_answers_are_nobodys(lab, forger, version, damaged):
     if damaged:
         lab.forward(2, "reset tcp option mptcp")
     forger(version)
@@ -115,7 +117,7 @@ def test_forged_answers_are_nobodys(lab, forger, version, damaged):  # noqa: F81
             {"supported": False, "mirrored": False, "version": None}, report
 
 
-def test_a_silent_path_stays_silent(lab, forger):  # noqa: F811
+def test_a_silent_path_stays_silent(lab, forger):
     """Only the forger answers, and he knows nothing."""
     lab.rules(1, "table inet q { chain f { type filter hook forward priority 0; tcp dport 80 drop;"
                  " }; chain o { type filter hook output priority 0; meta l4proto icmp drop; }; }")

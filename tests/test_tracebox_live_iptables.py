@@ -6,12 +6,15 @@ import subprocess
 
 import pytest
 
-from test_tracebox_live import (  # noqa: F401  pylint: disable=unused-import
-    PROBE, ROUTERS, TARGET, clean, found, lab)
+from laboratory import ROUTERS, TARGET, laboratory
+from test_tracebox_live import PROBE, found
 
 pytestmark = [pytest.mark.live,
               pytest.mark.skipif(shutil.which("iptables") is None or shutil.which("nft") is None,
                                  reason="needs iptables and nftables")]
+
+lab, clean = laboratory()
+
 SYN = "-p tcp --tcp-flags SYN,RST SYN "
 ECN_SYN = "/tcp{dst=80,flags=2+64+128}/MSS"
 # A rule in mangle's FORWARD, the probe behind its IP layer, and what must be found.
@@ -34,8 +37,9 @@ MANGLE4 = {
 FIELDS = {"IP": "ip", "IPv6": "ip6"}
 
 
-def iptables(lab, router, version, table, chain, rule):  # noqa: F811
+def iptables(lab, router, version, table, chain, rule):
     """Append a rule; skips the test where this kernel or iptables has no such target."""
+    lab.ruled.add(router)
     command = "iptables" if version == "IP" else "ip6tables"
     done = subprocess.run([*lab.enter(router), command, "-w", "-t", table, "-A", chain,
                            *rule.split()], capture_output=True, text=True, check=False)
@@ -46,7 +50,7 @@ def iptables(lab, router, version, table, chain, rule):  # noqa: F811
 @pytest.mark.parametrize("version, name", [
     *[("IP", name) for name in MANGLE | MANGLE4], *[("IPv6", name) for name in MANGLE]])
 @pytest.mark.parametrize("router", [2])
-def test_damage_is_found_at_its_hop(lab, version, name, router):  # noqa: F811
+def test_damage_is_found_at_its_hop(lab, version, name, router):
     rule, probe, changes = (MANGLE | MANGLE4)[name]
     iptables(lab, router, version, "mangle", "FORWARD", rule)
     report = lab.trace("--json", "-p", version + probe, TARGET[version]).json()
@@ -57,7 +61,7 @@ def test_damage_is_found_at_its_hop(lab, version, name, router):  # noqa: F811
 
 
 @pytest.mark.parametrize("version", TARGET)
-def test_a_silent_router_bounds_the_place(lab, version):  # noqa: F811
+def test_a_silent_router_bounds_the_place(lab, version):
     """Router 3 lets no ICMP error of its own out."""
     iptables(lab, 2, version, "mangle", "FORWARD", MANGLE["optstrip"][0])
     icmp = "-p icmp --icmp-type time-exceeded" if version == "IP" else \
@@ -70,7 +74,7 @@ def test_a_silent_router_bounds_the_place(lab, version):  # noqa: F811
 
 @pytest.mark.parametrize("version", TARGET)
 @pytest.mark.parametrize("tool", ["iptables", "nft"])
-def test_a_destination_nat(lab, version, tool):  # noqa: F811
+def test_a_destination_nat(lab, version, tool):
     """The address traced is router 4's; a rule of router 2 sends its port 8080 to the server."""
     near = {"IP": "198.18.4.2", "IPv6": "fd00:4::2"}[version]
     to = {"IP": "198.18.5.2:80", "IPv6": "[fd00:5::2]:80"}[version]
@@ -89,7 +93,7 @@ def test_a_destination_nat(lab, version, tool):  # noqa: F811
 
 @pytest.mark.parametrize("version", TARGET)
 @pytest.mark.parametrize("tool", ["iptables", "nft"])
-def test_a_raised_hop_limit_hides_hops_and_is_no_finding(lab, version, tool):  # noqa: F811
+def test_a_raised_hop_limit_hides_hops_and_is_no_finding(lab, version, tool):
     """Behind router 2 every probe has hop limit 60 left: the server answers those of 3."""
     if tool == "iptables":
         target = "TTL --ttl-set" if version == "IP" else "HL --hl-set"
@@ -105,7 +109,7 @@ def test_a_raised_hop_limit_hides_hops_and_is_no_finding(lab, version, tool):  #
 @pytest.mark.parametrize("statement, field", [
     ("@th,32,32 set 0x01020304", "tcp.seq"), ("@th,112,16 set 0x1234", "tcp.window"),
     ("@th,0,16 set 61001", "tcp.sport")])
-def test_untracked_payload_statements(lab, version, statement, field):  # noqa: F811
+def test_untracked_payload_statements(lab, version, statement, field):
     lab.rules(3, "table inet r { chain p { type filter hook prerouting priority -300; "
                  "meta l4proto tcp notrack; }; chain f { type filter hook forward priority 0; "
                  f"iifname \"left\" meta l4proto tcp {statement}; }}; }}")
@@ -114,7 +118,7 @@ def test_untracked_payload_statements(lab, version, statement, field):  # noqa: 
 
 
 @pytest.mark.parametrize("version", TARGET)
-def test_several_routers_do_several_things(lab, version):  # noqa: F811
+def test_several_routers_do_several_things(lab, version):
     """iptables in one router, nftables in the others; each change at its own hop."""
     iptables(lab, 1, version, "mangle", "FORWARD", MANGLE["optstrip"][0])
     lab.forward(2, f"{FIELDS[version]} dscp set 12")

@@ -8,10 +8,13 @@ import time
 import pytest
 
 from conftest import PATIENCE, RELEASE, TOP
-from test_tracebox_live import TARGET, clean, lab  # noqa: F401  pylint: disable=unused-import
+from laboratory import TARGET, laboratory
 
 pytestmark = [pytest.mark.live,
               pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
+
+lab, clean = laboratory()
+
 ECHO = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n" \
        "s.bind(('', 7777)); print('up', flush=True)\n" \
        "while True: data, peer = s.recvfrom(99); s.sendto(data, peer)\n"
@@ -20,7 +23,7 @@ ECHO = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n" \
 class Script:
     """A script that says where it is and goes on when told to."""
 
-    def __init__(self, lab, text, *arguments):  # noqa: F811
+    def __init__(self, lab, text, *arguments):
         self.lab = lab
         self.child = subprocess.Popen(
             [*lab.enter(0), RELEASE / "tracebox", "-n", *arguments, "-l",
@@ -61,19 +64,19 @@ class Script:
             time.sleep(0.02)
 
 
-def count(lab, rule):  # noqa: F811
+def count(lab, rule):
     """Let router 1 count what comes from the client, for kernel_spoke."""
     lab.forward(1, f'iifname "left" {rule} counter')
 
 
-def count_resets(lab, version, ports):  # noqa: F811
+def count_resets(lab, version, ports):
     """Those from these ports: earlier connections may have been left half open."""
     family = {"IP": "ipv4", "IPv6": "ipv6"}[version]
     count(lab, f"meta nfproto {family} tcp sport {ports} tcp flags & rst == rst")
 
 
 @pytest.mark.parametrize("version", TARGET)
-def test_a_filter_guards_an_exchange_until_it_is_closed(lab, version):  # noqa: F811
+def test_a_filter_guards_an_exchange_until_it_is_closed(lab, version):
     count_resets(lab, version, "4321")
     with Script(lab, f"""
             syn = {version} / tcp{{dst = 80, src = 4321}} / MSS / EDOREQUEST / NOP / NOP
@@ -100,7 +103,7 @@ def test_a_filter_guards_an_exchange_until_it_is_closed(lab, version):  # noqa: 
     assert lab.inside(0, "nft", "list", "ruleset").stdout == ""
 
 
-def test_a_filter_for_datagrams(lab):  # noqa: F811
+def test_a_filter_for_datagrams(lab):
     lab.children.append(subprocess.Popen([*lab.enter(5), "/usr/bin/python3", "-c", ECHO],
                                          stdout=subprocess.PIPE))
     assert lab.children[-1].stdout.readline() == b"up\n"
@@ -118,7 +121,7 @@ def test_a_filter_for_datagrams(lab):  # noqa: F811
         script.end()
 
 
-def test_without_a_filter_a_trace_guards_itself(lab):  # noqa: F811
+def test_without_a_filter_a_trace_guards_itself(lab):
     """At the server's distance alone, so that the prober itself has nothing to reset."""
     count_resets(lab, "IP", "4323")
     with Script(lab, "syn = IP / tcp{dst = 80, src = 4323}\n"
@@ -133,7 +136,7 @@ def test_without_a_filter_a_trace_guards_itself(lab):  # noqa: F811
     ("IP", 4400, "'-p', 'tcp', '--sport', '80'"),
     ("IPv6", 4400, "'-p', 'tcp', '-m', 'tcp', '--sport', 80"),
     ("IP", 4500, "'-p', 'tcp', '-s', '198.18.5.2', '-d', '198.18.1.1'")])
-def test_a_sniffer_takes_what_comes(lab, version, port, key):  # noqa: F811
+def test_a_sniffer_takes_what_comes(lab, version, port, key):
     """Three SYNs are answered: the script has the answers and the kernel has not, until stop."""
     count_resets(lab, version, f"{port + 1}-{port + 3}")
     with Script(lab, f"""
@@ -159,7 +162,7 @@ def test_a_sniffer_takes_what_comes(lab, version, port, key):  # noqa: F811
         script.end()
 
 
-def test_sniffers_beside_a_trace(lab):  # noqa: F811
+def test_sniffers_beside_a_trace(lab):
     with Script(lab, """
             snif({'-p', 'icmp', '-s', '198.18.5.2'})
             print(getmetatable(_sniffer) == TbxSniffer)
@@ -180,7 +183,7 @@ def test_sniffers_beside_a_trace(lab):  # noqa: F811
         script.end()
 
 
-def test_a_sniffer_with_a_callback(lab):  # noqa: F811
+def test_a_sniffer_with_a_callback(lab):
     """It goes on until the callback returns a number other than 0."""
     with Script(lab, """
             n = 0
@@ -203,13 +206,13 @@ def test_a_sniffer_with_a_callback(lab):  # noqa: F811
 PROBES = TOP / "scripts" / "probes"
 
 
-def shipped(lab, name):  # noqa: F811
+def shipped(lab, name):
     run = lab.trace("-s", PROBES / f"{name}.lua", TARGET["IP"])
     assert run.err == "", run
     return run.status, run.out.splitlines()
 
 
-def test_fragments_through_routers(lab):  # noqa: F811
+def test_fragments_through_routers(lab):
     """Who follows connections puts fragments together first: one alone stays with him."""
     whole = ["packets of 1228 bytes are not cut", "fragments go as far as whole packets",
              "a SYN in two fragments is answered"]
@@ -230,7 +233,7 @@ def test_fragments_through_routers(lab):  # noqa: F811
         lab.inside(2, "ip", "link", "set", "right", "mtu", "1500")
 
 
-def test_state_in_routers(lab):  # noqa: F811
+def test_state_in_routers(lab):
     assert shipped(lab, "stateful")[0] == 0
     lab.rules(2, "table inet c { chain f { type filter hook forward priority 0; ct state new "
                  "tcp flags & (fin | syn | rst | ack) != syn drop; }; }")

@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 from conftest import PATIENCE, RELEASE
+from laboratory import TARGET, laboratory
 from test_tracebox_established import DSS
 from test_tracebox_established_live import ACKS, DATA, FAMILY, found
-from test_tracebox_live import TARGET, Lab
 
 pytestmark = [pytest.mark.live,
               pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
@@ -55,22 +55,11 @@ class Far:
         assert self.child.stdout.readline() == f"serving port {PORT}\n", self.child.stderr.read()
 
 
-@pytest.fixture(scope="module")
-def lab():
-    made = Lab()
-    try:
-        made.up()
-        made.far = Far(made)
-        yield made
-    finally:
-        made.down()
+def prepare(made):
+    made.far = Far(made)
 
 
-@pytest.fixture(autouse=True)
-def clean(lab):
-    yield
-    for i in range(1, lab.count - 1):
-        lab.inside(i, "nft", "flush", "ruleset")
+lab, clean = laboratory(prepare)
 
 
 def trace(lab, version, *arguments, port=PORT):
