@@ -128,7 +128,7 @@ def test_the_kernel_by_rule(tmp_path):
 @kernel_mptcp
 def test_a_deadline_ends_a_run():
     row, = results(SUITE, "--only", "plain-client", "--checksum", "off", "--client", "kernel",
-                   "--server", "kernel", "--bytes", str(64 << 20), "--deadline", "1", status=1)
+                   "--server", "kernel", "--bytes", str(1 << 30), "--deadline", "1", status=1)
     assert row["outcome"] == "stalled" and not row["pass"]
 
 
