@@ -64,12 +64,28 @@ void rule_f8a(const struct scene *scene, struct note *note)
 	}
 }
 
-/* The peer still spoke MPTCP after this host's data was acked bare: it had to be told. */
+/* The last packet that this host sent on its first subflow before fact index carried a DSS. */
+static bool spoke_before(const struct scene *scene, uint32_t index)
+{
+	uint32_t i, last = VIEW_NONE;
+
+	for (i = scene->initial->third; i != VIEW_NONE && i < index; i = scene->facts[i].next)
+		if (scene->facts[i].way == SENT && !(scene->facts[i].flags & (TCP_SYN | TCP_RST)))
+			last = i;
+	return last != VIEW_NONE && (scene->facts[last].has & HAS_DSS);
+}
+
+/*
+ * The peer still spoke MPTCP after this host's data was acked bare, or until this host's bare data
+ * came to it: it had to be told.
+ */
 static bool peer_needs_telling(const struct scene *scene)
 {
 	const struct scene *peer = scene->other;
 	size_t i;
 
+	if (peer->plain_in != VIEW_NONE && spoke_before(peer, peer->plain_in))
+		return true;
 	for (i = peer->view.fact_count; i > 0; i--) {
 		const struct fact *fact = &peer->facts[i - 1];
 

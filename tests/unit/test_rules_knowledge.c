@@ -77,6 +77,33 @@ TEST(f9_who_sends_bare_data_has_left)
 	play_fini(&play);
 }
 
+/* The path takes the peer's options, and it speaks MPTCP until the bare data comes; or it does not.
+ */
+TEST(f9_a_peer_that_does_not_know_is_told)
+{
+	static const bool speaks[] = { false, true };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		struct part bare = { .ack = 1001 }, ack = bare;
+		struct play play;
+		uint32_t packet;
+
+		play_foreign(&play, CLIENT);
+		play_open(&play);
+		play_data(&play, CLIENT, 0, 0, 1000);
+		play_emit(&play, SERVER,
+			speaks[i] ? with(ack, opt_ack(&play, SERVER, 1000)) : bare);
+		play_hear(&play, CLIENT, bare);
+		packet = play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 1000, 1000));
+		if (speaks[i])
+			CHECK_BROKEN(&play, "F9", CLIENT, packet);
+		else
+			CHECK_HELD(&play, "F9");
+		play_fini(&play);
+	}
+}
+
 /* The ACK without DATA_ACK carries the infinite mapping of a peer that leaves. */
 TEST(f9_a_peer_that_leaves_acks_no_data)
 {
