@@ -226,7 +226,8 @@ static int seeded_random(lua_State *L)
 	luaL_argcheck(L, low <= high, lua_gettop(L), "interval is empty");
 	span = (uint64_t)high - (uint64_t)low;
 	drawn = span == UINT64_MAX ? rng_next(rng) : rng_below(rng, span + 1);
-	lua_pushinteger(L, (lua_Integer)((uint64_t)low + drawn));
+	drawn += (uint64_t)low;
+	lua_pushinteger(L, (lua_Integer)drawn);
 	return 1;
 }
 

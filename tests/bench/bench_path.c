@@ -59,7 +59,6 @@ struct path {
 	struct packet *waiting[WAITING_MAX];
 	size_t first, count;
 	unsigned long packets;
-	struct packet *packet;
 };
 
 static nsec_t clock_now(void)
@@ -115,15 +114,15 @@ static bool build_answer(const struct path *path, struct packet *out, const stru
 /* ---- the loop ---- */
 
 /* The packet just read, or the answer to it, begins its way; a ring that is full drops it. */
-static void begin_way(struct path *path, nsec_t now)
+static void begin_way(struct path *path, const struct packet *packet, nsec_t now)
 {
 	struct packet *answer = path->waiting[(path->first + path->count) % WAITING_MAX];
 	bool ok;
 
 	if (path->count == WAITING_MAX)
 		return;
-	ok = path->is_relay ? packet_set(answer, packet_data(path->packet), path->packet->length)
-			    : build_answer(path, answer, path->packet);
+	ok = path->is_relay ? packet_set(answer, packet_data(packet), packet->length)
+			    : build_answer(path, answer, packet);
 	if (!ok)
 		return;
 	answer->at = now + path->round_trip;
@@ -131,9 +130,8 @@ static void begin_way(struct path *path, nsec_t now)
 }
 
 /* What the command sent: probes are counted, the RST that closes a connection is not. */
-static void read_command(struct path *path)
+static void read_command(struct path *path, struct packet *packet)
 {
-	struct packet *packet = path->packet;
 	ssize_t length;
 
 	while ((length = read(path->tun, packet->buf, packet->capacity)) > 0) {
@@ -144,7 +142,7 @@ static void read_command(struct path *path)
 			continue;
 		if (packet->form != PACKET_TCP || !(tcp_flags(packet) & TCP_RST))
 			path->packets++;
-		begin_way(path, clock_now());
+		begin_way(path, packet, clock_now());
 	}
 }
 
@@ -183,6 +181,7 @@ static void serve(struct path *path, int child)
 		{ .fd = path->tun, .events = POLLIN },
 		{ .fd = path->beyond, .events = POLLIN },
 	};
+	struct packet *packet = packet_new(PACKET_LARGE);
 
 	while (watch[0].revents == 0) {
 		struct timespec left = { 0 };
@@ -193,11 +192,12 @@ static void serve(struct path *path, int child)
 		left.tv_sec = (time_t)((due - now) / NSEC_PER_SEC);
 		left.tv_nsec = (long)((due - now) % NSEC_PER_SEC);
 		if (ppoll(watch, 3, path->count > 0 ? &left : NULL, NULL) < 0 && errno != EINTR)
-			return;
-		read_command(path);
+			break;
+		read_command(path, packet);
 		read_beyond(path);
 		end_ways(path);
 	}
+	packet_free(packet);
 }
 
 /* ---- the namespace ---- */
@@ -233,7 +233,6 @@ static void make_devices(struct path *path)
 	if (!netns_new(&err))
 		fail(&err);
 	path->tun = make_device("path", &command, true);
-	path->packet = packet_new(PACKET_LARGE);
 	for (size_t i = 0; i < WAITING_MAX; i++)
 		path->waiting[i] = packet_new(path->is_relay ? PACKET_SMALL : ANSWER_BYTES);
 }
