@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-/* The rule for which an end is to blame: the first it broke; rule_count(): none has a name. */
+/*
+ * The rule for which an end is to blame: the first it broke, or the first that both did;
+ * rule_count(): none has a name.
+ */
 static unsigned int blamed_for(const struct result *result, enum end end)
 {
 	unsigned int i;
@@ -15,7 +18,7 @@ static unsigned int blamed_for(const struct result *result, enum end end)
 	for (i = 0; i < result->broken_count; i++)
 		if (result->broken[i].end == end)
 			return result->broken[i].rule;
-	return rule_count();
+	return result->broken_count > 0 ? result->broken[0].rule : rule_count();
 }
 
 /* The rules by how many results they spoilt, most first. */

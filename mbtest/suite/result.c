@@ -152,22 +152,35 @@ static void explain_failure(struct result *result, const struct scenario *scenar
 	}
 }
 
-/* Whose fault a result is: who broke a rule; else, of what never passes, who owes the next step. */
-static void find_blame(struct result *result, const struct scenario *scenario,
+/* Who broke a rule that binds it; of a rule that both broke "broken" names but one. */
+static void blame_for_rules(struct result *result, const struct run_config *config,
 	const struct judgement *judgement)
 {
-	static const char *const names[ENDS] = { "client", "server" };
 	unsigned int i;
 	enum end end;
 
-	for (i = 0; i < result->broken_count; i++)
-		result->blamed[result->broken[i].end] = true;
+	for (i = 0; i < rule_count(); i++)
+		for (end = CLIENT; end < ENDS; end++)
+			if (judgement->rules[i].of[end] == RULE_BROKEN &&
+				!is_free_choice(config, rule_info(i), end))
+				result->blamed[end] = true;
+}
+
+/* Whose fault a result is: who broke a rule; else, of what never passes, who owes the next step. */
+static void find_blame(struct result *result, const struct scenario *scenario,
+	const struct run_config *config, const struct judgement *judgement)
+{
+	static const char *const names[ENDS] = { "client", "server" };
+	enum end end;
+
+	blame_for_rules(result, config, judgement);
+	if (result->broken_count > 0 || is_expected(result, scenario))
+		return;
 	for (end = CLIENT; end < ENDS; end++) {
 		const struct blame *blame = &judgement->blame[end];
 		size_t used = strlen(result->why);
 
-		if (result->broken_count > 0 || is_expected(result, scenario) ||
-			!blame->is_at_fault)
+		if (!blame->is_at_fault)
 			continue;
 		result->blamed[end] = true;
 		snprintf(result->why + used, sizeof(result->why) - used, "; the %s %s (packet %u)",
@@ -196,7 +209,7 @@ void result_settle(struct result *result, const struct scenario *scenario,
 	result->pass = right && result->exercised;
 	if (!right) {
 		explain_failure(result, scenario, judgement);
-		find_blame(result, scenario, judgement);
+		find_blame(result, scenario, config, judgement);
 	} else if (!result->exercised) {
 		memcpy(result->why, idle, sizeof(idle));
 	}
