@@ -77,13 +77,14 @@ def test_a_silent_destination_is_given_up(lab):
 
 
 @pytest.mark.parametrize("version", TARGET)
-def test_nothing_is_left_half_open(lab, version):
+@pytest.mark.parametrize("probe", [PROBE, "TCP/MSS/raw('abc')"])
+def test_nothing_is_left_half_open(lab, version, probe):
     def half_open():
         return set(lab.inside(5, "ss", "-Htan", "state", "syn-recv").stdout.splitlines())
 
     before = half_open()
-    report = lab.trace("--json", "-p", f"{version}/{PROBE}", TARGET[version]).json()
-    assert report["destination"]["reply"] == "syn-ack"
+    report = lab.trace("--json", "-p", f"{version}/{probe}", TARGET[version]).json()
+    assert (report["destination"]["ttl"], report["destination"]["reply"]) == (5, "syn-ack")
     assert half_open() <= before
 
 

@@ -15,6 +15,13 @@
 #include "probe/base/seq.h"
 #include "tracebox/state.h"
 
+static uint32_t seq_of(const struct trace *trace, unsigned int ttl, unsigned int attempt)
+{
+	return (trace->numbers & NUMBER_SEQ)
+		? trace->seq - probe_number(trace, (uint8_t)ttl, attempt)
+		: trace->seq;
+}
+
 void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	const struct packet *packet)
 {
@@ -26,6 +33,9 @@ void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	packet_free(trace->accepted.packet);
 	trace->accepted = *answer;
 	trace->accepted.packet = packet_clone(packet);
+	trace->taken = tcp_seq_len(trace->probe);
+	if (tcp_ack(packet) == seq_of(trace, answer->ttl, answer->attempt) + 1)
+		trace->taken = 1;
 	/* What is said twice, or to a SYN that is like all others, is of the same connection. */
 	if (trace->is_closed || (hop->accepted_attempts & bit) ||
 		(!(trace->numbers & NUMBER_SEQ) && trace->open > 0))
@@ -49,7 +59,7 @@ static uint32_t begin_of(const struct trace *trace, unsigned int ttl, unsigned i
 {
 	if (!(trace->numbers & NUMBER_SEQ))
 		return tcp_ack(trace->accepted.packet);
-	return trace->seq - probe_number(trace, (uint8_t)ttl, attempt) + tcp_seq_len(trace->probe);
+	return seq_of(trace, ttl, attempt) + trace->taken;
 }
 
 /*

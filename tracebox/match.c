@@ -253,6 +253,22 @@ static bool match_seen(const struct trace *trace, uint32_t seq, struct answer *a
 }
 
 /*
+ * What a server acknowledges of a SYN with data: the SYN alone, mostly, or all. Probes' numbers are
+ * neighbours, so that either may be another's; one that a router has answered it is not.
+ */
+static bool match_taken(const struct trace *trace, const struct packet *packet,
+	struct answer *answer)
+{
+	uint32_t ack = tcp_ack(packet);
+
+	if (packet_payload_len(trace->probe) > 0 && answer->kind != ANSWER_RST &&
+		(tcp_flags(trace->probe) & TCP_SYN) && match_seen(trace, ack - 1, answer) &&
+		trace->hops[answer->ttl].answer.kind != ANSWER_TIME_EXCEEDED)
+		return true;
+	return match_seen(trace, ack - tcp_seq_len(trace->probe), answer);
+}
+
+/*
  * A segment of the destination: what it acknowledges is the probe, if it is one of ours. SYN/ACKs
  * and resets are held to that as a connection's are (RFC 9293 3.10.7.3), for anybody may send them.
  */
@@ -278,7 +294,7 @@ static bool match_segment(const struct trace *trace, const struct packet *packet
 	if (!(flags & TCP_ACK) && !trace->config.lockstep)
 		return false;
 	if (answer->kind != ANSWER_ACK)
-		return match_seen(trace, seq, answer);
+		return match_taken(trace, packet, answer);
 	if (seq_tells(trace, seq, &number)) {
 		answer_number(trace, answer, number, MATCH_SEQUENCE);
 		return true;

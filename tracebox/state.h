@@ -34,6 +34,7 @@ struct trace {
 	nsec_t last_sent_at;
 	uint32_t sent;
 	struct answer accepted; /* the last SYN/ACK, with its packet; ANSWER_NONE: there was none */
+	uint32_t taken;         /* of its SYN and data: 1, or all */
 	unsigned int open;      /* connections of which that is told, and no RST was sent */
 	bool was_refused;       /* a RST came */
 	bool is_closed;         /* the last RST was sent */

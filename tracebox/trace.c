@@ -504,7 +504,7 @@ bool trace_accepted_seq(const struct trace *trace, uint32_t *seq)
 {
 	if (trace->accepted.kind == ANSWER_NONE)
 		return false;
-	*seq = tcp_ack(trace->accepted.packet) - tcp_seq_len(trace->probe);
+	*seq = tcp_ack(trace->accepted.packet) - trace->taken;
 	return true;
 }
 

@@ -8,9 +8,11 @@
 #include "probe/wire/icmp.h"
 #include "tracebox/trace.h"
 
+#include <string.h>
+
 enum { LAST = 6, ELSEWHERE = 0x5555 };
 
-static struct trace *sent_trace(uint16_t flags)
+static struct trace *sent_data(uint16_t flags, uint32_t length)
 {
 	struct tcp_header header = { .seq = 0x10000000, .ack = 0x999, .flags = flags };
 	struct packet *probe = packet_new(PACKET_SMALL);
@@ -20,6 +22,8 @@ static struct trace *sent_trace(uint16_t flags)
 	sockname_parse(&header.src, "198.18.1.2:5000");
 	sockname_parse(&header.dst, "198.18.100.2:80");
 	packet_init_tcp(probe, &header);
+	if (length > 0)
+		memset(packet_append_payload(probe, length), 'x', length);
 	packet_finish(probe);
 	trace_config_default(&config);
 	config.rate = 0;
@@ -29,6 +33,11 @@ static struct trace *sent_trace(uint16_t flags)
 		;
 	packet_free(probe);
 	return trace;
+}
+
+static struct trace *sent_trace(uint16_t flags)
+{
+	return sent_data(flags, 0);
 }
 
 /* The sequence number of the probe with this TTL. */
@@ -202,8 +211,11 @@ struct said {
 
 enum { SYN_ACK = TCP_SYN | TCP_ACK, RST_ACK = TCP_RST | TCP_ACK };
 
-/* All that is due until then. What is reset: bit n for the connection of TTL n's first probe. */
-static unsigned int go_on(struct trace *trace, nsec_t until)
+/*
+ * All that is due until then. What is reset: bit n for the connection of TTL n's first probe, of
+ * which so much was taken.
+ */
+static unsigned int go_on(struct trace *trace, nsec_t until, uint32_t taken)
 {
 	struct packet *packet = packet_new(PACKET_SMALL);
 	unsigned int resets = 0;
@@ -211,7 +223,7 @@ static unsigned int go_on(struct trace *trace, nsec_t until)
 	while (!trace_done(trace) && trace_deadline(trace) <= until)
 		while (trace_output(trace, packet, trace_deadline(trace)))
 			if (tcp_flags(packet) & TCP_RST)
-				resets |= 1u << (seq_of(trace, 0) + 1 - tcp_seq(packet));
+				resets |= 1u << (seq_of(trace, 0) + taken - tcp_seq(packet));
 	packet_free(packet);
 	return resets;
 }
@@ -261,11 +273,11 @@ TEST(match_answers_to_syns_in_any_order)
 		for (uint8_t ttl = 1; ttl < 4; ttl++)
 			quote(trace, ttl, seq_of(trace, ttl), 20);
 		for (const struct said *said = rows[i].said; said->ttl != 0; said++) {
-			resets |= go_on(trace, now);
+			resets |= go_on(trace, now, 1);
 			segment_at(trace, now, said->flags, 0x777, seq_of(trace, said->ttl) + 1);
 			now += NSEC_PER_MS;
 		}
-		resets |= go_on(trace, 2000 + 20 * NSEC_PER_MS);
+		resets |= go_on(trace, 2000 + 20 * NSEC_PER_MS, 1);
 		CHECK(trace_done(trace));
 		hop = trace_destination(trace);
 		CHECK(hop != NULL);
@@ -289,7 +301,7 @@ TEST(match_reset_in_front_of_routers_is_no_servers)
 	quote(trace, 1, seq_of(trace, 1), 20);
 	quote(trace, 3, seq_of(trace, 3), 20);
 	segment(trace, SYN_ACK, 0x777, seq_of(trace, 4) + 1);
-	CHECK_U64(go_on(trace, NSEC_PER_SEC), 1 << 4);
+	CHECK_U64(go_on(trace, NSEC_PER_SEC, 1), 1 << 4);
 	CHECK_U64(trace_hop(trace, 2)->answer.kind, ANSWER_RST);
 	CHECK_U64(reached(trace), 2);
 }
@@ -321,6 +333,39 @@ TEST(match_silent_hop_may_be_the_servers)
 		CHECK_U64(resets, 1);
 		CHECK_U64(trace_hop(trace, rows[i].silent)->sent, 3);
 		packet_free(packet);
+		CHECK_U64(reached(trace), 4);
+	}
+}
+
+/* The server at 4 takes the SYN alone, or its data as well; a RST is to all (RFC 9293 3.10.7.1). */
+TEST(match_answers_to_a_syn_with_data)
+{
+	static const struct {
+		uint32_t length, taken;
+		uint16_t flags;
+	} rows[] = {
+		{ 1, 1, SYN_ACK },
+		{ 1, 2, SYN_ACK },
+		{ 2, 1, SYN_ACK },
+		{ 2, 3, SYN_ACK },
+		{ 100, 1, SYN_ACK },
+		{ 100, 101, SYN_ACK },
+		{ 1, 2, RST_ACK },
+		{ 100, 101, RST_ACK },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct trace *trace = sent_data(TCP_SYN, rows[i].length);
+		unsigned int resets;
+		uint32_t seq = 0;
+
+		for (uint8_t ttl = 1; ttl < 4; ttl++)
+			quote(trace, ttl, seq_of(trace, ttl), 20);
+		segment(trace, rows[i].flags, 0x777, seq_of(trace, 4) + rows[i].taken);
+		CHECK(trace_accepted_seq(trace, &seq) == (rows[i].flags == SYN_ACK));
+		CHECK_U64(seq, rows[i].flags == SYN_ACK ? seq_of(trace, 4) : 0);
+		resets = go_on(trace, NSEC_PER_SEC, rows[i].taken);
+		CHECK_U64(resets, rows[i].flags == SYN_ACK ? 1 << 4 : 0);
 		CHECK_U64(reached(trace), 4);
 	}
 }
