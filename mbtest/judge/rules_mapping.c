@@ -250,10 +250,20 @@ void rule_f49(const struct scene *scene, struct note *note)
 	}
 }
 
+/* One of two mappings on a segment, sound by itself. */
+static bool is_of_two(const struct scene *scene, const struct mapping *mapping)
+{
+	const struct fact *fact = &scene->facts[mapping->fact];
+
+	return fact->mapping_count >= 2 && scene->cause > mapping->fact &&
+		!comes_second(scene, mapping) && (scene->version == 0 || touches(mapping, fact));
+}
+
 void rule_f50(const struct scene *scene, struct note *note)
 {
+	const struct mapping *mapping;
+	size_t i, at = 0;
 	uint32_t overrun;
-	size_t i;
 
 	for (i = 0; scene->mptcp && i < scene->view.fact_count; i++) {
 		const struct fact *fact = &scene->facts[i];
@@ -265,6 +275,9 @@ void rule_f50(const struct scene *scene, struct note *note)
 		if (overrun != VIEW_NONE)
 			note_broken(note, overrun, "DATA_ACKs data that no mapping covers");
 	}
+	while ((mapping = mapping_in(scene, &at)) != NULL)
+		if (is_of_two(scene, mapping) && was_left_out(scene, mapping))
+			note_broken(note, mapping->fact, "took one of a segment's two mappings");
 }
 
 void rule_f51(const struct scene *scene, struct note *note)

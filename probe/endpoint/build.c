@@ -352,7 +352,8 @@ static void draft_mapping(struct draft *draft, struct subflow *subflow,
 		put_data_ack(conn, &option.dss);
 		if (!conn_has_fault(conn, FAULT_LAZY_MAPPING) || conn->data_confirmed || ssn == 1)
 			put_mapping(conn, &option.dss,
-				segment->offset - segment->before + is_changed(conn, segment), ssn,
+				segment->offset - segment->before + is_changed(conn, segment),
+				conn_has_fault(conn, FAULT_ABSOLUTE_SSN) ? subflow->iss + ssn : ssn,
 				length, sum);
 	}
 	draft_mptcp(draft, &option);

@@ -39,6 +39,9 @@
 		"uses of a mapping what its own segment holds (F45, F47)")                         \
 	F(RESET_COPY, "reset-copied-mapping", "resets when a mapping comes a second time (F46)")   \
 	F(CHANGE_MAPPING, "change-mapping", "repeats data with another mapping (F52)")             \
+	F(ABSOLUTE_SSN, "absolute-ssn",                                                            \
+		"maps subflow sequence numbers as they are in the TCP header (F51)")               \
+	F(ONE_DSS, "one-dss", "heeds one DSS of a segment that has two (F50)")                     \
 	F(DELIVER_TWICE, "deliver-twice", "delivers data again that came on two subflows (F53)")   \
 	F(FORGET_ORIGINAL, "forget-original",                                                      \
 		"does not repeat on its subflow what it re-sent elsewhere (F55)")                  \
@@ -77,11 +80,14 @@
 	F(JOIN_ANYHOW, "join-anyhow", "joins an address that is not to be joined, flag C (F7d)")   \
 	F(JOIN_AGAIN, "join-again", "joins again at once where a join has failed (F43, F57)")      \
 	F(NEVER_ELSEWHERE, "never-elsewhere", "does not send data again elsewhere (F17, F22)")     \
+	F(SILENT_PORT, "silent-port", "leaves a SYN unanswered where nothing listens (F36)")       \
 	F(NEEDS_LISTENER, "needs-listener", "refuses joins to ports where nothing listens (F44)")  \
 	F(ANY_SEQUENCE, "any-sequence", "minds signals in packets outside the window (F58)")       \
 	F(RESET_ALL, "reset-all", "ends the connection with any of its subflows (F56)")            \
 	F(ANY_ADDRESS, "any-add-addr", "does not verify the HMAC of ADD_ADDR (F60)")               \
 	F(ANY_FASTCLOSE, "any-fastclose-key", "takes MP_FASTCLOSE with whatever key (F62)")        \
+	F(SIGNAL_STORM, "signal-storm",                                                            \
+		"sends any number of duplicate ACKs with options in a row (F59)")                  \
 	F(TELL_ONCE, "tell-once", "does not repeat an ADD_ADDR that is not echoed (3.4.1)")        \
 	F(WAIT_FOR_EVER, "wait-for-ever", "never gives up, however long nothing moves (O7, O11)")
 

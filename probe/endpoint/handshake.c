@@ -258,7 +258,7 @@ void handshake_unknown(struct endpoint *endpoint, const struct sockname *local,
 		join_passive(endpoint, local, remote, in, &join->join);
 	else if (is_syn && listens)
 		open_passive(endpoint, local, remote, in, now);
-	else
+	else if (!is_syn || !(endpoint->config.faults >> FAULT_SILENT_PORT & 1))
 		reply_reset(endpoint, local, remote, in, -1);
 }
 

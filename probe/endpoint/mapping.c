@@ -291,13 +291,15 @@ static bool as_mapping(const struct conn *conn, const struct mptcp_opt *option, 
 bool mapping_announce(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
-	bool wide = conn->rx.wide, has_outside = false;
+	bool wide = conn->rx.wide, has_outside = false, has_one = false;
 	struct mp_dss dss, outside = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < in->option_count; i++) {
-		if (!as_mapping(conn, &in->options[i], &dss))
+		if (!as_mapping(conn, &in->options[i], &dss) ||
+			(has_one && conn_has_fault(conn, FAULT_ONE_DSS)))
 			continue;
+		has_one = true;
 		if (!conn_is_mptcp(conn)) {
 			if (!announce_linear(subflow, &dss, in, now))
 				return false;

@@ -77,7 +77,8 @@ nsec_t signal_due(const struct subflow *subflow)
 		!conn_is_mptcp(subflow->conn) ||
 		find(subflow, TCPOPT_SPACE) == subflow->conn->signals.count)
 		return NSEC_NEVER;
-	if (subflow->signal_run >= DUPLICATES_MOST && is_duplicate(subflow))
+	if (subflow->signal_run >= DUPLICATES_MOST && is_duplicate(subflow) &&
+		!conn_has_fault(subflow->conn, FAULT_SIGNAL_STORM))
 		return subflow->signal_hold;
 	return 0;
 }
