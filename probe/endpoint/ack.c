@@ -263,6 +263,14 @@ static bool is_duplicate(const struct subflow *subflow, const struct arrival *in
 	return true;
 }
 
+/* A part of the first segment outstanding: a box on the way had cut it, and answers itself. */
+static bool covers_part(const struct subflow *subflow, uint32_t ack)
+{
+	const struct segment_queue *queue = &subflow->queue;
+
+	return queue->una != queue->tail && seq_after(ack, segment_at(queue, queue->una)->seq);
+}
+
 bool ack_process(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	uint32_t bytes = 0;
@@ -281,7 +289,7 @@ bool ack_process(struct subflow *subflow, const struct arrival *in, nsec_t now)
 		duplicate_ack(subflow);
 	if (news && find_lost(subflow))
 		enter_recovery(subflow);
-	return bytes > 0;
+	return bytes > 0 || (advanced && covers_part(subflow, in->ack));
 }
 
 void ack_cut(struct subflow *subflow, uint16_t most)

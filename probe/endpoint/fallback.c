@@ -218,8 +218,11 @@ static bool is_joining(const struct conn *conn)
 void fallback_checksum_failed(struct subflow *subflow, const struct mapping *mapping, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
-	/* A mapping edited to lie behind leaves no hole, either. */
-	bool contiguous = !dsn_before(conn->rx.next, mapping->offset) && conn->rx.ooo.count == 0;
+	/* On the only subflow ever one edited to lie behind leaves no hole, either; else it is data
+	 * of another subflow that is sent again (F25). */
+	bool contiguous = conn->rx.ooo.count == 0 &&
+		(mapping->offset == conn->rx.next ||
+			(!conn->was_joined && dsn_before(mapping->offset, conn->rx.next)));
 	/* One that is just joining will carry the stream: the two are several already (F21). */
 	bool several = (subflow_live_count(conn) > 1 || is_joining(conn)) &&
 		!conn_has_fault(conn, FAULT_FAIL_ALONE);

@@ -475,3 +475,44 @@ TEST(abort_tells_the_peer)
 		pipe_fini(&pipe);
 	}
 }
+
+/* The server's first ACK for data on the joined path: for a part of it, and without options. */
+static enum pipe_verdict ack_part(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	uint32_t *iss = pipe->hook_state;
+
+	if (path == 1 && is_syn(packet))
+		*iss = tcp_seq(packet);
+	if (path == 0 || from == CLIENT || pipe->hits > 0 || tcp_ack(packet) == *iss + 1)
+		return PIPE_PASS;
+	pipe->hits++;
+	strip_mptcp(packet, ALL_SUBTYPES);
+	packet_write32(packet, packet->l4 + 8, *iss + 101);
+	packet_finish(packet);
+	packet_parse(packet);
+	return PIPE_PASS;
+}
+
+/* F11: a box that had cut a segment acknowledges parts of it by itself. */
+TEST(F11_part_acked_without_data_ack)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config client = pipe_config(speaks, false), server = client;
+		uint32_t iss = 0;
+		struct pipe pipe;
+
+		client.join[client.join_count++] = pipe_second.addr;
+		pipe_init(&pipe, &client, &server, 7);
+		pipe.hook = ack_part;
+		pipe.hook_state = &iss;
+		pipe.app[CLIENT].to_write = 400000;
+		pipe_run(&pipe, 60 * NSEC_PER_SEC);
+		CHECK(pipe.hits == 1 && pipe_is_clean(&pipe));
+		CHECK_U64(pipe_info(&pipe, CLIENT).subflows[1].state, SUBFLOW_RESET);
+		CHECK(pipe_info(&pipe, CLIENT).subflows[1].reset_by_us);
+		pipe_fini(&pipe);
+	}
+}

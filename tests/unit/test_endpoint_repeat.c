@@ -188,6 +188,64 @@ TEST(O6_infinite_mapping_after_other_subflows)
 	pipe_fini(&pipe);
 }
 
+/* ---- nor what other subflows had carried ---- */
+
+/* The first path takes no data; of what comes again on the second one a piece has no mapping. */
+static enum pipe_verdict mix(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	uint64_t *lowest = pipe->hook_state;
+	struct mptcp_opt option;
+
+	if (packet_payload_len(packet) == 0 || pipe->now < NSEC_PER_SEC + 100 * NSEC_PER_MS)
+		return PIPE_PASS;
+	if (from == SERVER)
+		flip_payload(packet, 0);
+	if (from == SERVER || (path == 1 && !mptcp_find(packet, MP_DSS, &option, NULL)))
+		return PIPE_PASS;
+	if (path == 0)
+		return PIPE_DROP;
+	/* Behind the first piece that comes again: its number lies below the last one's. */
+	if (*lowest > option.dss.dsn || pipe->hits > 0)
+		pipe->hits++;
+	*lowest = option.dss.dsn;
+	if (pipe->hits == 2)
+		strip_mptcp(packet, ALL_SUBTYPES);
+	return PIPE_PASS;
+}
+
+/* F24, F25: MP_FAIL comes, and what is held is of data in another order: no byte is misplaced. */
+TEST(F24_not_contiguous)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config client = pipe_config(speaks, true), server = client;
+		uint64_t lowest = 0;
+		struct pipe pipe;
+
+		client.join[client.join_count++] = pipe_second.addr;
+		client.subflow_rtos = 1;
+		pipe_init(&pipe, &client, &server, 3);
+		pipe.hook = mix;
+		pipe.hook_state = &lowest;
+		pipe.app[SERVER].to_write = 10;
+		pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
+		pipe.app[CLIENT].to_write = 10;
+		pipe_run(&pipe, NSEC_PER_SEC + 100 * NSEC_PER_MS);
+		pipe.app[CLIENT].to_write += 14200;
+		while (pipe.hits < 3 && pipe.now < 6 * NSEC_PER_SEC)
+			pipe_run(&pipe, pipe.now + NSEC_PER_MS);
+		CHECK(pipe.hits >= 3);
+		pipe.app[SERVER].to_write += 10;
+		pipe_run(&pipe, 40 * NSEC_PER_SEC);
+		CHECK(!pipe.app[SERVER].corrupt);
+		CHECK_U64(pipe_info(&pipe, SERVER).subflows[1].state, SUBFLOW_RESET);
+		CHECK(pipe_info(&pipe, SERVER).subflows[1].reset_by_us);
+		pipe_fini(&pipe);
+	}
+}
+
 static enum pipe_verdict lose_dss(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {
