@@ -203,8 +203,16 @@ void rule_f22(const struct scene *scene, struct note *note)
 	}
 }
 
+/* It was there before another one; of those that one packet completes a subflow's come in order. */
+static bool is_before(const struct mapping *mapping, const struct mapping *bad)
+{
+	return mapping->complete < bad->complete ||
+		(mapping->complete == bad->complete && mapping->subflow == bad->subflow &&
+			mapping->ssn < bad->ssn);
+}
+
 /* How much of the peer's stream had come mapped, and sound, when a mapping was complete. */
-static uint64_t reach_at(const struct scene *scene, uint32_t index)
+static uint64_t reach_at(const struct scene *scene, const struct mapping *bad)
 {
 	uint64_t first = scene->connection->idsn[RECEIVED] + 1, reach = 0;
 	bool further = true;
@@ -216,7 +224,7 @@ static uint64_t reach_at(const struct scene *scene, uint32_t index)
 			const struct mapping *mapping = &scene->view.mappings[i];
 			uint64_t offset = mapping->dsn - first;
 
-			if (mapping->way != RECEIVED || mapping->complete >= index ||
+			if (mapping->way != RECEIVED || !is_before(mapping, bad) ||
 				mapping->state == MAPPING_BAD || offset > reach ||
 				offset + mapping->length <= reach)
 				continue;
@@ -231,7 +239,7 @@ static uint64_t reach_at(const struct scene *scene, uint32_t index)
 static bool has_hole(const struct scene *scene, const struct mapping *bad)
 {
 	return scene->connection->has_key[RECEIVED] &&
-		bad->dsn - (scene->connection->idsn[RECEIVED] + 1) > reach_at(scene, bad->complete);
+		bad->dsn - (scene->connection->idsn[RECEIVED] + 1) > reach_at(scene, bad);
 }
 
 /* Another subflow was coming up: it was open but for the third packet (F21 may count it). */

@@ -86,10 +86,13 @@ void rule_o2(const struct scene *scene, struct note *note)
 		scene->unmapped_in == VIEW_NONE && !has_cause(scene->connection, plain))
 		note_broken(note, plain, "fell back when DATA_ACKs stopped in mid-connection");
 	alone = others_ever(scene, scene->initial, VIEW_NONE) == 0;
-	/* The connection's end by MP_FASTCLOSE, of a wait too long perhaps, is RST (3.5), and a
-	 * checksum that is there or not against the agreement asks for one (F13, F14). */
+	/* The connection's end by MP_FASTCLOSE, of a wait too long perhaps, is RST (3.5), a
+	 * checksum that is there or not against the agreement asks for one (F13, F14), and after
+	 * the fallback it is TCP's to reset. */
 	if (reset != VIEW_NONE &&
-		(answers_strays(scene->initial->flow, reset) || scene_closed_fast(scene, reset) ||
+		(scene->connection->infinite[SENT] < reset ||
+			answers_strays(scene->initial->flow, reset) ||
+			scene_closed_fast(scene, reset) ||
 			scene_misfit(scene, scene->initial) < reset))
 		reset = VIEW_NONE;
 	if (reset != VIEW_NONE && alone && scene->version == 0 && scene->unmapped_in == VIEW_NONE)
@@ -251,7 +254,8 @@ void rule_o12(const struct scene *scene, struct note *note)
 	note_held(note);
 	up = gave_up(scene, scene->initial->third);
 	if (up != VIEW_NONE && !scene_signalled(scene, VIEW_NONE) &&
-		scene->unmapped_in == VIEW_NONE && scene->bare_ack > up)
+		scene->unmapped_in == VIEW_NONE && scene->plain_ack > up &&
+		!lacks_data_acks(scene, scene->initial))
 		note_broken(note, up, "left MPTCP because the packets with the keys were lost");
 }
 

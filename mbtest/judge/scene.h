@@ -119,9 +119,6 @@ static inline uint32_t own_reset(const struct subflow_view *subflow, uint32_t fr
 /* The RST says that the path is at fault: MP_FAIL, or MP_TCPRST with reason 1 or 6. */
 bool reset_blames(const struct scene *scene, uint32_t reset);
 
-/* A mapping that came on a subflow failed its checksum before fact index, or may have. */
-bool has_failed(const struct scene *scene, const struct subflow_view *subflow, uint32_t index);
-
 /* It says so, and nothing that came on the subflow before does. */
 bool reset_is_groundless(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t reset);

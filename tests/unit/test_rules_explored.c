@@ -140,6 +140,38 @@ TEST(f23_hole_before_the_failure)
 	}
 }
 
+/* One packet fills the gap in front of a mapping that fails, and what it completes comes first. */
+TEST(f25_gap_before_the_failure)
+{
+	unsigned int gap;
+
+	for (gap = 0; gap < 2; gap++) {
+		struct part first, bad;
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		play_exchange(&play, SERVER, 0, 0, 1000);
+		play_join(&play, 1);
+		play_hear(&play, CLIENT, (struct part){ .flags = TCP_RST });
+		first = data_part(&play, SERVER, 1, 1000, 500);
+		first.seq = 1;
+		bad = with((struct part){ .subflow = 1,
+				   .payload = 500,
+				   .offset = 1500 + !gap * 500 },
+			opt_map(&play, SERVER, 501, 1500 + !gap * 500, 500));
+		bad.seq = 501;
+		bad.spoil = true;
+		play_hear(&play, CLIENT, bad);
+		play_hear(&play, CLIENT, first);
+		play_emit(&play, CLIENT,
+			with((struct part){ .subflow = 1 }, opt_fail(&play, SERVER, 1500)));
+		play_wait(&play, 2 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F25", gap ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* F1: it was the second SYN that was answered, and that one had MP_CAPABLE. */
 TEST(f1_option_comes_with_the_second_syn)
 {

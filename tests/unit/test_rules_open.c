@@ -138,6 +138,35 @@ TEST(o2_fastclose)
 	}
 }
 
+/* After v0's fallback (O2, F18) it is TCP that may reset. */
+TEST(o2_reset_after_the_fallback)
+{
+	unsigned int left, i;
+
+	for (left = 0; left < 2; left++) {
+		struct play play;
+		uint32_t packet;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		for (i = 0; i < 3; i++) {
+			play_data(&play, CLIENT, 0, 1000 + 100 * i, 100);
+			play_say(&play, SERVER, (struct part){ .flags = 0 });
+		}
+		if (left)
+			play_say(&play, CLIENT,
+				with((struct part){ .flags = 0 },
+					opt_infinite(&play, CLIENT, 1001, 1000)));
+		packet = play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
+		if (left)
+			CHECK_HELD(&play, "O2");
+		else
+			CHECK_BROKEN(&play, "O2", CLIENT, packet);
+		play_fini(&play);
+	}
+}
+
 /* The first mapping is half there: acknowledged with the first DATA_ACK number, nothing covered. */
 static void half_acked(struct play *play)
 {
@@ -313,6 +342,35 @@ TEST(o12_keys_lost)
 	o12(&play, false);
 	CHECK_IDLE(&play, "F3");
 	play_fini(&play);
+}
+
+/* Keys late, and the host's own data acked: without an option, with another one, or DATA_ACKed. */
+TEST(o12_left_for_another_reason)
+{
+	enum { CONFIRMED, ACKED_BY_ANOTHER, UNCONFIRMED, CASES };
+	unsigned int how;
+
+	for (how = CONFIRMED; how < CASES; how++) {
+		struct part ack = { .flags = 0 };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+		play_say(&play, SERVER,
+			with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(&play)));
+		play_say(&play, CLIENT, data_part(&play, CLIENT, 0, 0, 100));
+		play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_third(&play)));
+		play_data(&play, SERVER, 0, 0, 100);
+		play_data(&play, SERVER, 0, 100, 100);
+		if (how == ACKED_BY_ANOTHER)
+			ack = with(ack, opt_third(&play));
+		else
+			ack = with(ack, opt_ack(&play, CLIENT, how == CONFIRMED ? 200 : 100));
+		play_say(&play, CLIENT, ack);
+		play_say(&play, SERVER, (struct part){ .flags = TCP_RST });
+		CHECK_STATE(&play, "O12", how == CONFIRMED ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
 }
 
 /* O13: "B answers the newer SYN; the older half-open state is dropped" */
