@@ -248,6 +248,18 @@ def test_whose_fault(mbtest, tmp_path, form):
         assert both.out.count("FAIL ") == 6 and "FAIL " not in ends["client"].out
 
 
+def test_both_are_to_blame(mbtest):
+    """Each leaves out mappings that F8 asks for; of the two only one is told of as broken."""
+    arguments = ("run", "--only", "result-5-split-both-1", "--mptcp", "1", "--checksum", "on",
+                 "--fault", "lazy-mapping")
+    (row,) = mbtest(*arguments, "--json").lines()
+    assert row["blame"] == ["client", "server"]
+    assert {rule["end"] for rule in row["broken"]} == {"client"}
+    for end in "client", "server":
+        assert mbtest(*arguments, "--blame", end).status == 1
+    assert re.search(r"the server \(sim\) is to blame for 1: F8 1$", mbtest(*arguments).out, re.M)
+
+
 def test_nobody_is_to_blame_for_a_wrong_scenario(mbtest, tmp_path):
     path = suite(tmp_path, scenario(expect='"tcp"'))
     run = mbtest("run", path, "--fault", "capable-unasked", "--mptcp", "1", "--checksum", "on")
