@@ -173,7 +173,7 @@ def rates(row):
     """Of each forwarder, a list of what each round measured."""
     ways = {"bare": [FORWARD, "ring", "in", "out"], "single": [FORWARD, "single", "in", "out"]}
     ways |= {name: box(name) for name in ("c_all", "strip_c_all", "strip_lua_all", "strip_c_tenth",
-                                          "strip_lua_tenth")}
+                                          "strip_lua_tenth", "none")}
     got = {name: [] for name in ways}
     flood = row.start(0, "taskset", "-c", CORES[0], FLOOD, "e")
     for number in range(ROUNDS):
@@ -224,7 +224,9 @@ def inline(measure):
         print(f"bench.py: the bare forwarder ran {share:.0%} of the time: somebody else has its "
               "core, or the flood is too small; hold CPU against CPU, not rates", file=sys.stderr)
     both, lua = "inline, strip + seq-rewrite", "inline, strip in Lua"
-    lines = [(both, "c_all", "a bare ring forwarder", "bare"),
+    lines = [(both, "c_all", "a bridge without boxes", "none"),
+             (both + ", CPU", "c_all", "a bridge without boxes", "none", "cpu"),
+             (both, "c_all", "a bare ring forwarder", "bare"),
              (both + ", CPU", "c_all", "a bare ring forwarder", "bare", "cpu"),
              (both, "c_all", "one packet a call", "single"),
              (both + ", CPU", "c_all", "one packet a call", "single", "cpu"),
