@@ -266,6 +266,7 @@ static bool send_join_ack(struct subflow *subflow, struct packet *packet, nsec_t
 	}
 	subflow->tries++;
 	subflow->join_ack_now = false;
+	subflow->conn->was_joined = true; /* for the peer, when it comes */
 	build_join_ack(subflow, packet, now);
 	subflow->rto_at = now + subflow_timeout(subflow);
 	return true;

@@ -249,7 +249,7 @@ struct conn {
 	bool peer_confirmed;            /* a DSS of the peer arrived on the first subflow (F8a) */
 	bool data_confirmed;            /* data of ours was DATA_ACKed: end of F8's first contact */
 	bool was_mptcp;                 /* fell back after the handshake had succeeded */
-	bool was_joined;                /* a further subflow was established */
+	bool was_joined; /* a further subflow was established, or is for the peer when it is told */
 
 	/* fallback in progress */
 	bool infinite_wanted; /* one infinite mapping is to go with the next new segment */

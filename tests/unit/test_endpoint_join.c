@@ -325,10 +325,13 @@ static enum pipe_verdict bare_and_spoilt(struct pipe *pipe, struct packet *packe
  */
 TEST(F64_first_data_bare_after_a_join)
 {
-	unsigned int speaks;
+	unsigned int how;
 
-	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
-		struct endpoint_config client = pipe_config(speaks, true), server = client;
+	/* The third packet of the join was acknowledged, or is on its way. */
+	for (how = 0; how < 4; how++) {
+		struct endpoint_config client = pipe_config(how & 1 ? SPEAKS_V1 : SPEAKS_V0, true),
+				       server = client;
+		nsec_t late = how & 2 ? 100 * NSEC_PER_MS : 0;
 		uint64_t seen[2] = { 0 };
 		struct pipe pipe;
 
@@ -339,7 +342,8 @@ TEST(F64_first_data_bare_after_a_join)
 		pipe.hook_state = seen;
 		pipe.app[CLIENT].to_write = 100;
 		pipe.app[SERVER].hold_open = true;
-		pipe_run(&pipe, NSEC_PER_SEC + 100 * NSEC_PER_MS);
+		pipe.delay_path1 = late;
+		pipe_run(&pipe, NSEC_PER_SEC + (late > 0 ? 345 : 100) * NSEC_PER_MS);
 		CHECK_U64(pipe_info(&pipe, SERVER).subflow_count, 2);
 		pipe.app[SERVER].to_write = 1000;
 		pipe.app[SERVER].hold_open = false;
