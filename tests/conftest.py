@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import time
 
@@ -19,8 +20,14 @@ RELEASE = TOP / os.environ.get("MBKIT_RELEASE", "build")
 LONG = "MBKIT_LONG" in os.environ
 MPTCP = pathlib.Path("/proc/sys/net/mptcp/enabled")
 
+# Whoever starts the tests in the background may have these ignored, and every child would inherit
+# that; what Python catches is a child's default again.
+for interrupt in signal.SIGINT, signal.SIGQUIT, signal.SIGHUP:
+    if signal.getsignal(interrupt) == signal.SIG_IGN:
+        signal.signal(interrupt, signal.default_int_handler)
+
 # Seconds for what must come on any machine, slow and loaded ones too. Who waits so long has failed.
-PATIENCE = 600
+PATIENCE = 240
 
 # Sanitizers speak up by their own exit status, never by one of ours (0, 1, 2).
 SANITIZER_STATUS = 99
