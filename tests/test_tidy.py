@@ -108,6 +108,7 @@ REFUSED = [
     (tidy.banned, "probe/wire/a.c", '\tfputs("x", stdout);\n'),
     (tidy.banned, "probe/wire/a.c", "\tp = malloc(3);\n"),
     (tidy.banned, "mbtest/suite/a.c", "\texit(1);\n"),
+    (tidy.banned, "probe/analyze/a.c", "\treturn (int32_t)(a->seq - b[1]) < 0;\n"),
     (tidy.forward_statics, "a.c", "static int f(int a);\n\nint g(void)\n{\n\treturn f(1);\n}\n"
      "\nstatic int f(int a)\n{\n\treturn a;\n}\n"),
     (tidy.forward_statics, "a.c", "static int f(int a,\n\tint b);\n"),

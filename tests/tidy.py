@@ -180,6 +180,8 @@ BANNED = [
      "only mains, commands and reports print"),
     (r"\b(malloc|calloc|realloc|strdup|strndup)\s*\(", r"probe/base/alloc\.c|lua/.*|tests/.*",
      "alloc.h knows what to do when memory is gone"),
+    (r"\(int(32|64)_t\)\([^()]* - [^()]*\) [<>]=? 0\b", r"probe/base/seq\.h|tests/.*",
+     "sequence numbers are compared by seq.h alone"),
     (r"\b(exit|abort)\s*\(",
      r"(probe|tracebox|mbtest)/(main|options|command_\w+)\.c|probe/base/.*|lua/state\.c|tests/.*",
      "errors travel to main"),

@@ -4,6 +4,7 @@
  * that only the checksum of MPTCP can find. A retransmission of the byte is flipped again.
  */
 #include "mbtest/splice.h"
+#include "probe/base/seq.h"
 
 struct flip {
 	int64_t offset, mask;
@@ -41,7 +42,7 @@ static enum verdict flip_packet(struct box *box, struct packet *packet, enum dir
 	uint8_t flipped;
 
 	if (box_matched(box) && at < packet_payload_len(packet) &&
-		(tcp_flags(packet) & TCP_SYN) == 0 && (int64_t)(place - splice->top) >= 0) {
+		(tcp_flags(packet) & TCP_SYN) == 0 && !dsn_before(place, splice->top)) {
 		old = packet_payload(packet) + at;
 		flipped = (uint8_t)(*old ^ self->mask);
 		splice_add(box, splice, dir, place, old, 1, &flipped, 1);

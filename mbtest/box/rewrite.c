@@ -5,6 +5,7 @@
  * it. Another length shifts sequence and acknowledgement numbers for the rest of the connection.
  */
 #include "mbtest/splice.h"
+#include "probe/base/seq.h"
 
 #include <string.h>
 
@@ -50,7 +51,7 @@ static void find_all(struct box *box, struct splice *splice, const struct packet
 	uint32_t new_ = self->replacement.length, growth = 0;
 	uint64_t first = splice_offset(splice, packet);
 
-	if ((int64_t)(splice->top - first) > 0)
+	if (dsn_after(splice->top, first))
 		at = splice->top - first < length ? (uint32_t)(splice->top - first) : length;
 	while (at + old <= length && (self->count == 0 || self->done < self->count)) {
 		found = memmem(payload + at, length - at, self->pattern.bytes, old);

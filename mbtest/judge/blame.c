@@ -5,6 +5,8 @@
  */
 #include "mbtest/judge/blame.h"
 
+#include "probe/base/seq.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -80,7 +82,7 @@ static uint32_t repeats_for_good(const struct scene *scene)
 
 	if (!scene->mptcp || !scene->input->timed_out || scene->input->app[scene->end].failed ||
 		!connection->has_dsn[SENT] || !connection->has_data_ack[RECEIVED] ||
-		(int64_t)(connection->dsn_end[SENT] - connection->data_ack[RECEIVED]) <= 0)
+		!dsn_after(connection->dsn_end[SENT], connection->data_ack[RECEIVED]))
 		return VIEW_NONE;
 	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];

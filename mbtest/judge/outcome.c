@@ -4,6 +4,8 @@
  */
 #include "mbtest/judge/outcome.h"
 
+#include "probe/base/seq.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -171,7 +173,7 @@ static bool direction_is_mptcp(const struct scene *from, const struct scene *to)
 		return false;
 	if (!sender->has_dsn[SENT] ||
 		(sender->has_data_ack[RECEIVED] &&
-			(int64_t)(sender->data_ack[RECEIVED] - sender->dsn_end[SENT]) >= 0))
+			!dsn_before(sender->data_ack[RECEIVED], sender->dsn_end[SENT])))
 		return true;
 	/* Not all was DATA_ACKed: did the acknowledgements that came last go without? */
 	for (i = initial->third; i != VIEW_NONE; i = from->facts[i].next) {

@@ -4,6 +4,8 @@
  */
 #include "mbtest/judge/scene.h"
 
+#include "probe/base/seq.h"
+
 /*
  * A host echoes the timestamp of a packet that it took (RFC 7323 4.3), and takes them in order: an
  * echo that no packet before the cause can have brought was brought by the cause or a later one.
@@ -14,7 +16,7 @@ static bool has_echoed(const struct scene *scene, const struct fact *fact, uint3
 	uint32_t i;
 
 	if (!fact->has_stamp || !origin->has_stamp || !(fact->flags & TCP_ACK) ||
-		origin->way != RECEIVED || (int32_t)(fact->stamp_echo - origin->stamp) < 0)
+		origin->way != RECEIVED || seq_before(fact->stamp_echo, origin->stamp))
 		return false;
 	if (fact->stamp_echo != origin->stamp)
 		return true;
@@ -177,13 +179,13 @@ uint32_t scene_overrun(const struct scene *scene)
 		return VIEW_NONE;
 	limit = connection->idsn[RECEIVED] + 1 + connection->mapped[RECEIVED] +
 		(connection->data_fin[RECEIVED] != VIEW_NONE);
-	if ((int64_t)(connection->data_ack[SENT] - limit) <= 0)
+	if (!dsn_after(connection->data_ack[SENT], limit))
 		return VIEW_NONE;
 	for (i = 0; i < scene->view.fact_count; i++) {
 		const struct fact *fact = &scene->facts[i];
 
 		if (fact->way == SENT && (fact->has & HAS_DATA_ACK) &&
-			(int64_t)(fact->data_ack - limit) > 0)
+			dsn_after(fact->data_ack, limit))
 			return i;
 	}
 	return VIEW_NONE;

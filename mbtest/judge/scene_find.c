@@ -4,6 +4,8 @@
  */
 #include "mbtest/judge/scene.h"
 
+#include "probe/base/seq.h"
+
 #include <string.h>
 
 /* Farther from the first data sequence number no first data is. */
@@ -129,10 +131,10 @@ static bool covers_data(const struct scene *scene, uint32_t index)
 	if (fact->way != RECEIVED || !(fact->has & HAS_DATA_ACK))
 		return false;
 	/* More than was ever sent is mirrored or edited (O18). */
-	if (connection->has_dsn[SENT] && (int64_t)(fact->data_ack - connection->dsn_end[SENT]) > 0)
+	if (connection->has_dsn[SENT] && dsn_after(fact->data_ack, connection->dsn_end[SENT]))
 		return false;
 	return !connection->has_key[SENT] ||
-		fact->data_ack - (connection->idsn[SENT] + 2) < INT64_MAX;
+		!dsn_before(fact->data_ack, connection->idsn[SENT] + 2);
 }
 
 bool fact_confirms(const struct scene *scene, uint32_t index)

@@ -10,35 +10,34 @@
  * refused here that it took.
  */
 #include "probe/analyze/parts.h"
-
-static bool is_before(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) < 0;
-}
+#include "probe/base/seq.h"
 
 /* The numbers of a flow, and of what its other way acknowledged, once a packet counts. */
-void window_note(struct subflow_view *subflow, const struct fact *fact, const struct packet *packet)
+void window_note(struct subflow_view *subflow, const struct fact *fact)
 {
 	struct flow *flow = &subflow->flow[fact->way];
 	struct flow *back = &subflow->flow[way_back(fact->way)];
-	uint32_t end = fact_end(fact), edge = fact->ack + fact->window, value;
+	uint32_t end = fact_end(fact), edge = fact->ack + fact->window;
 
 	/* A RST has the number that it was asked with. */
 	if (fact->flags & TCP_RST)
 		return;
 	/* A new SYN begins anew (O13). */
-	if (flow->has_isn && ((fact->flags & TCP_SYN) || is_before(flow->top, end)))
+	if (flow->has_isn && ((fact->flags & TCP_SYN) || seq_before(flow->top, end)))
 		flow->top = end;
 	if (fact->window > back->widest)
 		back->widest = fact->window;
 	if (!(fact->flags & TCP_ACK) || !back->has_isn)
 		return;
-	back->has_echo = tcpopt_timestamp(packet, &value, &back->echo) || back->has_echo;
-	if ((fact->flags & TCP_SYN) || !back->has_edge || is_before(back->edge, edge)) {
+	if (fact->has_stamp) {
+		back->has_echo = true;
+		back->echo = fact->stamp_echo;
+	}
+	if ((fact->flags & TCP_SYN) || !back->has_edge || seq_before(back->edge, edge)) {
 		back->edge = edge;
 		back->has_edge = true;
 	}
-	if ((fact->flags & TCP_SYN) || is_before(back->floor, fact->ack))
+	if ((fact->flags & TCP_SYN) || seq_before(back->floor, fact->ack))
 		back->floor = fact->ack;
 }
 
@@ -46,15 +45,16 @@ void window_note(struct subflow_view *subflow, const struct fact *fact, const st
 static bool acks_nothing(const struct flow *sent, const struct fact *fact)
 {
 	return (fact->flags & TCP_ACK) && sent->has_isn &&
-		(is_before(sent->top, fact->ack) ||
-			is_before(fact->ack, sent->floor - sent->widest));
+		(seq_before(sent->top, fact->ack) ||
+			seq_before(fact->ack, sent->floor - sent->widest));
 }
 
 bool is_old(const struct subflow_view *subflow, const struct fact *fact)
 {
 	const struct flow *flow = &subflow->flow[fact->way];
 
-	return !(fact->flags & TCP_SYN) && flow->has_edge && is_before(fact_end(fact), flow->floor);
+	return !(fact->flags & TCP_SYN) && flow->has_edge &&
+		seq_before(fact_end(fact), flow->floor);
 }
 
 /* RFC 5961 3.2: a RST past the next byte is challenged; surely so when it is past all that came. */
@@ -62,32 +62,28 @@ static bool is_inexact(const struct flow *flow, const struct fact *fact)
 {
 	uint32_t end = flow->end < flow->floor ? flow->floor : flow->end;
 
-	return (fact->flags & TCP_RST) && is_before(end + (flow->fin != VIEW_NONE), fact->seq);
+	return (fact->flags & TCP_RST) && seq_before(end + (flow->fin != VIEW_NONE), fact->seq);
 }
 
 /* RFC 7323 5.3: a timestamp older than one that the host has echoed. */
-static bool is_outdated(const struct flow *flow, const struct packet *packet)
+static bool is_outdated(const struct flow *flow, const struct fact *fact)
 {
-	uint32_t value, echo;
-
-	return flow->has_echo && tcpopt_timestamp(packet, &value, &echo) &&
-		is_before(value, flow->echo);
+	return flow->has_echo && fact->has_stamp && seq_before(fact->stamp, flow->echo);
 }
 
-bool is_refused(const struct subflow_view *subflow, const struct fact *fact,
-	const struct packet *packet)
+bool is_refused(const struct subflow_view *subflow, const struct fact *fact)
 {
 	const struct flow *flow = &subflow->flow[RECEIVED];
 
 	if (fact->way != RECEIVED || (fact->flags & TCP_SYN) || !flow->has_edge)
 		return false;
-	if (is_before(flow->edge, fact->seq) || is_inexact(flow, fact))
+	if (seq_before(flow->edge, fact->seq) || is_inexact(flow, fact))
 		return true;
-	if (!(fact->flags & TCP_RST) && is_outdated(flow, packet))
+	if (!(fact->flags & TCP_RST) && is_outdated(flow, fact))
 		return true;
 	/* A copy of old data may still bring its mapping (F48). */
 	if (is_old(subflow, fact) &&
-		(fact->payload == 0 || is_before(fact_end(fact), flow->floor - flow->widest)))
+		(fact->payload == 0 || seq_before(fact_end(fact), flow->floor - flow->widest)))
 		return true;
 	return !(fact->flags & TCP_RST) && acks_nothing(&subflow->flow[SENT], fact);
 }

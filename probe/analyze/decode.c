@@ -168,7 +168,7 @@ static bool acks_unsent(const struct view *view, const struct connection_view *c
 	enum way sender = way_back(way);
 
 	return view->kind == VIEW_WHOLE && way == RECEIVED && connection->has_dsn[sender] &&
-		(int64_t)(ack - connection->dsn_end[sender]) > 0;
+		dsn_after(ack, connection->dsn_end[sender]);
 }
 
 static void decode_dss(struct view *view, uint32_t index, struct connection_view *connection,
@@ -371,11 +371,9 @@ static void decode_option(struct view *view, uint32_t index, const struct mptcp_
 
 void fact_decode(struct view *view, uint32_t index, const struct packet *packet)
 {
-	struct fact *fact = &view->facts[index];
 	struct tcpopt at = { 0 };
 	struct mptcp_opt opt;
 
-	fact->has_stamp = tcpopt_timestamp(packet, &fact->stamp, &fact->stamp_echo);
 	while (tcpopt_next(packet, &at)) {
 		if (at.kind != TCPOPT_MPTCP)
 			continue;

@@ -32,12 +32,10 @@ uint32_t options_refused(const struct packet *packet);
 bool is_old(const struct subflow_view *subflow, const struct fact *fact);
 
 /* Whether the TCP of the host drops a packet unread (of a whole view alone). */
-bool is_refused(const struct subflow_view *subflow, const struct fact *fact,
-	const struct packet *packet);
+bool is_refused(const struct subflow_view *subflow, const struct fact *fact);
 
 /* Keep what later packets are measured by. */
-void window_note(struct subflow_view *subflow, const struct fact *fact,
-	const struct packet *packet);
+void window_note(struct subflow_view *subflow, const struct fact *fact);
 
 /* After the last packet: order the bytes, lay the mappings over them, verify checksums. */
 void view_settle(struct view *view);

@@ -91,6 +91,7 @@ static uint32_t fact_add(struct view *view, const struct packet *packet, uint32_
 	fact->ack = (flags & TCP_ACK) && back->has_isn ? tcp_ack(packet) - back->isn : 0;
 	fact->payload = packet_payload_len(packet);
 	fact->window = (uint32_t)tcp_window(packet) << shift;
+	fact->has_stamp = tcpopt_timestamp(packet, &fact->stamp, &fact->stamp_echo);
 	fact->mapping = fact->next = VIEW_NONE;
 	fact->flags = flags;
 	fact->subflow = (uint16_t)index;
@@ -201,13 +202,12 @@ static void record_read(struct view *view, uint32_t record, struct packet *packe
 	flow_anchor(&view->subflows[subflow], packet, way);
 	subflow_attach(view, subflow, packet, way);
 	index = fact_add(view, packet, record, subflow, way);
-	if (view->kind == VIEW_WHOLE &&
-		is_refused(&view->subflows[subflow], &view->facts[index], packet)) {
+	if (view->kind == VIEW_WHOLE && is_refused(&view->subflows[subflow], &view->facts[index])) {
 		view->facts[index].refused = HAS_REFUSED | options_refused(packet);
 		return;
 	}
 	view->facts[index].is_old = is_old(&view->subflows[subflow], &view->facts[index]);
-	window_note(&view->subflows[subflow], &view->facts[index], packet);
+	window_note(&view->subflows[subflow], &view->facts[index]);
 	subflow_note(view, index);
 	fact_decode(view, index, packet);
 	fact = &view->facts[index];
