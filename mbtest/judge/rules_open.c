@@ -7,7 +7,10 @@
 
 #include "probe/base/seq.h"
 
-enum { HELD_BYTES = 64 << 10 }; /* unmapped bytes to hold (O3) */
+enum {
+	HELD_BYTES = 64 << 10, /* unmapped bytes to hold (O3) */
+	ASKED_OFTEN = 5,       /* SYN/ACKs asking for the keys (O12): as often TCP repeats one */
+};
 
 /* A RST behind both FINs, or behind the peer's own. */
 static bool answers_strays(const struct flow *flow, uint32_t reset)
@@ -244,7 +247,21 @@ void rule_o9(const struct scene *scene, struct note *note)
 	}
 }
 
-/* Keys lost with the third packet and the first data: no reason to leave MPTCP. */
+/* SYN/ACKs that a host sent between two facts of its first subflow. */
+static unsigned int synacks_between(const struct scene *scene, uint32_t from, uint32_t stop)
+{
+	unsigned int count = 0;
+	uint32_t i;
+
+	for (i = from; i < stop; i = scene->facts[i].next)
+		count += scene->facts[i].way == SENT && (scene->facts[i].flags & TCP_SYN);
+	return count;
+}
+
+/*
+ * Keys lost with the third packet and the first data: no reason to leave MPTCP. But where they do
+ * not come however often the host asks, F3's letter holds: perhaps the path lets none pass.
+ */
 void rule_o12(const struct scene *scene, struct note *note)
 {
 	uint32_t up;
@@ -255,7 +272,8 @@ void rule_o12(const struct scene *scene, struct note *note)
 	up = gave_up(scene, scene->initial->third);
 	if (up != VIEW_NONE && !scene_signalled(scene, VIEW_NONE) &&
 		scene->unmapped_in == VIEW_NONE && scene->plain_ack > up &&
-		!lacks_data_acks(scene, scene->initial))
+		!lacks_data_acks(scene, scene->initial) &&
+		synacks_between(scene, scene->initial->third, up) < ASKED_OFTEN)
 		note_broken(note, up, "left MPTCP because the packets with the keys were lost");
 }
 

@@ -36,7 +36,7 @@ struct scene {
 	bool third_capable;  /* and the third packet */
 	bool mptcp;          /* all three, or the third came later (O12) */
 	bool late_third;     /* O12: a DSS came before the keys, ... */
-	uint32_t keys;       /* ... which came with this fact; 0: no wait for them */
+	uint32_t keys;       /* ... which came with this fact, if ever; 0: no wait for them */
 	bool odd_keys;       /* F7e: the third packet echoes other keys */
 	bool odd_answer;     /* F6, F7, F7a, F7b: the SYN/ACK may be ignored */
 	uint8_t version;

@@ -74,9 +74,16 @@ static void handshake_oddities(struct scene *scene, const struct mp_capable *syn
 			third->version != synack->version || !keys_agree(scene, third);
 }
 
+/* Data, or the acknowledgement of data, as plain TCP has them. */
+static bool is_plain(const struct fact *fact)
+{
+	return !(fact->has & HAS_OPTION) && (fact->payload > 0 || fact->ack > 1);
+}
+
 /*
  * O12: the third packet was lost, and DSS come before the keys. That holds until a packet without
- * either comes, which then is the third one (F3).
+ * either comes, which then is the third one (F3); or until the host goes on without the keys: such
+ * as come later are nothing to it.
  */
 static void keys_find(struct scene *scene)
 {
@@ -85,7 +92,13 @@ static void keys_find(struct scene *scene)
 	for (i = scene->initial->third; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
 
-		if (fact->way == SENT || (fact->flags & (TCP_SYN | TCP_RST)))
+		if (fact->flags & (TCP_SYN | TCP_RST))
+			continue;
+		if (fact->way == SENT && is_plain(fact)) {
+			i = VIEW_NONE;
+			break;
+		}
+		if (fact->way == SENT)
 			continue;
 		if (fact->has & HAS_CAPABLE)
 			break;
@@ -118,7 +131,9 @@ static void handshake_find(struct scene *scene)
 	if (scene->late_third)
 		third = capable_at(scene, scene->keys);
 	scene->mptcp = scene->syn_capable && scene->synack_capable &&
-		(scene->third_capable || (scene->late_third && scene->connection->has_key[way]));
+		(scene->third_capable ||
+			(scene->late_third && scene->keys != VIEW_NONE &&
+				scene->connection->has_key[way]));
 	handshake_oddities(scene, syn, synack, third);
 }
 

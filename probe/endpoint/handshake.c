@@ -311,7 +311,7 @@ static bool third_of_capable(struct subflow *subflow, const struct arrival *in, 
 	const struct mp_capable *capable;
 
 	if (option == NULL && arrival_find(in, MP_DSS) != NULL &&
-		subflow->synack_repeats < SYNACK_REPEATS) {
+		subflow->synack_repeats < SYNACK_TRIES) {
 		if (now >= subflow->synack_repeat_at) {
 			subflow->synack_repeats++;
 			subflow->synack_repeat_at = now + conn->endpoint->config.rto_min;

@@ -28,12 +28,11 @@ enum {
 	MAPPINGS_MOST = 4096,  /* announced, not yet used up, of a subflow */
 	ARRIVAL_OPTIONS = 6,   /* MPTCP options read from one segment */
 	UNMAPPED_MOST = 65536, /* O3 */
-	SYNACK_TRIES = 5,
-	JOIN_TRIES = 4,       /* SYNs of a join, and third ACKs of one */
-	LINGER_RTOS_MOST = 4, /* the same, once both streams have ended */
-	DATA_RTOS_MOST = 3,   /* O2, O5 */
+	SYNACK_TRIES = 5,      /* by the timer; and asked for by early data (O12) */
+	JOIN_TRIES = 4,        /* SYNs of a join, and third ACKs of one */
+	LINGER_RTOS_MOST = 4,  /* the same, once both streams have ended */
+	DATA_RTOS_MOST = 3,    /* O2, O5 */
 	DUP_THRESHOLD = 3,
-	SYNACK_REPEATS = 8,   /* O12: repeats of a SYN/ACK asked for by early data */
 	DOUBT_PROBES = 3,     /* of a subflow whose address was removed, before it is ended */
 	FASTCLOSES_MOST = 3,  /* ACKs with MP_FASTCLOSE, before a RST (RFC 8684 3.5) */
 	CHALLENGES_MOST = 10, /* challenge ACKs of a subflow a second (RFC 5961 7) */

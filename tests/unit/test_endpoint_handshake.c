@@ -365,6 +365,29 @@ TEST(O12_third_ack_and_first_data_lost)
 	each(lose_third_and_first_data, MODE_MPTCP, FALLBACK_NONE, FALLBACK_NONE);
 }
 
+static enum pipe_verdict lose_keys(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	struct tcpopt at = { 0 };
+	struct mptcp_opt option;
+
+	(void)path;
+	if (from == SERVER || is_syn(packet) || !mptcp_next(packet, &at, &option) ||
+		option.subtype != MP_CAPABLE)
+		return PIPE_PASS;
+	pipe->hits++;
+	return PIPE_DROP;
+}
+
+/* O12 ends one day: a path that never lets the keys through carries plain TCP (F3, then F9). */
+TEST(O12_keys_never_come)
+{
+	struct endpoint_config config = pipe_config(SPEAKS_V0, false);
+	struct pipe pipe = run(config, config, lose_keys, 50000, 30000);
+
+	expect(&pipe, MODE_TCP, FALLBACK_NO_DATA_ACK, FALLBACK_ACK_PLAIN);
+}
+
 static enum pipe_verdict lose_synack(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {

@@ -344,6 +344,39 @@ TEST(o12_keys_lost)
 	play_fini(&play);
 }
 
+/*
+ * "Answer so that A repeats its keys": who asked as often as a SYN/ACK is repeated anyway may go on
+ * as F3 says. F8 asks nothing of it, nor do keys that come when it has left.
+ */
+TEST(o12_keys_never_came)
+{
+	unsigned int often, late;
+
+	for (often = 0; often < 2; often++)
+		for (late = 0; late < 2; late++) {
+			struct part answer = { .flags = TCP_SYN | TCP_ACK };
+			struct part early = { .seq = 101, .offset = 100, .payload = 100 };
+			unsigned int asked = often ? 5 : 4;
+			struct play play;
+
+			play_init(&play, 0, false);
+			play_say(&play, CLIENT,
+				with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+			play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+			play_hear(&play, SERVER,
+				with(early, opt_map(&play, CLIENT, 101, 100, 100)));
+			while (asked-- > 0)
+				play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+			play_emit(&play, SERVER, bare_part(&play, SERVER, 0, 0, 100));
+			if (late)
+				play_hear(&play, SERVER,
+					with((struct part){ .flags = 0 }, opt_third(&play)));
+			CHECK_STATE(&play, "O12", often ? RULE_HELD : RULE_BROKEN);
+			CHECK_IDLE(&play, "F8");
+			play_fini(&play);
+		}
+}
+
 /* Keys late, and the host's own data acked: without an option, with another one, or DATA_ACKed. */
 TEST(o12_left_for_another_reason)
 {
