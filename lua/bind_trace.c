@@ -23,15 +23,17 @@ struct trace_lua {
 	int tbx; /* reference of the table the Lua files share */
 };
 
+#define OURS "lua/tracebox/"
+
 static const char *const files[] = {
-	"lua/tracebox/layers.lua",
-	"lua/tracebox/ip.lua",
-	"lua/tracebox/tcp.lua",
-	"lua/tracebox/dns.lua",
-	"lua/tracebox/wire.lua",
-	"lua/tracebox/print.lua",
-	"lua/tracebox/api.lua",
-	"lua/tracebox/flow.lua",
+	OURS "layers.lua",
+	OURS "ip.lua",
+	OURS "tcp.lua",
+	OURS "dns.lua",
+	OURS "wire.lua",
+	OURS "print.lua",
+	OURS "api.lua",
+	OURS "flow.lua",
 };
 
 /* Ours must load: a failure is a mistake in this program, said as such. */
@@ -100,11 +102,44 @@ void trace_lua_free(struct trace_lua *lua)
 	free(lua);
 }
 
-/* Where a script went wrong, with the lines that led there. */
-static int add_traceback(lua_State *L)
+/* Where the user's own code is: the innermost function that is none of ours; "" without one. */
+static void push_own_place(lua_State *L)
 {
-	luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
+	lua_Debug at;
+
+	for (int level = 1; lua_getstack(L, level, &at); level++) {
+		lua_getinfo(L, "Sl", &at);
+		if (at.currentline > 0 && strncmp(at.source, "=" OURS, sizeof(OURS)) != 0) {
+			lua_pushfstring(L, "%s:%d: ", at.short_src, at.currentline);
+			return;
+		}
+	}
+	lua_pushliteral(L, "");
+}
+
+/* Lua: a message that names a line of our files names the user's instead. */
+static int place_message(lua_State *L)
+{
+	const char *text = luaL_tolstring(L, 1, NULL), *said = strstr(text, ": ");
+
+	if (strncmp(text, OURS, sizeof(OURS) - 1) != 0 || said == NULL)
+		return 1;
+	push_own_place(L);
+	lua_pushstring(L, said + 2);
+	lua_concat(L, 2);
 	return 1;
+}
+
+/* lua_pcall of the function below that many arguments, with its messages placed. */
+static int call_placed(lua_State *L, int arguments, int results)
+{
+	int handler = lua_gettop(L) - arguments, status;
+
+	lua_pushcfunction(L, place_message);
+	lua_insert(L, handler);
+	status = lua_pcall(L, arguments, results, handler);
+	lua_remove(L, handler);
+	return status;
 }
 
 /* The first line of a message: the rest are details that a sentence has no room for. */
@@ -123,7 +158,7 @@ static bool call_shared(struct trace_lua *lua, const char *name, int results, st
 	lua_getfield(L, -1, name);
 	lua_remove(L, -2);
 	lua_insert(L, -2);
-	return lua_pcall(L, 1, results, 0) == LUA_OK || fail(L, "", err);
+	return call_placed(L, 1, results) == LUA_OK || fail(L, "", err);
 }
 
 bool trace_lua_probe(struct trace_lua *lua, const char *expression, struct trace_lua_probe *probe,
@@ -136,11 +171,12 @@ bool trace_lua_probe(struct trace_lua *lua, const char *expression, struct trace
 	lua_settop(L, 0);
 	if (lua->host.broken.text[0] != '\0')
 		return err_set(err, "%s", lua->host.broken.text);
-	lua_pushfstring(L, "pkt = %s\nreturn pkt", expression);
+	lua_pushfstring(L, "pkt = %s", expression);
 	if (luaL_loadbuffer(L, lua_tostring(L, -1), strlen(lua_tostring(L, -1)), "=probe") !=
 			LUA_OK ||
-		lua_pcall(L, 0, 1, 0) != LUA_OK)
+		call_placed(L, 0, 0) != LUA_OK)
 		return fail(L, "Lua error: ", err);
+	lua_getglobal(L, "pkt");
 	if (!call_shared(lua, "expression", 1, err) || !call_shared(lua, "probe", 3, err))
 		return false;
 	bytes = lua_tolstring(L, -3, &length);
@@ -154,35 +190,31 @@ bool trace_lua_probe(struct trace_lua *lua, const char *expression, struct trace
 	return true;
 }
 
-/* The compiled function is on the stack. */
-static bool run_loaded(struct trace_lua *lua, int *status, struct err *err)
+/* The compiled function is on the stack; it leaves one result there. */
+static bool run_loaded(lua_State *L, int loaded, struct err *err)
 {
-	lua_State *L = lua->L;
-
-	lua_pushcfunction(L, add_traceback);
-	lua_insert(L, 1);
-	if (lua_pcall(L, 0, 1, 1) != LUA_OK)
-		return fail(L, "Lua error: ", err);
-	*status = lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : 0;
-	return true;
+	return (loaded == LUA_OK && call_placed(L, 0, 1) == LUA_OK) || fail(L, "Lua error: ", err);
 }
 
 bool trace_lua_script(struct trace_lua *lua, const char *file, int *status, struct err *err)
 {
-	lua_settop(lua->L, 0);
+	lua_State *L = lua->L;
+
+	lua_settop(L, 0);
 	if (lua->host.broken.text[0] != '\0')
 		return err_set(err, "%s", lua->host.broken.text);
-	if (luaL_loadfile(lua->L, file) != LUA_OK)
-		return fail(lua->L, "Lua error: ", err);
-	return run_loaded(lua, status, err);
+	if (!run_loaded(L, luaL_loadfile(L, file), err))
+		return false;
+	*status = lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : 0;
+	return true;
 }
 
-bool trace_lua_chunk(struct trace_lua *lua, const char *text, int *status, struct err *err)
+bool trace_lua_chunk(struct trace_lua *lua, const char *text, struct err *err)
 {
-	lua_settop(lua->L, 0);
+	lua_State *L = lua->L;
+
+	lua_settop(L, 0);
 	if (lua->host.broken.text[0] != '\0')
 		return err_set(err, "%s", lua->host.broken.text);
-	if (luaL_loadbuffer(lua->L, text, strlen(text), "=(command line)") != LUA_OK)
-		return fail(lua->L, "Lua error: ", err);
-	return run_loaded(lua, status, err);
+	return run_loaded(L, luaL_loadbuffer(L, text, strlen(text), "=(command line)"), err);
 }

@@ -42,8 +42,11 @@ struct trace_lua_probe {
 bool trace_lua_probe(struct trace_lua *lua, const char *expression, struct trace_lua_probe *probe,
 	struct err *err);
 
-/* Run a script or a chunk; *status is the integer it returned, 0 without one. */
+/*
+ * Run a script or a chunk. *status is the integer that a script returned, 0 without one; what a
+ * chunk returns says nothing, as in the original.
+ */
 bool trace_lua_script(struct trace_lua *lua, const char *file, int *status, struct err *err);
-bool trace_lua_chunk(struct trace_lua *lua, const char *text, int *status, struct err *err);
+bool trace_lua_chunk(struct trace_lua *lua, const char *text, struct err *err);
 
 #endif

@@ -126,6 +126,8 @@ def test_a_closed_port_and_a_silent_server(boxes):
     run = Path(boxes, ["full"] * 2, "closed").trace("-n", "--json")
     assert run.json()["destination"]["reply"] == "rst", run
     assert run.json()["destination"]["ttl"] == 3
+    run = Path(boxes, ["full"] * 2, "closed").trace("-n", "-m", "2")
+    assert run.out.endswith("(198.18.202.1); the destination is farther away\n"), run
     run = Path(boxes, ["full"] * 2, "silent").trace("-n", "--json")
     assert run.json()["destination"] == {"reached": False, "ttl": None, "reply": "none", "mptcp":
         {"supported": False, "mirrored": False, "version": None}}, run
@@ -222,7 +224,10 @@ def test_original_json_verbose_and_from_a_later_hop(boxes):
     (["-m", "0", "h"], "last TTL"),
     (["-m", "256", "h"], "last TTL"),
     (["-M", "9", "-m", "3", "h"], "first TTL (9) is behind the last (3)"),
-    (["-t", "soon", "h"], "number of seconds"),
+    (["-t", "soon", "h"], "at most 3600 seconds"),
+    (["-t", "0", "h"], "more than 0"),
+    (["-n", "no.such.invalid"], "tracebox: no.such.invalid has no IPv4 address: "),
+    (["-p", "IP/TCP/(nil + 1)", "h"], "tracebox: Lua error: probe:1: attempt"),
     (["-C", "h"], "not supported"),
     (["-c", "http://x", "h"], "not supported"),
     (["--no-such", "h"], "no option --no-such"),
@@ -315,6 +320,11 @@ def test_a_capture_into_a_pipe(boxes, tmp_path):
     ("-l", "\nfunction cb()\nerror('mine') end\ntracebox(ip{dst='198.18.100.2'}/TCP, "
            "{callback='cb'})", "(command line):3: mine"),
     ("-l", "error({})", "table"), ("-l", "error()", "nil"),
+    ("-l", "\ntracebox(IP/TCP)", "(command line):2: Tracebox error: You need to specify a dest"),
+    ("-l", "\n\ntracebox(ip{dst='1.2.3'}/TCP)", "(command line):3: Tracebox error: The specified"),
+    ("-l", "\nlocal p = IP/TCP\nfor i = 1, 11 do p = p/MSS end\np:hexdump()",
+     "(command line):4: TCP options take 44 bytes"),
+    ("-p", "IP/TCP/", "probe:1: unexpected symbol near <eof>"),
     ("-p", "IP/\nTCP/nothing", "probe:2: only layers and packets"),
     ("-p", "IP/\n\n(nil + 1)", "probe:3: attempt to perform arithmetic"),
     ("-p", "IP/TCP/\nip{ttl='x'}", "probe:2: ttl is not an integer"),

@@ -91,6 +91,7 @@ def test_fail_on_change_of_any(campaign):
 
 @pytest.mark.parametrize("arguments, said", [
     (["--targets", "/no/such"], "/no/such"),
+    (["--targets", TOP], "Is a directory"),
     (["--targets", "x", "host"], "neither a host"),
     (["--targets", "x", "--resume"], "--json"),
     (["--targets", "x", "--shard", "0/3"], "--shard"),

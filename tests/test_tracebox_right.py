@@ -200,9 +200,18 @@ def test_17_end_of_an_offline_capture(tmp_path):
     run = run_program(BUILD / "tracebox", "-n", "-S", "-i",
                       f"pcap:{tmp_path}/out:{tmp_path}/in", "1.2.3.4")
     assert run.status == 2 and len(run.err.splitlines()) == 1, run
+    (tmp_path / "text").write_text("this is no capture\n")
+    for name in ("text", "nothing"):
+        run = run_program(BUILD / "tracebox", "-n", "-S", "-i",
+                          f"pcap:{tmp_path}/of-{name}:{tmp_path}/{name}", "1.2.3.4")
+        assert run.status == 2 and f"cannot read {tmp_path}/{name}" in run.err, run
+        assert not (tmp_path / f"of-{name}").exists()
 
 
-def test_18_wrong_use_has_a_status():
+def test_18_wrong_use_has_a_status(tmp_path):
+    (tmp_path / "four.lua").write_text("return 4")
+    assert run_program(BUILD / "tracebox", "-s", tmp_path / "four.lua").status == 4
+    assert run_program(BUILD / "tracebox", "-l", "return 4").status == 0
     assert run_program(BUILD / "tracebox").status == 2
     assert run_program(BUILD / "tracebox", "--nothing").status == 2
 

@@ -285,7 +285,8 @@ int command_campaign(const struct campaign_plan *plan, struct err *err)
 	template = template_of(plan->probe);
 	ok = (!o->resume || resume(run.targets, err)) &&
 		plan->channel->ops->run(plan->channel->self, template,
-			campaign_machine(run.campaign), is_done, &run, err);
+			campaign_machine(run.campaign), is_done, &run, err) &&
+		targets_were_read(run.targets, err);
 	packet_free(template);
 	campaign_free(run.campaign);
 	targets_free(run.targets);

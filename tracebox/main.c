@@ -365,8 +365,8 @@ static int run(struct program *program, struct err *err)
 		if (!trace_lua_script(program->lua, o->script, &status, err))
 			status = STATUS_WRONG;
 	} else if (o->chunk != NULL) {
-		if (!trace_lua_chunk(program->lua, o->chunk, &status, err))
-			status = STATUS_WRONG;
+		if (trace_lua_chunk(program->lua, o->chunk, err))
+			status = STATUS_FINE;
 	} else if (o->established || o->reverse) {
 		status = trace_connection(program, err);
 	} else if (o->matrix != NULL) {

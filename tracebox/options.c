@@ -109,7 +109,7 @@ static bool set_wait(struct options *o, const char *text, struct err *err)
 
 	if (end == text || *end != '\0' || !(seconds > 0 && seconds <= 3600))
 		return err_set(err,
-			"the wait must be a number of seconds from 0 to 3600, not \"%s\"", text);
+			"the wait must be more than 0 and at most 3600 seconds, not \"%s\"", text);
 	o->trace.wait = (nsec_t)(seconds * 1e9);
 	return true;
 }

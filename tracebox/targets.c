@@ -3,6 +3,7 @@
 
 #include "probe/base/alloc.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -18,6 +19,8 @@ struct targets {
 	size_t room;
 	unsigned int shard, shards;
 	size_t count; /* targets read */
+	const char *path;
+	int failure; /* errno of reading that failed */
 	struct done *done;
 };
 
@@ -33,6 +36,7 @@ struct targets *targets_open(const char *path, unsigned int shard, unsigned int 
 	}
 	targets = xcalloc(1, sizeof(*targets));
 	targets->file = file;
+	targets->path = path;
 	targets->shard = shard;
 	targets->shards = shards;
 	return targets;
@@ -95,5 +99,13 @@ const char *targets_next(struct targets *targets)
 		if (done == NULL)
 			return name;
 	}
+	if (ferror(targets->file))
+		targets->failure = errno;
 	return NULL;
+}
+
+bool targets_were_read(const struct targets *targets, struct err *err)
+{
+	errno = targets->failure;
+	return errno == 0 || err_set_errno(err, "cannot read %s", targets->path);
 }

@@ -15,7 +15,8 @@
 
 struct targets;
 
-/* path "-" is standard input. Share shard (1 first) of shards; 1 of 1 is all. */
+/* path "-" is standard input; it outlives the targets. Share shard (1 first) of shards; 1 of 1 is
+ * all. */
 struct targets *targets_open(const char *path, unsigned int shard, unsigned int shards,
 	struct err *err);
 void targets_free(struct targets *targets);
@@ -25,5 +26,8 @@ void targets_skip(struct targets *targets, const char *name);
 
 /* The next target, without blanks around it; valid until the next call. NULL: no more. */
 const char *targets_next(struct targets *targets);
+
+/* Whether there are no more because that was all; false with a sentence when reading failed. */
+bool targets_were_read(const struct targets *targets, struct err *err);
 
 #endif

@@ -210,6 +210,15 @@ static void say_connection(struct phrase *phrase, const struct result *result)
 	}
 }
 
+/* Whether the last TTL that was asked for ended at a router, as -m has it. */
+static bool ends_on_the_way(const struct result *result)
+{
+	const struct hop_view *last =
+		result->hop_count > 0 ? &result->hops[result->hop_count - 1] : NULL;
+
+	return last != NULL && last->hop->answer.kind == ANSWER_TIME_EXCEEDED;
+}
+
 const char *verdict_destination(const struct result *result, char buf[static VERDICT_TEXT])
 {
 	const struct destination_view *d = &result->destination;
@@ -219,7 +228,8 @@ const char *verdict_destination(const struct result *result, char buf[static VER
 	if (result->connection != NULL)
 		say_connection(&phrase, result);
 	else if (!d->reached)
-		say(&phrase, "the destination does not answer");
+		say(&phrase, "the destination %s",
+			ends_on_the_way(result) ? "is farther away" : "does not answer");
 	else if (d->reply == ANSWER_SYN_ACK && d->asked_mptcp)
 		say_mptcp(&phrase, result);
 	else if (d->reply == ANSWER_SYN_ACK)

@@ -22,12 +22,12 @@ local function name_bytes(name)
 
 	for label in name:gmatch("[^.]+") do
 		if #label > LABEL_MAX then
-			error(name .. " is no domain name: a label is longer than 63 bytes", 0)
+			error(name .. " is no domain name: a label is longer than 63 bytes")
 		end
 		bytes = bytes .. string.char(#label) .. label
 	end
 	if #bytes >= NAME_MAX then
-		error(name .. " is no domain name: it is longer than 255 bytes", 0)
+		error(name .. " is no domain name: it is longer than 255 bytes")
 	end
 	return bytes .. "\0"
 end

@@ -43,7 +43,7 @@ local function ip_options(layers, index)
 		bytes = bytes .. option:head()
 	end
 	if #bytes > 40 then
-		error(string.format("IP options take %d bytes, there is room for 40", #bytes), 0)
+		error(string.format("IP options take %d bytes, there is room for 40", #bytes))
 	end
 	return padded(bytes, "IP")
 end
@@ -68,7 +68,7 @@ local function tcp_options(layers, index, payload)
 	bytes = padded(bytes, "TCP")
 	counted = counted or #bytes
 	if counted > 40 then
-		error(string.format("TCP options take %d bytes, there is room for 40", counted), 0)
+		error(string.format("TCP options take %d bytes, there is room for 40", counted))
 	end
 	return bytes, counted
 end

@@ -8,14 +8,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { SNAP_LENGTH = 65535 };
 
 struct pcap_pipe {
 	pcap_t *format; /* of what is written */
 	pcap_dumper_t *out;
-	char *in_path;
+	char *out_path, *in_path;
 	pcap_t *in; /* NULL: not opened yet */
+	bool vain;  /* it could not be opened */
 	struct pcap_link link;
 };
 
@@ -23,7 +26,13 @@ struct pcap_pipe *pcap_pipe_open(const char *out, const char *in, struct err *er
 {
 	struct pcap_pipe *pipe = xcalloc(1, sizeof(*pipe));
 
+	pipe->out_path = xstrdup(out);
 	pipe->in_path = xstrdup(in);
+	if (access(in, R_OK) < 0) {
+		err_set_errno(err, "cannot read %s", in);
+		pcap_pipe_close(pipe);
+		return NULL;
+	}
 	pipe->format = pcap_open_dead(DLT_RAW, SNAP_LENGTH);
 	if (pipe->format != NULL)
 		pipe->out = pcap_dump_open(pipe->format, out);
@@ -35,16 +44,28 @@ struct pcap_pipe *pcap_pipe_open(const char *out, const char *in, struct err *er
 	return NULL;
 }
 
+/* What was sent to nobody is no capture. */
+static void remove_out(const struct pcap_pipe *pipe)
+{
+	struct stat status;
+
+	if (stat(pipe->out_path, &status) == 0 && S_ISREG(status.st_mode))
+		unlink(pipe->out_path);
+}
+
 void pcap_pipe_close(struct pcap_pipe *pipe)
 {
 	if (pipe == NULL)
 		return;
 	if (pipe->out != NULL)
 		pcap_dump_close(pipe->out);
+	if (pipe->vain)
+		remove_out(pipe);
 	if (pipe->format != NULL)
 		pcap_close(pipe->format);
 	if (pipe->in != NULL)
 		pcap_close(pipe->in);
+	free(pipe->out_path);
 	free(pipe->in_path);
 	free(pipe);
 }
@@ -81,8 +102,10 @@ bool pcap_pipe_receive(struct pcap_pipe *pipe, struct packet *packet, struct err
 	const uint8_t *bytes;
 	int status;
 
-	if (pipe->in == NULL && !open_in(pipe, err))
+	if (pipe->in == NULL && !open_in(pipe, err)) {
+		pipe->vain = true;
 		return false;
+	}
 	while ((status = pcap_next_ex(pipe->in, &header, &bytes)) == 1)
 		if (pcap_link_read(&pipe->link, bytes, header->caplen, packet))
 			return true;

@@ -14,7 +14,10 @@
 
 struct pcap_pipe;
 
-/* Opens the file to write now, and that to read with the first packet wanted from it. */
+/*
+ * Opens the file to write now, and that to read with the first packet wanted from it. When the
+ * latter turns out to be no capture, closing removes the former.
+ */
 struct pcap_pipe *pcap_pipe_open(const char *out, const char *in, struct err *err);
 void pcap_pipe_close(struct pcap_pipe *pipe);
 
