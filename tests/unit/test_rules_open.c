@@ -370,7 +370,7 @@ TEST(o12_keys_never_came)
 			play_emit(&play, SERVER, bare_part(&play, SERVER, 0, 0, 100));
 			if (late)
 				play_hear(&play, SERVER,
-					with((struct part){ .flags = 0 }, opt_third(&play)));
+					with((struct part){ .seq = 201 }, opt_third(&play)));
 			CHECK_STATE(&play, "O12", often ? RULE_HELD : RULE_BROKEN);
 			CHECK_IDLE(&play, "F8");
 			play_fini(&play);
