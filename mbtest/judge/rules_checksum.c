@@ -124,13 +124,17 @@ static bool names_failed(const struct scene *scene, uint32_t fail)
 	return false;
 }
 
-/* A DATA_ACK for the failed mapping's data, sent before any MP_FAIL. */
+/*
+ * A DATA_ACK for the failed mapping's data, sent before any MP_FAIL. Numbers from before the stream
+ * are behind any.
+ */
 static uint32_t acked_failed(const struct scene *scene, const struct mapping *bad)
 {
-	uint32_t i,
-		stop = first_of(scene->connection->fail[SENT],
-			scene->connection->infinite[RECEIVED]);
+	const struct connection_view *connection = scene->connection;
+	uint32_t i, stop = first_of(connection->fail[SENT], connection->infinite[RECEIVED]);
 
+	if (connection->has_key[RECEIVED] && dsn_before(bad->dsn, connection->idsn[RECEIVED] + 1))
+		return VIEW_NONE;
 	for (i = bad->complete; i < scene->view.fact_count && i < stop; i++) {
 		const struct fact *fact = &scene->facts[i];
 

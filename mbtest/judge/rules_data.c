@@ -34,6 +34,9 @@ void rule_f8(const struct scene *scene, struct note *note)
 
 	if (!scene->mptcp)
 		return;
+	/* Where DATA_ACKs stop one may leave (O2), and the infinite mapping is the last (3.7). */
+	if (lacks_data_acks(scene, scene->initial))
+		end = first_of(end, scene->connection->infinite[SENT]);
 	for (i = scene->initial->first; i != VIEW_NONE && i < end; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
 

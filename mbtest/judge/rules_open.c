@@ -25,6 +25,9 @@ static uint32_t gave_up(const struct scene *scene, uint32_t from)
 	uint32_t reset = flow[SENT].rst;
 	uint32_t plain = scene->plain_out >= from ? scene->plain_out : VIEW_NONE;
 
+	/* Where data that the subflow acknowledged lacks its DATA_ACK, O2 says when to leave. */
+	if (lacks_data_acks(scene, scene->initial))
+		return VIEW_NONE;
 	/* Once it is over, strays are answered with RST; a checksum that is there or not against
 	 * the agreement asks for one; and any wait ends one day, the connection's with
 	 * MP_FASTCLOSE. Nor is MPTCP left where another subflow lives. */
@@ -272,7 +275,6 @@ void rule_o12(const struct scene *scene, struct note *note)
 	up = gave_up(scene, scene->initial->third);
 	if (up != VIEW_NONE && !scene_signalled(scene, VIEW_NONE) &&
 		scene->unmapped_in == VIEW_NONE && scene->plain_ack > up &&
-		!lacks_data_acks(scene, scene->initial) &&
 		synacks_between(scene, scene->initial->third, up) < ASKED_OFTEN)
 		note_broken(note, up, "left MPTCP because the packets with the keys were lost");
 }

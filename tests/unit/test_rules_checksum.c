@@ -128,6 +128,26 @@ TEST(f21_failed_on_one_of_two)
 	play_both("F21", 1, true, SERVER, f21_acked);
 }
 
+/* Numbers from before the stream fail like any; every DATA_ACK is beyond them. */
+TEST(f21_number_from_before_the_stream)
+{
+	struct mptcp_opt fail;
+	struct play play;
+	struct part part;
+
+	play_init(&play, 1, true);
+	open_two(&play);
+	part = data_part(&play, CLIENT, 1, 1000, 100);
+	part.options[0].dss.dsn -= 1001;
+	play_say(&play, CLIENT, part);
+	fail = opt_fail(&play, CLIENT, 0);
+	fail.fail_dsn--;
+	play_say(&play, SERVER, with(reset_part(1, RESET_MIDDLEBOX), fail));
+	play_data_ack(&play, SERVER, 0);
+	CHECK_HELD(&play, "F21");
+	play_fini(&play);
+}
+
 /* "receiver of that RST+MP_FAIL: re-sends unacked data on other subflows" */
 static uint32_t f22(struct play *play, bool wrong)
 {

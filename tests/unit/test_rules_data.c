@@ -71,6 +71,30 @@ TEST(f8_does_not_blame)
 	play_fini(&play);
 }
 
+/*
+ * "One subflow: after 3 such timeouts v0 falls back" (O2), with a mapping of length 0 and then no
+ * options. Data that is not even acknowledged by the subflow is no reason.
+ */
+TEST(f8_where_data_acks_stop)
+{
+	unsigned int acked;
+
+	for (acked = 0; acked < 2; acked++) {
+		struct part part = { .flags = 0 };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_data(&play, CLIENT, 0, 0, 100);
+		if (acked)
+			play_say(&play, SERVER, ack_part(&play, SERVER, 0));
+		play_emit(&play, CLIENT, with(part, opt_infinite(&play, CLIENT, 1, 0)));
+		play_emit(&play, CLIENT, bare_part(&play, CLIENT, 0, 100, 100));
+		CHECK_STATE(&play, "F8", acked ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "before a DSS was received over the first subflow: MUST NOT start new subflows" */
 static uint32_t f8a(struct play *play, bool wrong)
 {

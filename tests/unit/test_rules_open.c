@@ -40,6 +40,26 @@ TEST(o1_bare_ack_of_nothing)
 	play_both("O1", 1, false, CLIENT, o1);
 }
 
+/* A reset for another reason: data that the subflow acknowledged was never DATA_ACKed (O2). */
+TEST(o1_reset_where_data_acks_stop)
+{
+	unsigned int acked;
+
+	for (acked = 0; acked < 2; acked++) {
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_say(&play, SERVER, (struct part){ .flags = 0 });
+		play_data(&play, CLIENT, 0, 0, 1000);
+		play.data_ack[SERVER] = acked ? 1000 : 500;
+		play_data_ack(&play, SERVER, 0);
+		play_say(&play, CLIENT, reset_part(0, RESET_MIDDLEBOX));
+		CHECK_STATE(&play, "O1", acked ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
+}
+
 /* O2: "wait; one subflow: after 3 such timeouts v0 falls back, v1 resets" */
 static uint32_t o2(struct play *play, bool wrong)
 {
