@@ -98,9 +98,9 @@ struct box {
 	uint16_t path;
 	struct when when;
 	unsigned int on;
-	bool remembers; /* whether a packet is meant depends on those before it in its connection,
-			 */
-	bool counts;    /* or on any before it, the time, or chance */
+	/* Whether a packet is meant depends on those before it ... */
+	bool remembers;       /* in its connection, */
+	bool counts;          /* or at all, on the time, or on chance */
 	uint64_t met, within; /* packets with the right direction and kind; those past from */
 	uint64_t hits;
 	struct flow_table connections;

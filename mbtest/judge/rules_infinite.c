@@ -60,12 +60,10 @@ void rule_f29(const struct scene *scene, struct note *note)
 /* When the connection was over: MP_FASTCLOSE, by whomever, leaves nothing to repeat (3.5). */
 static nsec_t over_at(const struct scene *scene)
 {
-	uint32_t i;
+	const uint32_t *fastclose = scene->connection->fastclose;
+	uint32_t closed = first_of(fastclose[SENT], fastclose[RECEIVED]);
 
-	for (i = 0; i < scene->view.fact_count; i++)
-		if (scene->facts[i].has & HAS_FASTCLOSE)
-			return scene->facts[i].at;
-	return scene->input->now;
+	return closed == VIEW_NONE ? scene->input->now : scene->facts[closed].at;
 }
 
 /* Bytes that this host sent on a subflow and that were never acked, nor sent again for long. */

@@ -131,13 +131,6 @@ static bool was_left_out(const struct scene *scene, const struct mapping *mappin
 		scene->facts[mapping->complete].at + SCENE_DUE < end;
 }
 
-/* RFC 8684 3.3.1: a mapping applies to some or all of the segment that carries it. */
-static bool touches(const struct mapping *mapping, const struct fact *fact)
-{
-	return mapping->ssn < fact->seq + fact->payload &&
-		fact->seq < mapping->ssn + mapping->length;
-}
-
 /* The option stands on a later part: what is unmapped on arrival MAY be held, and may not count
  * as received before the mapping says where it belongs. */
 void rule_f48(const struct scene *scene, struct note *note)
@@ -152,7 +145,7 @@ void rule_f48(const struct scene *scene, struct note *note)
 		/* In v1 one that does not touch its segment is none (F51). */
 		if (!mapping->late || fact->seq <= mapping->ssn || scene->cause < mapping->fact ||
 			comes_second(scene, mapping) ||
-			(scene->version == 1 && !touches(mapping, fact)))
+			(scene->version == 1 && !mapping_touches(mapping, fact)))
 			continue;
 		note_held(note);
 		overrun = scene_overrun(scene);
@@ -171,7 +164,7 @@ static bool is_half_mapped(const struct scene *scene, const struct mapping *mapp
 	const struct flow *flow = &scene_subflow(scene, mapping->subflow)->flow[RECEIVED];
 	uint32_t end = mapping->ssn + mapping->length, stop = fact->seq + fact->payload;
 
-	if (mapping->ssn >= stop || end <= fact->seq)
+	if (!mapping_touches(mapping, fact))
 		return false;
 	if (fact->seq < mapping->ssn &&
 		!view_is_mapped(&scene->view, flow, fact->seq, mapping->ssn - fact->seq))
@@ -256,7 +249,8 @@ static bool is_of_two(const struct scene *scene, const struct mapping *mapping)
 	const struct fact *fact = &scene->facts[mapping->fact];
 
 	return fact->mapping_count >= 2 && scene->cause > mapping->fact &&
-		!comes_second(scene, mapping) && (scene->version == 0 || touches(mapping, fact));
+		!comes_second(scene, mapping) &&
+		(scene->version == 0 || mapping_touches(mapping, fact));
 }
 
 void rule_f50(const struct scene *scene, struct note *note)
@@ -423,15 +417,14 @@ void rule_f55(const struct scene *scene, struct note *note)
 static bool join_ended_all(const struct scene *scene, const struct subflow_view *dead)
 {
 	const struct app_view *app = &scene->input->app[scene->end];
+	const uint32_t *fastclose = scene->connection->fastclose;
 	uint32_t i;
 
 	if (!app->opened || !app->failed || scene->input->timed_out || !dead->opened_by_us ||
 		dead->flow[RECEIVED].rst == VIEW_NONE ||
-		scene->initial->flow[SENT].fin != VIEW_NONE)
+		scene->initial->flow[SENT].fin != VIEW_NONE || fastclose[SENT] != VIEW_NONE ||
+		fastclose[RECEIVED] != VIEW_NONE)
 		return false;
-	for (i = 0; i < scene->view.fact_count; i++)
-		if (scene->facts[i].has & HAS_FASTCLOSE)
-			return false;
 	for (i = scene->initial->first; i != VIEW_NONE; i = scene->facts[i].next)
 		if (scene->facts[i].flags & TCP_RST)
 			return false;
@@ -485,11 +478,9 @@ void rule_f56(const struct scene *scene, struct note *note)
 			uint32_t also = other->flow[SENT].rst;
 
 			if (other != dead && also != VIEW_NONE && also > reset &&
-				subflow_is_alive(scene, other, reset) &&
+				subflow_is_established(scene, other, reset) &&
 				other->flow[RECEIVED].rst > also &&
 				connection->data_fin[SENT] > also &&
-				(!other->is_join || !other->opened_by_us ||
-					other->fourth < reset) &&
 				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE &&
 				!has_own_reason(scene, other, also))
 				note_broken(note, also, "an RST on one subflow ended another, too");

@@ -58,9 +58,8 @@ static uint32_t reset_in_answer(const struct scene *scene, uint32_t cause)
 {
 	uint32_t i;
 
-	for (i = 0; i < cause; i++)
-		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_FASTCLOSE))
-			return VIEW_NONE;
+	if (scene->connection->fastclose[SENT] < cause)
+		return VIEW_NONE;
 	for (i = cause + 1; i < scene->view.fact_count; i++) {
 		const struct fact *fact = &scene->facts[i];
 

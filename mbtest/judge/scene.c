@@ -140,6 +140,13 @@ unsigned int others_ever(const struct scene *scene, const struct subflow_view *s
 	return count;
 }
 
+bool subflow_is_established(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	return subflow_is_alive(scene, subflow, index) &&
+		(!subflow->is_join || !subflow->opened_by_us || subflow->fourth < index);
+}
+
 bool is_one_of_several(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index)
 {
@@ -148,8 +155,7 @@ bool is_one_of_several(const struct scene *scene, const struct subflow_view *sub
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *other = scene_subflow(scene, i);
 
-		if (other != subflow && subflow_is_alive(scene, other, index) &&
-			(!other->is_join || !other->opened_by_us || other->fourth < index))
+		if (other != subflow && subflow_is_established(scene, other, index))
 			return true;
 	}
 	return false;
@@ -209,14 +215,11 @@ bool scene_signalled(const struct scene *scene, uint32_t index)
 
 bool scene_closed_fast(const struct scene *scene, uint32_t index)
 {
-	nsec_t end = scene->facts[index].at + scene->prompt;
-	uint32_t i;
+	const uint32_t *fastclose = scene->connection->fastclose;
 
-	for (i = 0; i < scene->view.fact_count && scene->facts[i].at <= end; i++)
-		if ((scene->facts[i].has & HAS_FASTCLOSE) &&
-			(i <= index || scene->facts[i].way == SENT))
-			return true;
-	return false;
+	return fastclose[RECEIVED] <= index ||
+		(fastclose[SENT] != VIEW_NONE &&
+			scene->facts[fastclose[SENT]].at <= scene->facts[index].at + scene->prompt);
 }
 
 void note_must_reset(struct note *note, const struct scene *scene,

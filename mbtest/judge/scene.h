@@ -95,8 +95,11 @@ unsigned int others_alive(const struct scene *scene, const struct subflow_view *
 unsigned int others_ever(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index);
 
-/* Beside another that is established: a join of its own is once its third packet was acked (F42).
- */
+/* Alive, and a join of this host's own was established: its third packet was acked (F42). */
+bool subflow_is_established(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index);
+
+/* Beside another that is established. */
 bool is_one_of_several(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index);
 

@@ -367,6 +367,8 @@ static void decode_option(struct view *view, uint32_t index, const struct mptcp_
 	if (opt->subtype == MP_FAIL && !(fact->flags & TCP_RST) &&
 		connection->fail[fact->way] == VIEW_NONE)
 		connection->fail[fact->way] = index;
+	if (opt->subtype == MP_FASTCLOSE && connection->fastclose[fact->way] == VIEW_NONE)
+		connection->fastclose[fact->way] = index;
 }
 
 void fact_decode(struct view *view, uint32_t index, const struct packet *packet)

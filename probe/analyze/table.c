@@ -200,6 +200,6 @@ uint32_t connection_add(struct view *view, uint32_t subflow, bool opened_by_us)
 	connection->subflow = connection->subflow_last = subflow;
 	for (way = SENT; way < WAYS; way++)
 		connection->data_fin[way] = connection->fail[way] = connection->infinite[way] =
-			VIEW_NONE;
+			connection->fastclose[way] = VIEW_NONE;
 	return (uint32_t)view->connection_count++;
 }

@@ -216,11 +216,12 @@ struct connection_view {
 	bool has_data_ack[WAYS];
 	uint64_t dsn_end[WAYS]; /* end of the highest mapping of each sender, DATA_FIN counted */
 	bool has_dsn[WAYS];
-	uint32_t data_fin[WAYS]; /* first fact with a DATA_FIN */
-	uint64_t mapped[WAYS];   /* stream bytes in a row from IDSN + 1 that came mapped */
-	uint32_t fail[WAYS];     /* first MP_FAIL that is not on an RST */
-	uint32_t infinite[WAYS]; /* first infinite mapping */
-	uint64_t payload;        /* bytes over all its subflows, both ways */
+	uint32_t data_fin[WAYS];  /* first fact with a DATA_FIN */
+	uint64_t mapped[WAYS];    /* stream bytes in a row from IDSN + 1 that came mapped */
+	uint32_t fail[WAYS];      /* first MP_FAIL that is not on an RST */
+	uint32_t infinite[WAYS];  /* first infinite mapping */
+	uint32_t fastclose[WAYS]; /* first MP_FASTCLOSE */
+	uint64_t payload;         /* bytes over all its subflows, both ways */
 };
 
 /* What is known of the records. */
