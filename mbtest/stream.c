@@ -13,7 +13,8 @@
 
 enum {
 	WORD = 8,
-	CHUNK = 4096,     /* bytes compared at a time */
+	CHUNK = 4096, /* bytes compared at a time */
+	KEEP_MAX = 1 << 20,
 	LOCATE_MIN = 16,  /* bytes that name their place beyond doubt */
 	LOCATE_MAX = 256, /* bytes looked at before giving up */
 	LOOK_BACK = 32,   /* an edit may begin like what it replaces */
@@ -69,26 +70,60 @@ static void overlay_marker(const struct stream_plan *plan, uint64_t offset, uint
 	}
 }
 
-void stream_fill(const struct stream_plan *plan, uint64_t offset, void *bytes, size_t length)
+static void fill_words(enum end sender, uint64_t offset, uint8_t *out, size_t left)
 {
-	uint8_t *out = bytes;
 	uint64_t index = offset / WORD, word;
-	size_t skip = offset % WORD, left = length, step;
+	size_t skip = offset % WORD, step;
 
 	if (skip > 0 && left > 0) {
 		step = WORD - skip < left ? WORD - skip : left;
-		word = word_at(plan->sender, index++);
+		word = word_at(sender, index++);
 		memcpy(out, (const uint8_t *)&word + skip, step);
 		out += step;
 		left -= step;
 	}
 	for (; left >= WORD; left -= WORD, out += WORD) {
-		word = word_at(plan->sender, index++);
+		word = word_at(sender, index++);
 		memcpy(out, &word, WORD);
 	}
-	word = word_at(plan->sender, index);
+	word = word_at(sender, index);
 	memcpy(out, &word, left);
+}
+
+static bool is_kept(const struct stream_plan *plan, uint64_t offset, size_t length)
+{
+	return offset <= plan->kept_length && length <= plan->kept_length - offset;
+}
+
+void stream_fill(const struct stream_plan *plan, uint64_t offset, void *bytes, size_t length)
+{
+	if (is_kept(plan, offset, length) && length > 0)
+		memcpy(bytes, plan->kept + offset, length);
+	else
+		fill_words(plan->sender, offset, bytes, length);
 	overlay_marker(plan, offset, bytes, length);
+}
+
+const uint8_t *stream_look(const struct stream_plan *plan, uint64_t offset, void *room,
+	size_t length)
+{
+	if (plan->marker == NULL && is_kept(plan, offset, length) && length > 0)
+		return plan->kept + offset;
+	stream_fill(plan, offset, room, length);
+	return room;
+}
+
+void stream_keep(struct stream_memory *memory, struct stream_plan *plan)
+{
+	uint64_t length = plan->length < KEEP_MAX ? plan->length : KEEP_MAX;
+
+	if (length > memory->length) {
+		memory->bytes = xrealloc(memory->bytes, length, 1);
+		memory->length = length;
+		fill_words(plan->sender, 0, memory->bytes, length);
+	}
+	plan->kept = memory->bytes;
+	plan->kept_length = memory->length;
 }
 
 /* Length of what bytes have in common with the stream from offset on, up to the stream's end. */
@@ -96,13 +131,14 @@ static uint64_t common(const struct stream_plan *plan, uint64_t offset, const ui
 	uint64_t length)
 {
 	uint64_t done = 0, step, i;
-	uint8_t chunk[CHUNK];
+	uint8_t room[CHUNK];
+	const uint8_t *chunk;
 
 	if (length > plan->length - offset)
 		length = plan->length - offset;
 	for (; done < length; done += step) {
 		step = length - done < CHUNK ? length - done : CHUNK;
-		stream_fill(plan, offset + done, chunk, (size_t)step);
+		chunk = stream_look(plan, offset + done, room, (size_t)step);
 		if (memcmp(chunk, bytes + done, (size_t)step) == 0)
 			continue;
 		for (i = 0; chunk[i] == bytes[done + i]; i++)

@@ -21,10 +21,28 @@ struct stream_plan {
 	uint64_t marker_offset;
 	uint64_t marker_every; /* it stands again so many bytes later, and so on; 0: once */
 	const char *marker;    /* NULL: none; borrowed */
+	const uint8_t *kept;   /* its first bytes, markers apart: stream_keep; NULL: none */
+	uint64_t kept_length;
 };
 
 /* Write bytes [offset, offset + length) of a stream. */
 void stream_fill(const struct stream_plan *plan, uint64_t offset, void *bytes, size_t length);
+
+/* The same bytes, to be read: where they are kept, or in room, which has place for them. */
+const uint8_t *stream_look(const struct stream_plan *plan, uint64_t offset, void *room,
+	size_t length);
+
+/* How one end's stream begins, for all runs of a process: zeroed at first. */
+struct stream_memory {
+	uint8_t *bytes; /* free it in the end */
+	uint64_t length;
+};
+
+/*
+ * Let a plan borrow how its stream begins, up to a MiB, so that it need not be made again. A memory
+ * serves one sender, and one plan at a time: a longer stream moves it.
+ */
+void stream_keep(struct stream_memory *memory, struct stream_plan *plan);
 
 /* The offset at which these bytes (at least 16) stand in the stream; false when nowhere. */
 bool stream_locate(const struct stream_plan *plan, const void *bytes, size_t length,

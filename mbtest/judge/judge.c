@@ -13,8 +13,9 @@
 #include <string.h>
 
 /* Both streams: intact when both are, and the damage that weighs most. */
-static void streams_judge(const struct judge_input *input, struct judgement *judgement)
+static void streams_judge(struct scene scenes[ENDS], struct judgement *judgement)
 {
+	const struct judge_input *input = scenes[CLIENT].input;
 	enum end end;
 
 	judgement->intact = true;
@@ -22,12 +23,13 @@ static void streams_judge(const struct judge_input *input, struct judgement *jud
 	for (end = CLIENT; end < ENDS; end++) {
 		enum end from = end == CLIENT ? SERVER : CLIENT;
 		const struct app_view *app = &input->app[end];
-		struct stream_verdict verdict = stream_judge(&input->stream[from], app->received,
-			app->received_length, app->ended, input->edits, input->edit_count);
+		struct stream_verdict *verdict = &scenes[end].stream;
 
-		judgement->intact = judgement->intact && verdict.intact;
-		if (verdict.damage > judgement->damage)
-			judgement->damage = verdict.damage;
+		*verdict = stream_judge(&input->stream[from], app->received, app->received_length,
+			app->ended, input->edits, input->edit_count);
+		judgement->intact = judgement->intact && verdict->intact;
+		if (verdict->damage > judgement->damage)
+			judgement->damage = verdict->damage;
 	}
 }
 
@@ -70,7 +72,7 @@ void judge(const struct judge_input *input, struct judgement *judgement)
 	scene_init(&scenes[SERVER], input, SERVER);
 	scenes[CLIENT].other = &scenes[SERVER];
 	scenes[SERVER].other = &scenes[CLIENT];
-	streams_judge(input, judgement);
+	streams_judge(scenes, judgement);
 	subflows_judge(scenes, judgement);
 	outcome_judge(scenes, judgement);
 	blame_judge(scenes, judgement);

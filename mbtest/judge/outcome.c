@@ -62,8 +62,9 @@ static uint32_t number(const struct scene *scene, uint32_t index)
 
 /* ---- what only the applications tell ---- */
 
-static bool is_corrupt(const struct judge_input *input, struct judgement *judgement)
+static bool is_corrupt(const struct scene scenes[ENDS], struct judgement *judgement)
 {
+	const struct judge_input *input = scenes[CLIENT].input;
 	static const char *const whats[] = {
 		[DAMAGE_NONE] = "",
 		[DAMAGE_BOX] = "",
@@ -77,16 +78,15 @@ static bool is_corrupt(const struct judge_input *input, struct judgement *judgem
 		return false;
 	for (end = CLIENT; end < ENDS; end++) {
 		enum end from = end == CLIENT ? SERVER : CLIENT;
-		const struct app_view *app = &input->app[end];
-		struct stream_verdict verdict = stream_judge(&input->stream[from], app->received,
-			app->received_length, app->ended, input->edits, input->edit_count);
+		const struct stream_verdict *verdict = &scenes[end].stream;
 
-		if (verdict.damage == judgement->damage)
+		if (verdict->damage == judgement->damage)
 			return decide(judgement, OUTCOME_CORRUPT,
 				"%s: the %s's stream from offset "
 				"%" PRIu64 " on, %" PRIu64 " of %" PRIu64 " bytes at the %s",
-				whats[verdict.damage], end_texts[from], verdict.first_bad,
-				app->received_length, input->stream[from].length, end_texts[end]);
+				whats[verdict->damage], end_texts[from], verdict->first_bad,
+				input->app[end].received_length, input->stream[from].length,
+				end_texts[end]);
 	}
 	return decide(judgement, OUTCOME_CORRUPT, "%s", whats[judgement->damage]);
 }
@@ -325,7 +325,7 @@ void outcome_judge(const struct scene scenes[ENDS], struct judgement *judgement)
 {
 	const struct judge_input *input = scenes[CLIENT].input;
 
-	if (is_corrupt(input, judgement) || is_stalled(input, judgement) ||
+	if (is_corrupt(scenes, judgement) || is_stalled(input, judgement) ||
 		is_reset(scenes, judgement) || is_refused(scenes, judgement))
 		return;
 	if (scenes[CLIENT].connection == NULL || scenes[SERVER].connection == NULL) {

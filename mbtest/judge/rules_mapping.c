@@ -194,18 +194,15 @@ static int byte_at(const struct view *view, const struct flow *flow, uint32_t se
 /* The application got a byte that differs from what came mapped to its place, each time it came. */
 static bool delivered_other_bytes(const struct scene *scene)
 {
-	const struct judge_input *input = scene->input;
-	const struct app_view *app = &input->app[scene->end];
-	const struct stream_plan *plan = &input->stream[scene->end == CLIENT ? SERVER : CLIENT];
-	struct stream_verdict verdict = stream_judge(plan, app->received, app->received_length,
-		app->ended, input->edits, input->edit_count);
-	uint64_t bad = verdict.first_bad;
+	const struct app_view *app = &scene->input->app[scene->end];
+	enum damage damage = scene->stream.damage;
+	uint64_t bad = scene->stream.first_bad;
 	const struct mapping *mapping;
 	bool came = false;
 	size_t at = 0;
 
-	if (verdict.damage == DAMAGE_NONE || verdict.damage == DAMAGE_BOX ||
-		bad >= app->received_length || !scene->connection->has_key[RECEIVED])
+	if (damage == DAMAGE_NONE || damage == DAMAGE_BOX || bad >= app->received_length ||
+		!scene->connection->has_key[RECEIVED])
 		return false;
 	while ((mapping = mapping_in(scene, &at)) != NULL) {
 		uint64_t into = bad - (mapping->dsn - (scene->connection->idsn[RECEIVED] + 1));

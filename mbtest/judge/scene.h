@@ -24,7 +24,8 @@
 struct scene {
 	const struct judge_input *input;
 	enum end end;
-	const struct scene *other; /* the peer; for rules about both ends only */
+	const struct scene *other;    /* the peer; for rules about both ends only */
+	struct stream_verdict stream; /* what its application received; the judge fills it in */
 	struct view view;
 	const struct fact *facts;                 /* of view */
 	const struct connection_view *connection; /* NULL when nothing was opened */

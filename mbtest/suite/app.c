@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-	APP_STEP = 16384,  /* bytes written or read at a time */
+	APP_STEP = 16384,  /* bytes written at a time */
 	APP_SLACK = 65536, /* bytes kept beyond what the peer is to send, for the judge */
 };
 
@@ -80,7 +80,8 @@ static uint64_t write_limit(const struct app *app, nsec_t now)
 static void write_stream(struct app *app, nsec_t now)
 {
 	uint64_t limit = write_limit(app, now);
-	uint8_t bytes[APP_STEP];
+	uint8_t scratch[APP_STEP];
+	const uint8_t *bytes;
 
 	while (app->written < limit) {
 		size_t room = conn_writable(app->conn);
@@ -92,7 +93,7 @@ static void write_stream(struct app *app, nsec_t now)
 			length = room;
 		if (length == 0)
 			return;
-		stream_fill(&app->plan.sends, app->written, bytes, length);
+		bytes = stream_look(&app->plan.sends, app->written, scratch, length);
 		taken = conn_write(app->conn, bytes, length);
 		if (taken == 0)
 			return;
@@ -118,15 +119,17 @@ static uint64_t keep_room(struct app *app, uint64_t length)
 
 static void read_stream(struct app *app, nsec_t now)
 {
-	uint8_t bytes[APP_STEP];
+	uint8_t excess[APP_STEP];
 	size_t length;
 
-	while ((length = conn_read(app->conn, bytes, sizeof(bytes))) > 0) {
+	while ((length = conn_readable(app->conn)) > 0) {
 		uint64_t kept = keep_room(app, length);
 
 		if (kept > 0)
-			memcpy(app->received + app->received_length, bytes, kept);
-		app->received_length += kept;
+			app->received_length += conn_read(app->conn,
+				app->received + app->received_length, (size_t)kept);
+		else
+			conn_read(app->conn, excess, sizeof(excess));
 		app->last_progress = now;
 	}
 	if (!app->ended && conn_peer_closed(app->conn)) {

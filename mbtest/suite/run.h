@@ -38,6 +38,14 @@ struct run_taps;
 typedef bool run_function(const struct scenario *scenario, const struct run_config *config,
 	struct result *result, struct run_taps *taps, struct err *err);
 
+/* What one simulated run leaves to the next in its process: room, but nothing that it can tell. */
+struct run_memory {
+	struct net *net; /* NULL at first */
+	struct stream_memory streams[ENDS];
+};
+
+void run_memory_fini(struct run_memory *memory);
+
 struct run_config {
 	struct stack stack[ENDS];
 	uint64_t seed;
@@ -45,7 +53,7 @@ struct run_config {
 	const char *cc, *scheduler; /* of our endpoints, by name; NULL: the scenario's */
 	nsec_t deadline;            /* 0: 120 s virtual, 20 s real */
 	bool hash;
-	struct net **kept;                         /* a network kept from run to run; may be NULL */
+	struct run_memory *memory;                 /* of the runs before; may be NULL */
 	void (*log)(void *self, const char *line); /* NULL: no text log */
 	void *log_self;
 	run_function *trace; /* runs scenarios that are traces: mbtest knows no prober */

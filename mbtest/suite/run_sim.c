@@ -5,6 +5,8 @@
  */
 #include "mbtest/suite/build.h"
 
+#include <stdlib.h>
+
 /* How long the network runs on after both applications are done, so that the close is seen. */
 #define CLOSE_TIME (10 * NSEC_PER_SEC)
 
@@ -57,30 +59,40 @@ static bool pair_run(struct pair *pair, struct net *net, const struct scenario *
 	return true;
 }
 
+void run_memory_fini(struct run_memory *memory)
+{
+	unsigned int end;
+
+	net_free(memory->net);
+	for (end = 0; end < ENDS; end++)
+		free(memory->streams[end].bytes);
+}
+
 bool run_sim(const struct scenario *scenario, const struct run_config *run, struct result *result,
 	struct run_taps *taps, struct err *err)
 {
+	struct run_memory own = { .net = NULL };
+	struct run_memory *memory = run->memory != NULL ? run->memory : &own;
 	struct pair pair = { { NULL, NULL } };
 	struct scenario_ends ends;
 	struct net_config config;
-	struct net *net;
+	unsigned int end;
 	bool ok;
 
 	scenario_net_config(scenario, run, &config);
 	scenario_apps(scenario, run, &ends);
-	net = run->kept == NULL ? NULL : *run->kept;
-	if (net == NULL)
-		net = net_new(&config);
+	for (end = 0; end < ENDS; end++)
+		stream_keep(&memory->streams[end], &ends.plan[end].sends);
+	if (memory->net == NULL)
+		memory->net = net_new(&config);
 	else
-		net_reset(net, &config);
-	ok = scenario_build(net, scenario, err) && pair_new(&pair, net, run, &ends, err) &&
-		pair_run(&pair, net, scenario, run, &ends, result, err);
+		net_reset(memory->net, &config);
+	ok = scenario_build(memory->net, scenario, err) &&
+		pair_new(&pair, memory->net, run, &ends, err) &&
+		pair_run(&pair, memory->net, scenario, run, &ends, result, err);
 	if (ok)
-		run_keep_taps(net, taps);
-	if (run->kept == NULL)
-		net_free(net);
-	else
-		*run->kept = net;
+		run_keep_taps(memory->net, taps);
+	run_memory_fini(&own);
 	app_free(pair.app[CLIENT]);
 	app_free(pair.app[SERVER]);
 	return ok;

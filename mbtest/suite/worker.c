@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void run_job(const struct work *work, uint32_t job, struct net **kept,
+static void run_job(const struct work *work, uint32_t job, struct run_memory *memory,
 	struct work_message *message)
 {
 	const struct scenario *scenario = work_scenario(work, job);
@@ -25,7 +25,7 @@ static void run_job(const struct work *work, uint32_t job, struct net **kept,
 
 	memset(&taps, 0, sizeof(taps));
 	run.seed = work_seed(work, job);
-	run.kept = kept;
+	run.memory = memory;
 	message->ran = run_scenario(scenario, &run, &result, keep ? &taps : NULL, &err);
 	/* A crowded host may refuse what it grants a moment later. */
 	if (!message->ran && run_is_live(&run))
@@ -87,7 +87,7 @@ void work_rest(const struct work *work, unsigned int worker, enum worker_state s
 void worker_loop(const struct work *work, unsigned int worker, int pipe)
 {
 	struct work_message message;
-	struct net *kept = NULL;
+	struct run_memory memory = { .net = NULL };
 
 	while (begin_busy(work, worker)) {
 		uint32_t place = atomic_fetch_add(&work->board->next, 1);
@@ -96,7 +96,7 @@ void worker_loop(const struct work *work, unsigned int worker, int pipe)
 			atomic_store(&work->board->current[worker], work->order[place] + 1);
 			memset(&message, 0, sizeof(message));
 			message.job = work->order[place];
-			run_job(work, message.job, &kept, &message);
+			run_job(work, message.job, &memory, &message);
 		}
 		work_rest(work, worker, WORKER_IDLE);
 		if (place >= work->count || !send_message(pipe, &message))
@@ -106,6 +106,5 @@ void worker_loop(const struct work *work, unsigned int worker, int pipe)
 		if (run_is_remote(&work->config->run))
 			break;
 	}
-	if (kept != NULL)
-		net_free(kept);
+	run_memory_fini(&memory);
 }

@@ -4,6 +4,7 @@
 #include "probe/base/bytes.h"
 #include "probe/wire/addr.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static uint64_t load64(const uint8_t *in)
@@ -17,8 +18,9 @@ static uint64_t load64(const uint8_t *in)
 /* One step of a 64-bit ones' complement sum: the carry comes back in (RFC 1071 2.C). */
 static uint64_t add_carry(uint64_t sum, uint64_t word)
 {
-	sum += word;
-	return sum + (sum < word);
+	bool carry = __builtin_add_overflow(sum, word, &sum);
+
+	return sum + carry;
 }
 
 /*
@@ -32,8 +34,10 @@ uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length)
 	uint32_t half;
 
 	for (; length >= 32; length -= 32, in += 32) {
-		even = add_carry(add_carry(even, load64(in)), load64(in + 8));
-		odd = add_carry(add_carry(odd, load64(in + 16)), load64(in + 24));
+		even = add_carry(even, load64(in));
+		odd = add_carry(odd, load64(in + 8));
+		even = add_carry(even, load64(in + 16));
+		odd = add_carry(odd, load64(in + 24));
 	}
 	for (; length >= 8; length -= 8, in += 8)
 		even = add_carry(even, load64(in));

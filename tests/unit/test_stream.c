@@ -8,6 +8,7 @@
 #include "mbtest/stream.h"
 #include "probe/base/rng.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { LENGTH = 20000 };
@@ -26,6 +27,44 @@ TEST(any_part_is_the_same)
 			CHECK(memcmp(part, whole + first, end - first) == 0);
 		}
 	}
+}
+
+/* Before, across and past the end of what is kept, with a marker and without. */
+TEST(what_is_kept_is_the_same)
+{
+	struct stream_memory memory = { .length = 0 };
+	struct stream_plan kept[3] = { plan, plan, plan };
+	uint8_t bytes[64], room[64];
+	size_t i, length;
+	uint64_t offset;
+
+	kept[0].length = 100;
+	stream_keep(&memory, &kept[0]);
+	CHECK_U64(kept[0].kept_length, 100);
+	for (offset = 0; offset < 120; offset += 3) {
+		stream_fill(&plan, offset, bytes, sizeof(bytes));
+		CHECK(memcmp(stream_look(&kept[0], offset, room, 64), bytes, 64) == 0);
+	}
+	kept[2].marker = "PORT 1,2,3";
+	kept[2].marker_every = 30;
+	stream_keep(&memory, &kept[1]);
+	stream_keep(&memory, &kept[2]);
+	for (i = 1; i < 3; i++) {
+		struct stream_plan made = kept[i];
+
+		made.kept = NULL;
+		made.kept_length = 0;
+		for (length = 0; length <= sizeof(bytes); length++) {
+			stream_fill(&made, LENGTH - 90 + length, bytes, length);
+			stream_fill(&kept[i], LENGTH - 90 + length, room, length);
+			CHECK(memcmp(room, bytes, length) == 0);
+			CHECK(memcmp(stream_look(&kept[i], LENGTH - 90 + length, room, length),
+				      bytes, length) == 0);
+		}
+	}
+	CHECK(stream_look(&kept[1], 5, room, 9) == memory.bytes + 5);
+	CHECK(stream_look(&kept[2], 5, room, 9) == room);
+	free(memory.bytes);
 }
 
 TEST(senders_differ)
