@@ -202,18 +202,23 @@ static void read_element(struct suite_build *build, const struct table *table, c
 static void read_row(struct suite_build *build, const struct table *outer, struct path_plan *plan,
 	element_reader *reader)
 {
+	static const char *const known[] = { "where", NULL };
 	lua_State *L = outer->L;
 	int index = lua_gettop(L);
+	struct table row = { L, index, table_where(L, index) };
 	size_t count = (size_t)lua_rawlen(L, index), i;
 	struct element *elements = arena_alloc(build->arena, (count + 1) * sizeof(*elements));
 
+	if (*row.where == '\0')
+		row.where = outer->where;
 	if (count > SCENARIO_ELEMENTS)
-		table_error(outer, "a path has at most %d elements", SCENARIO_ELEMENTS);
+		table_error(&row, "a path has at most %d elements", SCENARIO_ELEMENTS);
+	table_check_list(&row, count, known);
 	for (i = 0; i < count; i++) {
-		struct table table = { L, index + 1, outer->where };
+		struct table table = { L, index + 1, NULL };
 
 		if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TTABLE)
-			table_error(outer, "a path holds boxes, links and hops");
+			table_error(&row, "a path holds boxes, links and hops");
 		table.where = table_where(L, index + 1);
 		reader(build, &table, table_text(&table, "element", ""), &elements[i]);
 		lua_pop(L, 1);

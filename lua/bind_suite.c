@@ -98,6 +98,8 @@ static void read_expect(const struct table *table, struct scenario *scenario)
 	const unsigned int cut =
 		1u << OUTCOME_RESET | 1u << OUTCOME_REFUSED | 1u << OUTCOME_CORRUPT;
 	lua_State *L = table->L;
+	static const char *const known[] = { "intact", "damage", NULL };
+	static const char *const damages[] = { "box", NULL };
 	struct table expect = { L, 0, table->where };
 	const char *name;
 	size_t i;
@@ -105,6 +107,7 @@ static void read_expect(const struct table *table, struct scenario *scenario)
 	if (!table_enter(table, "expect"))
 		return;
 	expect.index = lua_gettop(L);
+	table_check_list(&expect, (size_t)lua_rawlen(L, expect.index), known);
 	for (i = 1; i <= (size_t)lua_rawlen(L, expect.index); i++) {
 		enum outcome outcome = OUTCOME_MPTCP;
 
@@ -123,20 +126,21 @@ static void read_expect(const struct table *table, struct scenario *scenario)
 	scenario->expect_intact = scenario->any_intact ||
 		table_bool(&expect, "intact", (scenario->expected & ~cut) != 0);
 	lua_pop(L, 1);
-	scenario->expect_damage_box = table_text(&expect, "damage", NULL) != NULL;
+	scenario->expect_damage_box = table_choice(&expect, "damage", damages, 1) == 0;
 	lua_pop(L, 1);
 }
 
 /* Who our endpoints are, each by the name of its profile. */
 static void read_profiles(const struct table *table, struct scenario *scenario)
 {
-	static const char *const ends[ENDS] = { [CLIENT] = "client", [SERVER] = "server" };
+	static const char *const ends[] = { [CLIENT] = "client", [SERVER] = "server", NULL };
 	struct table profiles = { table->L, 0, table->where };
 	enum end end;
 
 	if (!table_enter(table, "profiles"))
 		return;
 	profiles.index = lua_gettop(table->L);
+	table_check_fields(&profiles, ends);
 	for (end = CLIENT; end < ENDS; end++) {
 		const char *name = table_text(&profiles, ends[end], NULL);
 

@@ -27,7 +27,9 @@ static int read_returned(lua_State *L)
 
 	luaL_checkstack(L, 40, NULL);
 	if (lua_istable(L, 1)) {
+		table.where = lua_pushfstring(L, "%s: ", path->file);
 		path->server = path_server_read(&table);
+		lua_pop(L, 1);
 		lua_pushnil(L);
 		lua_setfield(L, 1, "server");
 	}
@@ -42,6 +44,8 @@ static int read_returned(lua_State *L)
 	lua_setfield(L, -2, "paths");
 	lua_pushstring(L, "path");
 	lua_setfield(L, -2, "name");
+	lua_pushfstring(L, "%s: ", path->file);
+	lua_setfield(L, -2, "where");
 	lua_replace(L, 1);
 	lua_settop(L, 1);
 	suite_read_scenario(L, &build, &path->scenario);

@@ -46,8 +46,32 @@ for _, name in ipairs {
 	known[name] = true
 end
 
+-- What of the cases a scenario is for, checked here because no case is made of what is wrong.
+local function check_cases(spec, level)
+	local fits = {
+		version = { [0] = true, [1] = true }, checksum = { [true] = true, [false] = true },
+		family = { [4] = true, [6] = true },
+	}
+	local function check(field, list, of)
+		if type(list) ~= "table" then
+			error(field .. " must be a table", level + 2)
+		end
+		for key, value in pairs(list) do
+			local possible = fits[of or key] or {}
+			if not possible[value] and not (of == nil and key == "seed") then
+				error(field .. " cannot hold " .. tostring(value), level + 2)
+			end
+		end
+	end
+	check("versions", spec.versions or {}, "version")
+	check("checksums", spec.checksums or {}, "checksum")
+	check("case", spec.case or {})
+end
+
 function scenario(spec)
-	assert(type(spec) == "table", "scenario needs a table")
+	if type(spec) ~= "table" then
+		error("scenario needs a table, as in scenario {}", 2)
+	end
 	for key in pairs(spec) do
 		if not known[key] then
 			error("scenario has no field '" .. tostring(key) .. "'", 2)
@@ -56,6 +80,7 @@ function scenario(spec)
 	if type(spec.name) ~= "string" then
 		error("a scenario needs a name", 2)
 	end
+	check_cases(spec, 2)
 	spec.where = where(2)
 	scenarios[#scenarios + 1] = spec
 end
@@ -86,6 +111,9 @@ end
 -- Elements of a path; each remembers where it was written, for messages.
 
 local function element(kind, fields)
+	if type(fields) ~= "table" then
+		error(kind .. " needs a table, as in " .. kind .. " {}", 2)
+	end
 	fields.element = kind
 	fields.where = where(2)
 	return fields
@@ -123,6 +151,10 @@ function ecmp(plan)
 end
 
 function path(elements)
+	if type(elements) ~= "table" then
+		error("path needs a table, as in path {}", 2)
+	end
+	elements.where = where(2)
 	return elements
 end
 

@@ -48,7 +48,9 @@ static bool push_field(const struct table *table, const char *name, int type)
 	return false;
 }
 
-void table_check_fields(const struct table *table, const char *const *known)
+/* Refuse keys that are neither known nor the index of one of so many elements. */
+static void check_keys(const struct table *table, size_t count, const char *const *known,
+	const char *otherwise)
 {
 	lua_State *L = table->L;
 
@@ -57,13 +59,26 @@ void table_check_fields(const struct table *table, const char *const *known)
 		const char *const *name = known;
 
 		lua_pop(L, 1);
+		if (lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 1 &&
+			(size_t)lua_tointeger(L, -1) <= count)
+			continue;
 		if (lua_type(L, -1) != LUA_TSTRING)
-			table_error(table, "fields are named");
+			table_error(table, "%s", otherwise);
 		while (*name != NULL && strcmp(*name, lua_tostring(L, -1)) != 0)
 			name++;
 		if (*name == NULL)
 			table_error(table, "there is no field \"%s\"", lua_tostring(L, -1));
 	}
+}
+
+void table_check_fields(const struct table *table, const char *const *known)
+{
+	check_keys(table, 0, known, "fields are named");
+}
+
+void table_check_list(const struct table *table, size_t count, const char *const *known)
+{
+	check_keys(table, count, known, "a list has no gaps");
 }
 
 const char *table_text(const struct table *table, const char *name, const char *absent)

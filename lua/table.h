@@ -31,6 +31,9 @@ int table_error(const struct table *table, const char *format, ...)
 /* Refuse fields that are not in the list, which ends with NULL. */
 void table_check_fields(const struct table *table, const char *const *known);
 
+/* The same of a table that holds so many elements, too. */
+void table_check_list(const struct table *table, size_t count, const char *const *known);
+
 /* Fields, the default when absent. The text stays valid as long as the table holds it. */
 const char *table_text(const struct table *table, const char *name, const char *absent);
 bool table_bool(const struct table *table, const char *name, bool absent);

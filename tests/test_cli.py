@@ -110,6 +110,17 @@ def test_bad_arguments(mbtest, arguments, words):
     (scenario(more='sender = "nobody"'), 2, ["sender", "nobody"]),
     (scenario(more="subflows = 99"), 2, ["subflows"]),
     (scenario(more="typo = 1"), 2, ["typo"]),
+    (scenario("nil, hop {}, nil, hop {}"), 2, ["a list has no gaps"]),
+    (scenario("delay = 5"), 2, ['no field "delay"']),
+    (scenario("hop 'x'"), 2, ["hop needs a table"]),
+    (scenario("hop {}, " * 65), 2, ["at most 64 elements"]),
+    (scenario(expect='"mptcp", intct = true'), 2, ['no field "intct"']),
+    (scenario(expect='"mptcp", damage = "some"'), 2, ["damage", "some"]),
+    (scenario(more='profiles = { clint = "anon" }'), 2, ['no field "clint"']),
+    (scenario(more="versions = 1"), 2, ["versions must be a table"]),
+    (scenario(more="versions = { 2 }"), 2, ["versions cannot hold 2"]),
+    (scenario(more="checksums = { 'on' }"), 2, ["checksums cannot hold on"]),
+    (scenario(more="case = { family = 5 }"), 2, ["case cannot hold 5"]),
     ("error('mine')", 2, ["mine"]),
 ])
 def test_bad_suite(mbtest, tmp_path, text, line, words):

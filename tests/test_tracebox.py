@@ -263,8 +263,10 @@ def test_a_probe_that_is_none(boxes, probe, said):
 @pytest.mark.parametrize("text, said", [
     ("return 7", "path { ... }"),
     ("return path { box.nothing {} }", "nothing"),
+    ("return path { delay = 5 }", 'no field "delay"'),
+    ("return { hop {}, 5 }", "path.lua: scenario path: a path holds boxes, links and hops"),
     ("return path { hop { quote = 'half' } }", "quote"),
-    ("return path { hop {}, server = 'none' }", "server"),
+    ("return path { hop {}, server = 'none' }", "path.lua: server"),
     ("return path {", "path.lua:1"),
 ])
 def test_a_path_file_that_is_none(tmp_path, text, said):
@@ -354,6 +356,11 @@ def test_help_names_every_option_and_two_examples():
         assert option in run.out
     assert run.out.count("  tracebox ") == 2
     assert tracebox("--version").out.startswith("tracebox ")
+
+
+def test_a_long_path(boxes):
+    run = Path(boxes, ["full"] * 60).trace("-n", "--json")
+    assert run.json()["destination"]["ttl"] == 61 and found(run) == []
 
 
 def test_the_shipped_path_is_traced():

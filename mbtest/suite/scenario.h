@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum {
-	SCENARIO_ELEMENTS = 16, /* on one path */
+	SCENARIO_ELEMENTS = 64, /* on one path */
 	SCENARIO_ARGS = 16,     /* of one box */
 	SCENARIO_RULES = 8,
 	SCENARIO_FINDINGS = 16, /* of one trace */
