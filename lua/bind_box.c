@@ -360,9 +360,9 @@ static void fail(struct box *box, struct lua_box_state *state, const struct err 
 static enum verdict take_verdict(struct box *box, struct lua_box_state *state)
 {
 	lua_State *L = script_state(state->script);
-	lua_Integer word = lua_isnil(L, -1) ? WORD_PASS
-		: lua_isinteger(L, -1)      ? lua_tointeger(L, -1)
-					    : -1;
+	lua_Integer word = lua_isinteger(L, -1) ? lua_tointeger(L, -1)
+		: lua_isnil(L, -1)              ? WORD_PASS
+						: -1;
 	struct err err;
 
 	lua_pop(L, 1);

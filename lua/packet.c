@@ -15,12 +15,15 @@
 #include <string.h>
 
 /*
- * Objects that own a packet free it when they are collected; others are lent one for a call, and
- * most never own it: collecting those with a finalizer would cost more than the call.
+ * Objects that own a packet are userdata that free it when they are collected. A packet lent for a
+ * call is but a number, the call's, as light userdata: nothing to allocate or collect, and a number
+ * kept beyond its call is that of no packet. A box that takes packets may keep what it was lent; it
+ * is lent userdata from then on, without a finalizer unless they come to own their packet.
  */
 #define PACKET_META "packet"
 
 static const char loan_key[] = "lent packet"; /* a name, and by its address a key */
+static const char kept_key[] = "kept packet"; /* by its address */
 
 struct lua_context **lua_context_of(lua_State *L)
 {
@@ -66,8 +69,15 @@ void lua_packet_push(lua_State *L, struct packet *packet)
 
 struct lua_loan *lua_packet_lend(lua_State *L, struct packet *packet)
 {
-	struct lua_loan *object = push_object(L, packet, false);
+	struct lua_context *context = *lua_context_of(L);
+	struct lua_loan *object;
 
+	if (!context->takes) {
+		context->loan = (struct lua_loan){ packet, false };
+		lua_pushlightuserdata(L, (void *)++context->loans);
+		return &context->loan;
+	}
+	object = push_object(L, packet, false);
 	/* By address: a name would have to be looked up among the strings first. */
 	lua_rawgetp(L, LUA_REGISTRYINDEX, loan_key);
 	lua_setmetatable(L, -2);
@@ -77,9 +87,16 @@ struct lua_loan *lua_packet_lend(lua_State *L, struct packet *packet)
 /* A state of a box has no other userdata. */
 static struct lua_loan *check_object(lua_State *L, int argument)
 {
-	if (lua_type(L, argument) != LUA_TUSERDATA)
+	struct lua_context *context = *lua_context_of(L);
+	void *object = lua_touserdata(L, argument);
+
+	if (context != NULL && context->loan.packet != NULL && (uintptr_t)object == context->loans)
+		return &context->loan;
+	if (object == NULL)
 		luaL_typeerror(L, argument, PACKET_META);
-	return lua_touserdata(L, argument);
+	if (!lua_islightuserdata(L, argument))
+		return object;
+	return (uintptr_t)object == context->first ? context->kept : &context->none;
 }
 
 struct packet *lua_packet_check(lua_State *L, int argument)
@@ -103,6 +120,20 @@ struct packet *lua_packet_release(lua_State *L, int argument)
 	return packet;
 }
 
+/* The first packet taken was lent by number: an object that stays has it from now on. */
+static void keep_first(lua_State *L, struct lua_context *context)
+{
+	struct lua_loan *object = push_object(L, NULL, true);
+
+	luaL_setmetatable(L, PACKET_META);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, kept_key);
+	object->packet = context->loan.packet;
+	context->loan.packet = NULL;
+	context->kept = object;
+	context->first = context->loans;
+	context->takes = true;
+}
+
 void lua_packet_own(lua_State *L, int argument)
 {
 	struct lua_loan *object = check_object(L, argument);
@@ -111,10 +142,14 @@ void lua_packet_own(lua_State *L, int argument)
 		return;
 	if (object->packet != NULL)
 		count_held(L, 1);
-	object->owned = true;
-	lua_pushvalue(L, argument);
-	luaL_setmetatable(L, PACKET_META);
-	lua_pop(L, 1);
+	if (lua_islightuserdata(L, argument)) {
+		keep_first(L, *lua_context_of(L));
+	} else {
+		object->owned = true;
+		lua_pushvalue(L, argument);
+		luaL_setmetatable(L, PACKET_META);
+		lua_pop(L, 1);
+	}
 	check_held(L);
 }
 
@@ -439,7 +474,6 @@ enum { PROPERTIES = sizeof(properties) / sizeof(properties[0]) };
  */
 static int look_up(lua_State *L)
 {
-	lua_settop(L, 3);
 	lua_pushvalue(L, 2);
 	return lua_rawget(L, lua_upvalueindex(1));
 }
@@ -447,12 +481,14 @@ static int look_up(lua_State *L)
 /* packet.payload, packet.length, methods, and packet["tcp.seq"]. */
 static int packet_index(lua_State *L)
 {
-	const struct packet *packet = lua_packet_check(L, 1);
 	int type = look_up(L);
+	const struct packet *packet;
 	lua_Integer index;
 
+	/* Methods look at the packet themselves. */
 	if (type == LUA_TFUNCTION)
 		return 1;
+	packet = lua_packet_check(L, 1);
 	if (type == LUA_TNIL)
 		return luaL_error(L, "a packet has no field \"%s\"", luaL_checkstring(L, 2));
 	index = lua_tointeger(L, -1);
@@ -525,6 +561,11 @@ void lua_packet_open(lua_State *L)
 {
 	make_metatable(L, PACKET_META, true);
 	make_metatable(L, loan_key, false);
+	/* All light userdata of a state have one metatable. */
+	lua_pushlightuserdata(L, NULL);
+	lua_pushvalue(L, -2);
+	lua_setmetatable(L, -2);
+	lua_pop(L, 1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, loan_key);
 	lua_pop(L, 1);
 }

@@ -10,11 +10,26 @@
 
 #include <lua.h>
 
+/*
+ * What a packet is lent by: one call, one loan. It is valid as long as the object that stands for
+ * it is on the stack or elsewhere in the state.
+ */
+struct lua_loan {
+	struct packet *packet; /* NULL: gone */
+	bool owned;            /* taken, so that it is freed with the object */
+};
+
 /* Whose call is under way; a pointer to it stands in the extra space of the state. */
 struct lua_context {
 	struct box *box; /* NULL: none */
 	enum dir dir;
-	unsigned int held; /* packets that objects own: memory that Lua does not count */
+	unsigned int held;    /* packets that objects own: memory that Lua does not count */
+	bool takes;           /* a packet was taken: they are lent by objects from then on */
+	uintptr_t loans;      /* how many were made by number; the last is the one in hand */
+	struct lua_loan loan; /* that of the number loans */
+	uintptr_t first;      /* the number of the first packet taken, and the object that has it */
+	struct lua_loan *kept; /* NULL: none was taken */
+	struct lua_loan none;  /* that of other numbers */
 };
 
 enum { LUA_PACKETS_HELD = 4096 };
@@ -30,15 +45,7 @@ void lua_packet_open(lua_State *L);
  */
 void lua_packet_push(lua_State *L, struct packet *packet);
 
-/*
- * What a packet is lent by: one call, one object. It is on the stack, and valid as long as it is
- * there or elsewhere in the state.
- */
-struct lua_loan {
-	struct packet *packet; /* NULL: gone */
-	bool owned;            /* taken, so that it is freed with the object */
-};
-
+/* Push an object for a packet that is in a box's hand for this call. */
 struct lua_loan *lua_packet_lend(lua_State *L, struct packet *packet);
 
 /* The packet at an argument; an error when it is gone. */

@@ -122,6 +122,12 @@ def box(packet, more=""):
     (box("packet:remove(1)"), ["padding"]),
     (box("packet:overwrite(60000, 'x')"), ["outside the payload"]),
     (box("self.kept = self.kept or packet; return self.kept.length and PASS"), ["gone"]),
+    (box("if not self.first then self.first = self:take(packet) self:emit(dir, packet) "
+         "return TAKEN end self.kept = self.kept or packet; return self.kept.length and PASS"),
+     ["gone"]),
+    (box("self.kept = packet self:wake_at(self:now() + 1) return PASS",
+         "wake = function(self) return self.kept:options() end,"), ["gone"]),
+    (box("local mine = self:take(packet) self:emit(dir, mine) self:emit(dir, packet)"), ["gone"]),
     (box("self:emit(dir, packet)"), ["clone"]),
     (box("packet.payload = ('x'):rep(70000)"), ["fits no packet"]),
     (box("packet.options = { ('x'):rep(41) }"), ["40 bytes"]),
@@ -150,6 +156,11 @@ def test_an_error_in_a_box(mbtest, tmp_path, body, words):
          "return TAKEN", "init = function(self) self.queue = {} end, wake = function(self) "
          "for _, one in ipairs(self.queue) do self:emit(one[1], one[2]) end self.queue = {} end,"),
      "mptcp", None),
+    (box("local mine = self:take(packet) assert(self:take(packet) == mine and packet == mine) "
+         "self.queue[#self.queue + 1] = { dir, packet } self:wake_at(self:now() + 3) "
+         "return TAKEN", "init = function(self) self.queue = {} end, wake = function(self) "
+         "for _, one in ipairs(self.queue) do assert(one[2].length > 0) self:emit(one[1], one[2]) "
+         "end self.queue = {} end,"), "mptcp", None),
     (box("assert(#packet:options() < 20) assert(packet:option(30, 'dss') == nil or "
          "packet:option(30, 2)) return UNCHANGED"), "mptcp", 0),
     (box("return #packet.payload > 0 and self:refuse('no data') or UNCHANGED"), "reset", None),
