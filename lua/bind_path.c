@@ -241,8 +241,7 @@ static void read_branches(struct suite_build *build, const struct table *table,
 		table_error(table, "ecmp has 1 to %d paths", ECMP_BRANCHES);
 	branches = arena_alloc(build->arena, count * sizeof(*branches));
 	for (i = 0; i < count; i++) {
-		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TTABLE)
-			table_error(table, "path %zu is no table", i + 1);
+		table_item(table, i, "path");
 		read_row(build, table, &branches[i], read_element);
 		lua_pop(L, 1);
 	}

@@ -58,8 +58,7 @@ static void read_paths(struct suite_build *build, const struct table *table,
 		if (count > NET_PATHS)
 			table_error(table, "at most %d paths", NET_PATHS);
 		for (i = 0; i < count; i++) {
-			if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TTABLE)
-				table_error(table, "path %zu is no table", i + 1);
+			table_item(table, i, "path");
 			suite_read_path(build, table, &scenario->paths[i]);
 			lua_pop(L, 1);
 		}
@@ -186,34 +185,33 @@ static void read_application(struct suite_build *build, const struct table *tabl
 	scenario->strict = table_bool(table, "strict", false);
 }
 
-/* One thing an end does, in the table on top of the stack. */
-static void read_step(const struct table *outer, struct step *step)
+/* One thing an end does. */
+static void read_step(const struct table *table, struct step *step)
 {
 	static const char *const known[] = { "at", "by", "port", "announce", "withdraw", "backup",
 		"regular", "drop", "abort", NULL };
 	static const char *const verbs[STEP_VERBS] = { "announce", "withdraw", "backup", "regular",
 		"drop", "abort" };
 	static const char *const ends[] = { "client", "server", NULL };
-	struct table table = { outer->L, lua_gettop(outer->L), outer->where };
 	unsigned int verb, found = 0;
 
-	table_check_fields(&table, known);
-	step->at = table_time(&table, "at", 0);
-	step->by = table_choice(&table, "by", ends, 0) == 0 ? CLIENT : SERVER;
-	step->port = (uint16_t)table_uint(&table, "port", 0, 65535);
+	table_check_fields(table, known);
+	step->at = table_time(table, "at", 0);
+	step->by = table_choice(table, "by", ends, 0) == 0 ? CLIENT : SERVER;
+	step->port = (uint16_t)table_uint(table, "port", 0, 65535);
 	for (verb = 0; verb < STEP_VERBS; verb++) {
-		bool has = lua_getfield(table.L, table.index, verbs[verb]) != LUA_TNIL;
+		bool has = lua_getfield(table->L, table->index, verbs[verb]) != LUA_TNIL;
 
-		lua_pop(table.L, 1);
+		lua_pop(table->L, 1);
 		if (!has)
 			continue;
 		found++;
 		step->verb = (enum step_verb)verb;
 		if (verb != STEP_ABORT)
-			step->number = (unsigned int)table_uint(&table, verbs[verb], 0, NET_PATHS);
+			step->number = (unsigned int)table_uint(table, verbs[verb], 0, NET_PATHS);
 	}
 	if (found != 1 || (step->verb != STEP_ABORT && step->number == 0))
-		table_error(&table, "a step does one thing, with an address from 1 to %d",
+		table_error(table, "a step does one thing, with an address from 1 to %d",
 			NET_PATHS);
 }
 
@@ -236,9 +234,9 @@ static void read_steps(const struct table *table, struct scenario *scenario)
 	if (count > STEPS_MOST)
 		table_error(table, "at most %d steps", STEPS_MOST);
 	for (i = 0; i < count; i++) {
-		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TTABLE)
-			table_error(table, "step %zu is no table", i + 1);
-		read_step(table, &plan->steps[plan->count++]);
+		struct table step = table_item(table, i, "step");
+
+		read_step(&step, &plan->steps[plan->count++]);
 		lua_pop(L, 1);
 	}
 	qsort(plan->steps, plan->count, sizeof(*plan->steps), compare_steps);

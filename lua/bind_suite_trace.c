@@ -58,10 +58,8 @@ static void read_findings(struct suite_build *build, const struct table *table,
 	findings = arena_alloc(build->arena, (count + 1) * sizeof(*findings));
 	memset(findings, 0, (count + 1) * sizeof(*findings));
 	for (i = 0; i < count; i++) {
-		struct table inner = { L, lua_gettop(L) + 1, table->where };
+		struct table inner = table_item(table, i, "finding");
 
-		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TTABLE)
-			table_error(table, "finding %zu is no table", i + 1);
 		read_finding(&inner, &findings[i]);
 		lua_pop(L, 1);
 	}

@@ -190,3 +190,12 @@ bool table_enter(const struct table *table, const char *name)
 {
 	return push_field(table, name, LUA_TTABLE);
 }
+
+struct table table_item(const struct table *outer, size_t index, const char *what)
+{
+	struct table item = { outer->L, lua_gettop(outer->L) + 1, outer->where };
+
+	if (lua_rawgeti(outer->L, -1, (lua_Integer)index + 1) != LUA_TTABLE)
+		table_error(outer, "%s %zu is no table", what, index + 1);
+	return item;
+}

@@ -52,4 +52,7 @@ unsigned int table_choice(const struct table *table, const char *name, const cha
 /* Push a field that must be a table; false (nothing pushed) when it is absent. */
 bool table_enter(const struct table *table, const char *name);
 
+/* Push what stands at an index, 0 first, of the list on top of the stack: a table, called what. */
+struct table table_item(const struct table *outer, size_t index, const char *what);
+
 #endif
