@@ -65,20 +65,12 @@ static void ecmp_receive(struct node *node, struct packet *packet, uint16_t path
 	net_send_branch(node, packet, &ecmp->branches[choice], dir);
 }
 
-struct row *ecmp_branch(struct node *node)
-{
-	struct ecmp_node *ecmp = (struct ecmp_node *)node;
-
-	assert(ecmp->count > 0);
-	return &ecmp->branches[ecmp->count - 1];
-}
-
-void ecmp_begin_branch(struct node *node)
+struct row *ecmp_begin_branch(struct node *node)
 {
 	struct ecmp_node *ecmp = (struct ecmp_node *)node;
 
 	assert(ecmp->count < ECMP_BRANCHES);
-	ecmp->count++;
+	return &ecmp->branches[ecmp->count++];
 }
 
 struct node *ecmp_node_new(struct net *net, uint16_t path, const struct ecmp_plan *plan)

@@ -115,11 +115,12 @@ void net_add_ecmp(struct net *net, uint16_t path, const struct ecmp_plan *plan)
 {
 	assert(net->paths[path].ecmp == NULL);
 	net->paths[path].ecmp = ecmp_node_new(net, path, plan);
+	net->paths[path].branch = NULL;
 }
 
 void net_begin_branch(struct net *net, uint16_t path)
 {
-	ecmp_begin_branch(net->paths[path].ecmp);
+	net->paths[path].branch = ecmp_begin_branch(net->paths[path].ecmp);
 }
 
 void net_end_ecmp(struct net *net, uint16_t path)
@@ -243,13 +244,6 @@ enum net_stop net_run(struct net *net, nsec_t until, bool (*done)(void *self), v
 	if (net->config.clock == CLOCK_REAL)
 		return net_run_real(net, until, done, self);
 	return run_virtual(net, until, done, self);
-}
-
-void net_fail(struct net *net, const char *sentence)
-{
-	if (!net->failed)
-		err_set(&net->error, "%s", sentence);
-	net->failed = true;
 }
 
 /* ---- looking ---- */

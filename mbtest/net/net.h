@@ -205,7 +205,4 @@ bool net_counts(const struct net *net, uint16_t path, size_t position, struct ne
 /* Payload edits declared by boxes; the array is the network's. */
 size_t net_edits(const struct net *net, const struct stream_edit **edits);
 
-/* Stop with NET_FAILED after the current event: how a box's own failure (Lua) gets out. */
-void net_fail(struct net *net, const char *sentence);
-
 #endif

@@ -34,8 +34,9 @@ void node_free(struct node *node)
 /* Put a node at the server's end of what is being built. */
 static void join(struct node *node, struct path *line)
 {
-	struct row *row = line->ecmp != NULL ? ecmp_branch(line->ecmp) : &line->row;
+	struct row *row = line->ecmp != NULL ? line->branch : &line->row;
 
+	node->row = row;
 	node->parent = line->ecmp;
 	node->next[TO_CLIENT] = row->last;
 	if (row->last == NULL)
@@ -47,15 +48,14 @@ static void join(struct node *node, struct path *line)
 
 void node_detach(struct node *node)
 {
-	struct path *line = &node->net->paths[node->path];
-	struct row *row = node->parent != NULL ? ecmp_branch(node->parent) : &line->row;
+	struct row *row = node->row;
 
 	row->last = node->next[TO_CLIENT];
 	if (row->last == NULL)
 		row->first = NULL;
 	else
 		row->last->next[TO_SERVER] = NULL;
-	line->count--;
+	node->net->paths[node->path].count--;
 }
 
 /*
@@ -148,6 +148,13 @@ void net_odd(struct net *net, enum net_oddity oddity)
 {
 	if (net->oddity == NET_REGULAR)
 		net->oddity = oddity;
+}
+
+void net_fail(struct net *net, const char *sentence)
+{
+	if (!net->failed)
+		err_set(&net->error, "%s", sentence);
+	net->failed = true;
 }
 
 void net_drop(struct node *node, struct packet *packet, const char *reason)

@@ -33,7 +33,8 @@ struct node {
 	char name[NODE_NAME];
 	uint16_t index;          /* in the network: 0 client, 1 server */
 	uint16_t path;           /* which path, and ... */
-	struct node *parent;     /* the ecmp node on whose branch it stands; NULL: none */
+	struct row *row;         /* the path's, or a branch of ... */
+	struct node *parent;     /* ... this ecmp node; NULL: none */
 	struct node *next[DIRS]; /* its neighbours; NULL: the branch or the path ends here */
 	nsec_t wake_at;          /* asked for; NSEC_NEVER: not at all */
 	nsec_t wake_posted;   /* when the event that stands for it comes: no later than wake_at */
@@ -86,7 +87,8 @@ struct row {
 
 struct path {
 	struct row row;
-	struct node *ecmp;   /* on whose branches nodes are being put; NULL: on the path itself */
+	struct node *ecmp;  /* on a branch of which nodes are being put; NULL: on the path itself */
+	struct row *branch; /* that one */
 	struct node **nodes; /* all, those of branches too, as they were put there */
 	size_t count, capacity;
 };
@@ -141,6 +143,9 @@ void net_drop(struct node *node, struct packet *packet, const char *reason);
 /* Something happened that must not; the first counts. */
 void net_odd(struct net *net, enum net_oddity oddity);
 
+/* Stop with NET_FAILED after the current event: how a box's own failure (Lua) gets out. */
+void net_fail(struct net *net, const char *sentence);
+
 /* Call wake at this time; replaces an earlier request, NSEC_NEVER cancels it. */
 void net_wake_at(struct node *node, nsec_t at);
 
@@ -165,8 +170,7 @@ struct node *hop_node_new(struct net *net, uint16_t path, const struct hop_plan 
 struct node *box_node_new(struct net *net, uint16_t path, const char *name,
 	const struct box_type *type, const struct box_arg *args, size_t arg_count, struct err *err);
 struct node *ecmp_node_new(struct net *net, uint16_t path, const struct ecmp_plan *plan);
-struct row *ecmp_branch(struct node *node); /* the last begun */
-void ecmp_begin_branch(struct node *node);
+struct row *ecmp_begin_branch(struct node *node);
 uint64_t box_node_hits(const struct node *node); /* 0 for other nodes */
 bool node_is_box(const struct node *node);
 

@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void changes_add(struct changes *changes, const struct change *change)
-{
-	if (changes->count < CHANGES_MAX)
-		changes->list[changes->count++] = *change;
-}
-
 const char *change_kind_text(enum change_kind kind)
 {
 	static const char *const texts[] = {

@@ -24,6 +24,12 @@ struct list {
 	struct entry cut; /* the last one, of which only a part is known; length 0: none */
 };
 
+void changes_add(struct changes *changes, const struct change *change)
+{
+	if (changes->count < CHANGES_MAX)
+		changes->list[changes->count++] = *change;
+}
+
 static void list_read(struct list *list, const uint8_t *bytes, const struct layers *layers)
 {
 	uint32_t at = layers->l4 + 20, length;
