@@ -3,6 +3,7 @@
 -- reorder, delay or throttle packets. What must come of it is said by the same rules: TCP hides all
 -- five from Multipath TCP, so nothing but what the rules leave to chance may come out otherwise.
 suite "chaos"
+library "places"
 
 local removals = { "strip", "nop", "eol" }
 local data_of = { client = "to-server", server = "to-client" }
@@ -45,8 +46,8 @@ end
 
 -- One kind of interference, at each of some places and with each disturbance. boxes is a function
 -- of sender, place and how options are removed; expect may be one of the case and the place.
-local function interfere(name, places, senders, spec)
-	cross(places, senders, kinds, function(place, sender, kind)
+local function interfere(name, at, senders, spec)
+	cross(at, senders, kinds, function(place, sender, kind)
 		local paths, out = {}, {}
 
 		count = count + 1
@@ -60,7 +61,7 @@ local function interfere(name, places, senders, spec)
 			paths[number] = path(disturbed(kind, spec.brief, boxes))
 		end
 		out.boxes, out.brief, out.paths = nil, nil, paths
-		out.name = table.concat({ name, kind, sender, place.name }, "-")
+		out.name = name_of(name, kind, sender, place.name)
 		out.help = spec.help .. ", and " .. kind
 		out.group, out.sender = kind, sender
 		out.subflows, out.path = place.subflows, place.path
@@ -122,19 +123,9 @@ end
 -- bytes without one are sent again at the data level, elsewhere or on the same subflow, or the
 -- subflow is given up (F15 and F16 SHOULD, O2); v0 may fall back (F9, O2).
 
-local function unmapped(c, place)
-	if place.subflows > 1 then
-		return { "mptcp", "subflow-closed", intact = true }
-	end
-	if c.version == 0 then
-		return { "mptcp", "reset", "infinite", "fallback", intact = true }
-	end
-	return { "mptcp", "reset", intact = true }
-end
-
 interfere("split-last", everywhere, either, {
 	help = "a segment becomes several, the last keeps its options (F48)", rules = { "F48" },
-	expect = unmapped, boxes = function(sender, place)
+	expect = places.unmapped, boxes = function(sender, place)
 		return { box.split { mss = 1000, options = "last", direction = data_of[sender],
 			from = place.mid } }
 	end })
@@ -142,7 +133,7 @@ interfere("split-last", everywhere, either, {
 for _, options in ipairs { "first", "last" } do
 	interfere("coalesce-" .. options, everywhere, either, {
 		help = "two segments become one, options of the " .. options .. " kept (F49)",
-		rules = { "F49" }, expect = unmapped, boxes = function(sender, place)
+		rules = { "F49" }, expect = places.unmapped, boxes = function(sender, place)
 			return { box.coalesce { options = options, count = 2, hold = "20ms",
 				direction = data_of[sender], from = place.mid } }
 		end })

@@ -7,28 +7,16 @@
 -- MAY, SHOULD or O row leaves the choice. After a reset no stream can have come to its end, so
 -- "intact" is what the other outcomes must be.
 suite "classic"
+library "places"
 
 local senders = { "client", "server", "both" }
 local directions = { "to-server", "to-client" }
 local ways = { "to-server", "to-client", "both" }
 local points = { "first", "mid" }
 local removals = { "strip", "nop", "eol" }
-
--- Subflows meant to exist, and the path that the box stands on.
-local places = {
-	{ name = "1", subflows = 1, path = 1 },
-	{ name = "2.1", subflows = 2, path = 1 },
-	{ name = "2.2", subflows = 2, path = 2 },
-}
-
--- Boxes on one path of a place.
-local function boxes_on(place, ...)
-	local boxes, paths = { ... }, {}
-	for number = 1, place.subflows do
-		paths[number] = number == place.path and path(boxes) or path {}
-	end
-	return paths
-end
+local single, first, joined = places.single, places.first, places.joined
+local everywhere = { single, first, joined }
+local boxes_on = places.boxes
 
 -- Whether data flows in a direction.
 local function sends(sender, direction)
@@ -67,13 +55,9 @@ local function byte_of(place, point)
 	return point == "first" and "0B" or mid[place.name]
 end
 
-local function name_of(...)
-	return table.concat({ ... }, "-")
-end
-
 -- ---- addresses ----
 
-cross(places, senders, function(place, sender)
+cross(everywhere, senders, function(place, sender)
 	unharmed("addresses", place, {
 		name = name_of("nat-source", sender, place.name),
 		help = "the client's address and port become others (RFC 8684 3.2: token and ID)",
@@ -96,7 +80,7 @@ end)
 
 -- ---- ports ----
 
-cross(places, senders, function(place, sender)
+cross(everywhere, senders, function(place, sender)
 	unharmed("ports", place, {
 		name = name_of("nat-port", sender, place.name),
 		help = "the client's port becomes another, one for each remote end",
@@ -120,7 +104,7 @@ end)
 -- Mappings count from the SYN, whatever its number is (RFC 8684 3.3.1). SACK blocks that were not
 -- translated lie outside the window and are ignored (RFC 2018): slower, not broken.
 
-cross(places, ways, { "translate", "ignore", "strip" }, function(place, direction, sack)
+cross(everywhere, ways, { "translate", "ignore", "strip" }, function(place, direction, sack)
 	local paths = boxes_on(place, box.seq_rewrite { direction = direction, offset = "random",
 		sack = sack })
 	table.insert(paths[place.path], 1, box.loss { on = "data", every = 25 })
@@ -131,7 +115,7 @@ cross(places, ways, { "translate", "ignore", "strip" }, function(place, directio
 	})
 end)
 
-cross(places, { "client", "server" }, function(place, sender)
+cross(everywhere, { "client", "server" }, function(place, sender)
 	unharmed("sequence numbers", place, {
 		name = name_of("seq-offset", sender, place.name),
 		help = "sequence numbers get an offset that wraps (RFC 8684 3.3.1)",
@@ -145,7 +129,7 @@ end)
 
 -- A copy on every piece is a duplicate of the same mapping (F46); on the first piece it is a
 -- mapping longer than its segment (F45, F47).
-cross(places, flows, { "copy", "first" }, function(place, flow, options)
+cross(everywhere, flows, { "copy", "first" }, function(place, flow, options)
 	unharmed("split and coalesce", place, {
 		name = name_of("split", options, flow[1], flow[2], place.name),
 		help = "a segment becomes several, options: " .. options .. " (F46, F47)",
@@ -168,7 +152,7 @@ local function split_last(place, point)
 	return { "mptcp", place.subflows == 1 and "reset" or "subflow-closed", intact = true }
 end
 
-cross(places, flows, points, function(place, flow, point)
+cross(everywhere, flows, points, function(place, flow, point)
 	add("split and coalesce", place, {
 		name = name_of("split-last", point, flow[1], flow[2], place.name),
 		help = "a segment becomes several, the last keeps its options (F48)",
@@ -181,22 +165,12 @@ cross(places, flows, points, function(place, flow, point)
 	})
 end)
 
--- Of two mappings one is lost (F49): its bytes are unmapped and not DATA_ACKed. The sender repeats
--- them at the data level (RFC 8684 3.3.6): elsewhere, or on the same subflow, or gives up (F15 and
--- F16 SHOULD, O2); v0 may fall back (F9, O2).
+-- Of two mappings one is lost (F49).
 local function coalesced(place)
-	return function(c)
-		if place.subflows > 1 then
-			return { "mptcp", "subflow-closed", intact = true }
-		end
-		if c.version == 0 then
-			return { "mptcp", "reset", "infinite", "fallback", intact = true }
-		end
-		return { "mptcp", "reset", intact = true }
-	end
+	return function(c) return places.unmapped(c, place) end
 end
 
-cross(places, directions, { "first", "last" }, function(place, direction, options)
+cross(everywhere, directions, { "first", "last" }, function(place, direction, options)
 	add("split and coalesce", place, {
 		name = name_of("coalesce", options, direction, place.name),
 		help = "two segments become one, options of the " .. options .. " kept (F49)",
@@ -217,7 +191,7 @@ local capable_points = {
 	{ on = "synack", direction = "to-client", rules = { "F2", "F3" } },
 	{ on = "ack3", direction = "to-server", rules = { "F3" } },
 }
-local first_places = { places[1], places[2] }
+local first_places = { single, first }
 
 cross(removals, senders, first_places, capable_points, function(removal, sender, place, point)
 	add("remove options", place, {
@@ -253,12 +227,12 @@ local join_points = {
 }
 
 cross(removals, senders, join_points, function(removal, sender, point)
-	add("remove options", places[3], {
+	add("remove options", joined, {
 		name = name_of("join", point.on, removal, sender),
 		help = "MP_JOIN goes from the " .. point.on .. " (" .. point.rules[1] .. ")",
 		sender = sender, direction = point.direction, rules = point.rules,
 		expect = { "subflow-closed", intact = true },
-		paths = boxes_on(places[3], box[removal] { subtype = "mp_join", on = point.on,
+		paths = boxes_on(joined, box[removal] { subtype = "mp_join", on = point.on,
 			direction = point.direction }),
 	})
 end)
@@ -374,18 +348,18 @@ local function dss_joined_rules(c)
 	return { losses(c) and "F12" or "F11" }
 end
 
-cross(removals, ways, senders, places, function(removal, direction, sender, place)
-	local joined = place.path == 2
+cross(removals, ways, senders, everywhere, function(removal, direction, sender, place)
+	local is_joined = place == joined
 	add("remove options", place, {
 		name = name_of("dss-first", removal, direction, sender, place.name),
 		help = "DSS goes from the first data on (F9 to F12, F16)",
 		sender = sender, direction = direction,
-		rules = joined and dss_joined_rules or dss_first_rules, any_rule = true,
-		expect = joined and dss_joined or dss_first(place),
-		second_carries = joined,
+		rules = is_joined and dss_joined_rules or dss_first_rules, any_rule = true,
+		expect = is_joined and dss_joined or dss_first(place),
+		second_carries = is_joined,
 		-- The fourth packet of a join passes: it acknowledges no data (E8, F42).
 		paths = boxes_on(place, box[removal] { subtype = "dss", direction = direction,
-			from = joined and "1B" or "" }),
+			from = is_joined and "1B" or "" }),
 	})
 	add("remove options", place, {
 		name = name_of("dss-mid", removal, direction, sender, place.name),
@@ -408,12 +382,12 @@ local hmac_points = {
 }
 
 cross(hmac_points, senders, function(point, sender)
-	add("change options", places[3], {
+	add("change options", joined, {
 		name = name_of("join-hmac", point.on, sender),
 		help = "the HMAC of the " .. point.on .. " is wrong (" .. point.rules[1] .. ")",
 		sender = sender, direction = point.direction, rules = point.rules,
 		expect = { "subflow-closed", intact = true },
-		paths = boxes_on(places[3], box.option_edit { op = "corrupt", subtype = "mp_join",
+		paths = boxes_on(joined, box.option_edit { op = "corrupt", subtype = "mp_join",
 			on = point.on, direction = point.direction }),
 	})
 end)
@@ -421,12 +395,12 @@ end)
 -- A server that does not speak MPTCP behind a box that copies what it does not know (F7f): v1's
 -- copy has the wrong length, v0's carries the client's own key. Plain TCP.
 cross(senders, function(sender)
-	add("change options", places[1], {
+	add("change options", single, {
 		name = name_of("mirror", sender),
 		help = "the SYN/ACK carries a copy of the SYN's MP_CAPABLE (F7f)",
 		sender = sender, direction = "both", rules = { "F7f" },
 		expect = { "tcp", intact = true },
-		paths = boxes_on(places[1], box.mirror { kind = 30, direction = "both" },
+		paths = boxes_on(single, box.mirror { kind = 30, direction = "both" },
 			box.strip { subtype = "mp_capable", on = "syn", direction = "to-server" }),
 	})
 end)
@@ -466,7 +440,7 @@ local function flipped_rules(place, point)
 	end
 end
 
-cross(places, flows, points, function(place, flow, point)
+cross(everywhere, flows, points, function(place, flow, point)
 	add("modify payload", place, {
 		name = name_of("flip", point, flow[1], flow[2], place.name),
 		help = "a byte becomes another (F21 to F27)",
@@ -508,7 +482,7 @@ local function resized_rules(place, point)
 end
 
 -- The command stands in every segment; the box changes the first it meets past a point.
-cross(places, flows, points, edits, function(place, flow, point, edit)
+cross(everywhere, flows, points, edits, function(place, flow, point, edit)
 	add("modify payload", place, {
 		name = name_of(edit[1], point, flow[1], flow[2], place.name),
 		help = "an FTP gateway makes a command " .. edit[1] .. " (F21 to F26, F28)",
@@ -534,11 +508,11 @@ local long_boxes = {
 		box = function()
 			return box.split { mss = 500, options = "first", direction = "to-server" }
 		end },
-	{ name = "coalesce", rules = { "F8" }, expect = coalesced(places[1]),
+	{ name = "coalesce", rules = { "F8" }, expect = coalesced(single),
 		box = function()
 			return box.coalesce { count = 2, direction = "to-server", from = "16000B" }
 		end },
-	{ name = "dss-mid", rules = dss_mid_rules(places[1]), expect = dss_mid(places[1]),
+	{ name = "dss-mid", rules = dss_mid_rules(single), expect = dss_mid(single),
 		box = function()
 			return box.strip { subtype = "dss", direction = "to-server",
 				from = "30000B" }
@@ -546,7 +520,7 @@ local long_boxes = {
 }
 
 cross(long_boxes, function(long)
-	add("long mappings", places[1], {
+	add("long mappings", single, {
 		name = name_of("long-mapping", long.name), long_mapping = true,
 		help = "a mapping may be longer than its segment (F45): " .. long.name,
 		sender = "client", direction = "to-server", rules = long.rules,

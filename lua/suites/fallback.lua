@@ -2,26 +2,15 @@
 -- fallback.lua: each rule of fallback and of resets (mbtest list rules) in a scenario of its own or
 -- more, named after it: what makes the rule speak, and what must come of it.
 suite "fallback"
+library "places"
 
 local senders = { "client", "server", "both" }
 local data_of = { client = "to-server", server = "to-client" }
 local clean = { "mptcp", intact = true }
 local plain = { "tcp", intact = true }
 local closed = { "subflow-closed", intact = true }
-
--- Subflows meant to exist, and the path that the box stands on.
-local single = { name = "1", subflows = 1, path = 1 }
-local first = { name = "2.1", subflows = 2, path = 1 }
-local joined = { name = "2.2", subflows = 2, path = 2 }
+local single, first, joined = places.single, places.first, places.joined
 local both_first = { single, first }
-
-local function boxes_on(place, boxes)
-	local paths = {}
-	for number = 1, place.subflows do
-		paths[number] = number == place.path and path(boxes) or path {}
-	end
-	return paths
-end
 
 -- rule("F1", place, sender, { boxes = { ... }, expect = ... }): the rule is to be triggered.
 local function rule(name, place, sender, spec)
@@ -31,7 +20,7 @@ local function rule(name, place, sender, spec)
 	spec.rules = spec.rules or { name }
 	spec.group = name:sub(1, 1) == "O" and "open points" or spec.group or "fallback"
 	spec.sender, spec.subflows, spec.path = sender, place.subflows, place.path
-	spec.paths = spec.paths or boxes_on(place, spec.boxes)
+	spec.paths = spec.paths or places.boxes(place, table.unpack(spec.boxes))
 	if place.subflows > 1 then
 		spec.first_chunk, spec.pause = spec.first_chunk or 8192, spec.pause or "150ms"
 	end
@@ -364,13 +353,7 @@ rule("F25", joined, "client", {
 cross({ single, joined }, { "client", "server" }, function(place, sender)
 	local direction, mid = data_of[sender], place == single and "30000B" or "6000B"
 
-	local function unmapped(c)
-		if place.subflows > 1 then
-			return { "mptcp", "subflow-closed", intact = true }
-		end
-		return { "mptcp", "reset", c.version == 0 and "infinite" or nil,
-			c.version == 0 and "fallback" or nil, intact = true }
-	end
+	local function unmapped(c) return places.unmapped(c, place) end
 
 	for name, options in pairs { F46 = "copy", F47 = "first" } do
 		rule(name, place, sender, {

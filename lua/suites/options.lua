@@ -5,29 +5,15 @@
 -- What must come of it is written from the rules (mbtest list rules); where several outcomes stand
 -- a MAY, a SHOULD or an O row leaves the choice.
 suite "options"
+library "places"
 
 local removals = { "strip", "nop", "eol" }
 local senders = { "client", "server", "both" }
 local directions = { "to-server", "to-client" }
-
--- Subflows meant to exist, and the path that the box stands on.
-local single = { name = "1", subflows = 1, path = 1 }
-local first = { name = "2.1", subflows = 2, path = 1 }
-local joined = { name = "2.2", subflows = 2, path = 2 }
+local single, first, joined = places.single, places.first, places.joined
 -- The second address is told and not joined unasked.
 local told = { name = "told", subflows = 2, path = 1 }
-
-local function boxes_on(place, ...)
-	local boxes, paths = { ... }, {}
-	for number = 1, place.subflows do
-		paths[number] = number == place.path and path(boxes) or path {}
-	end
-	return paths
-end
-
-local function name_of(...)
-	return table.concat({ ... }, "-")
-end
+local boxes_on = places.boxes
 
 local function add(group, place, spec)
 	spec.group, spec.subflows, spec.path = group, place.subflows, place.path

@@ -6,15 +6,12 @@
 --
 -- What must come of a scenario is said by the rules (mbtest list rules) and by the RFCs of TCP.
 suite "tcp"
+library "places"
 
 local senders = { "client", "server", "both" }
 local directions = { "to-server", "to-client" }
 
 local slow = link { delay = "5ms", rate = 30000000 }
-
-local function name_of(...)
-	return table.concat({ ... }, "-")
-end
 
 -- A scenario twice: as Multipath TCP and as plain TCP. The boxes of spec.boxes stand in this order
 -- from the client on; spec.expect is what the Multipath TCP connection comes to.
