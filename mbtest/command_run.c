@@ -412,10 +412,10 @@ int command_run(int argc, char **argv, struct err *err)
 	for (end = 0; end < ENDS; end++)
 		snprintf(options.config.run.stack[end].name, 32, "sim");
 	options.config.run.seed = 1;
-	options.config.run.hash = true;
 	suite_cases_default(&options.cases);
 	if (!options_parse(argc, argv, rows, &help, &options, &first, &status, err))
 		return status;
+	options.config.run.hash = options.json; /* nothing else prints it */
 	options.config.jobs = (unsigned int)options.jobs;
 	options.config.repeat = (unsigned int)options.repeat;
 	options.config.keep = options.keep;
