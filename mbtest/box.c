@@ -49,6 +49,7 @@ static const struct {
 struct when {
 	int direction;
 	struct param_text on;
+	int64_t path; /* 0: any */
 	struct when_point from, until;
 	int64_t every;
 	struct ratio chance;
@@ -63,6 +64,8 @@ const struct box_param box_when_params[] = {
 		"packets going this way" },
 	{ "on", PARAM_TEXT, offsetof(struct when, on), "any", 0, 0, NULL,
 		"packets of these kinds, joined by +: syn synack ack3 data ack fin rst any" },
+	{ "path", PARAM_INT, offsetof(struct when, path), "0", 0, UINT8_MAX, NULL,
+		"only where it stands on this path, the first subflow's being 1; 0: any" },
 	{ "from", PARAM_POINT, offsetof(struct when, from), "", 0, 0, NULL,
 		"the first packet that is meant: its number (\"3\"), a stream byte it holds"
 		" (\"20000B\"), or a time (\"50ms\")" },
@@ -97,6 +100,7 @@ struct box {
 	struct rng rng;
 	uint16_t path;
 	struct when when;
+	bool covered[DIRS]; /* directions that are meant on this path */
 	unsigned int on;
 	/* Whether a packet is meant depends on those before it ... */
 	bool remembers;       /* in its connection, */
@@ -171,6 +175,7 @@ static bool params_fill(struct box *box, const struct box_arg *args, size_t arg_
 	struct err *err)
 {
 	uint64_t used = 0;
+	bool here;
 	size_t i;
 
 	if (!box_params_fill(box->name, box_when_params, &box->when, args, arg_count, &used, err))
@@ -184,6 +189,9 @@ static bool params_fill(struct box *box, const struct box_arg *args, size_t arg_
 	}
 	if (!on_parse(box, err))
 		return false;
+	here = box->when.path == 0 || box->when.path == box->path + 1;
+	box->covered[TO_SERVER] = here && box->when.direction != DIRECTION_TO_CLIENT;
+	box->covered[TO_CLIENT] = here && box->when.direction != DIRECTION_TO_SERVER;
 	box->remembers = needs_connection(box);
 	box->counts = box->when.from.unit != POINT_NONE || box->when.until.unit != POINT_NONE ||
 		box->when.every != 1 || box->when.chance.ppm != 1000000;
@@ -335,12 +343,6 @@ bool box_stream_offset(const struct box *box, const struct packet *packet, enum 
 
 /* ---- whether it is meant ---- */
 
-static bool covers(const struct box *box, enum dir dir)
-{
-	return box->when.direction == DIRECTION_BOTH ||
-		(box->when.direction == DIRECTION_TO_SERVER) == (dir == TO_SERVER);
-}
-
 static bool past_from(const struct box *box, const struct place *place)
 {
 	const struct when_point *from = &box->when.from;
@@ -382,7 +384,7 @@ static bool is_meant(struct box *box, struct connection *connection, const struc
 	bool placed = is_whole_tcp(packet) && packet_place(connection, packet, dir, &place);
 
 	box->selected = false;
-	if (!covers(box, dir))
+	if (!box->covered[dir])
 		return false;
 	if ((box->on & ON_ANY) == 0 && (packet_kinds(connection, packet, dir) & box->on) == 0)
 		return false;

@@ -112,6 +112,7 @@ extern const struct box_entry box_list[];
  *   on          what it is, several joined by '+' or ',': syn, synack, rst; data (payload, no SYN
  *               or RST), fin; ack3 (the handshake's third packet: no payload, acknowledges the
  *               SYN/ACK and nothing more), ack (any other without payload, SYN, FIN, RST); any
+ *   path        the number of the path it stands on, 1 the first subflow's; 0: any
  *   from until  the first and the last that is meant; both ends count, so from = until hits one:
  *               "3"       the third packet that has the right direction and is on;
  *               "20000B"  the packet that holds byte 20000 (0 first) of its direction's stream. A

@@ -158,8 +158,8 @@ static bool parse_point(struct cursor in, struct when_point *point)
 		point->unit = POINT_BYTE;
 	else
 		point->unit = rest_is(&rest, "") ? POINT_PACKET : POINT_TIME;
-	if (point->unit == POINT_TIME)
-		return parse_time(in, &point->value);
+	if (point->unit == POINT_TIME) /* with its unit: "1.5" is no packet number */
+		return in.end[-1] == 's' && parse_time(in, &point->value);
 	return count > 0 && (point->unit != POINT_PACKET || point->value > 0);
 }
 

@@ -159,6 +159,10 @@ static json_t *params_array(const struct box_param *params)
 				json_array_append_new(choices, json_string(params->choices[i]));
 			json_object_set_new(object, "choices", choices);
 		}
+		if (params->kind == PARAM_INT) {
+			json_object_set_new(object, "min", json_integer(params->min));
+			json_object_set_new(object, "max", json_integer(params->max));
+		}
 		json_array_append_new(array, object);
 	}
 	return array;

@@ -38,6 +38,9 @@ TEST(bad_parameters_are_one_sentence)
 	refused("strip", "from=0",
 		"box strip: parameter from: \"0\" is not a packet number from 1 "
 		"(\"3\"), a byte (\"20000B\") or a time (\"50ms\")");
+	refused("strip", "until=1.5",
+		"box strip: parameter until: \"1.5\" is not a packet number from 1 "
+		"(\"3\"), a byte (\"20000B\") or a time (\"50ms\")");
 	refused("strip", "chance=1.5",
 		"box strip: parameter chance: \"1.5\" is not a number within "
 		"0..1");
@@ -138,6 +141,15 @@ TEST(when_on)
 	selects("on=rst", "R ");
 	selects("on=syn+ack3,rst", "S 3 R ");
 	selects("on=any;direction=to-client", "Y a1 a2 a3 a4 R ");
+}
+
+TEST(when_path)
+{
+	selects("on=data;path=0", "d1 d2 d3 d4 ");
+	selects("on=data;path=1", "d1 d2 d3 d4 ");
+	selects("on=data;path=2", "");
+	refused("strip", "path=-1",
+		"box strip: parameter path: \"-1\" is not a whole number within 0..255");
 }
 
 TEST(when_packet_numbers)
