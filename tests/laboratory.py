@@ -14,6 +14,18 @@ SETTINGS = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4
             "net.ipv6.icmp.ratemask=", "net.ipv6.conf.all.accept_dad=0",
             "net.ipv6.conf.default.accept_dad=0"]
 
+# For programs inside. The kernel's worker takes its time: wait until what it does has been counted.
+COUNTED = """
+import time
+def count(name):
+    with open('/proc/self/net/netstat') as file:
+        names, values = [line.split() for line in file if line.startswith('MPTcpExt')]
+    return int(dict(zip(names, values))[name])
+def wait_for(name, before):
+    while count(name) == before:
+        time.sleep(0.01)
+"""
+
 
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, check=True, **options)

@@ -155,7 +155,7 @@ def test_whose_fault(scenarios, kernel_end, other):
     for attempt in range(3):
         rows = run_program(RELEASE / "mbtest", "run", "classic", "--only", scenarios,
                            f"--{kernel_end}", "kernel", f"--{other}", "sim", "--mptcp", "1",
-                           "--checksum", "on", "--json", timeout=110).lines()
+                           "--checksum", "on", "--json").lines()
         assert rows
         for row in rows:
             assert {rule["end"] for rule in row["broken"]} | set(row["blame"]) <= {kernel_end}, row

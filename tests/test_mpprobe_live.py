@@ -11,22 +11,11 @@ import subprocess
 import pytest
 
 from conftest import LONG, PATIENCE, RELEASE, eventually, run_program
+from laboratory import COUNTED
 
 pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp]
 
 MEBI = 1 << 20
-
-# The kernel's worker takes its time: wait until what it does has been counted.
-COUNTED = """
-import time
-def count(name):
-    with open('/proc/self/net/netstat') as file:
-        names, values = [line.split() for line in file if line.startswith('MPTcpExt')]
-    return int(dict(zip(names, values))[name])
-def wait_for(name, before):
-    while count(name) == before:
-        time.sleep(0.01)
-"""
 
 # Port, protocol, and what must be counted before anything is sent back.
 ECHO = COUNTED + """

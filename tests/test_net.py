@@ -13,6 +13,7 @@ import subprocess
 import pytest
 
 from conftest import PATIENCE, RELEASE, TOP, eventually, run_program
+from laboratory import COUNTED
 
 pytestmark = pytest.mark.live
 
@@ -22,18 +23,13 @@ PATHS = TOP / "scripts" / "paths"
 PLAIN = 'return path { link { delay = "1ms", rate = 0 } }'
 FETCH = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())"
 # The same when a second subflow is there: the first bytes of the question make the kernel ask.
-JOINED_FETCH = r"""
-import socket, sys, time
-def joins():
-    with open("/proc/self/net/netstat") as file:
-        names, values = [line.split() for line in file if line.startswith("MPTcpExt")]
-    return int(dict(zip(names, values))["MPJoinSynAckRx"])
+JOINED_FETCH = COUNTED + r"""
+import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 s = socket.socket(family, socket.SOCK_STREAM, 262)
 s.connect((sys.argv[1], 80))
 s.send(f"GET {sys.argv[2]} HTTP/1.0\r\n".encode())
-while joins() == 0:
-    time.sleep(0.01)
+wait_for("MPJoinSynAckRx", 0)
 s.send(b"\r\n")
 while s.recv(65536):
     pass
