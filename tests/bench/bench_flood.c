@@ -9,14 +9,13 @@
  * another busy. The stream's SYN comes again and again: a box that begins in the middle knows it.
  */
 #include "probe/wire/checksum.h"
-#include "probe/wire/tcpopt.h"
+#include "tests/bench/segment.h"
 
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -27,24 +26,7 @@ enum {
 	SEGMENT = 1448,
 	SEGMENTS = 44, /* of a large one */
 	SYN_EVERY = 16,
-	ISN = 1000,
 };
-
-static struct packet *segment(uint16_t flags, uint32_t payload)
-{
-	static const uint8_t options[] = { 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2 };
-	struct tcp_header header = { .seq = ISN, .ack = 1, .flags = flags, .window = 512 };
-	struct packet *packet = packet_new(PACKET_LARGE);
-
-	sockname_parse(&header.src, "198.18.1.1:40000");
-	sockname_parse(&header.dst, "198.18.1.3:80");
-	packet_init_tcp(packet, &header);
-	tcpopt_append(packet, options, sizeof(options));
-	if (payload > 0)
-		memset(packet_append_payload(packet, payload), 'x', payload);
-	packet_finish(packet);
-	return packet;
-}
 
 /* The pseudo-header's sum alone: the rest is for who cuts it. */
 static void leave_checksum(struct packet *packet)
@@ -77,7 +59,9 @@ int main(int argc, char **argv)
 				      .gso_size = SEGMENT,
 				      .csum_start = ETHERNET + IP,
 				      .csum_offset = CHECKSUM };
-	struct packet *syn = segment(TCP_SYN, 0), *data = segment(TCP_ACK, SEGMENTS * SEGMENT);
+	static const char *const client = "198.18.1.1:40000", *const server = "198.18.1.3:80";
+	struct packet *syn = segment_new(client, server, TCP_SYN, 0);
+	struct packet *data = segment_new(client, server, TCP_ACK, SEGMENTS * SEGMENT);
 	struct iovec one[] = { { &whole, sizeof(whole) }, { header, ETHERNET },
 		{ packet_bytes(syn), syn->length } };
 	struct iovec many[] = { { &large, sizeof(large) }, { header, ETHERNET },
@@ -87,7 +71,7 @@ int main(int argc, char **argv)
 	large.hdr_len = (uint16_t)(ETHERNET + data->payload);
 	leave_checksum(data);
 	for (uint32_t count = 0; fd >= 0; count++) {
-		put_be32(packet_bytes(data) + IP + 4, ISN + 1 + count * SEGMENTS * SEGMENT);
+		put_be32(packet_bytes(data) + IP + 4, SEGMENT_ISN + 1 + count * SEGMENTS * SEGMENT);
 		if (count % SYN_EVERY == 0)
 			(void)writev(fd, one, 3);
 		/* What finds no room is gone. */

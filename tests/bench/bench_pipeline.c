@@ -9,10 +9,9 @@
 #include "lua/path_file.h"
 #include "mbtest/suite/pipeline.h"
 #include "probe/base/alloc.h"
-#include "probe/wire/tcpopt.h"
+#include "tests/bench/segment.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 enum { ROUNDS = 15, PACKETS = 20000, PAYLOAD = 1400 };
@@ -23,22 +22,6 @@ static void out(void *self, struct packet *packet, enum dir dir)
 
 	(void)dir;
 	pipeline_give(*pipeline, packet);
-}
-
-static struct packet *tcp_packet(uint16_t flags, uint32_t payload)
-{
-	static const uint8_t options[] = { 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2 };
-	struct tcp_header header = { .seq = 1000, .ack = 1, .flags = flags, .window = 512 };
-	struct packet *packet = packet_new(PACKET_SMALL);
-
-	sockname_parse(&header.src, "198.18.1.2:40000");
-	sockname_parse(&header.dst, "198.18.100.2:80");
-	packet_init_tcp(packet, &header);
-	tcpopt_append(packet, options, sizeof(options));
-	if (payload > 0)
-		memset(packet_append_payload(packet, payload), 'x', payload);
-	packet_finish(packet);
-	return packet;
 }
 
 static double now_ns(void)
@@ -59,7 +42,9 @@ static void pass(struct pipeline *pipeline, const struct packet *original, nsec_
 
 static double measure(struct pipeline *pipeline)
 {
-	struct packet *syn = tcp_packet(TCP_SYN, 0), *data = tcp_packet(TCP_ACK, PAYLOAD);
+	static const char *const client = "198.18.1.2:40000", *const server = "198.18.100.2:80";
+	struct packet *syn = segment_new(client, server, TCP_SYN, 0);
+	struct packet *data = segment_new(client, server, TCP_ACK, PAYLOAD);
 	double least = 1e18, start;
 	nsec_t at = 0;
 

@@ -355,6 +355,17 @@ static inline void flip_payload(struct packet *packet, uint32_t offset)
 	packet_finish(packet);
 }
 
+/* Make a packet a bare RST with its sequence number. */
+static inline void become_reset(struct packet *packet)
+{
+	struct tcp_header header = { .seq = tcp_seq(packet), .flags = TCP_RST };
+
+	packet_socknames(packet, &header.src, &header.dst);
+	packet_init_tcp(packet, &header);
+	packet_finish(packet);
+	packet_parse(packet);
+}
+
 static inline bool is_syn(const struct packet *packet)
 {
 	return (tcp_flags(packet) & (TCP_SYN | TCP_ACK)) == TCP_SYN;

@@ -362,11 +362,29 @@ static inline struct part either(bool wrong, struct part bad, struct part good)
 
 /* ---- passages ---- */
 
-static inline void play_open(struct play *play)
+/* The client's SYN and the server's answer. */
+static inline void play_syns(struct play *play)
 {
 	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
 	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
+}
+
+static inline void play_open(struct play *play)
+{
+	play_syns(play);
 	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+}
+
+/* The SYN and the SYN/ACK of a further subflow. */
+static inline void play_join_syns(struct play *play, unsigned int subflow)
+{
+	struct part syn = { .subflow = subflow, .flags = TCP_SYN };
+	struct part synack = { .subflow = subflow, .flags = TCP_SYN | TCP_ACK };
+	enum end opener = play->by_server[subflow] ? SERVER : CLIENT;
+
+	play_say(play, opener, with(syn, opt_join(play, subflow, JOIN_SYN)));
+	play_say(play, opener == CLIENT ? SERVER : CLIENT,
+		with(synack, opt_join(play, subflow, JOIN_SYNACK)));
 }
 
 /* A further subflow, opened by the client; the server's ACK of the third packet included. */
@@ -376,11 +394,7 @@ static inline void play_join(struct play *play, unsigned int subflow)
 	enum end opener = play->by_server[subflow] ? SERVER : CLIENT;
 	enum end other = opener == CLIENT ? SERVER : CLIENT;
 
-	part.flags = TCP_SYN;
-	play_say(play, opener, with(part, opt_join(play, subflow, JOIN_SYN)));
-	part.flags = TCP_SYN | TCP_ACK;
-	play_say(play, other, with(part, opt_join(play, subflow, JOIN_SYNACK)));
-	part.flags = 0;
+	play_join_syns(play, subflow);
 	play_say(play, opener, with(part, opt_join(play, subflow, JOIN_ACK)));
 	play_say(play, other, with(part, opt_ack(play, other, play->data_ack[other])));
 }
@@ -466,6 +480,20 @@ static inline void play_close(struct play *play, uint64_t by_client, uint64_t by
 }
 
 /* ---- the end ---- */
+
+/* Both applications wait for so long, and the deadline comes. */
+static inline void play_stall(struct play *play, nsec_t silence)
+{
+	enum end end;
+
+	for (end = CLIENT; end < ENDS; end++) {
+		play->input.app[end].ended = play->input.app[end].finished = false;
+		play->input.app[end].last_progress = play->now;
+	}
+	play_wait(play, silence);
+	play->input.timed_out = true;
+	play->input.now = play->now;
+}
 
 /* What each sent and how much of it, unharmed, the other received. */
 static inline void play_streams(struct play *play, uint64_t by_client, uint64_t at_server,

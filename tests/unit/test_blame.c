@@ -11,20 +11,6 @@
 			false);                                                                   \
 	} while (0)
 
-/* Both applications wait, and the deadline comes. */
-static void play_stall(struct play *play, nsec_t silence)
-{
-	enum end end;
-
-	play_wait(play, silence);
-	for (end = CLIENT; end < ENDS; end++) {
-		play->input.app[end].ended = play->input.app[end].finished = false;
-		play->input.app[end].last_progress = NSEC_PER_SEC;
-	}
-	play->input.timed_out = true;
-	play->input.now = play->now;
-}
-
 TEST(blame_who_acknowledges_nothing)
 {
 	struct play play;

@@ -243,15 +243,8 @@ TEST(F43_join_syns_dropped)
 static enum pipe_verdict kill_initial(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {
-	struct tcp_header header = { .flags = TCP_RST };
-
-	if (path == 1 || from == SERVER || pipe->packets[CLIENT][1] < 10 || pipe->hits++ > 0)
-		return PIPE_PASS;
-	packet_socknames(packet, &header.src, &header.dst);
-	header.seq = tcp_seq(packet);
-	packet_init_tcp(packet, &header);
-	packet_finish(packet);
-	packet_parse(packet);
+	if (path == 0 && from == CLIENT && pipe->packets[CLIENT][1] >= 10 && pipe->hits++ == 0)
+		become_reset(packet);
 	return PIPE_PASS;
 }
 

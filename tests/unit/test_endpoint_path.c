@@ -120,18 +120,11 @@ TEST(ndiffports)
 static enum pipe_verdict lose_joins(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {
-	struct tcp_header header = { .flags = TCP_RST };
-
 	(void)path;
 	if (from == CLIENT && is_syn(packet) && pipe->hits++ > 0)
 		return PIPE_DROP;
-	if (from == CLIENT || pipe->now < NSEC_PER_SEC + 500 * NSEC_PER_MS)
-		return PIPE_PASS;
-	packet_socknames(packet, &header.src, &header.dst);
-	header.seq = tcp_seq(packet);
-	packet_init_tcp(packet, &header);
-	packet_finish(packet);
-	packet_parse(packet);
+	if (from == SERVER && pipe->now >= NSEC_PER_SEC + 500 * NSEC_PER_MS)
+		become_reset(packet);
 	return PIPE_PASS;
 }
 

@@ -51,7 +51,6 @@ TEST(v0_after_v1_was_ignored)
 	}
 }
 
-/* Both connect to each other, SYNs cross: one plain TCP connection, data both ways. */
 static void make_v7(struct mptcp_opt *option)
 {
 	option->capable.version = 7;
@@ -83,6 +82,7 @@ TEST(first_data_in_another_version)
 	pipe_fini(&pipe);
 }
 
+/* Both connect to each other, SYNs cross: one plain TCP connection, data both ways. */
 TEST(simultaneous_open)
 {
 	unsigned int speaks;

@@ -204,11 +204,7 @@ TEST(stalled)
 	play_init(&play, 1, false);
 	play_open(&play);
 	play_streams(&play, 500, 0, 0, 0);
-	play.input.app[CLIENT].finished = play.input.app[CLIENT].ended = false;
-	play.input.app[SERVER].finished = play.input.app[SERVER].ended = false;
-	play.input.app[CLIENT].last_progress = play.now;
-	play.input.now = play.now + 20 * NSEC_PER_SEC;
-	play.input.timed_out = true;
+	play_stall(&play, 20 * NSEC_PER_SEC);
 	CHECK_OUTCOME(&play, "stalled");
 	CHECK_TEXT(play.judgement.why, "no byte and no error for 20 s");
 	play_fini(&play);

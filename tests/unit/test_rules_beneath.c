@@ -138,19 +138,16 @@ TEST(f31_infinite_mapping_of_old)
 	unsigned int old;
 
 	for (old = 0; old < 2; old++) {
-		struct part part = { .raw = { 8, 10, 0, 0, 0, 7, 0, 0, 0, 1, 1, 1 },
-			.raw_length = 12 };
+		struct part heard = { .stamp = 7, .echo = 1 }, answer = { .stamp = 1, .echo = 7 };
+		struct part next = { .stamp = old ? 6 : 8, .echo = 1 };
 		struct play play;
 
 		play_init(&play, 1, false);
 		play_open(&play);
 		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_hear(&play, SERVER, part);
-		part.raw[5] = 1;
-		part.raw[9] = 7;
-		play_emit(&play, SERVER, part);
-		part.raw[5] = old ? 6 : 8;
-		play_hear(&play, SERVER, with(part, opt_infinite(&play, CLIENT, 1001, 1000)));
+		play_hear(&play, SERVER, heard);
+		play_emit(&play, SERVER, answer);
+		play_hear(&play, SERVER, with(next, opt_infinite(&play, CLIENT, 1001, 1000)));
 		play_wait(&play, NSEC_PER_SEC);
 		play_data_ack(&play, SERVER, 0);
 		CHECK_STATE(&play, "F31", old ? RULE_NOT_EXERCISED : RULE_BROKEN);

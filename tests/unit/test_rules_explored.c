@@ -198,9 +198,7 @@ TEST(f3_bare_packet_after_early_data)
 	struct play play;
 
 	play_init(&play, 0, false);
-	play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
-	play_say(&play, SERVER,
-		with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(&play)));
+	play_syns(&play);
 	play_hear(&play, SERVER, data_part(&play, CLIENT, 0, 0, 100));
 	play_hear(&play, SERVER, (struct part){ .seq = 101 });
 	play_emit(&play, SERVER, (struct part){ .payload = 100, .ack = 1 });
@@ -264,13 +262,11 @@ TEST(f46_copy_of_what_came_before_the_keys)
 	unsigned int how;
 
 	for (how = 0; how < CASES; how++) {
-		struct part part = { .flags = TCP_SYN };
 		struct play play;
+		struct part part;
 
 		play_init(&play, 0, true);
-		play_say(&play, CLIENT, with(part, opt_syn(&play)));
-		part.flags = TCP_SYN | TCP_ACK;
-		play_say(&play, SERVER, with(part, opt_synack(&play)));
+		play_syns(&play);
 		part = data_part(&play, CLIENT, 0, 0, 100);
 		part.seq = 1;
 		part.options[0] = opt_map(&play, CLIENT, 1, 0, 100);
@@ -474,14 +470,12 @@ TEST(f49_failed_copy_of_early_data)
 	unsigned int early;
 
 	for (early = 0; early < 2; early++) {
-		struct part part = { .flags = TCP_SYN }, third = { .seq = 101 };
+		struct part part = { .seq = 1, .payload = 100, .spoil = early };
+		struct part third = { .seq = 101 };
 		struct play play;
 
 		play_init(&play, 0, true);
-		play_say(&play, CLIENT, with(part, opt_syn(&play)));
-		part.flags = TCP_SYN | TCP_ACK;
-		play_say(&play, SERVER, with(part, opt_synack(&play)));
-		part = (struct part){ .seq = 1, .payload = 100, .spoil = early };
+		play_syns(&play);
 		part = with(part, opt_map(&play, CLIENT, 1, 0, 98));
 		if (early)
 			play_hear(&play, SERVER, part);

@@ -20,13 +20,9 @@ TEST(f21_join_not_yet_established)
 		if (established) {
 			play_join(&play, 1);
 		} else {
-			struct part part = { .subflow = 1, .flags = TCP_SYN };
-
-			play_say(&play, CLIENT, with(part, opt_join(&play, 1, JOIN_SYN)));
-			part.flags = TCP_SYN | TCP_ACK;
-			play_say(&play, SERVER, with(part, opt_join(&play, 1, JOIN_SYNACK)));
-			part.flags = 0;
-			play_emit(&play, CLIENT, with(part, opt_join(&play, 1, JOIN_ACK)));
+			play_join_syns(&play, 1);
+			play_emit(&play, CLIENT,
+				with((struct part){ .subflow = 1 }, opt_join(&play, 1, JOIN_ACK)));
 		}
 		bad = data_part(&play, SERVER, 0, 1000, 500);
 		bad.spoil = true;
@@ -45,17 +41,14 @@ TEST(f15_join_not_yet_established)
 	unsigned int established;
 
 	for (established = 0; established < 2; established++) {
-		struct part part = { .subflow = 1, .flags = TCP_SYN };
+		struct part part = { .subflow = 1 };
 		struct play play;
 
 		play_init(&play, 0, false);
 		play_open(&play);
 		play_exchange(&play, SERVER, 0, 0, 1000);
 		play_data(&play, CLIENT, 0, 0, 500);
-		play_say(&play, CLIENT, with(part, opt_join(&play, 1, JOIN_SYN)));
-		part.flags = TCP_SYN | TCP_ACK;
-		play_say(&play, SERVER, with(part, opt_join(&play, 1, JOIN_SYNACK)));
-		part.flags = 0;
+		play_join_syns(&play, 1);
 		play_say(&play, CLIENT, with(part, opt_join(&play, 1, JOIN_ACK)));
 		if (established)
 			play_say(&play, SERVER, with(part, opt_ack(&play, SERVER, 0)));

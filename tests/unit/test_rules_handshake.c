@@ -43,8 +43,7 @@ static uint32_t f3(struct play *play, bool wrong)
 {
 	struct part answer = { .flags = 0 };
 
-	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
+	play_syns(play);
 	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
 	play_hear(play, SERVER, (struct part){ .flags = 0 });
 	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
@@ -279,8 +278,7 @@ static uint32_t f7e(struct play *play, bool wrong)
 	struct part answer = { .flags = 0 };
 
 	third.capable.receiver_key++;
-	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
+	play_syns(play);
 	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
 	play_hear(play, SERVER, with((struct part){ .flags = 0 }, third));
 	return play_say(play, SERVER, wrong ? with(answer, opt_ack(play, SERVER, 0)) : answer);

@@ -103,9 +103,7 @@ TEST(f31_infinite_before_the_keys)
 		uint32_t packet;
 
 		play_init(&play, 0, false);
-		play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
-		play_say(&play, SERVER,
-			with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(&play)));
+		play_syns(&play);
 		play_hear(&play, SERVER, data_part(&play, CLIENT, 0, 0, 100));
 		infinite = with(infinite, opt_infinite(&play, CLIENT, 101, 100));
 		if (early)

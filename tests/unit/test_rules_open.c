@@ -25,6 +25,18 @@ static void open_one(struct play *play)
 	play_exchange(play, CLIENT, 0, 0, 1000);
 }
 
+/* After a DATA_ACK three segments are acknowledged without. */
+static void acked_bare(struct play *play)
+{
+	unsigned int i;
+
+	open_one(play);
+	for (i = 0; i < 3; i++) {
+		play_data(play, CLIENT, 0, 1000 + 100 * i, 100);
+		play_say(play, SERVER, (struct part){ .flags = 0 });
+	}
+}
+
 /* O1: "harmless: only an ACK for data counts" */
 static uint32_t o1(struct play *play, bool wrong)
 {
@@ -132,7 +144,7 @@ TEST(o2_not_when_f9_came_first)
 /* RFC 6824 3.5: MP_FASTCLOSE is answered with RST, and so it ends what waits for DATA_ACKs. */
 TEST(o2_fastclose)
 {
-	unsigned int closed, i;
+	unsigned int closed;
 
 	for (closed = 0; closed < 2; closed++) {
 		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
@@ -140,12 +152,7 @@ TEST(o2_fastclose)
 		uint32_t packet;
 
 		play_init(&play, 0, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		for (i = 0; i < 3; i++) {
-			play_data(&play, CLIENT, 0, 1000 + 100 * i, 100);
-			play_say(&play, SERVER, (struct part){ .flags = 0 });
-		}
+		acked_bare(&play);
 		close.fastclose_key = play.key[CLIENT];
 		if (closed)
 			play_say(&play, SERVER, with((struct part){ .flags = 0 }, close));
@@ -161,19 +168,14 @@ TEST(o2_fastclose)
 /* After v0's fallback (O2, F18) it is TCP that may reset. */
 TEST(o2_reset_after_the_fallback)
 {
-	unsigned int left, i;
+	unsigned int left;
 
 	for (left = 0; left < 2; left++) {
 		struct play play;
 		uint32_t packet;
 
 		play_init(&play, 0, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		for (i = 0; i < 3; i++) {
-			play_data(&play, CLIENT, 0, 1000 + 100 * i, 100);
-			play_say(&play, SERVER, (struct part){ .flags = 0 });
-		}
+		acked_bare(&play);
 		if (left)
 			play_say(&play, CLIENT,
 				with((struct part){ .flags = 0 },
@@ -338,8 +340,7 @@ TEST(o9_one_mp_fail_a_round_trip)
 /* O12: "answer so that A repeats its keys, do not fall back" */
 static uint32_t o12(struct play *play, bool wrong)
 {
-	play_say(play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(play)));
-	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
+	play_syns(play);
 	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
 	play_emit(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
 	play_say(play, CLIENT,
@@ -408,9 +409,7 @@ TEST(o12_left_for_another_reason)
 		struct play play;
 
 		play_init(&play, 0, false);
-		play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
-		play_say(&play, SERVER,
-			with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(&play)));
+		play_syns(&play);
 		play_say(&play, CLIENT, data_part(&play, CLIENT, 0, 0, 100));
 		play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_third(&play)));
 		play_data(&play, SERVER, 0, 0, 100);
