@@ -41,7 +41,8 @@ static void *bounded_alloc(void *self, void *memory, size_t old_size, size_t new
 	return memory;
 }
 
-struct script *script_of(lua_State *L)
+/* The state's own script. */
+static struct script *script_of(lua_State *L)
 {
 	void *self;
 

@@ -31,9 +31,6 @@ void script_free(struct script *script);
 
 lua_State *script_state(struct script *script);
 
-/* The state's own script, from within a C function. */
-struct script *script_of(lua_State *L);
-
 /*
  * Compile a text and leave its function on the stack; the name appears in messages as it is.
  * False with "NAME:LINE: what is wrong".

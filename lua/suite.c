@@ -178,11 +178,6 @@ void suite_free(struct suite *suite)
 	free(suite);
 }
 
-const char *suite_name(const struct suite *suite)
-{
-	return suite->name;
-}
-
 size_t suite_count(const struct suite *suite)
 {
 	return suite->count;

@@ -31,7 +31,6 @@ struct suite_cases {
 struct suite *suite_load(const char *argument, const struct suite_cases *cases, struct err *err);
 void suite_free(struct suite *suite);
 
-const char *suite_name(const struct suite *suite);
 size_t suite_count(const struct suite *suite);
 const struct scenario *suite_scenario(const struct suite *suite, size_t index);
 

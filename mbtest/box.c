@@ -492,11 +492,6 @@ struct rng *box_rng(struct box *box)
 	return &box->rng;
 }
 
-uint16_t box_path(const struct box *box)
-{
-	return box->path;
-}
-
 bool box_own_addrs(const struct box *box, struct addr *address, struct addr *address6, uint8_t host,
 	struct err *err)
 {

@@ -184,7 +184,6 @@ const struct box_type *box_type_of(const struct box *box);
 void *box_state(struct box *box);
 nsec_t box_now(const struct box *box);
 struct rng *box_rng(struct box *box);
-uint16_t box_path(const struct box *box);
 
 /*
  * Addresses of a box's own that were not given become 198.18.n.HOST and fd00:n::HOST on path n

@@ -13,6 +13,7 @@ enum {
 	STATUS_WRONG = 2,
 	CELL_TEXT = 40,
 	EXPRESSION_TEXT = 128,
+	MATRIX_PORTS = 16,
 	PROBES = 2,
 };
 
@@ -44,7 +45,8 @@ struct column {
 	char answer[CELL_TEXT];
 };
 
-bool matrix_ports(const char *text, uint16_t ports[static MATRIX_PORTS], unsigned int *count,
+/* "80,443": the ports in order; false with a sentence. */
+static bool matrix_ports(const char *text, uint16_t ports[static MATRIX_PORTS], unsigned int *count,
 	struct err *err)
 {
 	*count = 0;

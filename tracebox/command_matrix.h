@@ -20,9 +20,4 @@ struct matrix_plan {
 /* Exit status; 2 with a sentence. */
 int command_matrix(const struct matrix_plan *plan, struct err *err);
 
-/* "80,443": the ports in order; false with a sentence. */
-enum { MATRIX_PORTS = 16 };
-bool matrix_ports(const char *text, uint16_t ports[static MATRIX_PORTS], unsigned int *count,
-	struct err *err);
-
 #endif

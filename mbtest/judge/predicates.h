@@ -56,9 +56,6 @@ rule_predicate *rule_predicate_at(unsigned int index);
 uint32_t bare_acks_later(const struct scene *scene, const struct subflow_view *subflow,
 	unsigned int *count);
 
-/* Data received without an option of its own, under a mapping that another packet declared. */
-uint32_t covered_without_option(const struct scene *scene, const struct subflow_view *subflow);
-
 /* Last sending of bytes that were never acknowledged nor sent again for long; VIEW_NONE. */
 uint32_t sent_and_forgotten(const struct scene *scene, const struct subflow_view *subflow);
 

@@ -421,7 +421,9 @@ static bool peer_mapped_every_packet(const struct scene *scene)
 	return true;
 }
 
-uint32_t covered_without_option(const struct scene *scene, const struct subflow_view *subflow)
+/* Data received without an option of its own, under a mapping that another packet declared. */
+static uint32_t covered_without_option(const struct scene *scene,
+	const struct subflow_view *subflow)
 {
 	const struct flow *flow = &subflow->flow[RECEIVED];
 	uint32_t i;

@@ -68,15 +68,6 @@ uint32_t scene_sent(const struct scene *scene, const struct subflow_view *subflo
 	return VIEW_NONE;
 }
 
-uint32_t scene_sent_anywhere(const struct scene *scene, uint32_t from, uint32_t wanted)
-{
-	uint32_t i, found = VIEW_NONE;
-
-	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene->view.subflows[i].sibling)
-		found = first_of(found, scene_sent(scene, &scene->view.subflows[i], from, wanted));
-	return found;
-}
-
 uint32_t flow_next(const struct view *view, const struct flow *flow, uint32_t index)
 {
 	uint32_t i, next = 1;
@@ -255,7 +246,8 @@ uint32_t scene_misfit(const struct scene *scene, const struct subflow_view *subf
 	return VIEW_NONE;
 }
 
-bool reset_blames(const struct scene *scene, uint32_t reset)
+/* The RST says that the path is at fault: MP_FAIL, or MP_TCPRST with reason 1 or 6. */
+static bool reset_blames(const struct scene *scene, uint32_t reset)
 {
 	const struct fact *fact = &scene->facts[reset];
 	const struct mptcp_opt *opt = view_option(&scene->view, fact, MP_TCPRST);

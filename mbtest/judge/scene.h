@@ -77,9 +77,6 @@ const struct mp_capable *scene_capable(const struct scene *scene, uint32_t index
 uint32_t scene_sent(const struct scene *scene, const struct subflow_view *subflow, uint32_t from,
 	uint32_t wanted);
 
-/* The same over all subflows of the connection. */
-uint32_t scene_sent_anywhere(const struct scene *scene, uint32_t from, uint32_t wanted);
-
 /* First byte of a subflow, received or sent, that had not come before fact index. */
 uint32_t flow_next(const struct view *view, const struct flow *flow, uint32_t index);
 
@@ -120,10 +117,10 @@ static inline uint32_t own_reset(const struct subflow_view *subflow, uint32_t fr
 	return reset >= from ? reset : VIEW_NONE;
 }
 
-/* The RST says that the path is at fault: MP_FAIL, or MP_TCPRST with reason 1 or 6. */
-bool reset_blames(const struct scene *scene, uint32_t reset);
-
-/* It says so, and nothing that came on the subflow before does. */
+/*
+ * The RST says that the path is at fault, by MP_FAIL, or MP_TCPRST with reason 1 or 6, and nothing
+ * that came on the subflow before does.
+ */
 bool reset_is_groundless(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t reset);
 

@@ -285,11 +285,6 @@ uint64_t net_hash(const struct net *net)
 	return net->hash;
 }
 
-uint64_t net_events(const struct net *net)
-{
-	return net->events;
-}
-
 uint64_t net_box_hits(const struct net *net)
 {
 	uint64_t hits = 0;

@@ -189,7 +189,6 @@ const struct capture *net_tap(const struct net *net, enum end end);
 uint64_t net_hash(const struct net *net);     /* time, node, verb, bytes, reason of events */
 uint64_t net_box_hits(const struct net *net); /* sum over all boxes */
 uint64_t net_box_hits_at(const struct net *net, uint16_t path, unsigned int box);
-uint64_t net_events(const struct net *net);
 
 /* What an element of a path did, position counted from the client. */
 struct net_counts {

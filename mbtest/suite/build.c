@@ -33,7 +33,8 @@ bool run_is_remote(const struct run_config *run)
 	return run->stack[SERVER].kind == STACK_REMOTE;
 }
 
-uint64_t scenario_bytes(const struct scenario *scenario, const struct run_config *run)
+/* Bytes that each sending end sends: defaults by the clock. */
+static uint64_t scenario_bytes(const struct scenario *scenario, const struct run_config *run)
 {
 	if (run->bytes > 0)
 		return run->bytes;
@@ -205,7 +206,8 @@ bool scenario_build(struct net *net, const struct scenario *scenario, struct err
 	return true;
 }
 
-const struct profile *scenario_profile(const struct scenario *scenario,
+/* The profile of the endpoint at an end: the run's, else the scenario's; NULL: none. */
+static const struct profile *scenario_profile(const struct scenario *scenario,
 	const struct run_config *run, enum end end)
 {
 	if (run->stack[end].kind != STACK_SIM || run->stack[end].profile != NULL)

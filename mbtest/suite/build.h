@@ -30,8 +30,7 @@ bool run_is_live(const struct run_config *run);
 /* Whether its server is on a real network. */
 bool run_is_remote(const struct run_config *run);
 
-/* Bytes each sending end sends, and the moment the run is given up: defaults by the clock. */
-uint64_t scenario_bytes(const struct scenario *scenario, const struct run_config *run);
+/* The moment the run is given up: defaults by the clock. */
 nsec_t scenario_deadline(const struct scenario *scenario, const struct run_config *run);
 
 /*
@@ -67,10 +66,6 @@ bool scenario_build(struct net *net, const struct scenario *scenario, struct err
  */
 void scenario_apps(const struct scenario *scenario, const struct run_config *run,
 	struct scenario_ends *ends);
-
-/* The profile of the endpoint at an end: the run's, else the scenario's; NULL: none. */
-const struct profile *scenario_profile(const struct scenario *scenario,
-	const struct run_config *run, enum end end);
 
 /* The generator of one end's endpoint. */
 struct rng scenario_rng(const struct run_config *run, enum end end);

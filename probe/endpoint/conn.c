@@ -284,7 +284,8 @@ static void settle_data_fin(struct conn *conn, nsec_t now)
 	}
 }
 
-bool conn_is_pending(const struct conn *conn)
+/* Something is waited for, so that silence for connection_timeout is an error. */
+static bool conn_is_pending(const struct conn *conn)
 {
 	const struct send_stream *tx = &conn->tx;
 	unsigned int i;

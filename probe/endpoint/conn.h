@@ -33,7 +33,4 @@ void conn_stop_waiting(struct conn *conn);
 /* connection_timeout without progress. */
 void conn_give_up(struct conn *conn);
 
-/* Something is waited for, so that silence for connection_timeout is an error. */
-bool conn_is_pending(const struct conn *conn);
-
 #endif

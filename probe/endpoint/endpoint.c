@@ -18,19 +18,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static const char *const drop_texts[ENDPOINT_DROP_COUNT] = {
-	[DROP_NOT_TCP] = "no TCP packet",
-	[DROP_CHECKSUM] = "wrong checksum",
-	[DROP_NO_CONNECTION] = "no such connection",
-	[DROP_HALF_OPEN] = "half-open connection displaced",
-	[DROP_REPLIES] = "too many resets waiting",
-	[DROP_SEQUENCE] = "outside the window",
-	[DROP_TIMESTAMP] = "old timestamp",
-	[DROP_RESETTING] = "subflow is being reset",
-	[DROP_LIMIT] = "too many pieces at once",
-	[DROP_HMAC] = "ADD_ADDR with a wrong HMAC",
-};
-
 void endpoint_config_default(struct endpoint_config *config)
 {
 	*config = (struct endpoint_config){
@@ -92,11 +79,6 @@ void endpoint_free(struct endpoint *endpoint)
 uint64_t endpoint_drops(const struct endpoint *endpoint, enum endpoint_drop why)
 {
 	return endpoint->dropped[why];
-}
-
-const char *endpoint_drop_text(enum endpoint_drop why)
-{
-	return (unsigned int)why < ENDPOINT_DROP_COUNT ? drop_texts[why] : "unknown";
 }
 
 bool endpoint_listen(struct endpoint *endpoint, const struct sockname *local, struct err *err)

@@ -121,7 +121,6 @@ enum endpoint_drop {
 };
 
 uint64_t endpoint_drops(const struct endpoint *endpoint, enum endpoint_drop why);
-const char *endpoint_drop_text(enum endpoint_drop why);
 
 /* The three verbs as a machine. */
 struct machine endpoint_machine(struct endpoint *endpoint);

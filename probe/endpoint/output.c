@@ -13,37 +13,6 @@
 #include "probe/endpoint/stream.h"
 #include "probe/endpoint/subflow.h"
 
-static const char *const texts[ACT_NOTHING + 1] = {
-	[ACT_RESET] = "reset the subflow",
-	[ACT_STRAY] = "reset in answer to an ACK of nothing",
-	[ACT_FASTCLOSE] = "MP_FASTCLOSE",
-	[ACT_SYN] = "SYN",
-	[ACT_SYNACK] = "SYN/ACK",
-	[ACT_JOIN_ACK] = "third ACK of MP_JOIN",
-	[ACT_THIRD_ACK] = "third packet",
-	[ACT_SIGNAL] = "signal",
-	[ACT_RETRANSMIT] = "retransmit",
-	[ACT_DATA] = "send data",
-	[ACT_FIN] = "send FIN",
-	[ACT_ACK] = "acknowledge",
-	[ACT_RTO] = "retransmission time-out",
-	[ACT_PROBE] = "probe a silent peer",
-	[ACT_UNMAPPED] = "bytes without mapping held too long",
-	[ACT_LINGER] = "end of TIME-WAIT",
-	[ACT_DATA_RTO] = "connection-level retransmission time-out",
-	[ACT_FAIL] = "MP_FAIL not answered",
-	[ACT_ADDRESS] = "ADD_ADDR not echoed",
-	[ACT_JOIN] = "join again",
-	[ACT_CLOSE] = "the peer's FIN did not come",
-	[ACT_GIVE_UP] = "connection time-out",
-	[ACT_NOTHING] = "nothing to do",
-};
-
-const char *action_text(enum action action)
-{
-	return action <= ACT_NOTHING ? texts[action] : "unknown";
-}
-
 /* ---- what next ---- */
 
 static void consider(struct todo *todo, nsec_t at, enum action action, struct subflow *subflow)

@@ -44,9 +44,6 @@ struct todo {
 
 struct todo conn_todo(const struct conn *conn);
 
-/* "retransmit", "delayed ACK", ...: why something happens. */
-const char *action_text(enum action action);
-
 /* Perform a todo that is due; true when it filled the packet. */
 bool conn_perform(struct conn *conn, const struct todo *todo, struct packet *packet, nsec_t now);
 

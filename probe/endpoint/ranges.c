@@ -84,13 +84,3 @@ bool ranges_remove(struct ranges *set, uint64_t first, uint64_t end)
 	memcpy(set->list + index, keep, kept * sizeof(*keep));
 	return true;
 }
-
-uint64_t ranges_total(const struct ranges *set)
-{
-	uint64_t total = 0;
-	size_t i;
-
-	for (i = 0; i < set->count; i++)
-		total += set->list[i].end - set->list[i].first;
-	return total;
-}

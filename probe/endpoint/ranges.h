@@ -32,7 +32,4 @@ bool ranges_remove(struct ranges *set, uint64_t first, uint64_t end);
 /* Index of the first range whose end lies after a position; count when there is none. */
 size_t ranges_find(const struct ranges *set, uint64_t at);
 
-/* Positions in the set. */
-uint64_t ranges_total(const struct ranges *set);
-
 #endif

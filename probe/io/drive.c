@@ -23,7 +23,8 @@ static nsec_t clock_read(clockid_t clock)
 	return (nsec_t)now.tv_sec * NSEC_PER_SEC + (nsec_t)now.tv_nsec;
 }
 
-nsec_t drive_now(const struct drive *drive)
+/* Time since origin. */
+static nsec_t drive_now(const struct drive *drive)
 {
 	return clock_read(CLOCK_MONOTONIC) - drive->origin;
 }

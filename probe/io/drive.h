@@ -24,8 +24,7 @@ struct drive {
 	nsec_t origin;          /* reading of the clock at time 0 */
 };
 
-/* Time since origin; drive_start sets origin to now. */
-nsec_t drive_now(const struct drive *drive);
+/* Time is counted from now on. */
 void drive_start(struct drive *drive);
 
 /*

@@ -52,7 +52,8 @@ void pcap_log_add(struct pcap_log *log, const struct packet *packet, nsec_t at)
 	pcap_dump((u_char *)log->out, &header, packet_data(packet));
 }
 
-bool pcap_log_flush(struct pcap_log *log, struct err *err)
+/* What was added is in the file; false when not all of it could be written. */
+static bool pcap_log_flush(struct pcap_log *log, struct err *err)
 {
 	if (pcap_dump_flush(log->out) == 0 && ferror(pcap_dump_file(log->out)) == 0)
 		return true;

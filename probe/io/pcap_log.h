@@ -19,10 +19,7 @@ struct pcap_log *pcap_log_open(const char *path, struct err *err);
 
 void pcap_log_add(struct pcap_log *log, const struct packet *packet, nsec_t at);
 
-/* What was added is in the file; false when not all of it could be written. */
-bool pcap_log_flush(struct pcap_log *log, struct err *err);
-
-/* Flush and close; NULL is nothing. False as pcap_log_flush. */
+/* Flush and close; NULL is nothing. False when not all that was added could be written. */
 bool pcap_log_close(struct pcap_log *log, struct err *err);
 
 #endif

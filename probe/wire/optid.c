@@ -46,18 +46,6 @@ bool optid_matches(const struct optid *pattern, const struct optid *id)
 	return !pattern->has_detail || (id->has_detail && pattern->detail == id->detail);
 }
 
-bool optid_next(const struct packet *packet, const struct optid *pattern, struct tcpopt *opt)
-{
-	struct optid id;
-
-	while (tcpopt_next(packet, opt)) {
-		id = optid_of(tcpopt_bytes(packet, opt), opt->length);
-		if (optid_matches(pattern, &id))
-			return true;
-	}
-	return false;
-}
-
 const char *optid_text(const struct optid *id, char buf[static OPTID_TEXT])
 {
 	const char *kind = tcpopt_kind_name(id->kind);

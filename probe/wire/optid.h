@@ -26,9 +26,6 @@ bool optid_equal(const struct optid *a, const struct optid *b);
 /* Whether an option's identity is the pattern's: kind alone, or kind and detail. */
 bool optid_matches(const struct optid *pattern, const struct optid *id);
 
-/* First option of a packet after *opt (start with {0}) that matches. */
-bool optid_next(const struct packet *packet, const struct optid *pattern, struct tcpopt *opt);
-
 /* "tcp.option.mss"; returns buf. */
 const char *optid_text(const struct optid *id, char buf[static OPTID_TEXT]);
 

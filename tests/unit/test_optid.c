@@ -5,8 +5,6 @@
 #include "tests/unit/hex.h"
 #include "tests/unit/wire_text.h"
 
-#define DSS_MSS_DSS "<mptcp dss ack4 00000001,mss 5,mptcp dss ack4 00000002>"
-
 struct name_case {
 	const char *hex, *name;
 };
@@ -75,19 +73,4 @@ TEST(optid_parse_refuses_what_is_no_name)
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
 		CHECK_TEXT(optid_parse(&id, names[i]) ? names[i] : "", "");
-}
-
-TEST(optid_next_finds_each)
-{
-	struct packet *p = text_packet("10.0.0.1:1 > 10.0.0.2:2 S 0:0(0) win 0 " DSS_MSS_DSS);
-	struct tcpopt opt = { 0 };
-	struct optid dss;
-
-	optid_parse(&dss, "mptcp.dss");
-	CHECK(optid_next(p, &dss, &opt));
-	CHECK_U64(opt.offset, 40);
-	CHECK(optid_next(p, &dss, &opt));
-	CHECK_U64(opt.offset, 52);
-	CHECK(!optid_next(p, &dss, &opt));
-	packet_free(p);
 }
