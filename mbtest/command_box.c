@@ -169,5 +169,9 @@ int command_box(int argc, char **argv, struct err *err)
 		err_set(err, "--in and --out must be two interfaces");
 		return STATUS_WRONG;
 	}
+	if (!options.has_queue && options.server.version != 0) {
+		err_set(err, "--to-server goes with --nfqueue");
+		return STATUS_WRONG;
+	}
 	return run_file(&options, argv[first], err);
 }

@@ -138,6 +138,7 @@ static bool run(struct server *server, struct endpoint *endpoint, struct err *er
 		.lossy = true,
 		.first_port = (uint16_t)options->port,
 		.port_count = 1,
+		.serves = true,
 		.errors = true };
 	struct raw_net *net = raw_net_open_plan(&place, err);
 	bool ok;

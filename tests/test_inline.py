@@ -299,6 +299,7 @@ def test_a_box_that_fails_open(lab, bridge, tmp_path):
     (["--in", "in", "--out", "out", "--nfqueue", "1"], "either --in and --out or --nfqueue"),
     (["--in", "in", "--out", "in"], "--in and --out must be two interfaces"),
     (["--in", "in", "--out", "nosuch"], "there is no interface nosuch"),
+    (["--in", "in", "--out", "out", "--to-server", "::1"], "--to-server goes with --nfqueue"),
     (["--in", "lo", "--out", "out"], "lo is no Ethernet interface"),
     (["--nfqueue", "70000"], "--nfqueue must be a whole number from 0 to 65535"),
     (["--in", "in", "--out", "out", "--fail", "ajar"], "--fail is one of closed, open"),

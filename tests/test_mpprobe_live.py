@@ -421,6 +421,13 @@ def test_killed_it_leaves_nothing(lab):
     lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6001").kill()
 
 
+def test_a_port_that_is_in_use(lab, served):
+    """Of our own, or of a server of the kernel's; it goes on undisturbed."""
+    done = run_program(*lab.enter("b"), RELEASE / "mpprobe", "serve", "--port", "6000")
+    assert done.status == 2 and done.out == "" and done.err == "mpprobe: port 6000 is in use\n"
+    assert lab.connect("--bytes", "1000", "198.18.1.2:6000")["echo"]
+
+
 def test_who_may_not(lab):
     done = run_program(*lab.enter("a"), "setpriv", "--bounding-set=-all", "--inh-caps=-all",
                        RELEASE / "mpprobe", "connect", "198.18.1.2")

@@ -226,6 +226,13 @@ def test_original_json_verbose_and_from_a_later_hop(boxes):
     (["-M", "9", "-m", "3", "h"], "first TTL (9) is behind the last (3)"),
     (["-t", "soon", "h"], "at most 3600 seconds"),
     (["-t", "0", "h"], "more than 0"),
+    (["h", "-t", "0"], "more than 0"),
+    (["h", "-n", "g"], "one host is traced, and there is g, too"),
+    (["-l", "x=1", "--json", "h"], "without --json"),
+    (["-l", "x=1", "--fail-on-change", "tcp.seq", "h"], "without --fail-on-change"),
+    (["-l", "x=1", "--svg", "no/such/file", "h"], "--svg is about one trace"),
+    (["--shard", "1/2", "h"], "--shard goes with --targets"),
+    (["--sim", "scripts/paths/strip.lua", "-i", "lo"], "no interface"),
     (["-n", "no.such.invalid"], "tracebox: no.such.invalid has no IPv4 address: "),
     (["-p", "IP/TCP/(nil + 1)", "h"], "tracebox: Lua error: probe:1: attempt"),
     (["-C", "h"], "not supported"),
@@ -356,6 +363,14 @@ def test_help_names_every_option_and_two_examples():
         assert option in run.out
     assert run.out.count("  tracebox ") == 2
     assert tracebox("--version").out.startswith("tracebox ")
+
+
+def test_options_stand_before_and_behind_the_host():
+    run = tracebox("--sim", TOP / "scripts/paths/strip.lua", "server", "-n", "--json", "-m", "2")
+    assert len(run.json()["hops"]) == 2
+    run = tracebox("--sim", TOP / "scripts/paths/strip.lua", "server", "-l",
+                   "print(table.concat(argv, ' '))", "-n", "--", "--json")
+    assert run.status == 0 and run.out == "server --json\n", run
 
 
 def test_a_long_path(boxes):

@@ -93,6 +93,7 @@ def test_fail_on_change_of_any(campaign):
     (["--targets", "/no/such"], "/no/such"),
     (["--targets", TOP], "Is a directory"),
     (["--targets", "x", "host"], "neither a host"),
+    (["--targets", "x", "--svg", "no/such/file"], "--svg is about one trace"),
     (["--targets", "x", "--resume"], "--json"),
     (["--targets", "x", "--shard", "0/3"], "--shard"),
     (["--targets", "x", "--shard", "4/3"], "--shard"),

@@ -262,13 +262,18 @@ static const struct row *find_row(int value)
 	return NULL;
 }
 
+static bool is_script(const struct options *o)
+{
+	return o->script != NULL || o->chunk != NULL;
+}
+
 static bool check_established(const struct options *o, struct err *err)
 {
 	unsigned int numbers = (o->trace.probes + o->trace.retries) * (o->trace.last_ttl + 1u);
 	const char *name = o->reverse ? "--reverse" : "--established";
 
-	if (o->targets != NULL || o->script != NULL || o->chunk != NULL || o->probe != NULL ||
-		o->matrix != NULL || o->udp || o->original_json)
+	if (o->targets != NULL || is_script(o) || o->probe != NULL || o->matrix != NULL || o->udp ||
+		o->original_json)
 		return err_set(err, "%s makes its own probes and its own report", name);
 	if (o->device != NULL && strncmp(o->device, "pcap:", 5) == 0)
 		return err_set(err, "%s needs a network, not captures", name);
@@ -285,27 +290,36 @@ static bool check_options(const struct options *o, struct err *err)
 	if (o->trace.first_ttl > o->trace.last_ttl)
 		return err_set(err, "the first TTL (%u) is behind the last (%u)",
 			o->trace.first_ttl, o->trace.last_ttl);
-	if (o->probe != NULL && (o->script != NULL || o->chunk != NULL))
+	if (o->probe != NULL && is_script(o))
 		return err_set(err, "a script and a probe cannot be given at the same time");
+	if (o->argument_count > 1 && !is_script(o))
+		return err_set(err, "one host is traced, and there is %s, too", o->arguments[1]);
 	if (o->script != NULL && o->chunk != NULL)
 		return err_set(err, "-s and -l cannot be given at the same time");
 	if (o->original_json && o->json)
 		return err_set(err, "-j and --json cannot be given at the same time");
-	if (o->targets != NULL && (o->host != NULL || o->script != NULL || o->chunk != NULL))
+	if (o->targets != NULL && (o->host != NULL || is_script(o)))
 		return err_set(err, "with --targets there is neither a host nor a script");
 	if (o->matrix != NULL &&
-		(o->targets != NULL || o->script != NULL || o->chunk != NULL || o->probe != NULL ||
-			o->udp || o->original_json || o->svg != NULL))
+		(o->targets != NULL || is_script(o) || o->probe != NULL || o->udp ||
+			o->original_json || o->svg != NULL))
 		return err_set(err, "--matrix makes its own probes and its own table");
-	if (o->bundle != NULL &&
-		(o->matrix != NULL || o->targets != NULL || o->script != NULL || o->chunk != NULL))
-		return err_set(err, "--bundle is about one trace");
+	if ((o->bundle != NULL || o->svg != NULL) &&
+		(o->matrix != NULL || o->targets != NULL || is_script(o)))
+		return err_set(err, "%s is about one trace",
+			o->bundle != NULL ? "--bundle" : "--svg");
+	if (is_script(o) && (o->json || o->fail_on_change != NULL))
+		return err_set(err, "a script makes its own report, without %s",
+			o->json ? "--json" : "--fail-on-change");
+	if (o->shards > 1 && o->targets == NULL)
+		return err_set(err, "--shard goes with --targets");
 	if (o->resume && (o->targets == NULL || !o->json))
 		return err_set(err, "--resume goes with --targets and --json");
+	if (o->sim != NULL && o->device != NULL)
+		return err_set(err, "a simulated path has no interface for -i");
 	if ((o->established || o->reverse) && !check_established(o, err))
 		return false;
-	if (o->host == NULL && o->script == NULL && o->chunk == NULL && o->sim == NULL &&
-		o->targets == NULL)
+	if (o->host == NULL && !is_script(o) && o->sim == NULL && o->targets == NULL)
 		return err_set(err, "a destination host is needed (see tracebox --help)");
 	return true;
 }
@@ -323,7 +337,6 @@ enum options_end options_fill(struct options *options, int argc, char **argv, st
 	options->shard = options->shards = 1;
 	fill_getopt(letters, table);
 	opterr = 0;
-	/* What follows the host belongs to the script. */
 	while ((got = getopt_long(argc, argv, letters, table, NULL)) != -1) {
 		const struct row *row = find_row(got);
 
@@ -344,6 +357,7 @@ enum options_end options_fill(struct options *options, int argc, char **argv, st
 		if (!row->set(options, optarg, err))
 			return OPTIONS_WRONG;
 	}
+	/* Behind all options stands the host, and behind it what belongs to a script. */
 	options->host = optind < argc ? argv[optind] : NULL;
 	options->arguments = argv + optind;
 	options->argument_count = argc - optind;

@@ -96,7 +96,7 @@ static bool hear_ports(struct raw_net *net, const struct raw_net_plan *plan, str
 static bool guard_ports(struct raw_net *net, const struct raw_net_plan *plan, struct err *err)
 {
 	static const uint8_t any[16];
-	unsigned int i;
+	unsigned int i, number;
 
 	for (i = 0; i < plan->port_count; i++) {
 		struct flow flow = { .protocol = PROTOCOL_TCP };
@@ -104,8 +104,10 @@ static bool guard_ports(struct raw_net *net, const struct raw_net_plan *plan, st
 		flow.to.port = (uint16_t)(plan->first_port + i);
 		if (plan->remote != NULL)
 			flow.to.addr = addr_from_bytes(plan->remote->version, any);
-		if (!rst_guard_add(net->guard, &flow, NULL, err))
+		if (!rst_guard_add(net->guard, &flow, &number, err))
 			return false;
+		if (plan->serves && !rst_guard_holds(net->guard, number))
+			return err_set(err, "port %u is in use", (unsigned int)flow.to.port);
 	}
 	return true;
 }

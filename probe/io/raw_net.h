@@ -39,6 +39,7 @@ struct raw_net_plan {
 	 */
 	uint16_t first_port;
 	unsigned int port_count;
+	bool serves;               /* they must be free: whose they are would hear nothing more */
 	bool errors;               /* and all errors that routers send us, not only of sizes */
 	const struct addr *remote; /* and from this host alone; NULL: from any */
 };

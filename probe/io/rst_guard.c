@@ -156,18 +156,25 @@ void rst_guard_close(struct rst_guard *guard)
 	free(guard);
 }
 
-/* Nobody else gets the port as long as we hold it; that somebody has it already is no error. */
+/*
+ * Nobody else gets the port as long as we hold it; that somebody has it already is no error.
+ * Without a version, of both.
+ */
 static int reserve(const struct flow *flow)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(flow->to.port) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(flow->to.port) };
-	bool is_v6 = flow->to.addr.version == 6;
+	int kind = (flow->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
+	bool is_v6 = flow->to.addr.version != 4;
 	int fd;
 
 	if (flow->to.port == 0 || flow->protocol == 0)
 		return -1;
-	fd = socket(is_v6 ? AF_INET6 : AF_INET,
-		(flow->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+	fd = socket(is_v6 ? AF_INET6 : AF_INET, kind, 0);
+	if (fd < 0 && flow->to.addr.version == 0) {
+		is_v6 = false;
+		fd = socket(AF_INET, kind, 0);
+	}
 	memcpy(&v4.sin_addr, flow->to.addr.bytes, 4);
 	memcpy(&v6.sin6_addr, flow->to.addr.bytes, 16);
 	if (fd >= 0 &&
@@ -203,6 +210,14 @@ bool rst_guard_add(struct rst_guard *guard, const struct flow *flow, unsigned in
 		*number = guard->added;
 	guard->added++;
 	return true;
+}
+
+bool rst_guard_holds(const struct rst_guard *guard, unsigned int number)
+{
+	for (size_t i = 0; i < guard->count; i++)
+		if (guard->list[i].number == number)
+			return guard->list[i].fd >= 0;
+	return false;
 }
 
 bool rst_guard_covers(const struct rst_guard *guard, const struct flow *flow)

@@ -31,6 +31,9 @@ void rst_guard_close(struct rst_guard *guard);
 bool rst_guard_add(struct rst_guard *guard, const struct flow *flow, unsigned int *number,
 	struct err *err);
 
+/* Whether the port of a guarded flow could be reserved: nobody had it. */
+bool rst_guard_holds(const struct rst_guard *guard, unsigned int number);
+
 /* Whether all of a flow is guarded already. */
 bool rst_guard_covers(const struct rst_guard *guard, const struct flow *flow);
 
