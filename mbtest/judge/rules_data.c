@@ -344,50 +344,74 @@ void rule_f16(const struct scene *scene, struct note *note)
 	note_lost(note, scene, true);
 }
 
-/* Highest DATA_ACK received reaches the end of all that this host mapped. */
-static bool all_acked(const struct scene *scene)
+/* The last fact of the time in which what a subflow acknowledged is re-sent if ever; VIEW_NONE. */
+static uint32_t patience_ends(const struct scene *scene, const struct mapping *owed)
 {
-	const struct connection_view *connection = scene->connection;
+	uint32_t i, last = VIEW_NONE;
+	nsec_t stop = 0;
 
-	return !connection->has_dsn[SENT] ||
-		(connection->has_data_ack[RECEIVED] &&
-			!dsn_before(connection->data_ack[RECEIVED], connection->dsn_end[SENT]));
+	for (i = owed->fact; i < scene->view.fact_count; i++) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (stop == 0 && fact->way == RECEIVED && fact->subflow == owed->subflow &&
+			fact->ack >= owed->ssn + owed->length)
+			stop = fact->at + SCENE_PATIENCE;
+		if (stop == 0 || fact->at <= stop)
+			last = i;
+	}
+	return stop > 0 && stop < scene->input->now ? last : VIEW_NONE;
 }
 
-/* The last time data were sent on a subflow. */
-static nsec_t last_sent(const struct scene *scene, const struct subflow_view *subflow)
+/* A subflow beside one that lives, and where nothing is under way. */
+static bool has_idle_other(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
 {
-	nsec_t last = 0;
 	uint32_t i;
 
-	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next)
-		if (scene->facts[i].way == SENT && scene->facts[i].payload > 0)
-			last = scene->facts[i].at;
-	return last;
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
+		const struct subflow_view *other = scene_subflow(scene, i);
+
+		if (other != subflow && subflow_is_alive(scene, other, index) &&
+			other->flow[SENT].acked >= other->flow[SENT].end)
+			return true;
+	}
+	return false;
+}
+
+/* What is to be DATA_ACKed next went by another subflow than the one it is owed on, too. */
+static bool was_sent_elsewhere(const struct scene *scene, const struct mapping *owed)
+{
+	uint64_t next = scene->connection->data_ack[RECEIVED];
+	size_t i;
+
+	for (i = 0; i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+
+		if (mapping->way == SENT && mapping->subflow != owed->subflow &&
+			next - mapping->dsn < mapping->length)
+			return true;
+	}
+	return false;
 }
 
 void rule_f17(const struct scene *scene, struct note *note)
 {
-	uint32_t i, j;
+	uint32_t i;
 	unsigned int count;
 
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
-		uint32_t first = bare_acks_later(scene, subflow, &count);
-		bool idle = true;
+		uint32_t first = bare_acks_later(scene, subflow, &count), stop;
+		const struct mapping *owed = scene_unconfirmed(scene, subflow);
 
 		if (count < 2 || !scene->mptcp || scene_signalled(scene, first) ||
 			others_alive(scene, subflow, first) == 0)
 			continue;
 		note_held(note);
-		for (j = scene->connection->subflow; j != VIEW_NONE;
-			j = scene_subflow(scene, j)->sibling)
-			idle = idle &&
-				(j == i ||
-					last_sent(scene, scene_subflow(scene, j)) + SCENE_PATIENCE <
-						scene->input->now);
-		if (!all_acked(scene) && idle && scene->input->timed_out &&
-			others_alive(scene, subflow, (uint32_t)scene->view.fact_count - 1) > 0)
+		if (owed == NULL || was_sent_elsewhere(scene, owed))
+			continue;
+		stop = patience_ends(scene, owed);
+		if (stop != VIEW_NONE && has_idle_other(scene, subflow, stop))
 			note_broken(note, first, "never re-sent elsewhere what was not DATA_ACKed");
 	}
 }

@@ -57,34 +57,42 @@ void rule_f29(const struct scene *scene, struct note *note)
 	}
 }
 
-/* When the connection was over: MP_FASTCLOSE, by whomever, leaves nothing to repeat (3.5). */
-static nsec_t over_at(const struct scene *scene)
+/* When a subflow was over: RST on it or MP_FASTCLOSE, by whomever, leave nothing to repeat. */
+static nsec_t over_at(const struct scene *scene, const struct subflow_view *subflow)
 {
-	const uint32_t *fastclose = scene->connection->fastclose;
-	uint32_t closed = first_of(fastclose[SENT], fastclose[RECEIVED]);
+	uint32_t i, reset = first_of(subflow->flow[SENT].rst, subflow->flow[RECEIVED].rst);
 
-	return closed == VIEW_NONE ? scene->input->now : scene->facts[closed].at;
+	for (i = 0; i < scene->view.fact_count; i++)
+		if (i == reset || (scene->facts[i].has & HAS_FASTCLOSE))
+			return scene->facts[i].at;
+	return scene->input->now;
 }
 
-/* Bytes that this host sent on a subflow and that were never acked, nor sent again for long. */
+/*
+ * Bytes that this host sent on a subflow and that were never acked, nor sent again for long: longer
+ * than it took to send them again before, as timers double (RFC 6298 5.5).
+ */
 uint32_t sent_and_forgotten(const struct scene *scene, const struct subflow_view *subflow)
 {
 	const struct flow *flow = &subflow->flow[SENT];
 	uint32_t i, last = VIEW_NONE;
+	nsec_t wait = SCENE_PATIENCE;
 
-	if (flow->acked >= flow->end || flow->end <= 1 || flow->rst != VIEW_NONE ||
-		subflow->flow[RECEIVED].rst != VIEW_NONE)
+	if (flow->acked >= flow->end || flow->end <= 1)
 		return VIEW_NONE;
 	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
 
 		/* A zero window is a reason to wait. */
-		if (fact->way == RECEIVED && fact->window == 0)
+		if (fact->way == RECEIVED && fact->window == 0 && !(fact->flags & TCP_RST))
 			return VIEW_NONE;
-		if (fact->way == SENT && fact->payload > 0 && fact->seq <= flow->acked)
-			last = i;
+		if (fact->way != SENT || fact->payload == 0 || fact->seq > flow->acked)
+			continue;
+		if (last != VIEW_NONE && 3 * (fact->at - scene->facts[last].at) > wait)
+			wait = 3 * (fact->at - scene->facts[last].at);
+		last = i;
 	}
-	if (last == VIEW_NONE || scene->facts[last].at + SCENE_PATIENCE >= over_at(scene))
+	if (last == VIEW_NONE || scene->facts[last].at + wait >= over_at(scene, subflow))
 		return VIEW_NONE;
 	return last;
 }
@@ -97,7 +105,7 @@ void rule_f30(const struct scene *scene, struct note *note)
 		return;
 	note_held(note);
 	forgotten = sent_and_forgotten(scene, fact_subflow(scene, first));
-	if (forgotten != VIEW_NONE && !scene->input->app[scene->end].failed)
+	if (forgotten != VIEW_NONE)
 		note_broken(note, forgotten,
 			"freed data after the infinite mapping that no subflow ACK covered");
 }

@@ -18,7 +18,7 @@ void rule_o7(const struct scene *scene, struct note *note)
 		if (!scene->mptcp || !subflow->backup || first == VIEW_NONE ||
 			!subflow_is_up(scene, subflow, first))
 			continue;
-		note_must_reset(note, scene, subflow, first,
+		note_must_end(note, scene, subflow, first,
 			"keeps a backup subflow that lost its options");
 	}
 }

@@ -213,8 +213,8 @@ bool scene_closed_fast(const struct scene *scene, uint32_t index)
 			scene->facts[fastclose[SENT]].at <= scene->facts[index].at + scene->prompt);
 }
 
-void note_must_reset(struct note *note, const struct scene *scene,
-	const struct subflow_view *subflow, uint32_t cause, const char *why)
+void note_must_end(struct note *note, const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t cause, const char *why)
 {
 	uint32_t instead;
 
@@ -228,6 +228,18 @@ void note_must_reset(struct note *note, const struct scene *scene,
 		note_broken(note, instead, why);
 	else if (scene->input->now >= scene->facts[cause].at + SCENE_DUE)
 		note_broken(note, cause, why);
+}
+
+void note_must_reset(struct note *note, const struct scene *scene,
+	const struct subflow_view *subflow, uint32_t cause, const char *why)
+{
+	uint32_t instead = scene_sent(scene, subflow, cause, 0);
+
+	if (instead < subflow_reset_after(scene, subflow, SENT, cause) &&
+		instead < subflow_reset_after(scene, subflow, RECEIVED, cause))
+		note_broken(note, instead, why);
+	else
+		note_must_end(note, scene, subflow, cause, why);
 }
 
 uint32_t scene_misfit(const struct scene *scene, const struct subflow_view *subflow)
@@ -258,7 +270,8 @@ static bool reset_blames(const struct scene *scene, uint32_t reset)
 				opt->tcprst.reason == RESET_MIDDLEBOX));
 }
 
-bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow)
+const struct mapping *scene_unconfirmed(const struct scene *scene,
+	const struct subflow_view *subflow)
 {
 	const struct connection_view *connection = scene->connection;
 	uint64_t next = connection->data_ack[RECEIVED];
@@ -270,9 +283,9 @@ bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subfl
 		if (mapping->way == SENT && scene_subflow(scene, mapping->subflow) == subflow &&
 			next - mapping->dsn < mapping->length &&
 			mapping->ssn + mapping->length <= subflow->flow[SENT].acked)
-			return true;
+			return mapping;
 	}
-	return false;
+	return NULL;
 }
 
 /* The peer's FIN came in the midst of a mapping: a box made the segment shorter. */

@@ -131,8 +131,15 @@ bool reset_is_groundless(const struct scene *scene, const struct subflow_view *s
  */
 bool was_acked_bare(const struct scene *scene, const struct subflow_view *subflow, uint32_t index);
 
-/* What is to be DATA_ACKed next was acknowledged by the subflow, its whole mapping: F18's, O2's. */
-bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow);
+/* The mapping of what is to be DATA_ACKed next, wholly acknowledged by the subflow; NULL. */
+const struct mapping *scene_unconfirmed(const struct scene *scene,
+	const struct subflow_view *subflow);
+
+/* There is one: F18's case, and O2's. */
+static inline bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow)
+{
+	return scene_unconfirmed(scene, subflow) != NULL;
+}
 
 /* First RST by this host or its peer on a subflow at or after fact index; VIEW_NONE. */
 uint32_t subflow_reset_after(const struct scene *scene, const struct subflow_view *subflow,
@@ -198,9 +205,14 @@ static inline void note_broken(struct note *note, uint32_t fact, const char *why
 }
 
 /*
- * This host must reset the subflow because of fact cause. Held when it did (or the peer did),
- * broken when it sent something else instead, or nothing for long; open when the run ended first.
+ * This host must reset the subflow some day because of fact cause. Held when it did (or the peer
+ * did), broken when it sent something else instead, or nothing for long; open when the run ended
+ * first.
  */
+void note_must_end(struct note *note, const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t cause, const char *why);
+
+/* The same at once: what it sends first on that subflow, knowing of the cause, is the reset. */
 void note_must_reset(struct note *note, const struct scene *scene,
 	const struct subflow_view *subflow, uint32_t cause, const char *why);
 

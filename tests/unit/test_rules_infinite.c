@@ -70,6 +70,8 @@ static uint32_t f30(struct play *play, bool wrong)
 		play_say(play, SERVER, (struct part){ .flags = 0 });
 	}
 	play_wait(play, 30 * NSEC_PER_SEC);
+	if (wrong)
+		play_say(play, CLIENT, (struct part){ .flags = TCP_RST });
 	return number;
 }
 
@@ -209,6 +211,9 @@ static uint32_t f34(struct play *play, bool wrong)
 		either(wrong, (struct part){ .flags = 0 },
 			with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP))));
 	play_wait(play, 2 * NSEC_PER_SEC);
+	/* Whatever ends it later makes it no better. */
+	if (wrong)
+		play_say(play, SERVER, (struct part){ .flags = TCP_RST });
 	return number;
 }
 

@@ -328,7 +328,31 @@ static uint32_t f55(struct play *play, bool wrong)
 		play_data_ack(play, SERVER, 0);
 	}
 	play_wait(play, 20 * NSEC_PER_SEC);
+	if (wrong)
+		play_say(play, CLIENT, (struct part){ .flags = TCP_RST });
 	return number;
+}
+
+/* Timers double: who sends again after one, three and seven seconds has not forgotten. */
+TEST(f55_timers_double)
+{
+	struct part lost;
+	struct play play;
+	unsigned int i;
+
+	play_init(&play, 1, false);
+	open_one(&play);
+	play_join(&play, 1);
+	lost = data_part(&play, CLIENT, 0, 1000, 100);
+	play_emit(&play, CLIENT, lost);
+	play_exchange(&play, CLIENT, 1, 1000, 100);
+	for (i = 0; i < 4; i++) {
+		play_wait(&play, NSEC_PER_SEC << i);
+		play_emit(&play, CLIENT, lost);
+	}
+	play_wait(&play, 16 * NSEC_PER_SEC);
+	CHECK_HELD(&play, "F55");
+	play_fini(&play);
 }
 
 TEST(f55_still_owed_to_its_subflow)
