@@ -22,4 +22,15 @@ static inline enum dir dir_opposite(enum dir dir)
 	return dir == TO_SERVER ? TO_CLIENT : TO_SERVER;
 }
 
+static inline enum end end_opposite(enum end end)
+{
+	return end == CLIENT ? SERVER : CLIENT;
+}
+
+/* "client", "server". */
+static inline const char *end_text(enum end end)
+{
+	return end == CLIENT ? "client" : "server";
+}
+
 #endif

@@ -173,7 +173,7 @@ void ladder_make(struct ladder *ladder, const struct capture *const tap[ENDS])
 			? CLIENT
 			: SERVER;
 		near = &traces[end];
-		far = &traces[end == CLIENT ? SERVER : CLIENT];
+		far = &traces[end_opposite(end)];
 		trace = &near->list[next[end]];
 		trace->used = true;
 		if (trace->outgoing && trace->partner == LADDER_NONE)
@@ -185,7 +185,7 @@ void ladder_make(struct ladder *ladder, const struct capture *const tap[ENDS])
 		else if (trace->outgoing)
 			add(ladder, trace, end, next[end], trace->partner);
 		else
-			add(ladder, trace, end == CLIENT ? SERVER : CLIENT, LADDER_NONE, next[end]);
+			add(ladder, trace, end_opposite(end), LADDER_NONE, next[end]);
 	}
 	ladder->more += tap[CLIENT]->count - traces[CLIENT].count;
 	ladder->more += tap[SERVER]->count - traces[SERVER].count;

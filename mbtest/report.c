@@ -6,13 +6,13 @@
 
 #include <stdio.h>
 
-size_t report_failures(const struct report_run *report)
+size_t report_passed(const struct report_run *report)
 {
-	size_t i, failures = 0;
+	size_t i, passed = 0;
 
 	for (i = 0; i < report->count; i++)
-		failures += !report->rows[i].result.pass;
-	return failures;
+		passed += report->rows[i].result.pass;
+	return passed;
 }
 
 bool report_fails(const struct report_run *report, const struct report_row *row)

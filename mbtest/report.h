@@ -29,12 +29,12 @@ struct report_run {
 	enum end blamed;
 };
 
-/* Rows that did not pass. */
-size_t report_failures(const struct report_run *report);
+/* Rows that are as the rules have it. */
+size_t report_passed(const struct report_run *report);
 
 /* A row that did not pass, and not for another end's fault than the one that is asked about. */
 bool report_fails(const struct report_run *report, const struct report_row *row);
-size_t report_failed(const struct report_run *report);
+size_t report_failed(const struct report_run *report); /* how many */
 
 /*
  * Whose fault the rows are that did not pass: a sentence for each end, and one for what is

@@ -52,8 +52,7 @@ static void print_end(FILE *out, const struct report_run *report, enum end end)
 		counts[blamed_for(result, end)]++;
 		all++;
 	}
-	fprintf(out, "the %s (%s) is to blame for ", end == CLIENT ? "client" : "server",
-		report->run->stack[end].name);
+	fprintf(out, "the %s (%s) is to blame for ", end_text(end), report->run->stack[end].name);
 	if (all == 0)
 		fputs("none", out);
 	else
@@ -73,7 +72,8 @@ void report_ends(FILE *out, const struct report_run *report)
 	const struct stack *stack = report->run->stack;
 	size_t i, nobody = 0;
 
-	if (report_failures(report) == 0 || (is_ours(&stack[CLIENT]) && is_ours(&stack[SERVER])))
+	if (report_passed(report) == report->count ||
+		(is_ours(&stack[CLIENT]) && is_ours(&stack[SERVER])))
 		return;
 	print_end(out, report, CLIENT);
 	print_end(out, report, SERVER);

@@ -129,8 +129,7 @@ static void write_rules(FILE *out, const char *title, const struct rule_report *
 
 	for (i = 0; i < count; i++) {
 		fprintf(out, "<p>%s %s by the %s at packet %" PRIu32 ": ", title,
-			rule_info(rules[i].rule)->name,
-			rules[i].end == CLIENT ? "client" : "server", rules[i].packet);
+			rule_info(rules[i].rule)->name, end_text(rules[i].end), rules[i].packet);
 		report_escaped(out, rules[i].why);
 		fputs("</p>\n", out);
 	}
@@ -206,11 +205,11 @@ static void write_scenario(FILE *out, const struct report_run *report, const cha
 
 void report_html(FILE *out, const struct report_run *report, const char *taps)
 {
-	size_t failures = report_failures(report), first, end;
+	size_t first, end;
 
 	fputs(head, out);
 	fprintf(out, "<h1>mbtest: %zu of %zu results as the rules have it</h1>\n<p>client ",
-		report->count - failures, report->count);
+		report_passed(report), report->count);
 	report_escaped(out, report->run->stack[CLIENT].name);
 	fputs(", server ", out);
 	report_escaped(out, report->run->stack[SERVER].name);

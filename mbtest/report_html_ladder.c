@@ -45,7 +45,7 @@ struct drawing {
 
 static nsec_t time_of(const struct drawing *drawing, const struct ladder_arrow *arrow, bool is_end)
 {
-	enum end to = arrow->from == CLIENT ? SERVER : CLIENT;
+	enum end to = end_opposite(arrow->from);
 	bool by_sender = is_end ? arrow->received == LADDER_NONE : arrow->sent != LADDER_NONE;
 
 	return by_sender ? drawing->tap[arrow->from]->records[arrow->sent].at
@@ -109,7 +109,7 @@ static const char *changes_text(const struct drawing *drawing, char text[static 
 static bool read_arrow(struct drawing *drawing, const struct ladder_arrow *arrow, bool *sent,
 	bool *came)
 {
-	enum end to = arrow->from == CLIENT ? SERVER : CLIENT;
+	enum end to = end_opposite(arrow->from);
 
 	*sent = arrow->sent != LADDER_NONE &&
 		capture_get(drawing->tap[arrow->from], arrow->sent, drawing->sent);
@@ -191,7 +191,7 @@ static void draw_line(const struct drawing *drawing, const struct ladder_arrow *
 static void draw_arrow(struct drawing *drawing, uint32_t index)
 {
 	const struct ladder_arrow *arrow = &drawing->ladder.arrows[index];
-	enum end to = arrow->from == CLIENT ? SERVER : CLIENT;
+	enum end to = end_opposite(arrow->from);
 	const unsigned int *y = drawing->y[index];
 	char text[LABEL], changed[LABEL] = "", line[TEXT_LINE];
 	bool sent, came;

@@ -52,8 +52,8 @@ static json_t *findings_array(const struct rule_report *reports, unsigned int co
 	for (i = 0; i < count; i++) {
 		json_array_append_new(array,
 			json_pack("{s:s, s:s, s:i, s:s}", "rule", rule_info(reports[i].rule)->name,
-				"end", reports[i].end == CLIENT ? "client" : "server", "packet",
-				(int)reports[i].packet, "why", reports[i].why));
+				"end", end_text(reports[i].end), "packet", (int)reports[i].packet,
+				"why", reports[i].why));
 	}
 	return array;
 }
@@ -62,11 +62,11 @@ static json_t *findings_array(const struct rule_report *reports, unsigned int co
 static json_t *blame_array(const struct result *result)
 {
 	json_t *array = json_array();
+	enum end end;
 
-	if (result->blamed[CLIENT])
-		json_array_append_new(array, json_string("client"));
-	if (result->blamed[SERVER])
-		json_array_append_new(array, json_string("server"));
+	for (end = CLIENT; end < ENDS; end++)
+		if (result->blamed[end])
+			json_array_append_new(array, json_string(end_text(end)));
 	return array;
 }
 

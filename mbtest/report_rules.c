@@ -101,8 +101,7 @@ static void print_rule(FILE *out, const struct report_run *run, const struct rep
 	fprintf(out, "  %s/%s %s\n      %s\n      %s, packet %" PRIu32 ": %s\n",
 		theirs.worst->scenario->suite, theirs.worst->scenario->name,
 		report_case(theirs.worst->scenario, text), rule_info(rule)->text,
-		theirs.what->end == CLIENT ? "client" : "server", theirs.what->packet,
-		theirs.what->why);
+		end_text(theirs.what->end), theirs.what->packet, theirs.what->why);
 }
 
 /* Came to what it should without what it is about: neither right nor wrong. */
@@ -159,8 +158,7 @@ void report_rules(FILE *out, const struct report_run *run, const struct report_r
 		idle += is_idle(&run->rows[row]);
 	if (idle > 0)
 		fprintf(out, "not exercised: %zu\n", idle);
-	fprintf(out, "\n%zu of %zu results as the rules have it%s\n",
-		run->count - report_failures(run), run->count,
-		run->interrupted ? " (interrupted)" : "");
+	fprintf(out, "\n%zu of %zu results as the rules have it%s\n", report_passed(run),
+		run->count, run->interrupted ? " (interrupted)" : "");
 	report_ends(out, run);
 }

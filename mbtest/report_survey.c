@@ -229,8 +229,7 @@ void report_survey_json(FILE *out, const struct survey_report *report)
 		if (report->versions >> i & 1)
 			json_array_append_new(versions, json_integer((json_int_t)i));
 		if (report->is_asked[i])
-			json_array_append_new(asked,
-				json_string(i == CLIENT ? "client" : "server"));
+			json_array_append_new(asked, json_string(end_text(i)));
 	}
 	json_object_set_new(object, "schema", json_string("mbkit.survey/1"));
 	json_object_set_new(object, "client", json_string(report->stack[CLIENT]));

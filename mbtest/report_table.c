@@ -285,7 +285,7 @@ static void print_part(FILE *out, const struct report_run *report)
 
 void report_table(FILE *out, const struct report_run *report)
 {
-	size_t failures = report_failures(report), first, end;
+	size_t passed = report_passed(report), first, end;
 
 	for (first = 0; first < report->count; first = end) {
 		struct report_run part = *report;
@@ -300,7 +300,7 @@ void report_table(FILE *out, const struct report_run *report)
 		print_part(out, &part);
 	}
 	fprintf(out, "\n%s%zu of %zu results as the rules have it%s%s\n",
-		colour(report, failures == 0 ? green : red), report->count - failures,
-		report->count, report->interrupted ? " (interrupted)" : "", colour(report, plain));
+		colour(report, passed == report->count ? green : red), passed, report->count,
+		report->interrupted ? " (interrupted)" : "", colour(report, plain));
 	report_ends(out, report);
 }

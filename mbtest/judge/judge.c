@@ -21,7 +21,7 @@ static void streams_judge(struct scene scenes[ENDS], struct judgement *judgement
 	judgement->intact = true;
 	judgement->damage = DAMAGE_NONE;
 	for (end = CLIENT; end < ENDS; end++) {
-		enum end from = end == CLIENT ? SERVER : CLIENT;
+		enum end from = end_opposite(end);
 		const struct app_view *app = &input->app[end];
 		struct stream_verdict *verdict = &scenes[end].stream;
 

@@ -23,8 +23,6 @@ static const char *const outcome_texts[] = {
 	[OUTCOME_MPTCP] = "mptcp",
 };
 
-static const char *const end_texts[] = { [CLIENT] = "client", [SERVER] = "server" };
-
 const char *outcome_text(enum outcome outcome)
 {
 	return outcome < OUTCOME_COUNT ? outcome_texts[outcome] : "unknown";
@@ -77,16 +75,16 @@ static bool is_corrupt(const struct scene scenes[ENDS], struct judgement *judgem
 	if (judgement->damage == DAMAGE_NONE || judgement->damage == DAMAGE_BOX)
 		return false;
 	for (end = CLIENT; end < ENDS; end++) {
-		enum end from = end == CLIENT ? SERVER : CLIENT;
+		enum end from = end_opposite(end);
 		const struct stream_verdict *verdict = &scenes[end].stream;
 
 		if (verdict->damage == judgement->damage)
 			return decide(judgement, OUTCOME_CORRUPT,
 				"%s: the %s's stream from offset "
 				"%" PRIu64 " on, %" PRIu64 " of %" PRIu64 " bytes at the %s",
-				whats[verdict->damage], end_texts[from], verdict->first_bad,
+				whats[verdict->damage], end_text(from), verdict->first_bad,
 				input->app[end].received_length, input->stream[from].length,
-				end_texts[end]);
+				end_text(end));
 	}
 	return decide(judgement, OUTCOME_CORRUPT, "%s", whats[judgement->damage]);
 }
@@ -124,12 +122,12 @@ static bool is_reset(const struct scene scenes[ENDS], struct judgement *judgemen
 			return decide(judgement, OUTCOME_RESET,
 				"the %s's application saw \"%s\" after "
 				"opening",
-				end_texts[end], app->error != NULL ? app->error : "an error");
+				end_text(end), app->error != NULL ? app->error : "an error");
 		return decide(judgement, OUTCOME_RESET,
 			"the %s's application saw \"%s\"; %s packet "
 			"%u is an RST it %s",
-			end_texts[end], app->error != NULL ? app->error : "an error",
-			end_texts[end], number(scene, first_of(sent, received)),
+			end_text(end), app->error != NULL ? app->error : "an error", end_text(end),
+			number(scene, first_of(sent, received)),
 			sent < received ? "sent" : "received");
 	}
 	return false;
@@ -210,7 +208,7 @@ static bool is_infinite(const struct scene scenes[ENDS], struct judgement *judge
 		return decide(judgement, OUTCOME_INFINITE,
 			"%s packet %u brought %s; the rest went "
 			"as TCP",
-			end_texts[end], number(scene, first_of(fail, infinite)),
+			end_text(end), number(scene, first_of(fail, infinite)),
 			fail < infinite ? "MP_FAIL" : "an infinite mapping");
 	}
 	return false;
@@ -256,12 +254,12 @@ static bool has_fallen_back(const struct scene scenes[ENDS], struct judgement *j
 			return decide(judgement, OUTCOME_FALLBACK,
 				"MP_CAPABLE had passed; from %s "
 				"packet %u on data came without mapping",
-				end_texts[end], number(scene, scene->unmapped_in));
+				end_text(end), number(scene, scene->unmapped_in));
 		if (scene->bare_ack != VIEW_NONE)
 			return decide(judgement, OUTCOME_FALLBACK,
 				"MP_CAPABLE had passed; %s packet %u "
 				"acknowledged data without DATA_ACK",
-				end_texts[end], number(scene, scene->bare_ack));
+				end_text(end), number(scene, scene->bare_ack));
 	}
 	return decide(judgement, OUTCOME_FALLBACK,
 		"MP_CAPABLE had passed, later packets carry no "
@@ -311,7 +309,7 @@ static bool is_subflow_closed(const struct scene scenes[ENDS], struct judgement 
 			return decide(judgement, OUTCOME_SUBFLOW_CLOSED,
 				"the subflow on path %u %s the %s (its packet %u); the connection "
 				"went on as MPTCP",
-				subflow->path + 1u, what, end_texts[end],
+				subflow->path + 1u, what, end_text(end),
 				number(scene, first_of(at, subflow->last)));
 		}
 	}

@@ -16,7 +16,7 @@ static bool is_plain(const struct scene *scene)
 void rule_f63(const struct scene *scene, struct note *note)
 {
 	const struct judge_input *input = scene->input;
-	enum end peer = scene->end == CLIENT ? SERVER : CLIENT;
+	enum end peer = end_opposite(scene->end);
 	const struct app_view *own = &input->app[scene->end], *far = &input->app[peer];
 	const struct flow *flow = &scene->initial->flow[SENT];
 	uint64_t length = input->stream[scene->end].length;
@@ -102,7 +102,7 @@ static uint64_t bytes_inserted(const struct scene *scene)
 void rule_f64(const struct scene *scene, struct note *note)
 {
 	const struct scene *peer = scene->other;
-	enum end far = scene->end == CLIENT ? SERVER : CLIENT;
+	enum end far = end_opposite(scene->end);
 	const struct app_view *own = &scene->input->app[scene->end];
 	uint64_t length = scene->input->stream[far].length;
 	const struct flow *flow = &scene->initial->flow[RECEIVED];

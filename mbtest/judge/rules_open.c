@@ -181,7 +181,7 @@ void rule_o5(const struct scene *scene, struct note *note)
 void rule_o6(const struct scene *scene, struct note *note)
 {
 	uint32_t first = scene->connection->infinite[RECEIVED];
-	enum end far = scene->end == CLIENT ? SERVER : CLIENT;
+	enum end far = end_opposite(scene->end);
 	size_t i;
 
 	if (!scene->mptcp || first == VIEW_NONE)

@@ -296,8 +296,7 @@ static void edge_wake(struct node *node)
 struct node *edge_new(struct net *net, enum end end)
 {
 	static const struct node_type type = { .receive = edge_receive, .wake = edge_wake };
-	struct node *node =
-		node_new(net, sizeof(struct edge), &type, end == CLIENT ? "client" : "server");
+	struct node *node = node_new(net, sizeof(struct edge), &type, end_text(end));
 
 	((struct edge *)node)->end = end;
 	return node;

@@ -321,7 +321,7 @@ struct rng scenario_rng(const struct run_config *run, enum end end)
 	struct rng rng;
 
 	rng_init(&rng, run->seed);
-	return rng_fork(&rng, end == CLIENT ? "client" : "server");
+	return rng_fork(&rng, end_text(end));
 }
 
 static void fill_judge(const struct scenario *scenario, const struct run_config *run,

@@ -23,7 +23,7 @@ static void file_stem(const struct scenario *scenario, char *name, size_t size)
 static const char *path_of(const struct work *work, uint32_t job, const struct result *result,
 	enum end end, char path[static 512])
 {
-	const char *name = end == CLIENT ? "client" : "server";
+	const char *name = end_text(end);
 	char scenario[160];
 
 	file_stem(work_scenario(work, job), scenario, sizeof(scenario));

@@ -122,7 +122,6 @@ static bool intact_expected(const struct result *result, const struct scenario *
 static void explain_failure(struct result *result, const struct scenario *scenario,
 	const struct judgement *judgement)
 {
-	const char *names[ENDS] = { "client", "server" };
 	char *why = result->why;
 	size_t size = sizeof(result->why);
 
@@ -131,7 +130,7 @@ static void explain_failure(struct result *result, const struct scenario *scenar
 
 		/* What came of it in the end is told only where that is wrong as well. */
 		snprintf(why, size, "%s broken by the %s at packet %u: %s%s%s",
-			rule_info(report->rule)->name, names[report->end], report->packet,
+			rule_info(report->rule)->name, end_text(report->end), report->packet,
 			report->why, is_expected(result, scenario) ? "" : "; ",
 			is_expected(result, scenario) ? "" : judgement->why);
 	} else if (result->oddity != NET_REGULAR) {
@@ -170,7 +169,6 @@ static void blame_for_rules(struct result *result, const struct run_config *conf
 static void find_blame(struct result *result, const struct scenario *scenario,
 	const struct run_config *config, const struct judgement *judgement)
 {
-	static const char *const names[ENDS] = { "client", "server" };
 	enum end end;
 
 	blame_for_rules(result, config, judgement);
@@ -184,7 +182,7 @@ static void find_blame(struct result *result, const struct scenario *scenario,
 			continue;
 		result->blamed[end] = true;
 		snprintf(result->why + used, sizeof(result->why) - used, "; the %s %s (packet %u)",
-			names[end], blame->why, blame->packet);
+			end_text(end), blame->why, blame->packet);
 	}
 }
 

@@ -278,7 +278,7 @@ static void counters_save(const struct live *live)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s.ip%u%s.seed%" PRIu64 ".%s", folder,
 			scenario->name, scenario->family, scenario->checksum ? ".checksum" : "",
-			live->run->seed, end == CLIENT ? "client" : "server");
+			live->run->seed, end_text(end));
 		netns_counters_save(path, &ignored);
 	}
 }

@@ -121,7 +121,7 @@ static inline struct packet *play_packet(const struct play *play, enum end from,
 	const struct part *part)
 {
 	static const uint32_t isn[ENDS] = { 1000, 2000 };
-	enum end to = from == CLIENT ? SERVER : CLIENT;
+	enum end to = end_opposite(from);
 	struct packet *packet = packet_new(PACKET_LARGE);
 	struct tcp_header header = { .src = play_name(play, from, part),
 		.dst = play_name(play, to, part),
@@ -194,7 +194,7 @@ static inline uint32_t play_emit(struct play *play, enum end from, struct part p
 
 static inline uint32_t play_hear(struct play *play, enum end to, struct part part)
 {
-	enum end from = to == CLIENT ? SERVER : CLIENT;
+	enum end from = end_opposite(to);
 	struct packet *packet;
 
 	play_complete(play, from, &part);
@@ -214,7 +214,7 @@ static inline uint32_t play_say(struct play *play, enum end from, struct part pa
 
 	play_complete(play, from, &part);
 	number = play_emit(play, from, part);
-	play_hear(play, from == CLIENT ? SERVER : CLIENT, part);
+	play_hear(play, end_opposite(from), part);
 	return number;
 }
 
@@ -236,7 +236,7 @@ static inline struct mptcp_opt opt_capable(const struct play *play, bool sender,
 	opt.capable.has_sender_key = sender;
 	opt.capable.sender_key = play->key[from];
 	opt.capable.has_receiver_key = receiver;
-	opt.capable.receiver_key = play->key[from == CLIENT ? SERVER : CLIENT];
+	opt.capable.receiver_key = play->key[end_opposite(from)];
 	return opt;
 }
 
@@ -286,7 +286,7 @@ static inline struct mptcp_opt opt_ack(const struct play *play, enum end from, u
 	struct mptcp_opt opt = { .subtype = MP_DSS };
 
 	opt.dss.has_ack = opt.dss.ack_wide = true;
-	opt.dss.ack = play->idsn[from == CLIENT ? SERVER : CLIENT] + 1 + upto;
+	opt.dss.ack = play->idsn[end_opposite(from)] + 1 + upto;
 	return opt;
 }
 
@@ -337,9 +337,9 @@ static inline struct mptcp_opt opt_join(const struct play *play, unsigned int su
 {
 	static const uint32_t nonce[ENDS] = { 0x11223344, 0xaabbccdd };
 	enum end opener = play->by_server[subflow] ? SERVER : CLIENT;
-	enum end other = opener == CLIENT ? SERVER : CLIENT;
+	enum end other = end_opposite(opener);
 	enum end signer = form == JOIN_SYNACK ? other : opener;
-	enum end reader = signer == CLIENT ? SERVER : CLIENT;
+	enum end reader = end_opposite(signer);
 	struct mptcp_opt opt = { .subtype = MP_JOIN };
 	uint8_t hmac[20];
 
@@ -383,8 +383,7 @@ static inline void play_join_syns(struct play *play, unsigned int subflow)
 	enum end opener = play->by_server[subflow] ? SERVER : CLIENT;
 
 	play_say(play, opener, with(syn, opt_join(play, subflow, JOIN_SYN)));
-	play_say(play, opener == CLIENT ? SERVER : CLIENT,
-		with(synack, opt_join(play, subflow, JOIN_SYNACK)));
+	play_say(play, end_opposite(opener), with(synack, opt_join(play, subflow, JOIN_SYNACK)));
 }
 
 /* A further subflow, opened by the client; the server's ACK of the third packet included. */
@@ -392,7 +391,7 @@ static inline void play_join(struct play *play, unsigned int subflow)
 {
 	struct part part = { .subflow = subflow };
 	enum end opener = play->by_server[subflow] ? SERVER : CLIENT;
-	enum end other = opener == CLIENT ? SERVER : CLIENT;
+	enum end other = end_opposite(opener);
 
 	play_join_syns(play, subflow);
 	play_say(play, opener, with(part, opt_join(play, subflow, JOIN_ACK)));
@@ -434,7 +433,7 @@ static inline uint32_t play_data_ack(struct play *play, enum end from, unsigned 
 static inline void play_exchange(struct play *play, enum end from, unsigned int subflow,
 	uint64_t offset, uint32_t length)
 {
-	enum end to = from == CLIENT ? SERVER : CLIENT;
+	enum end to = end_opposite(from);
 
 	play_data(play, from, subflow, offset, length);
 	play->data_ack[to] = offset + length;
@@ -505,7 +504,7 @@ static inline void play_streams(struct play *play, uint64_t by_client, uint64_t 
 	play->input.stream[CLIENT].length = by_client;
 	play->input.stream[SERVER].length = by_server;
 	for (end = CLIENT; end < ENDS; end++) {
-		struct stream_plan plan = play_plan(end == CLIENT ? SERVER : CLIENT);
+		struct stream_plan plan = play_plan(end_opposite(end));
 		uint8_t *bytes = xmalloc(received[end] + 1);
 
 		free((void *)(uintptr_t)play->input.app[end].received);

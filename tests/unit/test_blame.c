@@ -2,13 +2,12 @@
 /* Whose fault a connection is that came to nothing: what an end owed, and that it owed nothing. */
 #include "tests/unit/play.h"
 
-#define CHECK_BLAME(play, who, expected)                                                          \
-	do {                                                                                      \
-		play_judge(play);                                                                 \
-		CHECK_U64((play)->judgement.blame[who].packet, expected);                         \
-		CHECK_U64((play)->judgement.blame[who].is_at_fault, (expected) != 0);             \
-		CHECK_U64((play)->judgement.blame[(who) == CLIENT ? SERVER : CLIENT].is_at_fault, \
-			false);                                                                   \
+#define CHECK_BLAME(play, who, expected)                                                  \
+	do {                                                                              \
+		play_judge(play);                                                         \
+		CHECK_U64((play)->judgement.blame[who].packet, expected);                 \
+		CHECK_U64((play)->judgement.blame[who].is_at_fault, (expected) != 0);     \
+		CHECK_U64((play)->judgement.blame[end_opposite(who)].is_at_fault, false); \
 	} while (0)
 
 TEST(blame_who_acknowledges_nothing)

@@ -43,7 +43,7 @@ static void streams_pretend(struct pair *pair)
 
 	for (end = CLIENT; end < ENDS; end++) {
 		struct stream_plan *plan = &pair->input.stream[end];
-		struct app_view *far = &pair->input.app[end == CLIENT ? SERVER : CLIENT];
+		struct app_view *far = &pair->input.app[end_opposite(end)];
 		struct view view;
 		uint8_t *bytes;
 

@@ -5,7 +5,7 @@
 /* A packet whose MPTCP options a box took. */
 static void emit_and_hear_bare(struct play *play, enum end from, struct part part)
 {
-	enum end to = from == CLIENT ? SERVER : CLIENT;
+	enum end to = end_opposite(from);
 
 	if (part.seq == 0)
 		part.seq = play->next[part.subflow][from];

@@ -16,7 +16,7 @@ static void hear_bare(struct play *play, enum end from, struct part part)
 {
 	play_emit(play, from, part);
 	part.option_count = 0;
-	play_hear(play, from == CLIENT ? SERVER : CLIENT, part);
+	play_hear(play, end_opposite(from), part);
 }
 
 static void open_one(struct play *play)
