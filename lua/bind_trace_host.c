@@ -301,6 +301,20 @@ static int host_trace(lua_State *L)
 	return 2;
 }
 
+/* changes(bytes sent, bytes seen) -> text of the changes, is partial */
+static int host_changes(lua_State *L)
+{
+	struct hop_view view = { .has_quote = true, .sent = check_packet(L, 1) };
+	char text[COMPAT_TEXT];
+	size_t length;
+
+	view.quote = (const uint8_t *)luaL_checklstring(L, 2, &length);
+	layers_read(&view.layers, view.quote, (uint32_t)length);
+	lua_pushstring(L, compat_text(&view, text));
+	lua_pushboolean(L, compat_is_partial(&view));
+	return 2;
+}
+
 /* ttl_range() -> first and last TTL of the command line. */
 static int host_ttl_range(lua_State *L)
 {
@@ -326,6 +340,7 @@ void trace_host_open(lua_State *L, struct trace_host *host)
 		{ "send", host_send },
 		{ "sendrecv", host_sendrecv },
 		{ "trace", host_trace },
+		{ "changes", host_changes },
 		{ "ttl_range", host_ttl_range },
 		{ NULL, NULL },
 	};

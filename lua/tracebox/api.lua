@@ -25,6 +25,18 @@ local Modifications = { __tbx_classname = "PacketModifications" }
 Modifications.__index = Modifications
 PacketModifications = Modifications
 
+function Modifications.new(original, received)
+	for _, packet in ipairs { original or false, received or false } do
+		if not tbx.is_packet(packet) then
+			error("Packet expected, got " .. type(packet or nil), 2)
+		end
+	end
+	local text, is_partial = host.changes(tbx.bytes(original), tbx.bytes(received))
+
+	return setmetatable({ text = text, sent = original, seen = received,
+		is_partial = is_partial }, Modifications)
+end
+
 function Modifications:print()
 	return self.text
 end
