@@ -228,9 +228,9 @@ type(PartialTCP.getsource) == "function" and type(PartialTCP.getdst) == "functio
     type(PartialTCP.getseq) == "function"
 type(PacketModifications.original) == "function" and type(PacketModifications.received) ==
     "function" and type(PacketModifications.partial) == "function"
-(function() local a = ip{id = 5, ttl = 9}/tcp{src = 5, seq = 9}/MSS/mpcapable{skey = 7}
-    local b = ip{id = 5, ttl = 1}/tcp{src = 5, seq = 9}/mss(1400)
-    local c = ip{id = 5, ttl = 1}/tcp{src = 5, seq = 9}/mss(1400)
+(function() local a = ip{id = 5, ttl = 9}/tcp{src = 5, dst = 80, seq = 9}/MSS/mpcapable{skey = 7}
+    local b = ip{id = 5, ttl = 1}/tcp{src = 5, dst = 80, seq = 9}/mss(1400)
+    local c = ip{id = 5, ttl = 1}/tcp{src = 5, dst = 80, seq = 9}/mss(1400)
     for _ = 1, 12 do b = b / NOP end
     local m = PacketModifications.new(a, b)
     return m:print() == "TCP::CheckSum IP::TTL IP::CheckSum TCPOptionMaxSegSize::MaxSegSize " ..
