@@ -10,7 +10,8 @@
  *
  * Where the probe of the destination's own TTL was lost, or overtaken and met by an ACK, nothing
  * tells that it stands there and not one hop farther away. When it is repeated, there must be no
- * connection that it could belong to.
+ * connection that it could belong to, for of such ACKs Linux sends two a second. So a RST goes in
+ * front of it, to whatever may be open, and as RSTs may be lost as well, again each time.
  */
 #include "probe/base/seq.h"
 #include "tracebox/state.h"
@@ -22,17 +23,49 @@ static uint32_t seq_of(const struct trace *trace, unsigned int ttl, unsigned int
 		: trace->seq;
 }
 
+/* Note that the connection of a probe may be half open. */
+static void note_open(struct trace *trace, unsigned int ttl, uint32_t attempts)
+{
+	struct trace_hop *hop = &trace->hops[ttl];
+
+	trace->open += (unsigned int)__builtin_popcount(attempts & ~hop->open_attempts);
+	hop->open_attempts |= attempts;
+}
+
+static void keep_accepted(struct trace *trace, const struct answer *answer,
+	const struct packet *packet)
+{
+	if (trace->accepted.kind == ANSWER_NONE)
+		trace->is_rested = !trace->config.keep_open || trace->config.parallel == 1;
+	packet_free(trace->accepted.packet);
+	trace->accepted = *answer;
+	trace->accepted.packet = packet_clone(packet);
+}
+
+/* Whether probes are SYNs that differ in their numbers: what is said to one tells of the others. */
+static bool are_numbered_syns(const struct trace *trace)
+{
+	return (trace->numbers & NUMBER_SEQ) != 0 &&
+		(tcp_flags(trace->probe) & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/* Whether an ACK acknowledges a SYN: there must have been a SYN/ACK. */
+static bool tells_of_syn_ack(const struct trace *trace, const struct answer *answer)
+{
+	return answer->kind == ANSWER_ACK && answer->match == MATCH_SEQUENCE &&
+		are_numbered_syns(trace) && packet_payload_len(trace->probe) == 0;
+}
+
 void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	const struct packet *packet)
 {
 	struct trace_hop *hop = &trace->hops[answer->ttl];
 	uint32_t bit = 1u << answer->attempt;
 
-	if (trace->accepted.kind == ANSWER_NONE)
-		trace->is_rested = !trace->config.keep_open || trace->config.parallel == 1;
-	packet_free(trace->accepted.packet);
-	trace->accepted = *answer;
-	trace->accepted.packet = packet_clone(packet);
+	if (answer->kind == ANSWER_SYN_ACK)
+		keep_accepted(trace, answer, packet);
+	else if (!tells_of_syn_ack(trace, answer))
+		return;
 	trace->taken = tcp_seq_len(trace->probe);
 	if (tcp_ack(packet) == seq_of(trace, answer->ttl, answer->attempt) + 1)
 		trace->taken = 1;
@@ -41,8 +74,7 @@ void trace_note_accepted(struct trace *trace, const struct answer *answer,
 		(!(trace->numbers & NUMBER_SEQ) && trace->open > 0))
 		return;
 	hop->accepted_attempts |= bit;
-	hop->open_attempts |= bit;
-	trace->open++;
+	note_open(trace, answer->ttl, bit);
 }
 
 /* Whether a router answered a probe that went farther: then the nearer one did not arrive. */
@@ -68,7 +100,8 @@ static uint32_t begin_of(const struct trace *trace, unsigned int ttl, unsigned i
  */
 static uint32_t take_open(struct trace *trace)
 {
-	uint32_t begin = begin_of(trace, trace->accepted.ttl, trace->accepted.attempt);
+	bool is_last_known = trace->accepted.kind != ANSWER_NONE && !trace->was_refused;
+	uint32_t begin = 0;
 
 	for (unsigned int ttl = trace->config.first_ttl; ttl <= trace->config.last_ttl; ttl++) {
 		struct trace_hop *hop = &trace->hops[ttl];
@@ -78,11 +111,13 @@ static uint32_t take_open(struct trace *trace)
 				continue;
 			hop->open_attempts &= ~(1u << attempt);
 			trace->open--;
-			if (trace->was_refused)
-				return begin_of(trace, ttl, attempt);
+			begin = begin_of(trace, ttl, attempt);
+			if (!is_last_known)
+				return begin;
 		}
 	}
-	return begin;
+	return is_last_known ? begin_of(trace, trace->accepted.ttl, trace->accepted.attempt)
+			     : begin;
 }
 
 /* The half-open connection ends as the one who asked for it would end it (RFC 9293 3.5.3). */
@@ -95,10 +130,19 @@ void trace_reset(struct trace *trace, struct packet *packet)
 	packet_finish(packet);
 }
 
-bool trace_must_reset(const struct trace *trace, unsigned int ttl)
+bool trace_must_reset(struct trace *trace, unsigned int ttl)
 {
-	return trace->open > 0 && ttl < trace->accepted.ttl && trace->hops[ttl].answered == 0 &&
-		!goes_on(trace, ttl);
+	const struct trace_hop *hop = &trace->hops[ttl];
+
+	if ((hop->answered > 0 && !trace_lacks_syn_ack(trace, ttl)) || goes_on(trace, ttl))
+		return false;
+	/* A RST was sent in front of the last round of repeats, and may have been lost. */
+	if (trace->rounds > 0 && hop->sent > trace->rounds)
+		for (unsigned int i = trace->config.first_ttl; i <= trace->config.last_ttl; i++)
+			note_open(trace, i, trace->hops[i].accepted_attempts);
+	if (trace->open > 0)
+		trace->rounds = hop->sent;
+	return trace->open > 0;
 }
 
 /* Whether an answer may be one to the order in which SYNs arrived. */
@@ -106,9 +150,14 @@ static bool is_doubtful(const struct trace *trace, unsigned int ttl)
 {
 	const struct answer *answer = &trace->hops[ttl].answer;
 
-	return ttl == trace->last && (trace->numbers & NUMBER_SEQ) != 0 &&
-		(tcp_flags(trace->probe) & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+	return ttl == trace->last && are_numbered_syns(trace) &&
 		(answer->kind == ANSWER_RST || answer->kind == ANSWER_ACK);
+}
+
+bool trace_lacks_syn_ack(const struct trace *trace, unsigned int ttl)
+{
+	return trace->accepted.kind == ANSWER_NONE && is_doubtful(trace, ttl) &&
+		tells_of_syn_ack(trace, &trace->hops[ttl].answer);
 }
 
 nsec_t trace_doubt_end(const struct trace *trace, unsigned int ttl)
@@ -118,11 +167,11 @@ nsec_t trace_doubt_end(const struct trace *trace, unsigned int ttl)
 
 	if (!is_doubtful(trace, ttl))
 		return 0;
-	while (is_alone && ++ttl <= trace->config.last_ttl)
+	for (; is_alone && ttl <= trace->config.last_ttl; ttl++)
 		is_alone = trace->hops[ttl].sent == trace->hops[ttl].answered;
 	return is_alone
 		? 0
-		: hop->sent_at[hop->answer.attempt] + hop->answer.rtt + WAIT_STRAY_MS * NSEC_PER_MS;
+		: hop->sent_at[hop->sent - 1] + hop->answer.rtt + WAIT_STRAY_MS * NSEC_PER_MS;
 }
 
 void trace_settle_answer(struct trace *trace, unsigned int ttl)

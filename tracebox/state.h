@@ -36,6 +36,7 @@ struct trace {
 	struct answer accepted; /* the last SYN/ACK, with its packet; ANSWER_NONE: there was none */
 	uint32_t taken;         /* of its SYN and data: 1, or all */
 	unsigned int open;      /* connections of which that is told, and no RST was sent */
+	unsigned int rounds;    /* of repeated probes in front of which they were closed */
 	bool was_refused;       /* a RST came */
 	bool is_closed;         /* the last RST was sent */
 	bool is_rested;         /* no stray answers are waited for */
@@ -60,18 +61,24 @@ void trace_keep_answer(struct trace *trace, const struct answer *answer,
 
 /* ---- several SYNs, one destination (accepted.c) ---- */
 
-/* Note a SYN/ACK: the connection that is half open is to be closed, or used, at the end. */
+/*
+ * Note a SYN/ACK, or an ACK that tells of one: the connection that is half open is to be closed, or
+ * used, at the end.
+ */
 void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	const struct packet *packet);
 
-/* Whether they are to be closed before a probe of this TTL is repeated. */
-bool trace_must_reset(const struct trace *trace, unsigned int ttl);
+/* Whether a RST is to be sent before a probe of this TTL is repeated. */
+bool trace_must_reset(struct trace *trace, unsigned int ttl);
 
 /* Make a segment that closes one of those that may be open; exactness counts (RFC 5961 3.2). */
 void trace_reset(struct trace *trace, struct packet *packet);
 
 /* Not before this is what a hop answered to be taken for its answer; 0: it is beyond doubt. */
 nsec_t trace_doubt_end(const struct trace *trace, unsigned int ttl);
+
+/* Whether a hop's answer tells of a SYN/ACK that has not come, so that it is asked again. */
+bool trace_lacks_syn_ack(const struct trace *trace, unsigned int ttl);
 
 /* The hop's answer is what it answered, or the SYN/ACK behind that. */
 void trace_settle_answer(struct trace *trace, unsigned int ttl);

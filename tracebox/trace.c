@@ -18,7 +18,7 @@
  * they are, so that there is a floor; and when nothing has answered yet nobody knows.
  */
 enum {
-	WAIT_INNER_FLOOR_MS = 30,
+	WAIT_INNER_FLOOR_MS = 60,
 	WAIT_INNER_EXTRA_MS = 10,
 	WAIT_TAIL_FLOOR_MS = 140,
 	WAIT_UNKNOWN_MS = 500,
@@ -188,7 +188,9 @@ static struct todo hop_todo(const struct trace *trace, unsigned int ttl, nsec_t 
 		todo.action = TODO_NOTHING;
 	} else if (hop->answered >= trace->config.probes) {
 		todo.at = trace_doubt_end(trace, ttl);
-		todo.action = TODO_SETTLE;
+		if (!trace_lacks_syn_ack(trace, ttl) ||
+			hop->sent >= trace->config.probes + trace->config.retries)
+			todo.action = TODO_SETTLE;
 	} else if (under_way > hop->answered) {
 		todo.at = hop->sent_at[hop->sent - 1] + hop_wait(trace, behind);
 		if (under_way >= hop_budget(trace, ttl) || hop->sent == TRACE_ATTEMPTS)
@@ -412,7 +414,7 @@ void trace_input(struct trace *trace, const struct packet *packet, nsec_t now)
 		return;
 	}
 	trace->was_refused |= answer.kind == ANSWER_RST;
-	if (answer.kind == ANSWER_SYN_ACK)
+	if (answer.kind == ANSWER_SYN_ACK || answer.kind == ANSWER_ACK)
 		trace_note_accepted(trace, &answer, packet);
 	hop = &trace->hops[answer.ttl];
 	if (hop->answered_attempts >> answer.attempt & 1)

@@ -13,6 +13,7 @@ enum {
 	BUSY_LOOKS = 100,
 	NAP_US = 2000,
 	AGE_MAX_MS = 1000, /* no packet has waited for longer */
+	BLIND_US = 1000,
 };
 
 static nsec_t clock_read(clockid_t clock)
@@ -46,17 +47,26 @@ static void keep(const struct drive *drive, nsec_t now, bool outgoing)
 		capture_add(drive->record, drive->packet, now, 0, outgoing);
 }
 
-/* Each returns how many there were; -1 with a sentence. */
-static int send_all(struct drive *drive, struct machine machine, struct err *err)
+/*
+ * The time that a machine is told: not much later than packets were last looked for. Whoever did
+ * not run for a while would give up answers that wait to be read.
+ */
+static nsec_t machine_now(const struct drive *drive, nsec_t looked_at)
 {
-	nsec_t now = drive_now(drive);
+	return nsec_min(drive_now(drive), looked_at + BLIND_US * NSEC_PER_US);
+}
+
+/* Each returns how many there were; -1 with a sentence. */
+static int send_all(struct drive *drive, struct machine machine, nsec_t looked_at, struct err *err)
+{
+	nsec_t now = machine_now(drive, looked_at);
 	int count = 0;
 
 	for (; machine.ops->output(machine.self, drive->packet, now); count++) {
 		if (!inject_send(drive->inject, drive->packet, err) && !drive->lossy)
 			return -1;
 		keep(drive, now, true);
-		now = drive_now(drive);
+		now = machine_now(drive, looked_at);
 	}
 	return count;
 }
@@ -130,7 +140,7 @@ bool drive_run(struct drive *drive, struct machine machine, bool (*done)(void *s
 
 		if (drive->names != NULL)
 			names_work(drive->names);
-		sent = send_all(drive, machine, err);
+		sent = send_all(drive, machine, looked_at, err);
 		if (sent < 0)
 			return false;
 		if (done(self))

@@ -311,8 +311,9 @@ TEST(match_silent_hop_may_be_the_servers)
 {
 	static const struct {
 		uint8_t silent;
-		unsigned int resets; /* before its last probe */
-	} rows[] = { { 2, 0 }, { 3, 1 } };
+		unsigned int before; /* resets before its last probe */
+		unsigned int resets;
+	} rows[] = { { 2, 0, 1 }, { 3, 2, 2 } };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct trace *trace = sent_trace(TCP_SYN);
@@ -329,9 +330,98 @@ TEST(match_silent_hop_may_be_the_servers)
 			resets += (tcp_flags(packet) & TCP_RST) != 0;
 			before = (tcp_flags(packet) & TCP_RST) ? before : resets;
 		}
-		CHECK_U64(before, rows[i].resets);
-		CHECK_U64(resets, 1);
+		CHECK_U64(before, rows[i].before);
+		CHECK_U64(resets, rows[i].resets);
 		CHECK_U64(trace_hop(trace, rows[i].silent)->sent, 3);
+		packet_free(packet);
+		CHECK_U64(reached(trace), 4);
+	}
+}
+
+/* What is lost between the prober and a server at 4: bit n, the n-th of its kind. */
+struct losses {
+	unsigned int syns, resets, answers;
+};
+
+/* As Linux has it: RFC 9293 3.10.7.4, of ACKs that nobody needs one in a while (RFC 5961). */
+struct server {
+	struct losses losses;
+	bool is_open, has_acked;
+	uint32_t begin; /* of what it expects */
+};
+
+static bool is_lost(unsigned int *losses)
+{
+	bool is_lost = *losses & 1;
+
+	*losses >>= 1;
+	return is_lost;
+}
+
+static uint16_t server_answer(struct server *server, uint32_t seq)
+{
+	bool was_open = server->is_open, had_acked = server->has_acked;
+
+	if (!was_open)
+		server->begin = seq + 1;
+	server->is_open = seq + 1 == server->begin || (int32_t)(seq + 1 - server->begin) < 0;
+	if (!was_open || seq + 1 == server->begin)
+		return SYN_ACK;
+	if (!server->is_open)
+		return RST_ACK;
+	server->has_acked = true;
+	return had_acked ? 0 : TCP_ACK;
+}
+
+static void server_hear(struct server *server, struct trace *trace, uint16_t flags, uint32_t seq,
+	nsec_t now)
+{
+	uint16_t answer;
+
+	if (flags & TCP_RST) {
+		if (!is_lost(&server->losses.resets) && seq == server->begin)
+			server->is_open = false;
+		return;
+	}
+	if (is_lost(&server->losses.syns))
+		return;
+	answer = server_answer(server, seq);
+	if (answer != 0 && !is_lost(&server->losses.answers))
+		segment_at(trace, now, answer, 0x777, answer == RST_ACK ? seq + 1 : server->begin);
+}
+
+/* Of a SYN, a RST or an answer that is lost the server's place and its SYN/ACK are found. */
+TEST(match_what_is_lost_is_asked_again)
+{
+	static const struct losses rows[] = {
+		{ .syns = 1 << 0 },
+		{ .syns = 1 << 0 | 1 << 1 },
+		{ .syns = 1 << 0 | 1 << 3 },
+		{ .syns = 1 << 0, .resets = 1 << 0 },
+		{ .answers = 1 << 0 },
+		{ .answers = 1 << 0, .resets = 1 << 0 },
+		{ .answers = 1 << 0, .syns = 1 << 3 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct trace *trace = sent_trace(TCP_SYN);
+		struct packet *packet = packet_new(PACKET_SMALL);
+		struct server server = { .losses = rows[i] };
+
+		for (uint8_t ttl = 1; ttl < 4; ttl++)
+			quote(trace, ttl, seq_of(trace, ttl), 20);
+		for (uint8_t ttl = 4; ttl <= LAST; ttl++)
+			server_hear(&server, trace, TCP_SYN, seq_of(trace, ttl), 2000);
+		while (!trace_done(trace)) {
+			nsec_t now = trace_deadline(trace);
+
+			if (trace_output(trace, packet, now))
+				server_hear(&server, trace, tcp_flags(packet), tcp_seq(packet),
+					now + NSEC_PER_MS);
+		}
+		CHECK_U64(trace_last_ttl(trace), 4);
+		CHECK_U64(trace_hop(trace, 4)->answer.kind, ANSWER_SYN_ACK);
+		CHECK(!server.is_open);
 		packet_free(packet);
 		CHECK_U64(reached(trace), 4);
 	}
