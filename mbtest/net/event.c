@@ -34,43 +34,40 @@ static struct event *run_at(const struct event_run *run, size_t index)
 	return &run->events[(run->first + index) & (run->capacity - 1)];
 }
 
-static void run_push(struct event_run *run, const struct event *event)
+static void run_grow(struct event_run *run)
 {
 	struct event_run grown = { .count = run->count };
 	size_t i;
 
-	if (run->count == run->capacity) {
-		grown.capacity = run->capacity == 0 ? RUN_LEAST : 2 * run->capacity;
-		grown.events = xcalloc(grown.capacity, sizeof(*grown.events));
-		for (i = 0; i < run->count; i++)
-			grown.events[i] = *run_at(run, i);
-		free(run->events);
-		*run = grown;
-	}
-	run->count++;
-	*run_at(run, run->count - 1) = *event;
+	grown.capacity = run->capacity == 0 ? RUN_LEAST : 2 * run->capacity;
+	grown.events = xcalloc(grown.capacity, sizeof(*grown.events));
+	for (i = 0; i < run->count; i++)
+		grown.events[i] = *run_at(run, i);
+	free(run->events);
+	*run = grown;
+}
+
+static void run_push(struct event_run *run, const struct event *event)
+{
+	if (run->count == run->capacity)
+		run_grow(run);
+	*run_at(run, run->count++) = *event;
+	run->last = event->at;
 }
 
 /* The run whose last event is the latest that is not after a moment; else an empty one; or NULL. */
 static struct event_run *run_for(struct event_queue *queue, nsec_t at)
 {
 	struct event_run *best = NULL, *empty = NULL;
-	nsec_t latest = 0;
 	unsigned int i;
 
 	for (i = 0; i < EVENT_RUNS; i++) {
 		struct event_run *run = &queue->runs[i];
-		nsec_t last;
 
-		if (run->count == 0) {
+		if (run->count == 0)
 			empty = run;
-			continue;
-		}
-		last = run_at(run, run->count - 1)->at;
-		if (last <= at && (best == NULL || last > latest)) {
+		else if (run->last <= at && (best == NULL || run->last > best->last))
 			best = run;
-			latest = last;
-		}
 	}
 	return best != NULL ? best : empty;
 }
@@ -131,41 +128,30 @@ uint64_t event_post(struct event_queue *queue, struct event event, nsec_t now)
 	return event.serial;
 }
 
-/* Index of the run that begins with the next event; EVENT_RUNS when that is the heap's. */
-static unsigned int next_run(const struct event_queue *queue)
+const struct event *event_peek(struct event_queue *queue)
 {
 	const struct event *next = queue->heap_count > 0 ? &queue->heap[0] : NULL;
-	unsigned int i, found = EVENT_RUNS;
+	unsigned int i;
 
+	queue->next = EVENT_RUNS;
 	for (i = 0; i < EVENT_RUNS; i++) {
 		const struct event_run *run = &queue->runs[i];
 
 		if (run->count == 0 || (next != NULL && !is_before(run_at(run, 0), next)))
 			continue;
 		next = run_at(run, 0);
-		found = i;
+		queue->next = i;
 	}
-	return found;
-}
-
-const struct event *event_peek(const struct event_queue *queue)
-{
-	unsigned int run = next_run(queue);
-
-	if (run < EVENT_RUNS)
-		return run_at(&queue->runs[run], 0);
-	return queue->heap_count > 0 ? &queue->heap[0] : NULL;
+	return next;
 }
 
 struct event event_pop(struct event_queue *queue)
 {
-	unsigned int index = next_run(queue);
-	struct event_run *run;
+	struct event_run *run = &queue->runs[queue->next];
 	struct event event;
 
-	if (index == EVENT_RUNS)
+	if (queue->next == EVENT_RUNS)
 		return heap_pop(queue);
-	run = &queue->runs[index];
 	event = *run_at(run, 0);
 	run->first = (run->first + 1) & (run->capacity - 1);
 	run->count--;

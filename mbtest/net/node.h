@@ -56,6 +56,7 @@ struct event {
 struct event_run {
 	struct event *events;
 	size_t first, count, capacity; /* capacity: a power of two, or 0 */
+	nsec_t last;                   /* when the last of them is, if there is any */
 };
 
 enum { EVENT_RUNS = 4 };
@@ -69,6 +70,8 @@ struct event_queue {
 	struct event *heap;
 	size_t heap_count, heap_capacity;
 	uint64_t serial;
+	unsigned int
+		next; /* the run that event_peek found the next event in; EVENT_RUNS: the heap */
 };
 
 void event_queue_fini(struct event_queue *queue);
@@ -76,8 +79,8 @@ void event_queue_fini(struct event_queue *queue);
 /* Add an event, numbered by the queue; returns its serial. now: the current moment. */
 uint64_t event_post(struct event_queue *queue, struct event event, nsec_t now);
 
-/* The next event, or NULL; valid until the next post. */
-const struct event *event_peek(const struct event_queue *queue);
+/* The next event, or NULL; valid until the next post. Until then event_pop takes it out. */
+const struct event *event_peek(struct event_queue *queue);
 struct event event_pop(struct event_queue *queue);
 
 /* Nodes in a row, each joined to the next: a path, or a branch of one. */
@@ -206,7 +209,7 @@ nsec_t net_clock(void);
 
 enum net_stop net_run_real(struct net *net, nsec_t until, bool (*done)(void *self), void *self);
 
-/* Run one event; false when it was void. */
+/* Run the event that event_peek has just shown; false when it was void. */
 bool net_step(struct net *net);
 
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-	APP_STEP = 16384,  /* bytes written at a time */
+	APP_STEP = 65536,  /* bytes written at a time */
 	APP_SLACK = 65536, /* bytes kept beyond what the peer is to send, for the judge */
 };
 

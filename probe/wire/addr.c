@@ -12,24 +12,6 @@ struct addr addr_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 	return addr;
 }
 
-struct addr addr_from_bytes(uint8_t version, const uint8_t *bytes)
-{
-	struct addr addr = { version, { 0 } };
-
-	memcpy(addr.bytes, bytes, addr_len(&addr));
-	return addr;
-}
-
-bool addr_equal(const struct addr *a, const struct addr *b)
-{
-	return a->version == b->version && memcmp(a->bytes, b->bytes, addr_len(a)) == 0;
-}
-
-bool sockname_equal(const struct sockname *a, const struct sockname *b)
-{
-	return a->port == b->port && addr_equal(&a->addr, &b->addr);
-}
-
 bool addr_parse(struct addr *addr, const char *text)
 {
 	bool is_v6 = strchr(text, ':') != NULL;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* version 4: the first four bytes count, the others are zero; 6: all; 0: no address. */
 struct addr {
@@ -31,10 +32,29 @@ static inline size_t addr_len(const struct addr *addr)
 struct addr addr_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d);
 
 /* From 4 or 16 bytes in network order. */
-struct addr addr_from_bytes(uint8_t version, const uint8_t *bytes);
+static inline struct addr addr_from_bytes(uint8_t version, const uint8_t *bytes)
+{
+	struct addr addr = { .version = version };
+	uint64_t word = 0;
 
-bool addr_equal(const struct addr *a, const struct addr *b);
-bool sockname_equal(const struct sockname *a, const struct sockname *b);
+	/* Written as it will be read, in words: see sockname_equal, and whoever hashes addresses.
+	 */
+	memcpy(&word, bytes, version == 4 ? 4 : 8);
+	memcpy(addr.bytes, &word, sizeof(word));
+	if (version == 6)
+		memcpy(addr.bytes + 8, bytes + 8, 8);
+	return addr;
+}
+
+static inline bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	return a->version == b->version && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+static inline bool sockname_equal(const struct sockname *a, const struct sockname *b)
+{
+	return a->port == b->port && addr_equal(&a->addr, &b->addr);
+}
 
 /* "198.18.1.2" or "fd00:1::2"; false when the text is neither. */
 bool addr_parse(struct addr *addr, const char *text);

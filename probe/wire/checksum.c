@@ -24,35 +24,34 @@ static uint64_t add_carry(uint64_t sum, uint64_t word)
 }
 
 /*
- * Words are summed in the machine's own order and the result is swapped once (RFC 1071 2.B); two
+ * Words are summed in the machine's own order and the result is swapped once (RFC 1071 2.B); four
  * chains, because each addition waits for the carry of the one before.
  */
 uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length)
 {
 	const uint8_t *in = bytes;
-	uint64_t even = 0, odd = 0, word;
+	uint64_t a = 0, b = 0, c = 0, d = 0, word = 0;
 	uint32_t half;
 
 	for (; length >= 32; length -= 32, in += 32) {
-		even = add_carry(even, load64(in));
-		odd = add_carry(odd, load64(in + 8));
-		even = add_carry(even, load64(in + 16));
-		odd = add_carry(odd, load64(in + 24));
+		a = add_carry(a, load64(in));
+		b = add_carry(b, load64(in + 8));
+		c = add_carry(c, load64(in + 16));
+		d = add_carry(d, load64(in + 24));
 	}
 	for (; length >= 8; length -= 8, in += 8)
-		even = add_carry(even, load64(in));
+		a = add_carry(a, load64(in));
 	if (length >= 4) {
 		memcpy(&half, in, sizeof(half));
-		odd = add_carry(odd, half);
+		b = add_carry(b, half);
 		length -= 4;
 		in += 4;
 	}
-	word = 0;
 	memcpy(&word, in, length);
-	even = add_carry(add_carry(even, odd), word);
+	a = add_carry(add_carry(add_carry(a, b), add_carry(c, d)), word);
 
-	even = (even & UINT32_MAX) + (even >> 32);
-	half = (uint32_t)((even & UINT32_MAX) + (even >> 32));
+	a = (a & UINT32_MAX) + (a >> 32);
+	half = (uint32_t)((a & UINT32_MAX) + (a >> 32));
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	half = __builtin_bswap32(half);
 #endif
