@@ -181,61 +181,9 @@ cross(everywhere, directions, { "first", "last" }, function(place, direction, op
 	})
 end)
 
--- ---- remove options: MP_CAPABLE ----
+-- ---- remove options ----
 
--- Gone from the SYN: F1 and F2. From the SYN/ACK: F2 at the client, whose third packet then has
--- none either (F3). From the third packet: F3, in v1 although the first data bring the keys again.
--- In all of them it is TCP from the start, whoever sends, and nobody joins (F8a).
-local capable_points = {
-	{ on = "syn", direction = "to-server", rules = { "F1", "F2" } },
-	{ on = "synack", direction = "to-client", rules = { "F2", "F3" } },
-	{ on = "ack3", direction = "to-server", rules = { "F3" } },
-}
-local first_places = { single, first }
-
-cross(removals, senders, first_places, capable_points, function(removal, sender, place, point)
-	add("remove options", place, {
-		name = name_of("capable", point.on, removal, sender, place.name),
-		help = "MP_CAPABLE goes from the " .. point.on .. " (F1, F2, F3)",
-		sender = sender, direction = point.direction, rules = point.rules,
-		expect = { "tcp", intact = true },
-		paths = boxes_on(place, box[removal] { subtype = "mp_capable", on = point.on,
-			direction = point.direction }),
-	})
-end)
-
--- v1: gone from the first data, which then have no mapping: F4. The server falls back, the client
--- sees it by F9; either may say so by an infinite mapping (F9, F64), which the box lets pass.
-cross(removals, { "client", "both" }, first_places, function(removal, sender, place)
-	add("remove options", place, {
-		name = name_of("capable-data", removal, sender, place.name), versions = { 1 },
-		help = "MP_CAPABLE goes from the first data (F4)",
-		sender = sender, direction = "to-server", rules = { "F4" },
-		expect = { "infinite", "fallback", intact = true },
-		paths = boxes_on(place, box[removal] { subtype = "mp_capable", on = "data",
-			direction = "to-server" }),
-	})
-end)
-
--- ---- remove options: MP_JOIN ----
-
--- Each is a reset of the new subflow; the connection is untouched (F35, F37, F38).
-local join_points = {
-	{ on = "syn", direction = "to-server", rules = { "F35" } },
-	{ on = "synack", direction = "to-client", rules = { "F37" } },
-	{ on = "ack3", direction = "to-server", rules = { "F38" } },
-}
-
-cross(removals, senders, join_points, function(removal, sender, point)
-	add("remove options", joined, {
-		name = name_of("join", point.on, removal, sender),
-		help = "MP_JOIN goes from the " .. point.on .. " (" .. point.rules[1] .. ")",
-		sender = sender, direction = point.direction, rules = point.rules,
-		expect = { "subflow-closed", intact = true },
-		paths = boxes_on(joined, box[removal] { subtype = "mp_join", on = point.on,
-			direction = point.direction }),
-	})
-end)
+places.handshake_removals(add, { group = "remove options", capable = "capable", join = "join" })
 
 -- ---- remove options: DSS ----
 
@@ -532,7 +480,7 @@ end)
 
 local results = "section 3.1"
 
-cross(senders, first_places, function(sender, place)
+cross(senders, { single, first }, function(sender, place)
 	unharmed(results, place, {
 		name = name_of("result-1-nat-and-seq", sender, place.name),
 		help = "1: not affected by NAT and changed sequence numbers",

@@ -23,57 +23,10 @@ local function add(group, place, spec)
 	scenario(spec)
 end
 
--- ---- MP_CAPABLE ----
--- From any packet of the handshake: TCP from the start (F1, F2, F3). From the first data, where v1
--- repeats the keys: F4.
+-- ---- MP_CAPABLE and MP_JOIN ----
 
-local capable = {
-	{ on = "syn", direction = "to-server", rules = { "F1", "F2" } },
-	{ on = "synack", direction = "to-client", rules = { "F2", "F3" } },
-	{ on = "ack3", direction = "to-server", rules = { "F3" } },
-}
-
-cross(removals, senders, { single, first }, capable, function(removal, sender, place, point)
-	add("MP_CAPABLE", place, {
-		name = name_of("mp-capable", point.on, removal, sender, place.name),
-		help = "MP_CAPABLE goes from the " .. point.on .. " (F1, F2, F3)",
-		sender = sender, direction = point.direction, rules = point.rules,
-		expect = { "tcp", intact = true },
-		paths = boxes_on(place, box[removal] { subtype = "mp_capable", on = point.on,
-			direction = point.direction }),
-	})
-end)
-
-cross(removals, { "client", "both" }, { single, first }, function(removal, sender, place)
-	add("MP_CAPABLE", place, {
-		name = name_of("mp-capable-data", removal, sender, place.name), versions = { 1 },
-		help = "MP_CAPABLE goes from the first data (F4)",
-		sender = sender, direction = "to-server", rules = { "F4" },
-		expect = { "infinite", "fallback", intact = true },
-		paths = boxes_on(place, box[removal] { subtype = "mp_capable", on = "data",
-			direction = "to-server" }),
-	})
-end)
-
--- ---- MP_JOIN ----
--- A reset of the new subflow; the connection is untouched (F35, F37, F38).
-
-local join = {
-	{ on = "syn", direction = "to-server", rules = { "F35" } },
-	{ on = "synack", direction = "to-client", rules = { "F37" } },
-	{ on = "ack3", direction = "to-server", rules = { "F38" } },
-}
-
-cross(removals, senders, join, function(removal, sender, point)
-	add("MP_JOIN", joined, {
-		name = name_of("mp-join", point.on, removal, sender),
-		help = "MP_JOIN goes from the " .. point.on .. " (" .. point.rules[1] .. ")",
-		sender = sender, direction = point.direction, rules = point.rules,
-		expect = { "subflow-closed", intact = true },
-		paths = boxes_on(joined, box[removal] { subtype = "mp_join", on = point.on,
-			direction = point.direction }),
-	})
-end)
+places.handshake_removals(add, { group = "MP_CAPABLE", capable = "mp-capable",
+	join_group = "MP_JOIN", join = "mp-join" })
 
 -- ---- DSS ----
 -- On data stands a mapping, on pure ACKs a DATA_ACK alone.
