@@ -102,6 +102,17 @@ static bool mptcp_family(struct netlink *netlink, uint16_t *family, uint32_t *ev
 	return true;
 }
 
+/* Open a socket to MPTCP's path management; close it with netlink_close. */
+static bool mptcp_open(struct netlink *netlink, uint16_t *family, uint32_t *events, struct err *err)
+{
+	if (!netlink_open(netlink, NETLINK_GENERIC, err))
+		return false;
+	if (mptcp_family(netlink, family, events, err))
+		return true;
+	netlink_close(netlink);
+	return false;
+}
+
 static void endpoint_put(struct netlink *netlink, uint16_t type,
 	const struct netlink_endpoint *endpoint)
 {
@@ -148,17 +159,14 @@ bool netlink_mptcp_change(enum netlink_mptcp_change change, const struct netlink
 	struct err *err)
 {
 	struct netlink netlink;
-	uint16_t family = 0;
+	uint16_t family;
 	uint32_t events;
 	bool ok;
 
-	if (!netlink_open(&netlink, NETLINK_GENERIC, err))
+	if (!mptcp_open(&netlink, &family, &events, err))
 		return false;
-	ok = mptcp_family(&netlink, &family, &events, err);
-	if (ok) {
-		endpoint_request(&netlink, family, change, endpoint);
-		ok = netlink_commit(&netlink, err);
-	}
+	endpoint_request(&netlink, family, change, endpoint);
+	ok = netlink_commit(&netlink, err);
 	netlink_close(&netlink);
 	return ok;
 }
@@ -168,23 +176,19 @@ bool netlink_mptcp_set(uint32_t subflows, uint32_t add_addr_accepted,
 {
 	struct genlmsghdr command = { .cmd = MPTCP_PM_CMD_SET_LIMITS, .version = MPTCP_PM_VER };
 	struct netlink netlink;
-	uint16_t family = 0;
+	uint16_t family;
 	uint32_t events;
 	bool ok;
 
-	if (!netlink_open(&netlink, NETLINK_GENERIC, err))
+	if (!mptcp_open(&netlink, &family, &events, err))
 		return false;
-	ok = mptcp_family(&netlink, &family, &events, err);
-	if (ok) {
-		netlink_begin(&netlink, "set the MPTCP limits", family, 0, &command,
-			sizeof(command));
-		netlink_put_u32(&netlink, MPTCP_PM_ATTR_SUBFLOWS, subflows);
-		netlink_put_u32(&netlink, MPTCP_PM_ATTR_RCV_ADD_ADDRS, add_addr_accepted);
-		netlink_end(&netlink);
-		for (size_t i = 0; i < count; i++)
-			endpoint_request(&netlink, family, MPTCP_ENDPOINT_ADD, &endpoints[i]);
-		ok = netlink_commit(&netlink, err);
-	}
+	netlink_begin(&netlink, "set the MPTCP limits", family, 0, &command, sizeof(command));
+	netlink_put_u32(&netlink, MPTCP_PM_ATTR_SUBFLOWS, subflows);
+	netlink_put_u32(&netlink, MPTCP_PM_ATTR_RCV_ADD_ADDRS, add_addr_accepted);
+	netlink_end(&netlink);
+	for (size_t i = 0; i < count; i++)
+		endpoint_request(&netlink, family, MPTCP_ENDPOINT_ADD, &endpoints[i]);
+	ok = netlink_commit(&netlink, err);
 	netlink_close(&netlink);
 	return ok;
 }
@@ -209,17 +213,14 @@ static int events_open(uint32_t group)
 
 bool netlink_manager_open(struct netlink_manager *manager, struct err *err)
 {
-	uint32_t events = 0;
+	uint32_t events;
 
-	manager->events = -1;
-	if (!netlink_open(&manager->netlink, NETLINK_GENERIC, err))
+	if (!mptcp_open(&manager->netlink, &manager->family, &events, err))
 		return false;
-	if (mptcp_family(&manager->netlink, &manager->family, &events, err)) {
-		manager->events = events_open(events);
-		if (manager->events >= 0)
-			return true;
-		err_set_errno(err, "the kernel does not tell of its MPTCP connections");
-	}
+	manager->events = events_open(events);
+	if (manager->events >= 0)
+		return true;
+	err_set_errno(err, "the kernel does not tell of its MPTCP connections");
 	netlink_manager_close(manager);
 	return false;
 }
