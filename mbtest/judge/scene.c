@@ -107,30 +107,6 @@ bool subflow_is_alive(const struct scene *scene, const struct subflow_view *subf
 		!(flow[SENT].fin < index && flow[RECEIVED].fin < index);
 }
 
-unsigned int others_alive(const struct scene *scene, const struct subflow_view *subflow,
-	uint32_t index)
-{
-	unsigned int count = 0;
-	uint32_t i;
-
-	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene->view.subflows[i].sibling)
-		count += &scene->view.subflows[i] != subflow &&
-			subflow_is_alive(scene, &scene->view.subflows[i], index);
-	return count;
-}
-
-unsigned int others_ever(const struct scene *scene, const struct subflow_view *subflow,
-	uint32_t index)
-{
-	unsigned int count = 0;
-	uint32_t i;
-
-	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene->view.subflows[i].sibling)
-		count += &scene->view.subflows[i] != subflow &&
-			subflow_is_up(scene, &scene->view.subflows[i], index);
-	return count;
-}
-
 bool subflow_is_established(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index)
 {
@@ -138,18 +114,38 @@ bool subflow_is_established(const struct scene *scene, const struct subflow_view
 		(!subflow->is_join || !subflow->opened_by_us || subflow->fourth < index);
 }
 
+typedef bool subflow_state(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index);
+
+/* How many of the connection's other subflows are so at fact index. */
+static unsigned int count_others(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index, subflow_state *is_so)
+{
+	unsigned int count = 0;
+	uint32_t i;
+
+	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling)
+		count += scene_subflow(scene, i) != subflow &&
+			is_so(scene, scene_subflow(scene, i), index);
+	return count;
+}
+
+unsigned int others_alive(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	return count_others(scene, subflow, index, subflow_is_alive);
+}
+
+unsigned int others_ever(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	return count_others(scene, subflow, index, subflow_is_up);
+}
+
 bool is_one_of_several(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index)
 {
-	uint32_t i;
-
-	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
-		const struct subflow_view *other = scene_subflow(scene, i);
-
-		if (other != subflow && subflow_is_established(scene, other, index))
-			return true;
-	}
-	return false;
+	return count_others(scene, subflow, index, subflow_is_established) > 0;
 }
 
 uint32_t subflow_reset_after(const struct scene *scene, const struct subflow_view *subflow,
