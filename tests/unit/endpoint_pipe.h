@@ -293,6 +293,26 @@ static inline bool pipe_is_clean(const struct pipe *pipe)
 	return ok;
 }
 
+/* Both ends open and quiet after a first exchange. */
+static inline void pipe_quiet(struct pipe *pipe)
+{
+	pipe->app[CLIENT].to_write = pipe->app[SERVER].to_write = 3000;
+	pipe->app[CLIENT].hold_open = pipe->app[SERVER].hold_open = true;
+	pipe_run(pipe, 2 * NSEC_PER_SEC);
+}
+
+/* More bytes both ways, up to so many, a clean end, and nothing that is still waited for. */
+static inline void pipe_finish(struct pipe *pipe, uint64_t bytes)
+{
+	pipe->app[CLIENT].to_write = pipe->app[SERVER].to_write = bytes;
+	pipe->app[CLIENT].hold_open = pipe->app[SERVER].hold_open = false;
+	pipe_run(pipe, pipe->now + 30 * NSEC_PER_SEC);
+	CHECK(pipe_is_clean(pipe));
+	CHECK_U64(endpoint_deadline(pipe->endpoint[CLIENT]), NSEC_NEVER);
+	CHECK_U64(endpoint_deadline(pipe->endpoint[SERVER]), NSEC_NEVER);
+	pipe_fini(pipe);
+}
+
 /* Default configuration of one version. */
 static inline struct endpoint_config pipe_config(unsigned int speaks, bool checksum)
 {

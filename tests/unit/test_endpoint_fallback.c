@@ -17,6 +17,17 @@ struct rule {
 	uint64_t seen;
 };
 
+/* All options, on whatever path. */
+static struct rule strip_all(unsigned int ways, unsigned int on, uint64_t first, uint64_t last)
+{
+	return (struct rule){ .ways = ways,
+		.on = on,
+		.first = first,
+		.last = last,
+		.subtypes = ALL_SUBTYPES,
+		.path = -1 };
+}
+
 static enum pipe_verdict apply(struct pipe *pipe, struct packet *packet, enum pipe_side from,
 	unsigned int path)
 {
@@ -100,12 +111,8 @@ TEST(F4_first_data_loses_mapping)
 
 	for (v = 0; v < 2; v++)
 		for (how = 0; how < 6; how++) {
-			struct rule rule = { .ways = TO_SERVER,
-				.on = ON_DATA,
-				.first = 1,
-				.last = how < 3 ? 2 : UINT64_MAX,
-				.subtypes = ALL_SUBTYPES,
-				.path = -1 };
+			struct rule rule =
+				strip_all(TO_SERVER, ON_DATA, 1, how < 3 ? 2 : UINT64_MAX);
 			struct pipe pipe =
 				run(versions[v], how & 1, false, &rule, 60000, how % 3 ? 40000 : 0);
 
@@ -122,12 +129,8 @@ TEST(F4_first_data_of_the_server_loses_mapping)
 
 	for (v = 0; v < 2; v++)
 		for (how = 0; how < 6; how++) {
-			struct rule rule = { .ways = TO_CLIENT,
-				.on = ON_DATA,
-				.first = 1,
-				.last = how < 3 ? 2 : UINT64_MAX,
-				.subtypes = ALL_SUBTYPES,
-				.path = -1 };
+			struct rule rule =
+				strip_all(TO_CLIENT, ON_DATA, 1, how < 3 ? 2 : UINT64_MAX);
 			struct pipe pipe =
 				run(versions[v], how & 1, false, &rule, how % 3 ? 500 : 0, 60000);
 
@@ -141,12 +144,7 @@ TEST(E5_options_vanish_after_first_data)
 	unsigned int v;
 
 	for (v = 0; v < 2; v++) {
-		struct rule rule = { .ways = TO_CLIENT,
-			.on = ON_DATA,
-			.first = 1,
-			.last = UINT64_MAX,
-			.subtypes = ALL_SUBTYPES,
-			.path = -1 };
+		struct rule rule = strip_all(TO_CLIENT, ON_DATA, 1, UINT64_MAX);
 		struct pipe pipe = run(versions[v], false, false, &rule, 500, 200000);
 
 		CHECK(pipe_info(&pipe, CLIENT).fallback == FALLBACK_NO_FIRST_MAPPING ||
@@ -162,12 +160,7 @@ TEST(F9_data_acks_lost_from_the_start)
 
 	for (v = 0; v < 2; v++)
 		for (how = 0; how < 2; how++) {
-			struct rule rule = { .ways = TO_CLIENT,
-				.on = ON_ANY,
-				.first = 1,
-				.last = UINT64_MAX,
-				.subtypes = ALL_SUBTYPES,
-				.path = -1 };
+			struct rule rule = strip_all(TO_CLIENT, ON_ANY, 1, UINT64_MAX);
 			struct pipe pipe =
 				run(versions[v], how, false, &rule, how ? 800 : 60000, 0);
 
@@ -183,12 +176,7 @@ TEST(O1_bare_ack_of_no_data)
 	unsigned int v;
 
 	for (v = 0; v < 2; v++) {
-		struct rule rule = { .ways = TO_SERVER,
-			.on = ON_BARE,
-			.first = 2,
-			.last = 3,
-			.subtypes = ALL_SUBTYPES,
-			.path = -1 };
+		struct rule rule = strip_all(TO_SERVER, ON_BARE, 2, 3);
 		struct pipe pipe = run(versions[v], false, false, &rule, 3000, 50000);
 
 		expect_mode(&pipe, MODE_MPTCP);
@@ -203,12 +191,7 @@ TEST(F16_mappings_vanish_midway)
 
 	for (v = 0; v < 2; v++)
 		for (how = 0; how < 4; how++) {
-			struct rule rule = { .ways = TO_SERVER,
-				.on = ON_DATA,
-				.first = 20,
-				.last = UINT64_MAX,
-				.subtypes = ALL_SUBTYPES,
-				.path = -1 };
+			struct rule rule = strip_all(TO_SERVER, ON_DATA, 20, UINT64_MAX);
 			struct pipe pipe = run(versions[v], how & 1, false, &rule,
 				how & 2 ? 1000000 : 60000, 0);
 
@@ -226,12 +209,7 @@ TEST(F16_all_options_vanish_midway_both_ways)
 
 	for (v = 0; v < 2; v++)
 		for (how = 0; how < 2; how++) {
-			struct rule rule = { .ways = BOTH_WAYS,
-				.on = ON_ANY,
-				.first = 50,
-				.last = UINT64_MAX,
-				.subtypes = ALL_SUBTYPES,
-				.path = -1 };
+			struct rule rule = strip_all(BOTH_WAYS, ON_ANY, 50, UINT64_MAX);
 			struct pipe pipe = run(versions[v], how, false, &rule, 300000, 300000);
 
 			expect_broken(&pipe);
@@ -241,12 +219,7 @@ TEST(F16_all_options_vanish_midway_both_ways)
 /* O2, F18: DATA_ACKs vanish mid-stream, one subflow: v0 falls back, v1 resets with reason 6. */
 TEST(O2_data_acks_vanish_midway)
 {
-	struct rule rule = { .ways = TO_CLIENT,
-		.on = ON_ANY,
-		.first = 6,
-		.last = UINT64_MAX,
-		.subtypes = ALL_SUBTYPES,
-		.path = -1 };
+	struct rule rule = strip_all(TO_CLIENT, ON_ANY, 6, UINT64_MAX);
 	struct pipe pipe = run(SPEAKS_V0, false, false, &rule, 1000000, 0);
 
 	CHECK_U64(pipe_info(&pipe, CLIENT).fallback, FALLBACK_NO_DATA_ACK);
@@ -269,12 +242,7 @@ TEST(F20_some_data_acks_lost)
 	unsigned int v;
 
 	for (v = 0; v < 2; v++) {
-		struct rule rule = { .ways = TO_CLIENT,
-			.on = ON_ANY,
-			.first = 4,
-			.last = 9,
-			.subtypes = ALL_SUBTYPES,
-			.path = -1 };
+		struct rule rule = strip_all(TO_CLIENT, ON_ANY, 4, 9);
 		struct pipe pipe = run(versions[v], true, false, &rule, 500000, 0);
 
 		expect_mode(&pipe, MODE_MPTCP);

@@ -20,20 +20,12 @@ static void begin(struct pipe *pipe, const struct endpoint_config *client,
 	const struct endpoint_config *server)
 {
 	pipe_init(pipe, client, server, 41);
-	pipe->app[CLIENT].to_write = pipe->app[SERVER].to_write = 3000;
-	pipe->app[CLIENT].hold_open = pipe->app[SERVER].hold_open = true;
-	pipe_run(pipe, 2 * NSEC_PER_SEC);
+	pipe_quiet(pipe);
 }
 
 static void finish(struct pipe *pipe)
 {
-	pipe->app[CLIENT].to_write = pipe->app[SERVER].to_write = 200000;
-	pipe->app[CLIENT].hold_open = pipe->app[SERVER].hold_open = false;
-	pipe_run(pipe, pipe->now + 30 * NSEC_PER_SEC);
-	CHECK(pipe_is_clean(pipe));
-	CHECK_U64(endpoint_deadline(pipe->endpoint[CLIENT]), NSEC_NEVER);
-	CHECK_U64(endpoint_deadline(pipe->endpoint[SERVER]), NSEC_NEVER);
-	pipe_fini(pipe);
+	pipe_finish(pipe, 200000);
 }
 
 TEST(path_managers_by_name)

@@ -63,22 +63,14 @@ static void begin(struct pipe *pipe, struct seen *seen, const struct endpoint_co
 	pipe_init(pipe, client, server, 31);
 	pipe->hook = watch;
 	pipe->hook_state = seen;
-	pipe->app[CLIENT].to_write = pipe->app[SERVER].to_write = 3000;
-	pipe->app[CLIENT].hold_open = pipe->app[SERVER].hold_open = true;
-	pipe_run(pipe, 2 * NSEC_PER_SEC);
+	pipe_quiet(pipe);
 	CHECK_U64(pipe_info(pipe, CLIENT).mode, MODE_MPTCP);
 	CHECK(pipe_info(pipe, SERVER).fully_established);
 }
 
 static void finish(struct pipe *pipe)
 {
-	pipe->app[CLIENT].to_write = pipe->app[SERVER].to_write = 100000;
-	pipe->app[CLIENT].hold_open = pipe->app[SERVER].hold_open = false;
-	pipe_run(pipe, pipe->now + 30 * NSEC_PER_SEC);
-	CHECK(pipe_is_clean(pipe));
-	CHECK_U64(endpoint_deadline(pipe->endpoint[CLIENT]), NSEC_NEVER);
-	CHECK_U64(endpoint_deadline(pipe->endpoint[SERVER]), NSEC_NEVER);
-	pipe_fini(pipe);
+	pipe_finish(pipe, 100000);
 }
 
 /* ---- ADD_ADDR ---- */
