@@ -197,7 +197,7 @@ static const luaL_Reg verbs[] = { { "emit", self_emit }, { "clone", self_clone }
 	{ "refuse", self_refuse }, { "stream_offset", self_stream_offset }, { "flow", self_flow },
 	{ "matched", self_matched }, { NULL, NULL } };
 
-void lua_box_open(lua_State *L)
+void lua_box_open(lua_State *L, bool lets_go)
 {
 	static const struct {
 		const char *name;
@@ -212,7 +212,7 @@ void lua_box_open(lua_State *L)
 		lua_pushinteger(L, words[i].value);
 		lua_setglobal(L, words[i].name);
 	}
-	lua_packet_open(L);
+	lua_packet_open(L, lets_go);
 }
 
 /* ---- parameters ---- */
@@ -257,6 +257,30 @@ static void push_value(lua_State *L, const struct box_param *param, const union 
 	}
 }
 
+/* A function of a plain box (upvalue), called by the box itself: then even that may take long. */
+static int call_counted(lua_State *L)
+{
+	script_count(L);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+	return lua_gettop(L);
+}
+
+/* Argument 1: what the file returned. Put others in the place of its functions. */
+static void count_functions(lua_State *L)
+{
+	static const char *const names[] = { "init", "packet", "wake" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		lua_getfield(L, 1, names[i]);
+		if (lua_isfunction(L, -1))
+			lua_pushcclosure(L, call_counted, 1);
+		lua_setfield(L, 1, names[i]);
+	}
+}
+
 /*
  * Argument: what the file returned. Make self, an object of the file's functions and the verbs,
  * with the parameters as fields; call its init.
@@ -268,6 +292,8 @@ static int make_self(lua_State *L)
 	const struct box_param *param;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
+	if (file->plain.ends)
+		count_functions(L);
 	luaL_setfuncs(L, verbs, 0);
 	lua_newtable(L);
 	for (param = file->params; param->name != NULL; param++) {
@@ -304,11 +330,18 @@ enum {
 	SLOT_DIRS,   /* by enum dir */
 };
 
-static void fill_slots(lua_State *L)
+static void fill_slots(struct lua_box_state *state)
 {
+	lua_State *L = script_state(state->script);
+
 	lua_settop(L, 0);
 	lua_getfield(L, LUA_REGISTRYINDEX, SELF_KEY);
 	lua_getfield(L, SLOT_SELF, "packet");
+	state->ends = lua_tocfunction(L, SLOT_PACKET) == call_counted;
+	if (state->ends) {
+		lua_getupvalue(L, SLOT_PACKET, 1);
+		lua_replace(L, SLOT_PACKET);
+	}
 	lua_pushstring(L, dir_names[TO_SERVER]);
 	lua_pushstring(L, dir_names[TO_CLIENT]);
 }
@@ -325,7 +358,7 @@ static bool lua_box_init(struct box *box, struct err *err)
 	state->context->box = box;
 	L = script_state(state->script);
 	lua_gc(L, LUA_GCINC, GC_PAUSE, 0, 0);
-	lua_box_open(L);
+	lua_box_open(L, file->plain.lets_go);
 	*lua_context_of(L) = state->context;
 	lua_pushlightuserdata(L, (void *)(uintptr_t)file);
 	lua_pushlightuserdata(L, state);
@@ -335,18 +368,7 @@ static bool lua_box_init(struct box *box, struct err *err)
 		lua_box_fini(box);
 		return false;
 	}
-	fill_slots(L);
-	return true;
-}
-
-/* Push self's function and self; false when it has no such function. */
-static bool push_method(lua_State *L, const char *name)
-{
-	if (lua_getfield(L, SLOT_SELF, name) != LUA_TFUNCTION) {
-		lua_pop(L, 1);
-		return false;
-	}
-	lua_pushvalue(L, SLOT_SELF);
+	fill_slots(state);
 	return true;
 }
 
@@ -383,32 +405,45 @@ static enum verdict take_verdict(struct box *box, struct lua_box_state *state)
 	}
 }
 
+/* The function packet, called by an object that may be kept; arguments: it and its own. */
+static int call_lending(lua_State *L)
+{
+	lua_packet_lend_object(L, 3);
+	lua_call(L, 3, 1);
+	return 1;
+}
+
+/* Leaves the verdict on the stack. */
+static bool call_packet(struct lua_box_state *state, struct packet *packet, enum dir dir,
+	struct err *err)
+{
+	lua_State *L = script_state(state->script);
+	int lends = state->context->takes ? 1 : 0;
+
+	if (lends > 0)
+		lua_pushcfunction(L, call_lending);
+	lua_pushvalue(L, SLOT_PACKET);
+	lua_pushvalue(L, SLOT_SELF);
+	lua_packet_lend(L, packet);
+	lua_pushvalue(L, SLOT_DIRS + (int)dir);
+	return (state->ends ? script_call_short : script_call)(state->script, lends + 3, 1, err);
+}
+
 static enum verdict lua_box_packet(struct box *box, struct packet *packet, enum dir dir)
 {
 	struct lua_box_state *state = box_state(box);
-	lua_State *L = script_state(state->script);
 	enum verdict verdict = BOX_DROP;
-	struct lua_loan *loan;
 	bool taken;
 	struct err err;
 
 	if (state->failed)
 		return BOX_DROP;
 	state->context->dir = dir;
-	/* One reference stays on the stack, so that the object can be emptied after the call. */
-	loan = lua_packet_lend(L, packet);
-	lua_pushvalue(L, SLOT_PACKET);
-	lua_pushvalue(L, SLOT_SELF);
-	lua_pushvalue(L, -3);
-	lua_pushvalue(L, SLOT_DIRS + (int)dir);
-	if (script_call(state->script, 3, 1, &err))
+	if (call_packet(state, packet, dir, &err))
 		verdict = take_verdict(box, state);
 	else
 		fail(box, state, &err);
-	taken = loan->owned || loan->packet == NULL;
-	if (!taken)
-		loan->packet = NULL;
-	lua_pop(L, 1);
+	taken = lua_packet_return(script_state(state->script));
 	if (taken == (verdict == BOX_TAKEN) || state->failed)
 		return taken ? BOX_TAKEN : verdict == BOX_TAKEN ? BOX_DROP : verdict;
 	err_set(&err,
@@ -418,13 +453,26 @@ static enum verdict lua_box_packet(struct box *box, struct packet *packet, enum 
 	return taken ? BOX_TAKEN : BOX_DROP;
 }
 
+/* Argument: self, which may have no such function. */
+static int call_wake(lua_State *L)
+{
+	if (lua_getfield(L, 1, "wake") != LUA_TFUNCTION)
+		return 0;
+	lua_insert(L, 1);
+	lua_call(L, 1, 0);
+	return 0;
+}
+
 static void lua_box_wake(struct box *box)
 {
 	struct lua_box_state *state = box_state(box);
+	lua_State *L = script_state(state->script);
 	struct err err;
 
-	if (state->failed || !push_method(script_state(state->script), "wake"))
+	if (state->failed)
 		return;
+	lua_pushcfunction(L, call_wake);
+	lua_pushvalue(L, SLOT_SELF);
 	if (!script_call(state->script, 1, 0, &err))
 		fail(box, state, &err);
 }

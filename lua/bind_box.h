@@ -6,6 +6,7 @@
 #ifndef LUA_BIND_BOX_H
 #define LUA_BIND_BOX_H
 
+#include "lua/plain.h"
 #include "mbtest/box.h"
 
 #include <lua.h>
@@ -32,6 +33,7 @@ struct lua_box {
 	char *owned_text; /* NULL when the text is built in */
 	size_t length;
 	struct box_param params[LUA_BOX_PARAMS + 1];
+	struct plain plain;
 	struct lua_box *next;
 };
 
@@ -42,13 +44,14 @@ struct lua_box_state {
 	union lua_value values[LUA_BOX_PARAMS];
 	struct script *script;
 	bool failed;
+	bool ends; /* the function packet need not be counted */
 	struct lua_context *context;
 };
 
 /* Fill in the functions of box->type. */
 void lua_box_bind(struct lua_box *box);
 
-/* The constants and packet methods a box may use. */
-void lua_box_open(lua_State *L);
+/* The constants and packet methods a box may use; lets_go as in plain.h. */
+void lua_box_open(lua_State *L, bool lets_go);
 
 #endif

@@ -212,7 +212,7 @@ static bool declare_box(struct lua_box *box, struct err *err)
 	rng_init(&rng, 0);
 	script = script_new(&rng, SCRIPT_MEMORY_BOX, SCRIPT_STEPS_BOX);
 	L = script_state(script);
-	lua_box_open(L);
+	lua_box_open(L, false);
 	lua_pushlightuserdata(L, box);
 	lua_pushcclosure(L, read_definition, 1);
 	ok = script_load(script, box->path, box->text, box->length, err) &&
@@ -256,6 +256,7 @@ static struct lua_box *load_box(const char *name, const char *path, const char *
 		box->text = box->owned_text;
 	}
 	if (ok && declare_box(box, err)) {
+		box->plain = plain_read(box->text, box->length);
 		lua_box_bind(box);
 		return box;
 	}

@@ -10,34 +10,35 @@
 
 #include <lua.h>
 
-/*
- * What a packet is lent by: one call, one loan. It is valid as long as the object that stands for
- * it is on the stack or elsewhere in the state.
- */
+/* What an object refers to. */
 struct lua_loan {
 	struct packet *packet; /* NULL: gone */
-	bool owned;            /* taken, so that it is freed with the object */
+	bool owned;            /* taken or cloned, so that it is freed with the object */
 };
 
 /* Whose call is under way; a pointer to it stands in the extra space of the state. */
 struct lua_context {
 	struct box *box; /* NULL: none */
 	enum dir dir;
-	unsigned int held;    /* packets that objects own: memory that Lua does not count */
-	bool takes;           /* a packet was taken: they are lent by objects from then on */
-	uintptr_t loans;      /* how many were made by number; the last is the one in hand */
-	struct lua_loan loan; /* that of the number loans */
-	uintptr_t first;      /* the number of the first packet taken, and the object that has it */
-	struct lua_loan *kept; /* NULL: none was taken */
-	struct lua_loan none;  /* that of other numbers */
+	unsigned int held;     /* packets that objects own: memory that Lua does not count */
+	bool takes;            /* it has taken a packet: then they are to be lent by objects */
+	uintptr_t loans;       /* packets lent so far; the number of the one in hand */
+	struct lua_loan loan;  /* of that number */
+	struct lua_loan *lent; /* that, or of the object in its place */
+	uintptr_t first;       /* the number of the packet that was taken first, */
+	struct lua_loan *kept; /* and of the object that has it */
+	struct lua_loan none;  /* of other numbers */
 };
 
 enum { LUA_PACKETS_HELD = 4096 };
 
 struct lua_context **lua_context_of(lua_State *L);
 
-/* Make the metatable; once a state. */
-void lua_packet_open(lua_State *L);
+/*
+ * Make the metatables; once a state. lets_go: the program uses what it is lent only while it is
+ * (plain.h).
+ */
+void lua_packet_open(lua_State *L, bool lets_go);
 
 /*
  * Push an object for a packet; it frees it unless lua_packet_release is called. An error when a box
@@ -45,11 +46,21 @@ void lua_packet_open(lua_State *L);
  */
 void lua_packet_push(lua_State *L, struct packet *packet);
 
-/* Push an object for a packet that is in a box's hand for this call. */
-struct lua_loan *lua_packet_lend(lua_State *L, struct packet *packet);
+/*
+ * Push what stands for a packet that is a box's for one call. A box that takes packets is called
+ * with an object in the place of it: an error when there is no memory for that.
+ */
+void lua_packet_lend(lua_State *L, struct packet *packet);
+void lua_packet_lend_object(lua_State *L, int argument);
+
+/* The call is over: whether the box has taken the packet. If not, what stood for it is empty. */
+bool lua_packet_return(lua_State *L);
 
 /* The packet at an argument; an error when it is gone. */
 struct packet *lua_packet_check(lua_State *L, int argument);
+
+/* The packet that is lent by number; an error when it is gone. */
+struct packet *lua_packet_lent(lua_State *L);
 
 /* Make the object the packet's owner; and whether it is. */
 void lua_packet_own(lua_State *L, int argument);

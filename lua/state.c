@@ -20,6 +20,7 @@ struct script {
 	struct rng rng;
 	size_t used, memory_bound;
 	int step_bound;
+	bool counts; /* instructions: each takes twice as long then */
 };
 
 static void *bounded_alloc(void *self, void *memory, size_t old_size, size_t new_size)
@@ -126,15 +127,40 @@ bool script_load(struct script *script, const char *name, const void *text, size
 	return take_error(script->state, err);
 }
 
+static void count_anew(struct script *script)
+{
+	lua_sethook(script->state, stop_program, LUA_MASKCOUNT, script->step_bound);
+	script->counts = true;
+}
+
+void script_count(lua_State *L)
+{
+	struct script *script = script_of(L);
+
+	if (!script->counts)
+		count_anew(script);
+}
+
+static bool call(struct script *script, int arguments, int results, struct err *err)
+{
+	int status = lua_pcall(script->state, arguments, results, 0);
+
+	return status == LUA_OK || take_error(script->state, err);
+}
+
 bool script_call(struct script *script, int arguments, int results, struct err *err)
 {
-	lua_State *L = script->state;
-	int status;
+	/* It stays, for nothing runs between two calls. */
+	count_anew(script);
+	return call(script, arguments, results, err);
+}
 
-	/* Counts anew; it stays, for nothing runs between two calls. */
-	lua_sethook(L, stop_program, LUA_MASKCOUNT, script->step_bound);
-	status = lua_pcall(L, arguments, results, 0);
-	return status == LUA_OK || take_error(L, err);
+bool script_call_short(struct script *script, int arguments, int results, struct err *err)
+{
+	if (script->counts)
+		lua_sethook(script->state, NULL, 0, 0);
+	script->counts = false;
+	return call(script, arguments, results, err);
 }
 
 const void *script_builtin(const char *path, size_t *length)

@@ -41,6 +41,13 @@ bool script_load(struct script *script, const char *name, const void *text, size
 /* Call the function below its arguments, bounded; results are left on the stack. */
 bool script_call(struct script *script, int arguments, int results, struct err *err);
 
+/*
+ * The same, not bounded: of a function that is known to take few instructions. From within it
+ * script_count bounds the rest of the call, as a C function does that calls what is not so known.
+ */
+bool script_call_short(struct script *script, int arguments, int results, struct err *err);
+void script_count(lua_State *L);
+
 /* The text of a file built in ("lua/suites/classic.lua"), or NULL. */
 const void *script_builtin(const char *path, size_t *length);
 

@@ -115,6 +115,9 @@ def box(packet, more=""):
     (box("local x = nil + 1"), ["mine.lua:1:", "arithmetic on a nil"]),
     (box("while true do end"), ["mine.lua:1:", "instructions"]),
     (box("while true do pcall(error) end"), ["instructions"]),
+    (box("pcall(self.packet, self) pcall(self.packet, self)"), ["instructions"]),
+    (box("self.packet = self.wake self:wake()", "wake = function(self) pcall(self.wake, self) "
+         "return self:wake() end,"), ["mine.lua:1:"]),
     (box("return 'maybe'"), ["packet returns PASS"]),
     (box("return TAKEN"), ["TAKEN"]),
     (box("return packet.nosuch"), ["no field", "nosuch"]),
@@ -134,6 +137,12 @@ def box(packet, more=""):
     (box("packet.options = { { kind = 3 } }"), ["option 1 has no bytes"]),
     (box("for i = 1, 5000 do self.all[i] = self:clone(packet) end", "all = {},"),
      ["mine.lua:1:", "4096 packets are held"]),
+    # memory is full to the last bytes: what the next call needs is an error of that call
+    (box("if self.all then self:take(packet) local size = 1 << 20 while size > 20 do "
+         "local ok, text = pcall(string.rep, 'x', size + #self.all) "
+         "if ok and pcall(table.insert, self.all, text) then self.last = size "
+         "else size = size // 2 end end return TAKEN end self.all = {} return PASS"),
+     ["not enough memory"]),
     ("return 3", ["returns a table"]),
     ("return { help = 'x' }", ["needs a function packet"]),
     ("syntax error", ["mine.lua:1:"]),
