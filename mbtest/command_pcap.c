@@ -6,6 +6,7 @@
 #include "lua/path_file.h"
 #include "mbtest/command_set.h"
 #include "probe/options.h"
+#include "mbtest/report_box.h"
 #include "mbtest/suite/pipeline.h"
 #include "probe/io/pcap_file.h"
 
@@ -13,7 +14,7 @@
 
 struct pcap_options {
 	struct pipeline_plan plan;
-	bool has_server;
+	bool has_server, json;
 };
 
 static bool set_to_server(void *self, const char *text, struct err *err)
@@ -31,6 +32,8 @@ static const struct option_row rows[] = {
 		"packets for this address go to the server"),
 	OPTION_NUMBER_ROW(struct pcap_options, plan.seed, "seed", 0, INT64_MAX,
 		"seed of everything random (default 1)"),
+	OPTION_FLAG_ROW(struct pcap_options, json, "json",
+		"what each box did, as JSON (mbkit.box/1)"),
 	OPTION_END_ROW,
 };
 
@@ -44,9 +47,26 @@ static const struct command_help help = {
 	"  mbtest pcap --to-server 198.18.100.2 nat.lua before.pcap after.pcap\n",
 };
 
+/* The same as of packets that pass in real time, whose time is the capture's. */
+static void print_json(const char *name, const struct capture *in,
+	const struct pipeline_result *result)
+{
+	struct inline_run run = { .pipeline = result->pipeline };
+	struct box_report report = { .path = name, .run = &run };
+
+	if (in->count > 0)
+		report.elapsed = in->records[in->count - 1].at - in->records[0].at;
+	memcpy(run.counts.packets, result->packets, sizeof(result->packets));
+	memcpy(run.counts.bytes, result->bytes, sizeof(result->bytes));
+	memcpy(run.counts.sent, result->sent, sizeof(result->sent));
+	run.counts.dropped = result->dropped;
+	report_box_json(stdout, &report);
+}
+
 static int run_pipeline(struct pcap_options *options, char **names, struct err *err)
 {
 	struct path_file *file = path_file_load(names[0], 1, err);
+	struct pipeline_result result = { .pipeline = NULL };
 	struct capture in, out;
 	int status = STATUS_WRONG;
 
@@ -55,9 +75,15 @@ static int run_pipeline(struct pcap_options *options, char **names, struct err *
 	capture_init(&in);
 	capture_init(&out);
 	options->plan.path = path_file_plan(file);
-	if (pcap_file_read(names[1], &in, err) && pipeline_run(&options->plan, &in, &out, err) &&
-		pcap_file_write(names[2], &out, err))
-		status = STATUS_FINE;
+	if (pcap_file_read(names[1], &in, err) &&
+		pipeline_run(&options->plan, &in, &out, &result, err) &&
+		pcap_file_write(names[2], &out, err)) {
+		if (options->json)
+			print_json(names[0], &in, &result);
+		if (output_done(err))
+			status = STATUS_FINE;
+	}
+	pipeline_free(result.pipeline);
 	capture_fini(&in);
 	capture_fini(&out);
 	path_file_free(file);

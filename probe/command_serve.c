@@ -7,9 +7,9 @@
 #include "probe/endpoint/serve.h"
 #include "probe/io/interrupt.h"
 #include "probe/io/raw_net.h"
+#include "probe/report.h"
 #include "tracebox/reverse.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ enum {
 struct serve_options {
 	uint64_t port, count, idle_s, mtu;
 	unsigned int speaks;
-	bool checksum;
+	bool checksum, json;
 };
 
 static bool set_mptcp(void *self, const char *text, struct err *err)
@@ -47,6 +47,7 @@ static const struct option_row rows[] = {
 		"seconds until an idle connection is ended (60)"),
 	OPTION_NUMBER_ROW(struct serve_options, count, "count", 1, INT64_MAX,
 		"end after so many connections"),
+	OPTION_FLAG_ROW(struct serve_options, json, "json", "JSON Lines: mbkit.serve/1"),
 	OPTION_END_ROW,
 };
 
@@ -64,6 +65,7 @@ static const struct command_help help = {
 
 struct server {
 	const struct serve_options *options;
+	const struct report_serve *report;
 	int wake; /* becomes readable when somebody wants this to end */
 	struct serve *serve;
 	struct serve_guest guest; /* who traces the way back */
@@ -71,25 +73,24 @@ struct server {
 	bool stopped;
 };
 
-static void tell(const struct served *served)
+static void tell(const struct report_serve *report, const struct served *served)
 {
 	const struct conn_info *info = &served->info;
-	static const char *const what[] = { [SERVED_ECHO] = "sent back",
-		[SERVED_HEADERS] = "of headers sent",
-		[SERVED_GUEST] = "sent in a trace" };
-	char name[SOCKNAME_TEXT];
+	struct report_served told = { .version = info->version,
+		.checksum = info->checksum,
+		.subflows = info->subflow_count,
+		.received = served->received,
+		.answered = served->answered,
+		.clean = info->end == END_CLEAN };
 
-	printf("%s",
-		info->subflow_count > 0 ? sockname_text(&info->subflows[0].remote, name) : "-");
-	if (info->mode == MODE_MPTCP)
-		printf(" v%u%s, %u subflow%s", info->version,
-			info->checksum ? " with checksums" : "", info->subflow_count,
-			info->subflow_count == 1 ? "" : "s");
-	else
-		printf(" TCP: %s", fallback_text(info->fallback));
-	printf("; %" PRIu64 " bytes received, %" PRIu64 " %s, %s\n", served->received,
-		served->answered, what[served->what],
-		info->end == END_CLEAN ? "closed" : "broken off");
+	if (info->subflow_count > 0)
+		told.client = &info->subflows[0].remote;
+	if (info->mode != MODE_MPTCP)
+		told.fallback = fallback_text(info->fallback);
+	told.answer = served->what == SERVED_ECHO ? REPORT_ECHO
+		: served->what == SERVED_HEADERS  ? REPORT_HEADERS
+						  : REPORT_TRACE;
+	report->connection(stdout, &told);
 	fflush(stdout);
 }
 
@@ -99,7 +100,7 @@ static bool is_done(void *self)
 	struct served served;
 
 	while (serve_ended(server->serve, &served)) {
-		tell(&served);
+		tell(server->report, &served);
 		server->ended++;
 	}
 	if (!server->stopped && interrupt_came(server->wake)) {
@@ -147,7 +148,7 @@ static bool run(struct server *server, struct endpoint *endpoint, struct err *er
 		return false;
 	raw_net_wake(net, server->wake);
 	server->serve = serve_new(&config);
-	printf("serving port %u\n", (unsigned int)place.first_port);
+	server->report->begin(stdout, place.first_port);
 	fflush(stdout);
 	ok = raw_net_run(net, serve_machine(server->serve), is_done, server, err);
 	serve_free(server->serve);
@@ -158,7 +159,8 @@ static bool run(struct server *server, struct endpoint *endpoint, struct err *er
 static bool serve(const struct serve_options *options, struct endpoint *endpoint, struct err *err)
 {
 	struct sockname local = { .port = (uint16_t)options->port };
-	struct server server = { .options = options };
+	struct server server = { .options = options,
+		.report = options->json ? &report_serve_json : &report_serve_text };
 	struct reverse *reverse;
 	bool ok;
 

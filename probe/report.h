@@ -64,6 +64,28 @@ struct report_visit {
 void visit_text(FILE *out, const struct report_visit *visit);
 void visit_json(FILE *out, const struct report_visit *visit);
 
+/* ---- a server of our own ---- */
+
+/* A connection that has ended. */
+struct report_served {
+	const struct sockname *client; /* NULL: of whom is not known any more */
+	const char *fallback;          /* why it was plain TCP; NULL: it was not, and ... */
+	uint8_t version;               /* ... this was spoken */
+	bool checksum;
+	unsigned int subflows;
+	uint64_t received, answered;
+	enum { REPORT_ECHO, REPORT_HEADERS, REPORT_TRACE } answer; /* what it was */
+	bool clean;                                                /* closed, not broken off */
+};
+
+/* That a port is served, and what came. */
+struct report_serve {
+	void (*begin)(FILE *out, uint16_t port);
+	void (*connection)(FILE *out, const struct report_served *served);
+};
+
+extern const struct report_serve report_serve_text, report_serve_json; /* mbkit.serve/1 */
+
 /* What the SYN/ACK said to the SYN's MP_CAPABLE. */
 struct report_answer {
 	bool came, has_capable, mirrored;

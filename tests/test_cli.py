@@ -435,6 +435,18 @@ def test_pcap_tells_the_direction(mbtest, tmp_path, server, changed):
     assert (same < len(records(CAPTURE))) == (changed == "to-server")
 
 
+def test_pcap_counts(mbtest, tmp_path):
+    """What each box did, against what came out."""
+    path = suite(tmp_path, scenario("box.strip { kind = 30 }, box.loss { every = 10 }"))
+    told = mbtest("pcap", "--json", path, CAPTURE, tmp_path / "out.pcap").json()
+    came, went = len(records(CAPTURE)), len(records(tmp_path / "out.pcap"))
+    assert told["schema"] == "mbkit.box/1" and sum(told["packets"].values()) == came == 163
+    assert sum(told["sent"].values()) == went and told["dropped"] == came - went == 16
+    strip, loss = told["boxes"]
+    assert strip["name"] == "strip" and strip["dropped"] == 0 and 0 < strip["hits"] <= came
+    assert loss["name"] == "loss" and loss["hits"] == loss["dropped"] == 16
+
+
 def test_pcap_bad_captures(mbtest, tmp_path):
     path = suite(tmp_path, scenario("box.strip {}"))
     out = tmp_path / "out.pcap"

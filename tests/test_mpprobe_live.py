@@ -421,6 +421,18 @@ def test_killed_it_leaves_nothing(lab):
     lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6001").kill()
 
 
+def test_a_server_tells_programs(lab):
+    child = lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6002", "--json", "--count", "2")
+    lab.connect("--bytes", "1000", "198.18.1.2:6002", "--checksum")
+    lab.connect("--bytes", "500", "[fd00:1::2]:6002", "--mptcp", "0")
+    first, second = [json.loads(child.stdout.readline()) for _ in range(2)]
+    assert child.wait(timeout=PATIENCE) == 0
+    assert (first["schema"], first["version"], first["checksum"]) == ("mbkit.serve/1", 1, True)
+    assert first["mptcp"] and first["received"] == first["answered"] == 1000
+    assert second["client"].startswith("[fd00:1::1]:") and second["version"] == 0
+    assert (second["answer"], second["end"], second["fallback"]) == ("echo", "closed", None)
+
+
 def test_a_port_that_is_in_use(lab, served):
     """Of our own, or of a server of the kernel's; it goes on undisturbed."""
     done = run_program(*lab.enter("b"), RELEASE / "mpprobe", "serve", "--port", "6000")

@@ -61,8 +61,18 @@ struct pipeline_plan {
 	uint64_t seed;
 };
 
-/* Append what comes out to a capture; false when a box cannot be made or failed. */
+struct pipeline_result {
+	uint64_t packets[DIRS], bytes[DIRS], sent[DIRS], dropped;
+	struct pipeline *pipeline; /* as it was left, the caller's; NULL: a box could not be made */
+	struct capture *out;
+	nsec_t now;
+};
+
+/*
+ * Append what comes out to a capture; false when a box cannot be made or failed. The pipeline has
+ * the result as its host, and is to be freed before it.
+ */
 bool pipeline_run(const struct pipeline_plan *plan, const struct capture *in, struct capture *out,
-	struct err *err);
+	struct pipeline_result *result, struct err *err);
 
 #endif

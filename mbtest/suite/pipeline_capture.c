@@ -2,21 +2,26 @@
 /* pipeline_capture.c - a capture through a pipeline: packets keep their times. */
 #include "mbtest/suite/pipeline.h"
 
-enum { WAKES_AT_MOST = 1000000 }; /* after the last packet: a box that never rests */
+#include <string.h>
 
-struct run {
-	struct pipeline *pipeline;
-	struct capture *out;
-	nsec_t now;
-};
+enum { WAKES_AT_MOST = 1000000 }; /* after the last packet: a box that never rests */
 
 static void run_out(void *self, struct packet *packet, enum dir dir)
 {
-	struct run *run = self;
+	struct pipeline_result *result = self;
 
-	(void)dir;
-	capture_add(run->out, packet, run->now, 0, false);
-	pipeline_give(run->pipeline, packet);
+	result->sent[dir]++;
+	capture_add(result->out, packet, result->now, 0, false);
+	pipeline_give(result->pipeline, packet);
+}
+
+static void run_dropped(void *self, const struct packet *packet, const char *reason)
+{
+	struct pipeline_result *result = self;
+
+	(void)packet;
+	(void)reason;
+	result->dropped++;
 }
 
 /* Whose packets go to the server: told, or the one to whom the first SYN goes. */
@@ -42,23 +47,24 @@ static struct addr find_server(const struct pipeline_plan *plan, const struct ca
 }
 
 /* Wake what is due by then, each at its own time. */
-static void wake_until(struct run *run, nsec_t until)
+static void wake_until(struct pipeline_result *result, nsec_t until)
 {
 	nsec_t at;
 
 	for (unsigned int wakes = 0; wakes < WAKES_AT_MOST; wakes++) {
-		at = pipeline_deadline(run->pipeline);
+		at = pipeline_deadline(result->pipeline);
 		if (at == NSEC_NEVER || at > until)
 			return;
-		if (at > run->now)
-			run->now = at;
-		pipeline_wake(run->pipeline, run->now);
+		if (at > result->now)
+			result->now = at;
+		pipeline_wake(result->pipeline, result->now);
 	}
 }
 
-static void pass_packet(struct run *run, const struct packet *packet, const struct addr *server)
+static void pass_packet(struct pipeline_result *result, const struct packet *packet,
+	const struct addr *server)
 {
-	struct packet *copy = pipeline_packet(run->pipeline,
+	struct packet *copy = pipeline_packet(result->pipeline,
 		packet->length + PACKET_HEADROOM > PACKET_SMALL ? PACKET_LARGE : PACKET_SMALL);
 	enum dir dir = TO_SERVER;
 	struct addr src, dst;
@@ -67,35 +73,37 @@ static void pass_packet(struct run *run, const struct packet *packet, const stru
 		packet_addrs(packet, &src, &dst);
 		dir = addr_equal(&dst, server) ? TO_SERVER : TO_CLIENT;
 	}
+	result->packets[dir]++;
+	result->bytes[dir] += packet->length;
 	packet_copy(copy, packet);
-	pipeline_input(run->pipeline, copy, dir, run->now);
+	pipeline_input(result->pipeline, copy, dir, result->now);
 }
 
 bool pipeline_run(const struct pipeline_plan *plan, const struct capture *in, struct capture *out,
-	struct err *err)
+	struct pipeline_result *result, struct err *err)
 {
-	struct run run = { .out = out };
-	const struct pipeline_host host = { .out = run_out, .self = &run };
+	const struct pipeline_host host = { .out = run_out,
+		.dropped = run_dropped,
+		.self = result };
 	struct packet *packet;
 	struct addr server;
-	bool ok;
 
-	run.pipeline = pipeline_new(plan->path, plan->seed, &host, err);
-	if (run.pipeline == NULL)
+	memset(result, 0, sizeof(*result));
+	result->out = out;
+	result->pipeline = pipeline_new(plan->path, plan->seed, &host, err);
+	if (result->pipeline == NULL)
 		return false;
 	packet = packet_new(PACKET_LARGE);
 	server = find_server(plan, in, packet);
-	for (size_t i = 0; i < in->count && pipeline_error(run.pipeline) == NULL; i++) {
+	for (size_t i = 0; i < in->count && pipeline_error(result->pipeline) == NULL; i++) {
 		capture_get(in, i, packet);
-		wake_until(&run, in->records[i].at);
-		if (in->records[i].at > run.now)
-			run.now = in->records[i].at;
-		pass_packet(&run, packet, &server);
+		wake_until(result, in->records[i].at);
+		if (in->records[i].at > result->now)
+			result->now = in->records[i].at;
+		pass_packet(result, packet, &server);
 	}
-	wake_until(&run, NSEC_NEVER - 1);
+	wake_until(result, NSEC_NEVER - 1);
 	packet_free(packet);
-	ok = pipeline_error(run.pipeline) == NULL ||
-		err_set(err, "%s", pipeline_error(run.pipeline));
-	pipeline_free(run.pipeline);
-	return ok;
+	return pipeline_error(result->pipeline) == NULL ||
+		err_set(err, "%s", pipeline_error(result->pipeline));
 }
