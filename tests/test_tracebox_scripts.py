@@ -285,9 +285,11 @@ def test_offline_with_the_originals_changes(responder):
 
 
 def test_offline_captures_that_cannot_be(tmp_path):
+    empty = tmp_path / "empty.pcap"
+    empty.write_bytes(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
     for device, said in [("pcap:x", "-i pcap:OUT:IN"), ("pcap::", "-i pcap:OUT:IN"),
                          (f"pcap:{tmp_path}/out:/no/file", "/no/file"),
-                         ("pcap:/no/dir/out:x", "/no/dir/out")]:
+                         (f"pcap:/no/dir/out:{empty}", "/no/dir/out")]:
         run = run_program(BUILD / "tracebox", "-n", "-i", device, "1.2.3.4")
         assert run.status == 2 and said in run.err and run.out == "", run
         assert len(run.err.splitlines()) == 1
