@@ -95,13 +95,12 @@ static size_t header_write(const struct header *header, char *text, size_t size)
 {
 	static const char digits[] = "0123456789abcdef";
 	const char *word = header->outgoing ? "sent " : "received ";
-	size_t used = 0;
+	size_t used = strlen(word);
 	unsigned int i;
 
 	if (size < WORD + 2u * header->length)
 		return 0;
-	while (*word != '\0')
-		text[used++] = *word++;
+	memcpy(text, word, used);
 	for (i = 0; i < header->length; i++) {
 		text[used++] = digits[header->bytes[i] >> 4];
 		text[used++] = digits[header->bytes[i] & 15];
