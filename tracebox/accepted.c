@@ -13,15 +13,7 @@
  * connection that it could belong to, for of such ACKs Linux sends two a second. So a RST goes in
  * front of it, to whatever may be open, and as RSTs may be lost as well, again each time.
  */
-#include "probe/base/seq.h"
 #include "tracebox/state.h"
-
-static uint32_t seq_of(const struct trace *trace, unsigned int ttl, unsigned int attempt)
-{
-	return (trace->numbers & NUMBER_SEQ)
-		? trace->seq - probe_number(trace, (uint8_t)ttl, attempt)
-		: trace->seq;
-}
 
 /* Note that the connection of a probe may be half open. */
 static void note_open(struct trace *trace, unsigned int ttl, uint32_t attempts)
@@ -67,7 +59,7 @@ void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	else if (!tells_of_syn_ack(trace, answer))
 		return;
 	trace->taken = tcp_seq_len(trace->probe);
-	if (tcp_ack(packet) == seq_of(trace, answer->ttl, answer->attempt) + 1)
+	if (tcp_ack(packet) == probe_seq(trace, answer->ttl, answer->attempt) + 1)
 		trace->taken = 1;
 	/* What is said twice, or to a SYN that is like all others, is of the same connection. */
 	if (trace->is_closed || (hop->accepted_attempts & bit) ||
@@ -91,7 +83,7 @@ static uint32_t begin_of(const struct trace *trace, unsigned int ttl, unsigned i
 {
 	if (!(trace->numbers & NUMBER_SEQ))
 		return tcp_ack(trace->accepted.packet);
-	return seq_of(trace, ttl, attempt) + trace->taken;
+	return probe_seq(trace, ttl, attempt) + trace->taken;
 }
 
 /*

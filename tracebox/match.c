@@ -60,7 +60,7 @@ static bool match_order(const struct trace *trace, unsigned int first, struct an
 			if (hop->sent_at[attempt] >= oldest)
 				continue;
 			oldest = hop->sent_at[attempt];
-			answer_number(trace, answer, probe_number(trace, (uint8_t)ttl, attempt),
+			answer_number(trace, answer, probe_number(trace, ttl, attempt),
 				MATCH_ORDER);
 		}
 	}
@@ -198,12 +198,6 @@ static enum answer_kind error_answer(enum icmp_kind kind)
 	return ANSWER_ICMP;
 }
 
-static uint32_t sent_seq(const struct trace *trace, unsigned int ttl, unsigned int attempt)
-{
-	return trace->seq -
-		((trace->numbers & NUMBER_SEQ) ? probe_number(trace, (uint8_t)ttl, attempt) : 0);
-}
-
 /* The sequence number that a hop quotes of the probe it answered. */
 static bool quoted_seq(const struct trace *trace, unsigned int ttl, uint32_t *seq)
 {
@@ -241,7 +235,7 @@ static bool match_seen(const struct trace *trace, uint32_t seq, struct answer *a
 		if (quoted_seq(trace, ttl, &quoted) && quoted == seq)
 			return match_order(trace, trace->farthest + 1, answer);
 	for (unsigned int ttl = trace->config.first_ttl; ttl <= trace->farthest; ttl++) {
-		uint32_t sent = sent_seq(trace, ttl, trace->hops[ttl].answer.attempt);
+		uint32_t sent = probe_seq(trace, ttl, trace->hops[ttl].answer.attempt);
 
 		if (quoted_seq(trace, ttl, &quoted) && quoted != sent &&
 			seq_tells(trace, seq - (quoted - sent), &number)) {

@@ -43,10 +43,16 @@ struct trace {
 	struct trace_hop *hops; /* by TTL, the last one asked for included */
 };
 
-static inline unsigned int probe_number(const struct trace *trace, uint8_t ttl,
+static inline unsigned int probe_number(const struct trace *trace, unsigned int ttl,
 	unsigned int attempt)
 {
 	return attempt * trace->step + ttl;
+}
+
+/* The sequence number of a probe. */
+static inline uint32_t probe_seq(const struct trace *trace, unsigned int ttl, unsigned int attempt)
+{
+	return trace->seq - ((trace->numbers & NUMBER_SEQ) ? probe_number(trace, ttl, attempt) : 0);
 }
 
 /*

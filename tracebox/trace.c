@@ -130,7 +130,7 @@ void trace_probe(const struct trace *trace, uint8_t ttl, unsigned int attempt,
 	if (trace->numbers & NUMBER_ID)
 		packet_write16(packet, 4, (uint16_t)(trace->id + number));
 	if (trace->numbers & NUMBER_SEQ)
-		packet_write32(packet, packet->l4 + 4, trace->seq - number);
+		packet_write32(packet, packet->l4 + 4, probe_seq(trace, ttl, attempt));
 	if (trace->numbers & NUMBER_LENGTH)
 		packet_close_gap(packet, packet->end - number, number);
 	packet_finish(packet);
