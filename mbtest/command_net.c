@@ -10,7 +10,6 @@
 #include "mbtest/report_net.h"
 #include "mbtest/suite/build.h"
 #include "mbtest/suite/wire_log.h"
-#include "probe/base/alloc.h"
 #include "probe/io/pcap_log.h"
 
 #include <stdlib.h>

@@ -7,7 +7,6 @@
 
 #include "mbtest/ladder.h"
 #include "probe/wire/diff.h"
-#include "probe/wire/mptcp.h"
 #include "probe/wire/tcpopt.h"
 #include "probe/wire/text.h"
 

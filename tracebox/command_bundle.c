@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tracebox/command_bundle.h"
 
-#include "probe/base/alloc.h"
 #include "probe/io/pcap_file.h"
 #include "tracebox/bundle.h"
 

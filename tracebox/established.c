@@ -3,7 +3,6 @@
 
 #include "probe/base/alloc.h"
 #include "probe/base/seq.h"
-#include "probe/wire/icmp.h"
 #include "probe/wire/mptcp.h"
 #include "tracebox/segment.h"
 #include "tracebox/state.h"

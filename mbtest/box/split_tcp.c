@@ -11,7 +11,6 @@
 #include "mbtest/flow.h"
 #include "mbtest/translate.h"
 
-#include "probe/base/alloc.h"
 #include "probe/endpoint/endpoint.h"
 
 #include <stdlib.h>

@@ -5,8 +5,6 @@
  */
 #include "mbtest/judge/predicates.h"
 
-#include "probe/base/seq.h"
-
 /* An ACK for data that came bare on this subflow, before either side's FIN. */
 static bool is_bare_ack(const struct scene *scene, const struct subflow_view *subflow, uint32_t i,
 	uint32_t acked)

@@ -5,8 +5,6 @@
  */
 #include "mbtest/judge/predicates.h"
 
-#include "probe/base/seq.h"
-
 enum {
 	WINDOW_MARGIN = 1 << 20, /* past the right edge beyond doubt (F54) */
 	TIMES_SENT = 3,          /* without an answer: fewer are no time-out yet (F56) */

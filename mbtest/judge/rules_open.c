@@ -5,8 +5,6 @@
  */
 #include "mbtest/judge/predicates.h"
 
-#include "probe/base/seq.h"
-
 enum {
 	HELD_BYTES = 64 << 10, /* unmapped bytes to hold (O3) */
 	ASKED_OFTEN = 5,       /* SYN/ACKs asking for the keys (O12): as often TCP repeats one */

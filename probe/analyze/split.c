@@ -2,7 +2,6 @@
 #include "probe/analyze/split.h"
 
 #include "probe/base/alloc.h"
-#include "probe/base/seq.h"
 #include "probe/endpoint/key.h"
 
 #include <uthash.h>

@@ -6,7 +6,6 @@
 
 #include "probe/analyze/parts.h"
 #include "probe/base/alloc.h"
-#include "probe/base/seq.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/endpoint/ack.h"
 
-#include "probe/endpoint/subflow.h"
-
 /* ---- round-trip time (RFC 6298) ---- */
 
 static void rtt_sample(struct subflow *subflow, nsec_t rtt, nsec_t now)

@@ -4,7 +4,6 @@
 #include "probe/base/alloc.h"
 #include "probe/endpoint/handshake.h"
 #include "probe/endpoint/key.h"
-#include "probe/endpoint/pm.h"
 #include "probe/endpoint/signal.h"
 #include "probe/endpoint/subflow.h"
 

@@ -5,7 +5,6 @@
 #include "probe/endpoint/address.h"
 #include "probe/endpoint/conn.h"
 #include "probe/endpoint/handshake.h"
-#include "probe/endpoint/reassembly.h"
 #include "probe/endpoint/subflow.h"
 
 #include <string.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/wire/checksum.h"
 
-#include "probe/base/bytes.h"
 #include "probe/wire/addr.h"
 
 #include <stdbool.h>

@@ -5,8 +5,6 @@
  * begins with, and the checksum of RFC 1071 written byte by byte. Prints one line a measure:
  * "name nanoseconds", the least of several rounds.
  */
-#include "probe/base/alloc.h"
-#include "probe/wire/checksum.h"
 #include "probe/wire/packet.h"
 #include "probe/wire/tcpopt.h"
 

@@ -17,7 +17,6 @@
  * path is none of ours: packets are handed, a round trip late, to the namespace the program was
  * started in, which has to route 198.18.0.0/24 back.
  */
-#include "probe/base/alloc.h"
 #include "probe/io/netlink.h"
 #include "probe/io/netns.h"
 #include "probe/wire/icmp.h"

@@ -8,7 +8,6 @@
  */
 #include "lua/path_file.h"
 #include "mbtest/suite/pipeline.h"
-#include "probe/base/alloc.h"
 #include "tests/bench/segment.h"
 
 #include <stdio.h>

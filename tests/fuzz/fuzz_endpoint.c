@@ -5,7 +5,6 @@
  * is invented, how time passes and what the applications do. Nothing may crash, leak, loop or hold
  * more than its limits. Inputs that are packets are given to both ends as they are, too.
  */
-#include "probe/base/alloc.h"
 #include "probe/endpoint/endpoint.h"
 #include "probe/wire/icmp.h"
 #include "probe/wire/mptcp.h"

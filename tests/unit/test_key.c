@@ -3,7 +3,6 @@
  * Keys, tokens, IDSNs and HMACs against fixed vectors (computed with hashlib and hmac, and taken
  * from packets of a Linux 6.18 stack).
  */
-#include "probe/base/bytes.h"
 #include "probe/endpoint/key.h"
 #include "probe/wire/addr.h"
 #include "tests/unit/unit.h"

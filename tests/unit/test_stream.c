@@ -6,7 +6,6 @@
 #include "tests/unit/unit.h"
 
 #include "mbtest/stream.h"
-#include "probe/base/rng.h"
 
 #include <stdlib.h>
 #include <string.h>
