@@ -25,6 +25,8 @@
 -- Every field may be a function of the case c = { version, checksum, family, sender, direction,
 -- path, subflows }. A scenario whose expect is nil in a case does not exist in that case. One with
 -- case = { version, checksum, family } is run in that case alone, with a seed of its own if given.
+--
+-- library "places" runs lua/places.lua of ours: what several suites share, or is too much for one.
 
 local scenarios = {}
 local suite_name

@@ -226,6 +226,12 @@ static inline struct part with(struct part part, struct mptcp_opt opt)
 	return part;
 }
 
+/* An ACK on the first subflow that carries an option and no data. */
+static inline struct part carrying(struct mptcp_opt opt)
+{
+	return with((struct part){ .flags = 0 }, opt);
+}
+
 static inline struct mptcp_opt opt_capable(const struct play *play, bool sender, bool receiver,
 	enum end from)
 {
@@ -372,7 +378,7 @@ static inline void play_syns(struct play *play)
 static inline void play_open(struct play *play)
 {
 	play_syns(play);
-	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_say(play, CLIENT, carrying(opt_third(play)));
 }
 
 /* The SYN and the SYN/ACK of a further subflow. */
@@ -461,7 +467,7 @@ static inline void play_close(struct play *play, uint64_t by_client, uint64_t by
 
 		fin.dss.data_fin = true;
 		fin.dss.checksum = checksum_finish(sum);
-		play_say(play, end, with((struct part){ .flags = 0 }, fin));
+		play_say(play, end, carrying(fin));
 	}
 	play->data_ack[CLIENT] = by_server + 1;
 	play->data_ack[SERVER] = by_client + 1;

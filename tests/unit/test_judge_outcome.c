@@ -123,8 +123,8 @@ TEST(infinite_after_a_failed_checksum)
 	play_emit(&play, CLIENT, bad);
 	bad.spoil = true;
 	play_hear(&play, SERVER, bad);
-	play_say(&play, SERVER, with((struct part){ .flags = 0 }, opt_fail(&play, CLIENT, 1000)));
-	play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_fail(&play, CLIENT, 1000)));
+	play_say(&play, SERVER, carrying(opt_fail(&play, CLIENT, 1000)));
+	play_say(&play, CLIENT, carrying(opt_fail(&play, CLIENT, 1000)));
 	play_say(&play, CLIENT,
 		with(bare_part(&play, CLIENT, 0, 2000, 500),
 			opt_infinite(&play, CLIENT, 2001, 2000)));

@@ -174,7 +174,7 @@ TEST(f7e_syn_again_after_a_reset)
 			play_hear(&play, SERVER, with(syn, opt_syn(&play)));
 			play_emit(&play, SERVER, with(answer, opt_synack(&play)));
 		}
-		play_hear(&play, SERVER, with((struct part){ .flags = 0 }, opt_third(&play)));
+		play_hear(&play, SERVER, carrying(opt_third(&play)));
 		play_exchange(&play, CLIENT, 0, 0, 100);
 		CHECK_STATE(&play, "F7e", again ? RULE_NOT_EXERCISED : RULE_BROKEN);
 		play_fini(&play);

@@ -176,7 +176,7 @@ static uint32_t f23(struct play *play, bool wrong)
 	play_spoilt(play, 0, 1000, 100);
 	return play_say(play, SERVER,
 		either(wrong, reset_part(0, RESET_MIDDLEBOX),
-			with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000))));
+			carrying(opt_fail(play, CLIENT, 1000))));
 }
 
 /* An endpoint that ignores the failure shows itself by its DATA_ACK. */
@@ -186,8 +186,7 @@ static uint32_t f23_ignored(struct play *play, bool wrong)
 	play_exchange(play, CLIENT, 0, 0, 1000);
 	play_spoilt(play, 0, 1000, 100);
 	if (!wrong)
-		return play_say(play, SERVER,
-			with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+		return play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	play->data_ack[SERVER] = 1100;
 	return play_say(play, SERVER, ack_part(play, SERVER, 0));
 }
@@ -217,7 +216,7 @@ TEST(f23_mapping_over_several_segments)
 	play_emit(&play, CLIENT, part);
 	part.spoil = true;
 	play_hear(&play, SERVER, part);
-	play_say(&play, SERVER, with((struct part){ .flags = 0 }, opt_fail(&play, CLIENT, 1000)));
+	play_say(&play, SERVER, carrying(opt_fail(&play, CLIENT, 1000)));
 	CHECK_HELD(&play, "F23");
 	play_fini(&play);
 
@@ -240,8 +239,8 @@ static uint32_t f24(struct play *play, bool wrong)
 	play_open(play);
 	play_exchange(play, CLIENT, 0, 0, 1000);
 	play_spoilt(play, 0, 1000, 100);
-	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
-	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
+	play_say(play, CLIENT, carrying(opt_fail(play, CLIENT, 1000)));
 	return play_say(play, CLIENT,
 		either(wrong, data_part(play, CLIENT, 0, 1100, 100),
 			with(bare_part(play, CLIENT, 0, 1100, 100),
@@ -256,10 +255,9 @@ static uint32_t f24_answer(struct play *play, bool wrong)
 	play_open(play);
 	play_exchange(play, CLIENT, 0, 0, 1000);
 	play_spoilt(play, 0, 1000, 100);
-	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	if (!wrong)
-		play_say(play, CLIENT,
-			with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+		play_say(play, CLIENT, carrying(opt_fail(play, CLIENT, 1000)));
 	number = play_say(play, CLIENT,
 		with(bare_part(play, CLIENT, 0, 1100, 100),
 			opt_infinite(play, CLIENT, 1101, 1100)));
@@ -310,8 +308,7 @@ static uint32_t f26(struct play *play, bool wrong)
 	play_spoilt(play, 0, 0, 100);
 	play->data_ack[SERVER] = wrong ? 100 : 0;
 	return play_say(play, SERVER,
-		either(wrong, ack_part(play, SERVER, 0),
-			with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 0))));
+		either(wrong, ack_part(play, SERVER, 0), carrying(opt_fail(play, CLIENT, 0))));
 }
 
 TEST(f26_first_mapping_fails)
@@ -344,8 +341,7 @@ static uint32_t f27(struct play *play, bool wrong)
 	play_spoilt(play, 0, 0, 100);
 	play->data_ack[SERVER] = 100;
 	return play_say(play, SERVER,
-		either(wrong, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 0)),
-			ack_part(play, SERVER, 0)));
+		either(wrong, carrying(opt_fail(play, CLIENT, 0)), ack_part(play, SERVER, 0)));
 }
 
 TEST(f27_payload_changed_unseen)

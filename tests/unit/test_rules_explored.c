@@ -31,8 +31,7 @@ TEST(f8_acked_by_another_option_or_after_fin)
 		ack.flags = how == 1 ? TCP_FIN : 0;
 		if (how == 1)
 			play_say(&play, CLIENT, ack);
-		play_say(&play, SERVER,
-			with((struct part){ .flags = 0 }, opt_infinite(&play, SERVER, 1, 0)));
+		play_say(&play, SERVER, carrying(opt_infinite(&play, SERVER, 1, 0)));
 		play_say(&play, SERVER, bare_part(&play, SERVER, 0, 1000, 100));
 		CHECK_STATE(&play, "F8", how < 2 ? RULE_HELD : RULE_BROKEN);
 		play_fini(&play);
@@ -50,7 +49,7 @@ TEST(f23_spoilt_data_fin)
 	play_exchange(&play, CLIENT, 0, 0, 1000);
 	fin = opt_data_fin(&play, CLIENT, 1000);
 	fin.dss.checksum ^= 1;
-	play_say(&play, CLIENT, with((struct part){ .flags = 0 }, fin));
+	play_say(&play, CLIENT, carrying(fin));
 	play_wait(&play, 2 * NSEC_PER_SEC);
 	play_data_ack(&play, SERVER, 0);
 	CHECK_IDLE(&play, "F23");
@@ -225,7 +224,7 @@ TEST(o9_round_trip_unknown)
 		if (!known)
 			play_emit(&play, SERVER, with(answer, opt_synack(&play)));
 		play_wait(&play, NSEC_PER_SEC);
-		play_hear(&play, SERVER, with((struct part){ .flags = 0 }, opt_third(&play)));
+		play_hear(&play, SERVER, carrying(opt_third(&play)));
 		bad = data_part(&play, CLIENT, 0, 0, 500);
 		bad.spoil = true;
 		play_hear(&play, SERVER, bad);
@@ -449,7 +448,7 @@ TEST(f54_key_in_doubt)
 		play_emit(&play, SERVER, with(answer, opt_synack(&play)));
 		play_hear(&play, SERVER, with(syn, opt_syn(&play)));
 		play_emit(&play, SERVER, with(answer, opt_synack(&play)));
-		play_hear(&play, SERVER, with((struct part){ .flags = 0 }, opt_third(&play)));
+		play_hear(&play, SERVER, carrying(opt_third(&play)));
 		play.next[0][CLIENT] = 1;
 		if (!doubt) {
 			play_exchange(&play, CLIENT, 0, 0, 100);

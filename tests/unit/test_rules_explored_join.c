@@ -27,8 +27,7 @@ TEST(f21_join_not_yet_established)
 		bad = data_part(&play, SERVER, 0, 1000, 500);
 		bad.spoil = true;
 		play_hear(&play, CLIENT, bad);
-		play_emit(&play, CLIENT,
-			with((struct part){ .flags = 0 }, opt_fail(&play, SERVER, 1000)));
+		play_emit(&play, CLIENT, carrying(opt_fail(&play, SERVER, 1000)));
 		play_wait(&play, 2 * NSEC_PER_SEC);
 		CHECK_STATE(&play, "F21", established ? RULE_BROKEN : RULE_NOT_EXERCISED);
 		play_fini(&play);
@@ -53,8 +52,7 @@ TEST(f15_join_not_yet_established)
 		if (established)
 			play_say(&play, SERVER, with(part, opt_ack(&play, SERVER, 0)));
 		play_hear(&play, CLIENT, bare_part(&play, SERVER, 0, 1000, 500));
-		play_emit(&play, CLIENT,
-			with((struct part){ .flags = 0 }, opt_infinite(&play, CLIENT, 501, 500)));
+		play_emit(&play, CLIENT, carrying(opt_infinite(&play, CLIENT, 501, 500)));
 		play_streams(&play, 500, 500, 1500, 1500);
 		CHECK_STATE(&play, "F15", established ? RULE_BROKEN : RULE_NOT_EXERCISED);
 		play_fini(&play);
@@ -73,8 +71,7 @@ TEST(f32_infinite_beside_others)
 		play_open(&play);
 		play_exchange(&play, CLIENT, 0, 0, 1000);
 		play_join(&play, 1);
-		play_say(&play, SERVER,
-			with((struct part){ .flags = 0 }, opt_infinite(&play, SERVER, 1, 0)));
+		play_say(&play, SERVER, carrying(opt_infinite(&play, SERVER, 1, 0)));
 		if (reset)
 			play_say(&play, CLIENT,
 				with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP)));
@@ -159,7 +156,7 @@ TEST(f56_another_reason)
 		packet = play_say(&play, CLIENT, with(reset, opt_reset(RESET_MIDDLEBOX)));
 		if (how == CLOSED_FAST) {
 			play.now -= 2 * NSEC_PER_MS;
-			play_emit(&play, CLIENT, with((struct part){ .flags = 0 }, close));
+			play_emit(&play, CLIENT, carrying(close));
 		}
 		play_wait(&play, 2 * NSEC_PER_SEC);
 		if (how == NO_REASON)
@@ -212,9 +209,9 @@ TEST(f55_closed_fast)
 		play_exchange(&play, CLIENT, 1, 1000, 500);
 		play_wait(&play, 6 * NSEC_PER_SEC);
 		if (closed)
-			play_emit(&play, CLIENT, with((struct part){ .flags = 0 }, close));
+			play_emit(&play, CLIENT, carrying(close));
 		play_wait(&play, 6 * NSEC_PER_SEC);
-		play_emit(&play, CLIENT, with((struct part){ .flags = 0 }, close));
+		play_emit(&play, CLIENT, carrying(close));
 		CHECK_STATE(&play, "F55", closed ? RULE_HELD : RULE_BROKEN);
 		play_fini(&play);
 	}

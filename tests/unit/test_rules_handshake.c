@@ -44,7 +44,7 @@ static uint32_t f3(struct play *play, bool wrong)
 	struct part answer = { .flags = 0 };
 
 	play_syns(play);
-	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_emit(play, CLIENT, carrying(opt_third(play)));
 	play_hear(play, SERVER, (struct part){ .flags = 0 });
 	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
 	return play_say(play, SERVER, wrong ? with(answer, opt_ack(play, SERVER, 100)) : answer);
@@ -147,7 +147,7 @@ TEST(f7_newer_offer)
 	play_hear(&play, SERVER, with((struct part){ .flags = TCP_SYN }, newer));
 	play_say(&play, SERVER,
 		with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(&play)));
-	play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_third(&play)));
+	play_say(&play, CLIENT, carrying(opt_third(&play)));
 	play_exchange(&play, CLIENT, 0, 0, 1000);
 	CHECK_HELD(&play, "F7");
 	CHECK_SOUND(&play);
@@ -213,7 +213,7 @@ static uint32_t f7b(struct play *play, bool wrong)
 		with((struct part){ .flags = TCP_SYN },
 			flags(opt_syn(play), MPC_HMAC | MPC_CHECKSUM)));
 	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
-	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_say(play, CLIENT, carrying(opt_third(play)));
 	play->checksum = !wrong;
 	return play_emit(play, SERVER, data_part(play, SERVER, 0, 0, 50));
 }
@@ -235,12 +235,11 @@ static uint32_t f7c(struct play *play, bool wrong)
 	play_say(play, SERVER,
 		with((struct part){ .flags = TCP_SYN | TCP_ACK },
 			flags(opt_synack(play), MPC_HMAC)));
-	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
-	play_hear(play, SERVER,
-		with((struct part){ .flags = 0 }, flags(opt_third(play), MPC_HMAC)));
+	play_emit(play, CLIENT, carrying(opt_third(play)));
+	play_hear(play, SERVER, carrying(flags(opt_third(play), MPC_HMAC)));
 	play_data(play, CLIENT, 0, 0, 100);
 	number = play_say(play, SERVER,
-		either(wrong, with((struct part){ .flags = 0 }, opt_ack(play, SERVER, 100)),
+		either(wrong, carrying(opt_ack(play, SERVER, 100)),
 			with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP))));
 	return number;
 }
@@ -258,7 +257,7 @@ static uint32_t f7d(struct play *play, bool wrong)
 	play_say(play, SERVER,
 		with((struct part){ .flags = TCP_SYN | TCP_ACK },
 			flags(opt_synack(play), MPC_HMAC | MPC_NO_JOIN)));
-	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_say(play, CLIENT, carrying(opt_third(play)));
 	play_exchange(play, CLIENT, 0, 0, 100);
 	if (!wrong)
 		return 0;
@@ -279,8 +278,8 @@ static uint32_t f7e(struct play *play, bool wrong)
 
 	third.capable.receiver_key++;
 	play_syns(play);
-	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
-	play_hear(play, SERVER, with((struct part){ .flags = 0 }, third));
+	play_emit(play, CLIENT, carrying(opt_third(play)));
+	play_hear(play, SERVER, carrying(third));
 	return play_say(play, SERVER, wrong ? with(answer, opt_ack(play, SERVER, 0)) : answer);
 }
 
@@ -326,7 +325,7 @@ TEST(f7e_undone_by_reset)
 				with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
 			play_say(&play, SERVER, with(answer, opt_synack(&play)));
 		}
-		play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_third(&play)));
+		play_say(&play, CLIENT, carrying(opt_third(&play)));
 		play_exchange(&play, CLIENT, 0, 0, 1000);
 		CHECK_STATE(&play, "F7e", undone ? RULE_NOT_EXERCISED : RULE_BROKEN);
 		play_fini(&play);

@@ -12,8 +12,8 @@ static uint32_t open_infinite(struct play *play)
 {
 	play_open(play);
 	play_exchange(play, CLIENT, 0, 0, 1000);
-	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
-	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
+	play_say(play, CLIENT, carrying(opt_fail(play, CLIENT, 1000)));
 	return play_say(play, CLIENT,
 		with(bare_part(play, CLIENT, 0, 1000, 100),
 			opt_infinite(play, CLIENT, 1001, 1000)));
@@ -117,8 +117,7 @@ TEST(f31_infinite_before_the_keys)
 			with((struct part){ .payload = 100, .seq = 1 },
 				opt_map(&play, CLIENT, 1, 0, 100)));
 		play.data_ack[SERVER] = 100;
-		packet = play_emit(&play, SERVER,
-			with((struct part){ .flags = 0 }, opt_ack(&play, SERVER, 100)));
+		packet = play_emit(&play, SERVER, carrying(opt_ack(&play, SERVER, 100)));
 		if (early)
 			CHECK_IDLE(&play, "F31");
 		else

@@ -204,7 +204,7 @@ TEST(f7a_f40_newer_syn)
 		play_wait(&play, NSEC_PER_SEC);
 		play_say(&play, CLIENT, syn);
 		play_say(&play, SERVER, with(answer, opt_synack(&play)));
-		play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_third(&play)));
+		play_say(&play, CLIENT, carrying(opt_third(&play)));
 		play_exchange(&play, CLIENT, 0, 0, 1000);
 		play_join(&play, 1);
 		CHECK_IDLE(&play, "F7a");

@@ -189,8 +189,7 @@ static uint32_t f49(struct play *play, bool wrong)
 	first.payload = 200;
 	play_hear(play, SERVER, first);
 	return play_say(play, SERVER,
-		either(wrong, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)),
-			(struct part){ .flags = 0 }));
+		either(wrong, carrying(opt_fail(play, CLIENT, 1000)), (struct part){ .flags = 0 }));
 }
 
 TEST(f49_coalesced_one_mapping_lost)

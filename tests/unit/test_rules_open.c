@@ -106,7 +106,7 @@ TEST(o2_not_when_mp_fail_came)
 		play.data_ack[SERVER] = 1100 + 100 * i;
 		hear_bare(&play, SERVER, ack_part(&play, SERVER, 0));
 	}
-	play_say(&play, SERVER, with((struct part){ .flags = 0 }, opt_fail(&play, CLIENT, 1200)));
+	play_say(&play, SERVER, carrying(opt_fail(&play, CLIENT, 1200)));
 	play_say(&play, CLIENT,
 		with(bare_part(&play, CLIENT, 0, 1300, 100),
 			opt_infinite(&play, CLIENT, 1301, 1300)));
@@ -155,7 +155,7 @@ TEST(o2_fastclose)
 		acked_bare(&play);
 		close.fastclose_key = play.key[CLIENT];
 		if (closed)
-			play_say(&play, SERVER, with((struct part){ .flags = 0 }, close));
+			play_say(&play, SERVER, carrying(close));
 		packet = play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
 		if (closed)
 			CHECK_HELD(&play, "O2");
@@ -177,9 +177,7 @@ TEST(o2_reset_after_the_fallback)
 		play_init(&play, 0, false);
 		acked_bare(&play);
 		if (left)
-			play_say(&play, CLIENT,
-				with((struct part){ .flags = 0 },
-					opt_infinite(&play, CLIENT, 1001, 1000)));
+			play_say(&play, CLIENT, carrying(opt_infinite(&play, CLIENT, 1001, 1000)));
 		packet = play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
 		if (left)
 			CHECK_HELD(&play, "O2");
@@ -247,8 +245,8 @@ TEST(o3_unmapped_data_is_held)
 
 static void fail_both_ways(struct play *play)
 {
-	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
-	play_say(play, CLIENT, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
+	play_say(play, CLIENT, carrying(opt_fail(play, CLIENT, 1000)));
 }
 
 /* O4: "each direction has its own; a side with nothing to send need not send one" */
@@ -274,7 +272,7 @@ TEST(o4_infinite_mapping_each_way)
 static uint32_t o5(struct play *play, bool wrong)
 {
 	open_one(play);
-	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	play_wait(play, 4 * NSEC_PER_SEC);
 	return play_say(play, SERVER,
 		wrong ? reset_part(0, RESET_MIDDLEBOX) : bare_part(play, SERVER, 0, 0, 100));
@@ -315,13 +313,12 @@ TEST(o6_retroactive_mapping)
 static uint32_t o9(struct play *play, bool wrong)
 {
 	open_one(play);
-	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	if (!wrong)
 		play_wait(play, 20 * NSEC_PER_MS);
 	else
 		play->now -= 2 * NSEC_PER_MS;
-	return play_say(play, SERVER,
-		with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	return play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 }
 
 TEST(o9_one_mp_fail_a_round_trip)
@@ -341,7 +338,7 @@ TEST(o9_one_mp_fail_a_round_trip)
 static uint32_t o12(struct play *play, bool wrong)
 {
 	play_syns(play);
-	play_emit(play, CLIENT, with((struct part){ .flags = 0 }, opt_third(play)));
+	play_emit(play, CLIENT, carrying(opt_third(play)));
 	play_emit(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
 	play_say(play, CLIENT,
 		with(bare_part(play, CLIENT, 0, 100, 100), opt_map(play, CLIENT, 101, 100, 100)));
@@ -411,7 +408,7 @@ TEST(o12_left_for_another_reason)
 		play_init(&play, 0, false);
 		play_syns(&play);
 		play_say(&play, CLIENT, data_part(&play, CLIENT, 0, 0, 100));
-		play_say(&play, CLIENT, with((struct part){ .flags = 0 }, opt_third(&play)));
+		play_say(&play, CLIENT, carrying(opt_third(&play)));
 		play_data(&play, SERVER, 0, 0, 100);
 		play_data(&play, SERVER, 0, 100, 100);
 		if (how == ACKED_BY_ANOTHER)
@@ -467,7 +464,7 @@ static uint32_t o15(struct play *play, bool wrong)
 	struct mptcp_opt empty = { .subtype = MP_DSS };
 
 	open_one(play);
-	play_say(play, CLIENT, with((struct part){ .flags = 0 }, empty));
+	play_say(play, CLIENT, carrying(empty));
 	return play_say(play, SERVER,
 		wrong ? reset_part(0, RESET_MPTCP) : ack_part(play, SERVER, 0));
 }
@@ -484,7 +481,7 @@ static uint32_t o16(struct play *play, bool wrong)
 
 	reset.ack = 1;
 	open_one(play);
-	play_say(play, SERVER, with((struct part){ .flags = 0 }, opt_fail(play, CLIENT, 1000)));
+	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	play_say(play, CLIENT,
 		with((struct part){ .subflow = 1, .flags = TCP_SYN }, opt_join(play, 1, JOIN_SYN)));
 	return play_say(play, SERVER,
