@@ -2,6 +2,8 @@
 -- forge.lua - sends packets of its own in the name of an end: a reset, or an ACK with an option. It
 -- makes them from what went by, so that numbers and timestamps are those that would be right.
 
+local subtypes = { "any", "mp_capable", "mp_join", "dss", "add_addr", "remove_addr", "mp_prio",
+	"mp_fail", "mp_fastclose", "mp_tcprst" }
 local bits = { ack = ACK, rst = RST | ACK }
 
 -- The packets of one connection that had no payload, the last of each direction.
@@ -13,6 +15,10 @@ end
 
 local function opposite(dir)
 	return dir == "to-server" and "to-client" or "to-server"
+end
+
+local function subtype(self)
+	return self.subtype ~= "any" and self.subtype or nil
 end
 
 -- The packet forged after one that passes, in direction out; nil where nothing like it was seen.
@@ -31,7 +37,7 @@ local function forge(self, flow, packet, dir, out)
 	forged["tcp.seq"] = (seq + self.seq) & 0xffffffff
 	forged["tcp.ack"] = ack & 0xffffffff
 	forged:remove(30)
-	local option = self.copy and packet:option(30) or self.raw
+	local option = self.copy and packet:option(30, subtype(self)) or self.raw
 	if option ~= "" and not forged:append(option) then
 		return nil
 	end
@@ -47,6 +53,9 @@ return {
 		option = { default = "", help = "the option in it, in hex digits" },
 		copy = { default = false,
 			help = "the option in it is the packet's own MPTCP option, mirrored" },
+		subtype = { default = "any", choices = subtypes,
+			help = "only behind packets with this MPTCP subtype, which it copies" },
+		instead = { default = false, help = "the packet itself goes no further" },
 		back = { default = false,
 			help = "to the packet's sender, as its peer would send it" },
 		seq = { default = 0, min = -2147483648, max = 2147483647,
@@ -72,7 +81,8 @@ return {
 		remember(self, flow, packet, dir)
 		flow.count = flow.count or 0
 		if not self:matched() or flow.count == self.most or
-			packet["tcp.flags"] & (SYN | RST) ~= 0 then
+			packet["tcp.flags"] & (SYN | RST) ~= 0 or
+			(self.subtype ~= "any" and packet:option(30, self.subtype) == nil) then
 			return UNCHANGED
 		end
 		for _ = 1, self.count do
@@ -83,6 +93,6 @@ return {
 			self:emit(out, forged)
 		end
 		flow.count = flow.count + 1
-		return PASS
+		return self.instead and DROP or PASS
 	end,
 }

@@ -311,11 +311,26 @@ for _, sender in ipairs(senders) do
 	})
 end
 
+case("F43", {
+	help = "a join that nobody answered was given up: it is not tried again",
+	sender = "client", direction = "both", expect = closed, rules = { "F43" },
+	versions = { 1 }, checksums = { false }, pause = "20s", deadline = "40s",
+	boxes = {}, joined = { box.blackhole { on = "syn" } },
+})
 case("F58", {
 	help = "REMOVE_ADDR of the first address comes outside the window", sender = "client",
 	direction = "to-server", expect = clean, rules = { "F58" },
 	boxes = { box.forge { option = "1e044000", seq = 100000000,
 		on = "data", from = 5, direction = "to-server" } },
+})
+case("F58-fail", {
+	-- "mptcp": who does not repeat MP_FAIL may get the data again, undamaged (O5).
+	help = "MP_FAIL comes from outside the window, then again as it should",
+	sender = "client", direction = "both", checksums = { true }, rules = { "F58" },
+	expect = { "infinite", "mptcp", intact = "any", damage = "box" },
+	boxes = { box.flip { direction = "to-server", on = "data", from = "30000B",
+		["until"] = "30000B" }, box.forge { copy = true, subtype = "mp_fail",
+		instead = true, seq = 100000000, direction = "to-client" } },
 })
 case("F61", {
 	help = "REMOVE_ADDR of an address that nobody told of", sender = "client",

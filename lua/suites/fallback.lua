@@ -288,6 +288,13 @@ cross({ "client", "server" }, function(sender)
 		rules = { "F23", "F24", "F29", "F30", "F31", "F33", "O6", "O9" },
 		boxes = { flip "30000B" },
 	})
+	rule("F30", single, sender, {
+		help = "data is lost behind the infinite mapping: it comes again as TCP's does",
+		checksums = { true }, direction = direction, expect = damaged,
+		rules = { "F23", "F30" },
+		boxes = { flip "20000B", box.loss { direction = direction, on = "data",
+			from = 40, ["until"] = 40 } },
+	})
 	rule("F26", single, sender, {
 		help = "the very first mapping fails its checksum", checksums = { true },
 		direction = direction, boxes = { flip "0B" },

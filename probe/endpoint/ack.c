@@ -69,6 +69,12 @@ void ack_segment_sent(struct subflow *subflow, struct segment *segment, nsec_t n
 		subflow->rto_at = now + subflow_timeout(subflow);
 }
 
+static bool is_forgotten(const struct conn *conn, const struct segment *segment)
+{
+	return (segment->flags & SEG_REINJECTED && conn_has_fault(conn, FAULT_FORGET_ORIGINAL)) ||
+		(conn->was_mptcp && conn_has_fault(conn, FAULT_FORGET_PLAIN));
+}
+
 struct segment *ack_next_lost(const struct subflow *subflow)
 {
 	const struct segment_queue *queue = &subflow->queue;
@@ -79,9 +85,7 @@ struct segment *ack_next_lost(const struct subflow *subflow)
 	for (i = queue->una; i != queue->tail; i++) {
 		struct segment *segment = segment_at(queue, i);
 
-		if (segment->flags & SEG_LOST &&
-			!(segment->flags & SEG_REINJECTED &&
-				conn_has_fault(subflow->conn, FAULT_FORGET_ORIGINAL)))
+		if (segment->flags & SEG_LOST && !is_forgotten(subflow->conn, segment))
 			return segment;
 	}
 	return NULL;

@@ -119,6 +119,8 @@ static void end_others(struct subflow *keep)
 	struct conn *conn = keep->conn;
 	unsigned int i;
 
+	if (conn_has_fault(conn, FAULT_FALL_BACK_BESIDE))
+		return;
 	for (i = 0; i < conn->subflow_count; i++)
 		if (conn->subflows[i] != keep && conn->subflows[i]->phase != PHASE_DEAD)
 			subflow_reset(conn->subflows[i], RESET_MIDDLEBOX);
@@ -225,7 +227,8 @@ void fallback_checksum_failed(struct subflow *subflow, const struct mapping *map
 			(!conn->was_joined && dsn_before(mapping->offset, conn->rx.next)));
 	/* One that is just joining will carry the stream: the two are several already (F21). */
 	bool several = (subflow_live_count(conn) > 1 || is_joining(conn)) &&
-		!conn_has_fault(conn, FAULT_FAIL_ALONE);
+		!conn_has_fault(conn, FAULT_FAIL_ALONE) &&
+		!conn_has_fault(conn, FAULT_FALL_BACK_BESIDE);
 
 	if (conn_has_fault(conn, FAULT_NO_FAIL)) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);
@@ -253,7 +256,7 @@ void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now)
 	/* O18: a mirrored one names a DSN of the other direction. */
 	if (!conn_is_mptcp(conn) || (answer ? dsn == conn->fail_dsn : offset > conn->tx.next))
 		return;
-	if (subflow_live_count(conn) > 1) {
+	if (subflow_live_count(conn) > 1 && !conn_has_fault(conn, FAULT_FALL_BACK_BESIDE)) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);
 		return;
 	}

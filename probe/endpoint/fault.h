@@ -42,6 +42,10 @@
 	F(ABSOLUTE_SSN, "absolute-ssn",                                                            \
 		"maps subflow sequence numbers as they are in the TCP header (F51)")               \
 	F(ONE_DSS, "one-dss", "heeds one DSS of a segment that has two (F50)")                     \
+	F(LONG_MAPPING, "long-mapping",                                                            \
+		"takes a mapping to reach to the end of its segment (F49)")                        \
+	F(UNMAPPED_AS_NEW, "unmapped-as-new",                                                      \
+		"delivers bytes without a mapping, and again when they come mapped (F64)")         \
 	F(DELIVER_TWICE, "deliver-twice", "delivers data again that came on two subflows (F53)")   \
 	F(FORGET_ORIGINAL, "forget-original",                                                      \
 		"does not repeat on its subflow what it re-sent elsewhere (F55)")                  \
@@ -68,6 +72,9 @@
 		"goes on with DATA_ACKs after a fallback (F9, F31)")                               \
 	F(INFINITE_BESIDE, "infinite-beside",                                                      \
 		"bears with an infinite mapping beside other subflows (F34)")                      \
+	F(FALL_BACK_BESIDE, "fall-back-beside",                                                    \
+		"falls back beside other subflows, and goes on with all (F21, F32)")               \
+	F(FORGET_PLAIN, "forget-plain", "repeats nothing after a fallback (F30)")                  \
 	F(LOSE_UNSENT, "lose-unsent", "forgets in a fallback what it has not sent yet (F63)")      \
 	/* further subflows */                                                                     \
 	F(ACCEPT_ANY_HMAC, "accept-any-hmac", "does not verify the HMACs of MP_JOIN (F39, F40)")   \

@@ -161,6 +161,8 @@ static bool mapping_place(const struct subflow *subflow, const struct mp_dss *ds
 	mapping->end = mapping->first + bytes;
 	if (conn_has_fault(conn, FAULT_SHORT_MAPPING) && mapping->end > end)
 		mapping->end = end;
+	if (conn_has_fault(conn, FAULT_LONG_MAPPING) && mapping->end < end)
+		mapping->end = end;
 	if (mapping->first >> 63 != 0)
 		return false;
 	if (conn->version > 0 && (mapping->first >= end || mapping->end <= first))

@@ -187,7 +187,9 @@ static void judge_unmapped(struct subflow *subflow, uint64_t count, uint64_t fir
 		subflow->unmapped_at = NSEC_NEVER;
 		return;
 	}
-	if (conn_has_fault(conn, FAULT_DELIVER_UNMAPPED) || conn_lacks(conn, LACKS_DSS_FALLBACK)) {
+	if (conn_has_fault(conn, FAULT_DELIVER_UNMAPPED) ||
+		conn_has_fault(conn, FAULT_UNMAPPED_AS_NEW) ||
+		conn_lacks(conn, LACKS_DSS_FALLBACK)) {
 		size_t index = ranges_find(&subflow->rx_pending, first);
 		uint64_t end = subflow->rx_pending.list[index].end;
 
@@ -195,6 +197,8 @@ static void judge_unmapped(struct subflow *subflow, uint64_t count, uint64_t fir
 		if (!subflow->threw_away)
 			reassembly_move(conn, conn->rx.next, &subflow->rx_ring, first,
 				(size_t)(end - first));
+		if (conn_has_fault(conn, FAULT_UNMAPPED_AS_NEW))
+			conn->dsn_remote -= end - first;
 		ranges_remove(&subflow->rx_pending, first, end);
 		return;
 	}
