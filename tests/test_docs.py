@@ -97,3 +97,12 @@ def test_man_page_is_well_formed(page):
     done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", page], capture_output=True,
                           text=True, check=True)
     assert done.stderr == ""
+
+
+def test_man_page_knows_every_outcome():
+    """In the order in which they are looked for."""
+    source = (TOP / "mbtest/judge/outcome.c").read_text()
+    section = (TOP / "doc/mbtest.1").read_text().split(".SH OUTCOMES\n")[1].split("\n.SH ")[0]
+    words = re.findall(r'^\t\[OUTCOME_\w+\] = "([\w-]+)"', source, re.M)
+    assert len(words) == 9
+    assert re.findall(r"^\.B (\S+)$", section.replace("\\-", "-"), re.M) == words

@@ -51,6 +51,20 @@ def test_house_rule(rule, files):
     assert not problems, f"{rule.__doc__}\n" + "\n".join(problems)
 
 
+def test_named_files_are_there():
+    problems = []
+    for name in SOURCES:
+        problems += tidy.named(name, (TOP / name).read_text(), FILES)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("text, count", [
+    ("/* See gone.c and wire/gone.h. */", 2), ("/* See a.h, wire/a.h, command_NAME.c. */", 0),
+    ("/* See build/made.c. */\n#include <gone.h>", 0), ("/* a.h (notes.md) */", 1)])
+def test_named_files_are_looked_for(text, count):
+    assert len(list(tidy.named("x.c", text, ["probe/wire/a.h"]))) == count
+
+
 def test_no_global_variables(release_dir):
     objects = sorted((release_dir / "obj").rglob("*.o"))
     objects = [path for path in objects if "tests" not in path.relative_to(release_dir).parts]

@@ -276,6 +276,22 @@ def unfit(path, text):
                 yield f"{path}:{number}: {match.group(0)!r}: {why}"
 
 
+# A source or document in a comment; NAME.c and the like stand for any.
+NAMED = re.compile(r"(?<![\w/.-])((?:[a-z_]+/)*[a-z][a-z0-9_-]*\.(?:c|h|md|py))\b")
+
+
+def named(path, text, files):
+    """Files that a comment names and nobody finds; those of build/ are made."""
+    if not path.endswith((".c", ".h", ".lua")):
+        return
+    comments = r"--[^\n]*" if path.endswith(".lua") else r"/\*.*?\*/"
+    for match in re.finditer(comments, text, re.S):
+        for name in NAMED.findall(match.group()):
+            if not name.startswith("build/") and \
+                    not any(file == name or file.endswith("/" + name) for file in files):
+                yield f"{path}: names {name}, which is not there"
+
+
 def wording(path, text):
     """In code it is a packet, whole words, as doc/style.md settles."""
     for number, line in enumerate(code_of(text).split("\n"), 1):

@@ -19,16 +19,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* In the order of contract.md: the first that matches is the outcome. */
+/* The first that matches is the outcome; what each means to users stands in doc/mbtest.1. */
 enum outcome {
-	OUTCOME_CORRUPT,
-	OUTCOME_STALLED,
-	OUTCOME_RESET,
-	OUTCOME_REFUSED,
-	OUTCOME_INFINITE,
-	OUTCOME_TCP,
-	OUTCOME_FALLBACK,
-	OUTCOME_SUBFLOW_CLOSED,
+	OUTCOME_CORRUPT,        /* other bytes than sent or edited, or too few and a clean end */
+	OUTCOME_STALLED,        /* the deadline came, and no error */
+	OUTCOME_RESET,          /* an error after the connection had opened */
+	OUTCOME_REFUSED,        /* it never opened */
+	OUTCOME_INFINITE,       /* an MP_FAIL or infinite mapping was seen, the rest went as TCP */
+	OUTCOME_TCP,            /* MP_CAPABLE was not valid in all three packets */
+	OUTCOME_FALLBACK,       /* it was, and later it was TCP */
+	OUTCOME_SUBFLOW_CLOSED, /* one meant to exist was refused, reset or never answered */
 	OUTCOME_MPTCP,
 	OUTCOME_COUNT,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * outcome.c - the first row of the contract's table of outcomes that matches, and its evidence.
+ * outcome.c - the first of the outcomes that matches, and its evidence.
  */
 #include "mbtest/judge/outcome.h"
 

@@ -8,9 +8,8 @@
 #include "mbtest/judge/scene.h"
 
 /*
- * Name the outcome and say why, after intact and damage are filled in: the first row of
- * contract.md's table that matches. An MP_FAIL or infinite mapping is "seen" when it reached the
- * host it was meant for.
+ * Name the outcome and say why, after intact and damage are filled in: the first of enum outcome
+ * that matches. An MP_FAIL or infinite mapping is "seen" when it reached the host it was meant for.
  */
 void outcome_judge(const struct scene scenes[ENDS], struct judgement *judgement);
 

@@ -2,7 +2,7 @@
 /*
  * step.h - what one end does in the course of a scenario beside sending its stream: it tells of
  * addresses, takes them back, changes priorities, closes subflows, aborts. Our endpoint does them
- * all (app.c), the kernel those that its path manager offers (step_kernel.c).
+ * all (app.c), the kernel those that its path manager offers (step.c).
  *
  * Numbers are those of the address plan: 1 is the address of the first subflow, 2 the next one.
  */

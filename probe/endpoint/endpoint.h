@@ -213,7 +213,7 @@ enum conn_mode {
 	MODE_TCP,      /* plain TCP, from the start or after fallback */
 };
 
-/* Why a connection is not MPTCP (any more): the rule of fallback-rules.md it followed. */
+/* Why a connection is not MPTCP (any more): the rule that it followed (doc/catalogue.md). */
 enum fallback_reason {
 	FALLBACK_NONE,
 	FALLBACK_NOT_ASKED,         /* we do not speak it */

@@ -123,7 +123,7 @@ struct mptcp_opt {
  */
 bool mptcp_parse(struct mptcp_opt *opt, const uint8_t *bytes, uint32_t length);
 
-/* Encode into bytes (at least TCPOPT_SPACE); returns the length, a value of protocol.h's tables. */
+/* Encode into bytes (at least TCPOPT_SPACE); returns the length. */
 uint32_t mptcp_emit(const struct mptcp_opt *opt, uint8_t bytes[static TCPOPT_SPACE]);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The outcomes of the contract's table, each acted out; and that a clean run breaks no rule. */
+/* The outcomes, each acted out; and that a clean run breaks no rule. */
 #include "tests/unit/play.h"
 
 TEST(mptcp_to_the_end)

@@ -32,7 +32,7 @@ TEST(rewrite_same_length)
 	bench_free(bench);
 }
 
-/* The FTP example of literature.md: the client's text grows by five bytes. */
+/* As an FTP gateway may do: the client's text grows by five bytes. */
 TEST(rewrite_longer_shifts_the_rest)
 {
 	struct bench *bench = bench_new("rewrite", "pattern=PORT;replacement=PORTxxxxx");
