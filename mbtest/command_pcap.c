@@ -10,8 +10,6 @@
 #include "mbtest/suite/pipeline.h"
 #include "probe/io/pcap_file.h"
 
-#include <string.h>
-
 struct pcap_options {
 	struct pipeline_plan plan;
 	bool has_server, json;

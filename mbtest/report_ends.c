@@ -5,8 +5,6 @@
  */
 #include "mbtest/report.h"
 
-#include <string.h>
-
 /*
  * The rule for which an end is to blame: the first it broke, or the first that both did;
  * rule_count(): none has a name.

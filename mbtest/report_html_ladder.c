@@ -11,7 +11,6 @@
 #include "probe/wire/text.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 enum {
 	LEFT = 90, /* pixels */

@@ -11,7 +11,6 @@
 #include "probe/wire/tcpopt.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static void spliced_fini(void *record)
 {

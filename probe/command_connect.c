@@ -14,7 +14,6 @@
 #include "probe/io/raw_net.h"
 #include "probe/report.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -11,7 +11,6 @@
 #include "tracebox/reverse.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum {
 	CONNECTIONS_MOST = 256,

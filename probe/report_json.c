@@ -7,7 +7,6 @@
 #include <jansson.h>
 
 #include <inttypes.h>
-#include <string.h>
 
 enum { TEXT_BYTES = 4096 };
 

@@ -13,9 +13,7 @@
 #include "probe/endpoint/serve.h"
 #include "tracebox/reverse.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { CONNECTIONS_MOST = 256, IDLE_S = 3600 };
 

@@ -9,7 +9,6 @@
 #include "probe/io/host.h"
 #include "tracebox/verdict.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum {

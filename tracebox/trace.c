@@ -10,7 +10,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 /*
  * Waits for the answer to one probe. Behind a hop that answered, a round trip and a half of that

@@ -13,7 +13,6 @@
 #include "probe/base/hash.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	BUCKETS = 1024,

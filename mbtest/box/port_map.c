@@ -8,8 +8,6 @@
 #include "mbtest/flow.h"
 #include "mbtest/translate.h"
 
-#include <string.h>
-
 enum { PAIRS_MAX = 16 };
 
 struct port_pair {

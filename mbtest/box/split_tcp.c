@@ -14,7 +14,6 @@
 #include "probe/endpoint/endpoint.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum side_of_proxy { FRONT, BACK, SIDES };
 

@@ -10,7 +10,6 @@
 #include "mbtest/judge/predicates.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* Both streams: intact when both are, and the damage that weighs most. */
 static void streams_judge(struct scene scenes[ENDS], struct judgement *judgement)

@@ -8,9 +8,7 @@
 #include "probe/base/alloc.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void net_start(struct net *net, const struct net_config *config)
 {

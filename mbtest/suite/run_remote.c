@@ -12,7 +12,6 @@
 #include "probe/io/raw_net.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum {

@@ -9,7 +9,6 @@
 #include "mbtest/suite/tap_file.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -7,8 +7,6 @@
 #include "probe/base/alloc.h"
 #include "probe/endpoint/key.h"
 
-#include <string.h>
-
 enum { ADDRESSES_MAX = 512 }; /* twice all address ids */
 
 /* The entry that says the same, a new one, or NULL when there is no room. */

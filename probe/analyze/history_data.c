@@ -7,7 +7,6 @@
 #include "probe/base/alloc.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* A DSN farther than this from the first is not of the stream. */
 #define STREAM_BYTES ((uint64_t)1 << 48)

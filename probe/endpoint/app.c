@@ -7,8 +7,6 @@
 #include "probe/endpoint/handshake.h"
 #include "probe/endpoint/subflow.h"
 
-#include <string.h>
-
 /* Data kept only for a slow subflow's retransmissions may hold up to so many send buffers. */
 enum { HELD_BUFFERS = 4 };
 

@@ -8,8 +8,6 @@
 #include "probe/endpoint/key.h"
 #include "probe/endpoint/subflow.h"
 
-#include <string.h>
-
 /* ---- judging an MP_CAPABLE ---- */
 
 /* F6, F7a, F7b: what holds for SYN and SYN/ACK alike. */

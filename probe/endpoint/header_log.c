@@ -4,7 +4,6 @@
 #include "probe/base/alloc.h"
 #include "probe/base/hash.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

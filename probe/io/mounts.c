@@ -5,7 +5,6 @@
  */
 #include "probe/io/mounts.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>

@@ -5,7 +5,6 @@
  */
 #include "probe/io/netlink.h"
 
-#include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/mptcp.h>
 #include <linux/netlink.h>

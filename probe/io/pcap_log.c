@@ -6,7 +6,6 @@
 
 #include <pcap/pcap.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 

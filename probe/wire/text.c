@@ -8,8 +8,6 @@
 #include "probe/wire/text_part.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
 enum { SHORT_BYTES = 32 }; /* of what cannot be told better than in hex */
 

@@ -6,7 +6,6 @@
 
 #include "probe/wire/text_part.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* What was read so far. The packet grows in the order of the text; lengths and checksums last. */

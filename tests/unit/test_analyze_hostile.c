@@ -4,8 +4,6 @@
 #include "probe/base/rng.h"
 #include "tests/unit/play.h"
 
-#include <stdio.h>
-
 /* Any byte of any packet changed, the rest of the judge's work done on it. */
 TEST(changed_bytes)
 {

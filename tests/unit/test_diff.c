@@ -4,8 +4,6 @@
 #include "probe/wire/diff.h"
 #include "tests/unit/wire_text.h"
 
-#include <string.h>
-
 #define NAMES "10.0.0.1:5000 > 10.0.0.2:80 "
 #define SYN   NAMES "S 1:1(0) win 9 "
 
