@@ -47,12 +47,13 @@ static void run_grow(struct event_run *run)
 	*run = grown;
 }
 
-static void run_push(struct event_run *run, const struct event *event)
+/* The place for one more event behind the others. */
+static struct event *run_place(struct event_run *run, nsec_t at)
 {
 	if (run->count == run->capacity)
 		run_grow(run);
-	*run_at(run, run->count++) = *event;
-	run->last = event->at;
+	run->last = at;
+	return run_at(run, run->count++);
 }
 
 /* The run whose last event is the latest that is not after a moment; else an empty one; or NULL. */
@@ -74,18 +75,19 @@ static struct event_run *run_for(struct event_queue *queue, nsec_t at)
 
 /* ---- the heap ---- */
 
-static void heap_push(struct event_queue *queue, const struct event *event)
+/* The place for an event that was posted after all that are there. */
+static struct event *heap_place(struct event_queue *queue, nsec_t when)
 {
 	size_t at = queue->heap_count++, parent;
 
 	queue->heap = xgrow(queue->heap, at, &queue->heap_capacity, sizeof(*queue->heap));
 	for (; at > 0; at = parent) {
 		parent = (at - 1) / 2;
-		if (!is_before(event, &queue->heap[parent]))
+		if (queue->heap[parent].at <= when)
 			break;
 		queue->heap[at] = queue->heap[parent];
 	}
-	queue->heap[at] = *event;
+	return &queue->heap[at];
 }
 
 static struct event heap_pop(struct event_queue *queue)
@@ -111,21 +113,28 @@ static struct event heap_pop(struct event_queue *queue)
 
 /* ---- both ---- */
 
-uint64_t event_post(struct event_queue *queue, struct event event, nsec_t now)
+uint64_t event_post(struct node *node, struct packet *packet, uint16_t path, enum dir dir,
+	nsec_t at)
 {
+	struct event_queue *queue = &node->net->queue;
+	nsec_t now = node->net->now;
 	struct event_run *run = NULL;
+	struct event *event;
 
-	event.serial = ++queue->serial;
-	if (event.at < now)
-		event.at = now;
+	if (at < now)
+		at = now;
 	/* A timer far ahead would keep all that follows out of its run. */
-	if (event.packet != NULL || event.at == now)
-		run = run_for(queue, event.at);
-	if (run != NULL)
-		run_push(run, &event);
-	else
-		heap_push(queue, &event);
-	return event.serial;
+	if (packet != NULL || at == now)
+		run = run_for(queue, at);
+	/* In its place at once: copied before it has settled in memory, it would be waited for. */
+	event = run != NULL ? run_place(run, at) : heap_place(queue, at);
+	event->at = at;
+	event->serial = ++queue->serial;
+	event->node = node;
+	event->packet = packet;
+	event->path = path;
+	event->dir = (uint8_t)dir;
+	return event->serial;
 }
 
 const struct event *event_peek(struct event_queue *queue)

@@ -175,16 +175,14 @@ struct addr net_server_addr(uint8_t family)
 /* A waking that has been replaced or moved on is no event. */
 static bool wake_is_due(struct node *node, const struct event *event)
 {
-	struct event again = *event;
-
 	if (event->serial != node->wake_serial)
 		return false;
 	node->wake_posted = NSEC_NEVER;
 	if (node->wake_at > event->at) {
 		if (node->wake_at == NSEC_NEVER)
 			return false;
-		again.at = node->wake_posted = node->wake_at;
-		node->wake_serial = event_post(&node->net->queue, again, node->net->now);
+		node->wake_posted = node->wake_at;
+		node->wake_serial = event_post(node, NULL, 0, TO_SERVER, node->wake_at);
 		return false;
 	}
 	node->wake_at = NSEC_NEVER;

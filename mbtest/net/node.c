@@ -102,23 +102,11 @@ static struct node *next_node(const struct node *from, enum dir dir)
 	return from->net->edges[dir == TO_SERVER ? SERVER : CLIENT];
 }
 
-static void post_arrival(struct node *to, struct packet *packet, uint16_t path, enum dir dir,
-	nsec_t at)
-{
-	struct event event = { .at = at,
-		.node = to,
-		.packet = packet,
-		.path = path,
-		.dir = (uint8_t)dir };
-
-	event_post(&to->net->queue, event, to->net->now);
-}
-
 void net_send(struct node *from, struct packet *packet, enum dir dir, nsec_t at)
 {
 	from->sent[dir]++;
 	net_record(from, VERB_SEND, packet, NULL);
-	post_arrival(next_node(from, dir), packet, from->path, dir, at);
+	event_post(next_node(from, dir), packet, from->path, dir, at);
 }
 
 void net_send_branch(struct node *from, struct packet *packet, const struct row *branch,
@@ -128,8 +116,7 @@ void net_send_branch(struct node *from, struct packet *packet, const struct row 
 
 	from->sent[dir]++;
 	net_record(from, VERB_SEND, packet, NULL);
-	post_arrival(to != NULL ? to : next_node(from, dir), packet, from->path, dir,
-		from->net->now);
+	event_post(to != NULL ? to : next_node(from, dir), packet, from->path, dir, from->net->now);
 }
 
 void net_enter(struct node *edge, struct packet *packet, uint16_t path, enum dir dir)
@@ -141,7 +128,7 @@ void net_enter(struct node *edge, struct packet *packet, uint16_t path, enum dir
 	if (to == NULL)
 		to = net->edges[dir == TO_SERVER ? SERVER : CLIENT];
 	net_record(edge, VERB_SEND, packet, NULL);
-	post_arrival(to, packet, path, dir, net->now);
+	event_post(to, packet, path, dir, net->now);
 }
 
 void net_odd(struct net *net, enum net_oddity oddity)
@@ -168,15 +155,12 @@ void net_drop(struct node *node, struct packet *packet, const char *reason)
 
 void net_wake_at(struct node *node, nsec_t at)
 {
-	struct event event = { .at = at, .node = node };
-	struct net *net = node->net;
-
-	if (at < net->now)
-		event.at = at = net->now;
+	if (at < node->net->now)
+		at = node->net->now;
 	node->wake_at = at;
 	/* An event that comes earlier will post another: timers that only move on cost nothing. */
 	if (at >= node->wake_posted)
 		return;
 	node->wake_posted = at;
-	node->wake_serial = event_post(&net->queue, event, net->now);
+	node->wake_serial = event_post(node, NULL, 0, TO_SERVER, at);
 }

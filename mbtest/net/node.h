@@ -76,9 +76,6 @@ struct event_queue {
 
 void event_queue_fini(struct event_queue *queue);
 
-/* Add an event, numbered by the queue; returns its serial. now: the current moment. */
-uint64_t event_post(struct event_queue *queue, struct event event, nsec_t now);
-
 /* The next event, or NULL; valid until the next post. Until then event_pop takes it out. */
 const struct event *event_peek(struct event_queue *queue);
 struct event event_pop(struct event_queue *queue);
@@ -127,6 +124,13 @@ struct net {
 	size_t edit_used, edit_room;
 	struct stream_edit *edit_list; /* as handed out by net_edits */
 };
+
+/*
+ * Post a packet's arrival at a node, or (packet NULL) the node's waking, not before the current
+ * moment; returns its serial.
+ */
+uint64_t event_post(struct node *node, struct packet *packet, uint16_t path, enum dir dir,
+	nsec_t at);
 
 /* ---- what nodes may do ---- */
 

@@ -3,52 +3,17 @@
 
 #include <string.h>
 
-enum { TCP_FIXED = 20 };
-
 /* Options as an edit composes them, before they are known to fit. */
 struct options {
 	uint32_t length;
 	uint8_t bytes[2 * TCPOPT_SPACE];
 };
 
-/* Length of the option at bytes, of which room are left; 0 when it cannot be. */
-static uint32_t option_len(const uint8_t *bytes, uint32_t room)
-{
-	if (bytes[0] == TCPOPT_EOL || bytes[0] == TCPOPT_NOP)
-		return 1;
-	if (room < 2 || bytes[1] < 2 || bytes[1] > room)
-		return 0;
-	return bytes[1];
-}
-
-bool tcpopt_next(const struct packet *packet, struct tcpopt *opt)
-{
-	uint32_t at = opt->offset + opt->length, length;
-	const uint8_t *bytes;
-
-	if (packet->form != PACKET_TCP)
-		return false;
-	if (opt->offset == 0)
-		at = packet->l4 + TCP_FIXED;
-	else if (opt->kind == TCPOPT_EOL)
-		return false;
-	if (at >= packet->payload)
-		return false;
-	bytes = packet_data(packet) + at;
-	length = option_len(bytes, packet->payload - at);
-	if (length == 0)
-		return false;
-	opt->kind = bytes[0];
-	opt->length = (uint8_t)length;
-	opt->offset = at;
-	return true;
-}
-
 /* First byte that no option of the list takes: behind the last one, or the malformed one. */
 static uint32_t list_end(const struct packet *packet, bool *ends_in_eol)
 {
 	struct tcpopt opt = { 0 };
-	uint32_t end = packet->l4 + TCP_FIXED;
+	uint32_t end = packet->l4 + TCPOPT_FIRST;
 
 	*ends_in_eol = false;
 	while (tcpopt_next(packet, &opt)) {
@@ -82,7 +47,7 @@ bool tcpopt_find(const struct packet *packet, uint8_t kind, struct tcpopt *opt)
 uint32_t tcpopt_room(const struct packet *packet)
 {
 	bool ends_in_eol;
-	uint32_t used = list_end(packet, &ends_in_eol) - packet->l4 - TCP_FIXED;
+	uint32_t used = list_end(packet, &ends_in_eol) - packet->l4 - TCPOPT_FIRST;
 
 	return packet->form != PACKET_TCP || tcpopt_malformed(packet) ? 0 : TCPOPT_SPACE - used;
 }
@@ -93,7 +58,7 @@ static uint32_t content_len(const struct options *options)
 	uint32_t at = 0, content = 0, length;
 
 	while (at < options->length && options->bytes[at] != TCPOPT_EOL) {
-		length = option_len(options->bytes + at, options->length - at);
+		length = tcpopt_length(options->bytes + at, options->length - at);
 		if (length == 0)
 			return options->length;
 		if (options->bytes[at] != TCPOPT_NOP)
@@ -114,7 +79,7 @@ static uint32_t content_len(const struct options *options)
 static bool put_options(struct packet *packet, struct options *options, uint32_t same,
 	uint32_t content)
 {
-	uint32_t first = packet->l4 + TCP_FIXED, old = packet->payload - first;
+	uint32_t first = packet->l4 + TCPOPT_FIRST, old = packet->payload - first;
 	uint32_t length = (content + 3) / 4 * 4;
 
 	if (length > TCPOPT_SPACE)
@@ -126,7 +91,7 @@ static bool put_options(struct packet *packet, struct options *options, uint32_t
 	if (length > options->length)
 		memset(options->bytes + options->length, 0, length - options->length);
 	if (length > same)
-		packet_write(packet, packet->l4 + TCP_FIXED + same, options->bytes + same,
+		packet_write(packet, packet->l4 + TCPOPT_FIRST + same, options->bytes + same,
 			length - same);
 	return true;
 }
@@ -135,9 +100,9 @@ static bool put_options(struct packet *packet, struct options *options, uint32_t
 static bool splice(struct packet *packet, uint32_t offset, uint32_t removed, const void *bytes,
 	uint32_t length)
 {
-	const uint8_t *area = packet_data(packet) + packet->l4 + TCP_FIXED;
-	uint32_t size = packet->payload - packet->l4 - TCP_FIXED;
-	uint32_t at = offset - packet->l4 - TCP_FIXED;
+	const uint8_t *area = packet_data(packet) + packet->l4 + TCPOPT_FIRST;
+	uint32_t size = packet->payload - packet->l4 - TCPOPT_FIRST;
+	uint32_t at = offset - packet->l4 - TCPOPT_FIRST;
 	struct options options;
 
 	if (length > TCPOPT_SPACE)
@@ -154,8 +119,8 @@ bool tcpopt_append(struct packet *packet, const void *bytes, uint32_t length)
 {
 	bool ends_in_eol;
 	uint32_t end = list_end(packet, &ends_in_eol);
-	uint32_t used = end - packet->l4 - TCP_FIXED;
-	uint32_t size = packet->payload - packet->l4 - TCP_FIXED;
+	uint32_t used = end - packet->l4 - TCPOPT_FIRST;
+	uint32_t size = packet->payload - packet->l4 - TCPOPT_FIRST;
 	struct options options;
 
 	if (packet->form != PACKET_TCP || (!ends_in_eol && end < packet->payload))
@@ -164,7 +129,7 @@ bool tcpopt_append(struct packet *packet, const void *bytes, uint32_t length)
 		return false;
 	/* The padding, and what an EOL hides, gives way; the header does not shrink. */
 	options.length = used + length;
-	memcpy(options.bytes, packet_data(packet) + packet->l4 + TCP_FIXED, used);
+	memcpy(options.bytes, packet_data(packet) + packet->l4 + TCPOPT_FIRST, used);
 	memcpy(options.bytes + used, bytes, length);
 	return put_options(packet, &options, used, options.length > size ? options.length : size);
 }
@@ -173,7 +138,7 @@ bool tcpopt_append(struct packet *packet, const void *bytes, uint32_t length)
 static bool is_alone(const struct packet *packet, const struct tcpopt *opt)
 {
 	const uint8_t *bytes = packet_data(packet);
-	uint32_t at = packet->l4 + TCP_FIXED;
+	uint32_t at = packet->l4 + TCPOPT_FIRST;
 
 	while (at < packet->payload && (bytes[at] == TCPOPT_NOP || at == opt->offset))
 		at += at == opt->offset ? opt->length : 1u;
@@ -182,7 +147,7 @@ static bool is_alone(const struct packet *packet, const struct tcpopt *opt)
 
 void tcpopt_remove(struct packet *packet, const struct tcpopt *opt, enum tcpopt_remove_how how)
 {
-	uint32_t first = packet->l4 + TCP_FIXED;
+	uint32_t first = packet->l4 + TCPOPT_FIRST;
 	uint8_t filler[UINT8_MAX];
 
 	if (how == REMOVE_GAP) {
@@ -209,7 +174,7 @@ bool tcpopt_replace(struct packet *packet, const struct tcpopt *opt, const void 
 bool tcpopt_insert_first(struct packet *packet, const void *bytes, uint32_t length)
 {
 	return packet->form == PACKET_TCP &&
-		splice(packet, packet->l4 + TCP_FIXED, 0, bytes, length);
+		splice(packet, packet->l4 + TCPOPT_FIRST, 0, bytes, length);
 }
 
 /* Bytes of the first option of a kind whose length is right, else NULL. */

@@ -27,6 +27,7 @@ enum {
 	TCPOPT_EXP1 = 253,
 	TCPOPT_EXP2 = 254,
 	TCPOPT_SPACE = 40, /* bytes of options a TCP header can hold */
+	TCPOPT_FIRST = 20, /* where they begin in it */
 };
 
 /* One option. length counts kind and length bytes; EOL and NOP have length 1. */
@@ -42,12 +43,43 @@ static inline const uint8_t *tcpopt_bytes(const struct packet *packet, const str
 	return packet_data(packet) + opt->offset;
 }
 
+/* Length of the option at bytes, of which room are left; 0 when it cannot be. */
+static inline uint32_t tcpopt_length(const uint8_t *bytes, uint32_t room)
+{
+	if (bytes[0] <= TCPOPT_NOP)
+		return 1;
+	if (room < 2 || bytes[1] < 2 || bytes[1] > room)
+		return 0;
+	return bytes[1];
+}
+
 /*
  * Step through the options: set opt->offset = 0 before the first call (struct tcpopt opt = {0}).
  * Returns false at the end: after an EOL (which is returned itself), at the end of the header, or
  * at a malformed option (length 0, 1 or past the header), which tcpopt_malformed tells.
  */
-bool tcpopt_next(const struct packet *packet, struct tcpopt *opt);
+static inline bool tcpopt_next(const struct packet *packet, struct tcpopt *opt)
+{
+	uint32_t at = opt->offset + opt->length, length;
+	const uint8_t *bytes;
+
+	if (packet->form != PACKET_TCP)
+		return false;
+	if (opt->offset == 0)
+		at = packet->l4 + TCPOPT_FIRST;
+	else if (opt->kind == TCPOPT_EOL)
+		return false;
+	if (at >= packet->payload)
+		return false;
+	bytes = packet_data(packet) + at;
+	length = tcpopt_length(bytes, packet->payload - at);
+	if (length == 0)
+		return false;
+	opt->kind = bytes[0];
+	opt->length = (uint8_t)length;
+	opt->offset = at;
+	return true;
+}
 
 /* Whether the list ends in an option whose length cannot be. */
 bool tcpopt_malformed(const struct packet *packet);
