@@ -110,6 +110,24 @@ static unsigned int least_rank(const struct conn *conn)
 	return least == UINT_MAX ? doubtful : least;
 }
 
+/*
+ * What a regular subflow acknowledged and did not deliver is for the others (F17): where none but
+ * backups are left, for these, though that subflow still stands.
+ */
+static bool is_last_resort(const struct conn *conn, const struct subflow *subflow)
+{
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++) {
+		const struct subflow *other = conn->subflows[i];
+
+		if (subflow_is_usable(other) && rank(other) < rank(subflow) &&
+			!stream_failed_on(subflow, other))
+			return false;
+	}
+	return true;
+}
+
 struct subflow *sched_next(const struct conn *conn, struct piece *piece)
 {
 	struct subflow *candidates[ENDPOINT_SUBFLOWS], *picked;
@@ -124,7 +142,7 @@ struct subflow *sched_next(const struct conn *conn, struct piece *piece)
 
 		/* What was lost goes first, on its own subflow (F55). */
 		if (!subflow_is_usable(subflow) || subflow->lost_count > 0 ||
-			rank(subflow) != least)
+			(rank(subflow) != least && !is_last_resort(conn, subflow)))
 			continue;
 		pieces[count] = stream_piece(conn, subflow);
 		if (pieces[count].length == 0)

@@ -419,6 +419,14 @@ static enum carried subflow_carried_una(const struct subflow *subflow, uint64_t 
 	return CARRIED_NOT;
 }
 
+bool stream_failed_on(const struct subflow *subflow, const struct subflow *other)
+{
+	const struct reinjection *again = again_find(subflow->conn, subflow);
+
+	return again != NULL && again->avoid == other->index &&
+		subflow_carried_una(other, again->first) == CARRIED_ACKED;
+}
+
 bool stream_waits_for(const struct subflow *subflow)
 {
 	unsigned int rtos = subflow->conn->endpoint->config.reinject_rtos;

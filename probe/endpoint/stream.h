@@ -28,6 +28,9 @@ enum piece_kind {
 	PIECE_HELD,  /* a slower subflow has it, and the window waits for it: opportunistic */
 };
 
+/* What this subflow would send again another one has acknowledged, without a DATA_ACK (F17). */
+bool stream_failed_on(const struct subflow *subflow, const struct subflow *other);
+
 /* Its own retransmissions come first: the timer may yet expire (reinject_rtos). */
 bool stream_waits_for(const struct subflow *subflow);
 

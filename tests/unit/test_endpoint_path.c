@@ -473,3 +473,35 @@ TEST(join_as_backup)
 		finish(&pipe);
 	}
 }
+
+static enum pipe_verdict strip_way_back(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	if (from == SERVER && path == 0)
+		pipe->hits += strip_mptcp(packet, 1u << MP_DSS);
+	return PIPE_PASS;
+}
+
+/* F17: what the first subflow acknowledges and never DATA_ACKs is for the backup, too. */
+TEST(backup_where_data_acks_stop)
+{
+	unsigned int side;
+
+	for (side = CLIENT; side <= SERVER; side++) {
+		struct endpoint_config client = pipe_config(SPEAKS_V1, false), server = client;
+		struct pipe pipe;
+
+		client.join[client.join_count++] = pipe_second.addr;
+		(side == CLIENT ? &client : &server)->join_backup = true;
+		begin(&pipe, &client, &server);
+		pipe.app[CLIENT].to_write = 5000;
+		pipe_run(&pipe, pipe.now + NSEC_PER_SEC);
+		pipe.hook = strip_way_back;
+		pipe.app[CLIENT].to_write = 50000;
+		pipe_run(&pipe, pipe.now + 10 * NSEC_PER_SEC);
+		CHECK(pipe.hits > 0);
+		CHECK_U64(pipe.app[SERVER].read, 50000);
+		CHECK(pipe_info(&pipe, CLIENT).subflows[1].bytes_sent > 0);
+		finish(&pipe);
+	}
+}

@@ -72,6 +72,31 @@ TEST(f14_checksum_missing)
 	play_both("F14", 1, true, SERVER, f14);
 }
 
+/* Who has left by the infinite mapping takes no mapping any more, with checksum or without. */
+TEST(f14_after_the_infinite_mapping)
+{
+	unsigned int left;
+
+	for (left = 0; left < 2; left++) {
+		struct play play;
+		struct part part;
+
+		play_init(&play, 0, true);
+		play_open(&play);
+		play_exchange(&play, SERVER, 0, 0, 100);
+		if (left)
+			play_say(&play, SERVER,
+				with((struct part){ .flags = 0 },
+					opt_infinite(&play, SERVER, 1, 0)));
+		part = data_part(&play, CLIENT, 0, 0, 100);
+		part.options[0].dss.has_checksum = false;
+		play_say(&play, CLIENT, part);
+		play_say(&play, SERVER, (struct part){ .flags = 0 });
+		CHECK_STATE(&play, "F14", left ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 static void open_two(struct play *play)
 {
 	play_open(play);
