@@ -151,6 +151,9 @@ static void read_param(lua_State *L, struct lua_box *box, unsigned int index)
 	struct table table = { L, lua_gettop(L), "" };
 	enum param_kind kind = PARAM_TEXT;
 
+	for (const struct box_param *common = box_when_params; common->name != NULL; common++)
+		if (strcmp(common->name, lua_tostring(L, -2)) == 0)
+			luaL_error(L, "every box has the parameter %s", common->name);
 	/* The name first: it is what says that there is something to free. */
 	param->name = xstrdup(lua_tostring(L, -2));
 	param->help = xstrdup(table_text(&table, "help", ""));

@@ -20,7 +20,9 @@ struct script {
 	struct rng rng;
 	size_t used, memory_bound;
 	int step_bound;
-	bool counts; /* instructions: each takes twice as long then */
+	bool counts;          /* instructions: each takes twice as long then */
+	uint64_t work, fresh; /* of this call: steps in library functions, bytes taken */
+	char name[128];       /* of what was loaded last */
 };
 
 static void *bounded_alloc(void *self, void *memory, size_t old_size, size_t new_size)
@@ -34,8 +36,12 @@ static void *bounded_alloc(void *self, void *memory, size_t old_size, size_t new
 		script->used -= old_size;
 		return NULL;
 	}
-	if (new_size > old_size && new_size - old_size > script->memory_bound - script->used)
-		return NULL;
+	if (new_size > old_size) {
+		script->fresh += new_size - old_size;
+		if (new_size - old_size > script->memory_bound - script->used ||
+			script->fresh / SCRIPT_FRESH > script->memory_bound)
+			return NULL;
+	}
 	memory = realloc(memory, new_size);
 	if (memory != NULL)
 		script->used += new_size - old_size;
@@ -69,6 +75,17 @@ static void stop_program(lua_State *L, lua_Debug *activation)
 	lua_error(L);
 }
 
+void script_spend(lua_State *L, uint64_t steps)
+{
+	struct script *script = script_of(L);
+	uint64_t bound = (uint64_t)script->step_bound * SCRIPT_WORK_A_STEP;
+
+	script->work = steps > bound ? bound + 1 : script->work + steps;
+	if (script->work > bound)
+		luaL_error(L, "library functions take more than %I steps in one call",
+			(LUAI_UACINT)bound);
+}
+
 struct script *script_new(const struct rng *rng, size_t memory_bound, int step_bound)
 {
 	struct script *script = xcalloc(1, sizeof(*script));
@@ -97,14 +114,17 @@ lua_State *script_state(struct script *script)
 	return script->state;
 }
 
-/* The error value on top as a sentence on one line; popped. */
-static bool take_error(lua_State *L, struct err *err)
+/* The error value on top as a sentence on one line, which says where it is from; popped. */
+static bool take_error(const struct script *script, int status, struct err *err)
 {
+	lua_State *L = script->state;
 	const char *text = lua_tostring(L, -1);
 	size_t i;
 
 	if (text == NULL)
-		err_set(err, "a Lua error that is a %s", luaL_typename(L, -1));
+		err_set(err, "%s: a Lua error that is a %s", script->name, luaL_typename(L, -1));
+	else if (status == LUA_ERRMEM)
+		err_set(err, "%s: %s", script->name, text);
 	else
 		err_set(err, "%s", text);
 	for (i = 0; err->text[i] != '\0'; i++) {
@@ -119,12 +139,13 @@ bool script_load(struct script *script, const char *name, const void *text, size
 	struct err *err)
 {
 	char chunk[512];
+	int status;
 
 	snprintf(chunk, sizeof(chunk), "@%s", name);
+	snprintf(script->name, sizeof(script->name), "%s", name);
 	/* Text only: compiled Lua from elsewhere could do anything. */
-	if (luaL_loadbufferx(script->state, text, length, chunk, "t") == LUA_OK)
-		return true;
-	return take_error(script->state, err);
+	status = luaL_loadbufferx(script->state, text, length, chunk, "t");
+	return status == LUA_OK || take_error(script, status, err);
 }
 
 static void count_anew(struct script *script)
@@ -143,9 +164,11 @@ void script_count(lua_State *L)
 
 static bool call(struct script *script, int arguments, int results, struct err *err)
 {
-	int status = lua_pcall(script->state, arguments, results, 0);
+	int status;
 
-	return status == LUA_OK || take_error(script->state, err);
+	script->work = script->fresh = 0;
+	status = lua_pcall(script->state, arguments, results, 0);
+	return status == LUA_OK || take_error(script, status, err);
 }
 
 bool script_call(struct script *script, int arguments, int results, struct err *err)

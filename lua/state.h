@@ -3,7 +3,7 @@
  * state.h - a Lua 5.4 state in which the same program does the same thing in every process, and
  * which no program can make hang or grow without bound: sorted pairs, no clock, files, processes,
  * loading, garbage control or coroutines, math.random from a seeded generator, no addresses in
- * text, a bound on instructions per call and on memory.
+ * text, a bound on instructions per call, on the work of library functions, and on memory.
  */
 #ifndef LUA_STATE_H
 #define LUA_STATE_H
@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct script;
 
@@ -23,6 +24,9 @@ enum {
 	SCRIPT_MEMORY_SUITE = 256 << 20,
 	SCRIPT_STEPS_BOX = 1000000, /* instructions a call of a box may take */
 	SCRIPT_STEPS_SUITE = 200000000,
+	SCRIPT_WORK_A_STEP =
+		10,        /* of library functions, for each instruction that a call may take */
+	SCRIPT_FRESH = 64, /* as often may a call take all of the memory, and let it go */
 };
 
 /* A state with the safe libraries; rng is copied. */
@@ -47,6 +51,12 @@ bool script_call(struct script *script, int arguments, int results, struct err *
  */
 bool script_call_short(struct script *script, int arguments, int results, struct err *err);
 void script_count(lua_State *L);
+
+/*
+ * For library functions, in which no instructions are counted: so many steps are about to be done.
+ * Raises an error when a call does too many.
+ */
+void script_spend(lua_State *L, uint64_t steps);
 
 /* The text of a file built in ("lua/suites/classic.lua"), or NULL. */
 const void *script_builtin(const char *path, size_t *length);

@@ -3,6 +3,7 @@
  * state_lib.c - the libraries of a Lua state, made deterministic: what is unsafe is taken out, and
  * what would show the time or an address is replaced.
  */
+#include "lua/pattern.h"
 #include "lua/state.h"
 
 #include <lauxlib.h>
@@ -10,6 +11,8 @@
 
 #include <stdint.h>
 #include <string.h>
+
+enum { SORTING = 16 }; /* steps that a key takes to be put in order */
 
 /* Rank of the types a sorted table may have as keys. */
 static int key_rank(lua_State *L, int index)
@@ -127,6 +130,7 @@ static int sorted_pairs(lua_State *L)
 	lua_pushnil(L);
 	while (lua_next(L, 1) != 0) {
 		lua_pop(L, 1);
+		script_spend(L, SORTING);
 		if (key_rank(L, -1) == 0)
 			return luaL_error(L, "pairs over a table with a %s as key has no order",
 				luaL_typename(L, -1));
@@ -266,6 +270,7 @@ static int stable_sort(lua_State *L)
 		for (k = i - 1; k >= 1; k--) {
 			bool before;
 
+			script_spend(L, 1);
 			lua_rawgeti(L, 1, k);
 			if (lua_isnil(L, 2)) {
 				before = lua_compare(L, 3, 4, LUA_OPLT);
@@ -304,6 +309,42 @@ static void wrap_field(lua_State *L, const char *name, lua_CFunction wrapper)
 	lua_setfield(L, -2, name);
 }
 
+/* Functions of table that go through a range of elements: which arguments begin and end it. */
+static const struct ranged {
+	const char *name;
+	int least;       /* with fewer arguments there is no range */
+	int first, last; /* last 0: to the last element */
+} ranged[] = { { "insert", 3, 2, 0 }, { "remove", 2, 2, 0 }, { "move", 3, 2, 3 },
+	{ "unpack", 1, 2, 3 } };
+
+/* Upvalues: the function, which is called in this one's place, and its row. */
+static int spend_range(lua_State *L)
+{
+	const struct ranged *row = lua_touserdata(L, lua_upvalueindex(2));
+	lua_Integer first, last;
+
+	if (lua_gettop(L) >= row->least && lua_istable(L, 1)) {
+		first = luaL_optinteger(L, row->first, 1);
+		last = (lua_Integer)lua_rawlen(L, 1);
+		if (row->last > 0)
+			last = luaL_optinteger(L, row->last, last);
+		if (last >= first)
+			script_spend(L, (uint64_t)last - (uint64_t)first);
+	}
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/* Of the table on top. */
+static void wrap_ranges(lua_State *L)
+{
+	for (size_t i = 0; i < sizeof(ranged) / sizeof(ranged[0]); i++) {
+		lua_getfield(L, -1, ranged[i].name);
+		lua_pushlightuserdata(L, (void *)(uintptr_t)&ranged[i]);
+		lua_pushcclosure(L, spend_range, 2);
+		lua_setfield(L, -2, ranged[i].name);
+	}
+}
+
 int script_open_libraries(lua_State *L)
 {
 	static const char *const base[] = { "collectgarbage", "dofile", "load", "loadfile", "next",
@@ -338,5 +379,7 @@ int script_open_libraries(lua_State *L)
 	lua_getfield(L, -1, "table");
 	lua_pushcfunction(L, stable_sort);
 	lua_setfield(L, -2, "sort");
+	wrap_ranges(L);
+	pattern_register(L);
 	return 0;
 }

@@ -4,6 +4,8 @@ and what a box can do to a packet."""
 
 import pytest
 
+from conftest import BUILD, run_program
+
 
 def run_suite(mbtest, tmp_path, text, *arguments, **options):
     path = tmp_path / "suite.lua"
@@ -95,7 +97,64 @@ def test_sort_keeps_equals_in_order(mbtest, tmp_path):
 ])
 def test_bounded(mbtest, tmp_path, text):
     run = run_suite(mbtest, tmp_path, text)
-    assert run.status == 2 and ("instructions" in run.err or "not enough memory" in run.err), run
+    assert run.status == 2 and "suite.lua:" in run.err, run
+    assert "instructions" in run.err or "not enough memory" in run.err, run
+
+
+# Random patterns over random texts, with all that comes of them in one number.
+PATTERNS = r"""
+local seed, hash = 1, 0
+local function random(n)
+    seed = (seed * 1103515245 + 12345) % 2147483648
+    return (seed >> 8) % n + 1
+end
+local parts = { "a", "b", ".", "%a", "%d", "%s", "%W", "%u", "[ab]", "[^a]", "[a-c]", "[%d-]",
+    "[]a]", "[^%s(]", "%(", "(", ")", "()", "%1", "%2", "%b()", "%baa", "%f[%a]", "%f[^a]", "*",
+    "+", "-", "?", "*", "+", "-", "$", "^", "%%", "[", "%", "]", "c-", "[a-", "%f", "%b(", "%x*",
+    "%g", "%p", "\0" }
+local letters = { "a", "b", "c", "A", "1", "(", ")", " ", "-", "]", "%", "a", "a", "\0" }
+local function text(list, most)
+    local t = {}
+    for i = 1, random(most) - 1 do t[i] = list[random(#list)] end
+    return table.concat(t)
+end
+local function add(...)
+    for i = 1, select("#", ...) do
+        local s = type((select(i, ...))) .. tostring((select(i, ...)))
+        for k = 1, #s do hash = (hash * 31 + s:byte(k)) % 4294967291 end
+    end
+end
+local function try(f, ...)
+    local r = table.pack(pcall(f, ...))
+    r[2] = r[1] and r[2] or tostring(r[2]):gsub("^.*:%d+: ", "")
+    add(table.unpack(r, 1, r.n))
+end
+local function all(s, p, first)
+    local t = {}
+    for x, y in s:gmatch(p, first) do t[#t + 1] = tostring(x) .. tostring(y) end
+    return table.concat(t, ",")
+end
+for i = 1, 4000 do
+    local s, p, first = text(letters, 14), text(parts, 7), random(20) - 10
+    try(string.find, s, p, first)
+    try(string.find, s, p, first, true)
+    try(string.match, s, p, first)
+    try(string.gsub, s, p, "<%0%1>")
+    try(string.gsub, s, p, "%%x", random(3) - 1)
+    try(string.gsub, s, p, { a = "1", b = false, A = 2 })
+    try(string.gsub, s, p, function(x, y) return y end)
+    try(all, s, p)
+    try(all, s, p, first)
+end
+"""
+
+
+def test_patterns_are_those_of_lua(mbtest, tmp_path):
+    """Ours, whose work is bounded, against the library's own, which tracebox's scripts have."""
+    (tmp_path / "script.lua").write_text(PATTERNS + "print(hash)")
+    theirs = run_program(BUILD / "tracebox", "-S", "-s", tmp_path / "script.lua")
+    ours = run_suite(mbtest, tmp_path, PATTERNS + "error(hash, 0)")
+    assert theirs.status == 0 and ours.err == f"mbtest: {theirs.out}", (ours, theirs)
 
 
 # ---- boxes ----
@@ -115,6 +174,18 @@ def box(packet, more=""):
     (box("local x = nil + 1"), ["mine.lua:1:", "arithmetic on a nil"]),
     (box("while true do end"), ["mine.lua:1:", "instructions"]),
     (box("while true do pcall(error) end"), ["instructions"]),
+    (box("while true do local s = ('x'):rep(8 << 20) end"), ["mine.lua: not enough memory"]),
+    (box("return (('x'):rep(40):find(('.-'):rep(40) .. 'y'))"),
+     ["mine.lua:1: library functions take more than 10000000 steps"]),
+    (box("while true do pcall(string.gsub, ('x'):rep(40), ('.*'):rep(40) .. 'y', '') end"),
+     ["mine.lua:1:", "instructions"]),
+    (box("table.move({}, 1, 1 << 60, 2)"), ["mine.lua:1: library functions"]),
+    (box("for i = 1, 30000 do self[i] = i end for i = 1, 30000 do pairs(self) end"),
+     ["mine.lua:1: library functions"]),
+    (box("for i = 1, 30000 do self[i] = i end for i = 1, 30000 do table.insert(self, 1, 1) end"),
+     ["mine.lua:1: library functions"]),
+    (box("error({})"), ["mine.lua: a Lua error that is a table"]),
+    (box("return PASS", "params = { every = { default = 1 } },"), ["has the parameter every"]),
     (box("pcall(self.packet, self) pcall(self.packet, self)"), ["instructions"]),
     (box("self.packet = self.wake self:wake()", "wake = function(self) pcall(self.wake, self) "
          "return self:wake() end,"), ["mine.lua:1:"]),
