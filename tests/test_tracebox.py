@@ -3,12 +3,13 @@
 import json
 import os
 import stat
+import subprocess
 import tarfile
 import xml.etree.ElementTree
 
 import pytest
 
-from conftest import BUILD, TOP, run_program
+from conftest import BUILD, ENVIRONMENT, TOP, run_program
 
 PROBE = "IP/TCP/MSS/SACKP/TS/WSCALE/MPCAPABLE"
 SET_FIELD = """
@@ -305,6 +306,20 @@ def test_a_device_that_is_full(boxes):
         run = path.trace("-n", "--json", option, "/dev/full")
         assert run.status == 2 and run.out == "" and "cannot write /dev/full" in run.err, run
         assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["--json"], ["-j"], ["--matrix", "80"], ["--established"], ["-l", "print('x')"],
+    ["--targets", "-"], ["--help"], ["--version"]])
+def test_an_output_that_is_full(boxes, arguments):
+    (boxes / "path.lua").write_text("return path { hop {}, hop {} }")
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([BUILD / "tracebox", "--sim", boxes / "path.lua", *arguments],
+                              input="server\n" * 3, stdout=full, stderr=subprocess.PIPE, text=True,
+                              check=False, env=ENVIRONMENT)
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("tracebox: cannot write the output"), done
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_capture_into_a_pipe(boxes, tmp_path):

@@ -214,7 +214,8 @@ static bool is_done(void *self)
 	struct run *run = self;
 
 	report_named(run);
-	return campaign_done(run->campaign) && run->first == NULL;
+	/* What nobody can read any more need not be traced. */
+	return ferror(stdout) || (campaign_done(run->campaign) && run->first == NULL);
 }
 
 /* ---- going on where an earlier run stopped ---- */

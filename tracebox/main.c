@@ -18,6 +18,7 @@
 #include "tracebox/report.h"
 #include "tracebox/run.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -378,6 +379,16 @@ static int run(struct program *program, struct err *err)
 	return status;
 }
 
+/* False with a sentence when not all of it was; why is known of the last piece alone. */
+static bool output_written(struct err *err)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	return errno != 0 ? err_set_errno(err, "cannot write the output")
+			  : err_set(err, "cannot write the output");
+}
+
 int main(int argc, char **argv)
 {
 	struct program program = { .argv = argv };
@@ -388,12 +399,14 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	switch (options_fill(&program.options, argc, argv, &err)) {
 	case OPTIONS_DONE:
-		return STATUS_FINE;
-	case OPTIONS_RUN:
-		break;
+		if (output_written(&err))
+			return STATUS_FINE;
+		/* fallthrough */
 	case OPTIONS_WRONG:
 		fprintf(stderr, "tracebox: %s\n", err.text);
 		return STATUS_WRONG;
+	case OPTIONS_RUN:
+		break;
 	}
 	settle_options(&program.options);
 	capture_init(&program.capture);
@@ -404,6 +417,8 @@ int main(int argc, char **argv)
 		program.channel.ops->free(program.channel.self);
 	}
 	capture_fini(&program.capture);
+	if (err.text[0] == '\0' && !output_written(&err))
+		status = STATUS_WRONG;
 	if (err.text[0] != '\0')
 		fprintf(stderr, "tracebox: %s\n", err.text);
 	return status;
