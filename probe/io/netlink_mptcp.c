@@ -104,6 +104,8 @@ static bool mptcp_family(struct netlink *netlink, uint16_t *family, uint32_t *ev
 /* Open a socket to MPTCP's path management; close it with netlink_close. */
 static bool mptcp_open(struct netlink *netlink, uint16_t *family, uint32_t *events, struct err *err)
 {
+	*family = 0;
+	*events = 0;
 	if (!netlink_open(netlink, NETLINK_GENERIC, err))
 		return false;
 	if (mptcp_family(netlink, family, events, err))
