@@ -372,10 +372,15 @@ static bool lua_box_init(struct box *box, struct err *err)
 	return true;
 }
 
+/* Some errors do not say where they arose: memory that is full, an error that is no text. */
 static void fail(struct box *box, struct lua_box_state *state, const struct err *err)
 {
+	const char *place = ((const struct lua_box *)box_type_of(box))->path;
+	struct err named;
+
+	err_set(&named, "box %s: %s", box_name(box), err->text);
 	state->failed = true;
-	box_fail(box, err->text);
+	box_fail(box, strstr(err->text, place) != NULL ? err->text : named.text);
 }
 
 /* The verdict on top of the stack, popped; nil passes. */
@@ -398,8 +403,7 @@ static enum verdict take_verdict(struct box *box, struct lua_box_state *state)
 	case WORD_UNCHANGED:
 		return box_unchanged(box);
 	default:
-		err_set(&err, "box %s: packet returns PASS, DROP, TAKEN or UNCHANGED",
-			box_name(box));
+		err_set(&err, "packet returns PASS, DROP, TAKEN or UNCHANGED");
 		fail(box, state, &err);
 		return BOX_DROP;
 	}
@@ -446,9 +450,7 @@ static enum verdict lua_box_packet(struct box *box, struct packet *packet, enum 
 	taken = lua_packet_return(script_state(state->script));
 	if (taken == (verdict == BOX_TAKEN) || state->failed)
 		return taken ? BOX_TAKEN : verdict == BOX_TAKEN ? BOX_DROP : verdict;
-	err_set(&err,
-		"box %s: TAKEN is returned for packets that self:take took, and for no others",
-		box_name(box));
+	err_set(&err, "TAKEN is returned for packets that self:take took, and for no others");
 	fail(box, state, &err);
 	return taken ? BOX_TAKEN : BOX_DROP;
 }

@@ -80,6 +80,29 @@ static bool find_selected(const struct packet *packet, const struct selection *s
 	return false;
 }
 
+/* Fields of an option: methods have their names as upvalues, which need not be looked up. */
+static const char *const option_fields[] = { "kind", "length", "bytes", "subtype" };
+
+enum { OPTION_KIND = 1, OPTION_LENGTH, OPTION_BYTES, OPTION_SUBTYPE, OPTION_FIELDS = 4 };
+
+/* In the table on top. */
+static void set_number(lua_State *L, int field, lua_Integer value)
+{
+	lua_pushvalue(L, lua_upvalueindex(field));
+	lua_pushinteger(L, value);
+	lua_rawset(L, -3);
+}
+
+static int count_options(const struct packet *packet)
+{
+	struct tcpopt opt = { 0 };
+	int count = 0;
+
+	while (tcpopt_next(packet, &opt))
+		count++;
+	return count;
+}
+
 /* packet:options(): a list of all options in order. */
 static int packet_options(lua_State *L)
 {
@@ -87,21 +110,18 @@ static int packet_options(lua_State *L)
 	struct tcpopt opt = { 0 };
 	lua_Integer count = 0;
 
-	lua_newtable(L);
+	lua_createtable(L, count_options(packet), 0);
 	while (tcpopt_next(packet, &opt)) {
 		const uint8_t *bytes = tcpopt_bytes(packet, &opt);
 
-		lua_createtable(L, 0, 4);
-		lua_pushinteger(L, opt.kind);
-		lua_setfield(L, -2, "kind");
-		lua_pushinteger(L, opt.length);
-		lua_setfield(L, -2, "length");
+		lua_createtable(L, 0, OPTION_FIELDS);
+		set_number(L, OPTION_KIND, opt.kind);
+		set_number(L, OPTION_LENGTH, opt.length);
+		lua_pushvalue(L, lua_upvalueindex(OPTION_BYTES));
 		lua_pushlstring(L, (const char *)bytes, opt.length);
-		lua_setfield(L, -2, "bytes");
-		if (opt.kind == TCPOPT_MPTCP && opt.length >= 3) {
-			lua_pushinteger(L, bytes[2] >> 4);
-			lua_setfield(L, -2, "subtype");
-		}
+		lua_rawset(L, -3);
+		if (opt.kind == TCPOPT_MPTCP && opt.length >= 3)
+			set_number(L, OPTION_SUBTYPE, bytes[2] >> 4);
 		lua_rawseti(L, -2, ++count);
 	}
 	return 1;
@@ -372,6 +392,16 @@ static const luaL_Reg methods[] = { { "options", packet_options }, { "option", p
 	{ "remove", packet_remove }, { "replace", packet_replace }, { "append", packet_append },
 	{ "prepend", packet_prepend }, { "overwrite", packet_overwrite }, { NULL, NULL } };
 
+/* Into the table on top. */
+static void set_methods(lua_State *L)
+{
+	int i;
+
+	for (i = 0; i < OPTION_FIELDS; i++)
+		lua_pushstring(L, option_fields[i]);
+	luaL_setfuncs(L, methods, OPTION_FIELDS);
+}
+
 /* Push the table of names: the index of a property or field, or the method. */
 static void push_names(lua_State *L, bool methods_too)
 {
@@ -387,7 +417,7 @@ static void push_names(lua_State *L, bool methods_too)
 		lua_setfield(L, -2, properties[i].name);
 	}
 	if (methods_too)
-		luaL_setfuncs(L, methods, 0);
+		set_methods(L);
 }
 
 void lua_packet_names(lua_State *L)
@@ -402,7 +432,8 @@ void lua_packet_names(lua_State *L)
 
 void lua_packet_names_lent(lua_State *L)
 {
-	luaL_newlib(L, methods);
+	lua_newtable(L);
+	set_methods(L);
 	lua_createtable(L, 0, 1);
 	push_names(L, false);
 	lua_pushcclosure(L, lent_index, 1);

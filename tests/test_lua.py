@@ -213,7 +213,7 @@ def box(packet, more=""):
          "local ok, text = pcall(string.rep, 'x', size + #self.all) "
          "if ok and pcall(table.insert, self.all, text) then self.last = size "
          "else size = size // 2 end end return TAKEN end self.all = {} return PASS"),
-     ["not enough memory"]),
+     ["box ", "mine", "not enough memory"]),
     ("return 3", ["returns a table"]),
     ("return { help = 'x' }", ["needs a function packet"]),
     ("syntax error", ["mine.lua:1:"]),

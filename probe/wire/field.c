@@ -136,12 +136,20 @@ bool field_range(const struct field *field, const struct layers *layers, uint32_
 	return true;
 }
 
+/* The same, of bytes that are all known. */
+static bool known_range(const struct field *field, const struct layers *layers, uint32_t *offset,
+	uint32_t *length)
+{
+	*offset = *length = 0;
+	return field_range(field, layers, offset, length) && *offset <= layers->known &&
+		*length <= layers->known - *offset;
+}
+
 bool field_covered(const struct field *field, const struct layers *layers)
 {
-	uint32_t offset = 0, length = 0;
+	uint32_t offset, length;
 
-	return field_range(field, layers, &offset, &length) && offset <= layers->known &&
-		length <= layers->known - offset;
+	return known_range(field, layers, &offset, &length);
 }
 
 static bool is_number(const struct field *field)
@@ -184,11 +192,10 @@ static uint64_t number_at(const struct field *field, const uint8_t *at, uint32_t
 bool field_read(const struct field *field, const struct layers *layers, const uint8_t *bytes,
 	uint64_t *value)
 {
-	uint32_t offset = 0, length = 0;
+	uint32_t offset, length;
 
-	if (!is_number(field) || !field_covered(field, layers))
+	if (!is_number(field) || !known_range(field, layers, &offset, &length))
 		return false;
-	field_range(field, layers, &offset, &length);
 	*value = number_at(field, bytes + offset, length);
 	return true;
 }
@@ -225,12 +232,11 @@ const char *field_bytes_text(const struct field *field, const uint8_t *at, uint3
 const char *field_text(const struct field *field, const struct layers *layers, const uint8_t *bytes,
 	char *buf, size_t size)
 {
-	uint32_t offset = 0, length = 0;
+	uint32_t offset, length;
 
 	buf[0] = '\0';
-	if (!field_covered(field, layers))
+	if (!known_range(field, layers, &offset, &length))
 		return buf;
-	field_range(field, layers, &offset, &length);
 	return field_bytes_text(field, bytes + offset, length, buf, size);
 }
 
@@ -244,18 +250,18 @@ bool field_get(const struct field *field, const struct packet *packet, uint64_t 
 
 bool field_set(const struct field *field, struct packet *packet, uint64_t value)
 {
-	uint32_t offset = 0, length = 0, i;
+	uint32_t offset, length, i;
 	struct layers layers;
 	uint64_t around, mask;
 	uint8_t bytes[8];
 
 	layers_of_packet(&layers, packet);
-	if (packet->form == PACKET_MALFORMED || !is_number(field) || !field_covered(field, &layers))
+	if (packet->form == PACKET_MALFORMED || !is_number(field) ||
+		!known_range(field, &layers, &offset, &length))
 		return false;
 	mask = (UINT64_C(1) << field->width) - 1;
 	if (value > mask)
 		return false;
-	field_range(field, &layers, &offset, &length);
 	around = surrounding(packet_data(packet) + offset, length);
 	around &= ~(mask << bits_below(field, length));
 	around |= value << bits_below(field, length);
