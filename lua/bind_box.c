@@ -375,12 +375,15 @@ static bool lua_box_init(struct box *box, struct err *err)
 /* Some errors do not say where they arose: memory that is full, an error that is no text. */
 static void fail(struct box *box, struct lua_box_state *state, const struct err *err)
 {
-	const char *place = ((const struct lua_box *)box_type_of(box))->path;
-	struct err named;
+	const char *path = ((const struct lua_box *)box_type_of(box))->path;
+	const char *slash = strrchr(path, '/');
+	bool is_placed = strstr(err->text, slash != NULL ? slash + 1 : path) != NULL;
+	struct err placed;
 
-	err_set(&named, "box %s: %s", box_name(box), err->text);
+	/* Of a long path Lua shows the end. */
+	err_set(&placed, "%s: %s", path, err->text);
 	state->failed = true;
-	box_fail(box, strstr(err->text, place) != NULL ? err->text : named.text);
+	box_fail(box, is_placed ? err->text : placed.text);
 }
 
 /* The verdict on top of the stack, popped; nil passes. */

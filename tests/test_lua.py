@@ -190,7 +190,8 @@ def box(packet, more=""):
     (box("self.packet = self.wake self:wake()", "wake = function(self) pcall(self.wake, self) "
          "return self:wake() end,"), ["mine.lua:1:"]),
     (box("return 'maybe'"), ["packet returns PASS"]),
-    (box("return TAKEN"), ["TAKEN"]),
+    (box("return TAKEN"), ["mine.lua: TAKEN"]),
+    (box("error({})"), ["mine.lua: a Lua error that is a table"]),
     (box("return packet.nosuch"), ["no field", "nosuch"]),
     (box("packet['tcp.window'] = 1 << 40"), ["tcp.window"]),
     (box("packet:remove(1)"), ["padding"]),
@@ -213,7 +214,7 @@ def box(packet, more=""):
          "local ok, text = pcall(string.rep, 'x', size + #self.all) "
          "if ok and pcall(table.insert, self.all, text) then self.last = size "
          "else size = size // 2 end end return TAKEN end self.all = {} return PASS"),
-     ["box ", "mine", "not enough memory"]),
+     ["mine.lua: not enough memory"]),
     ("return 3", ["returns a table"]),
     ("return { help = 'x' }", ["needs a function packet"]),
     ("syntax error", ["mine.lua:1:"]),
