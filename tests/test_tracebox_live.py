@@ -52,6 +52,13 @@ def test_a_clean_path(lab, version):
     assert report["destination"]["mptcp"]["supported"] is False
 
 
+def test_a_route_that_routers_record(lab):
+    """Each router writes its address into the probe, as it is asked to: nobody changed it."""
+    report = lab.trace("--json", "-p", "IP/RR(5)/TCP", TARGET["IP"]).json()
+    assert found(report) == [] and report["destination"]["ttl"] == ROUTERS + 1
+    assert all(hop["changes"] == [] for hop in report["hops"]), report
+
+
 @pytest.mark.parametrize("version, rule, change", [
     *[("IP", *each) for each in (DAMAGE | DAMAGE4).values()],
     *[("IPv6", *each) for each in (DAMAGE | DAMAGE6).values()]])

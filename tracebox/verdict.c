@@ -111,6 +111,14 @@ static void say_hidden(struct phrase *phrase, const struct finding *finding)
 			packets_name(finding));
 }
 
+/* "the TCP flags", but not "the source address". */
+static bool is_plural(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length > 1 && text[length - 1] == 's' && text[length - 2] != 's';
+}
+
 static void say_change(struct phrase *phrase, const struct finding *finding)
 {
 	char name[OPTID_TEXT], before[128], after[128];
@@ -130,7 +138,7 @@ static void say_change(struct phrase *phrase, const struct finding *finding)
 		say(phrase, "%s is added to %s", text, packets);
 		return;
 	case CHANGE_MODIFIED:
-		say(phrase, "%s of %s is changed", text, packets);
+		say(phrase, "%s of %s %s changed", text, packets, is_plural(text) ? "are" : "is");
 		if (before[0] != '\0' && after[0] != '\0')
 			say(phrase, " from %s to %s", before, after);
 		return;
@@ -236,6 +244,8 @@ const char *verdict_destination(const struct result *result, char buf[static VER
 		say(&phrase, "the server accepts the connection");
 	else if (d->reply == ANSWER_RST)
 		say(&phrase, "the server refuses the connection");
+	else if (d->reply == ANSWER_OTHER)
+		say(&phrase, "the destination answers");
 	else
 		say(&phrase, "the destination answers (%s)", answer_kind_text(d->reply));
 	return buf;

@@ -45,9 +45,51 @@ static bool same_number(const struct field *field, const struct side *sent, cons
 		field_read(field, &seen->layers, seen->bytes, &after) && before == after;
 }
 
+enum { RECORD_ROUTE = 7, TIMESTAMPS = 68, LOOSE_ROUTE = 131, STRICT_ROUTE = 137 };
+
+/*
+ * Whether an IP option differs only in what routers are to write into it: what stands there already
+ * stays, and so do the places beyond those that the pointer has moved past (RFC 791 3.1).
+ */
+static bool is_recorded(const uint8_t *before, const uint8_t *after, uint8_t length)
+{
+	uint8_t first = before[0] == TIMESTAMPS ? 4 : 3;
+
+	if (before[0] != RECORD_ROUTE && before[0] != TIMESTAMPS && before[0] != LOOSE_ROUTE &&
+		before[0] != STRICT_ROUTE)
+		return false;
+	if (length < first || before[2] <= first || after[2] < before[2] || after[2] > length + 1)
+		return false;
+	if (before[0] == TIMESTAMPS && ((before[3] ^ after[3]) & 15) != 0)
+		return false;
+	return memcmp(before + first, after + first, (size_t)(before[2] - 1 - first)) == 0 &&
+		memcmp(before + after[2] - 1, after + after[2] - 1,
+			(size_t)(length + 1 - after[2])) == 0;
+}
+
+/* The same of all of a header's options. */
+static bool are_recorded(const uint8_t *before, const uint8_t *after, uint32_t length)
+{
+	uint32_t i = 0, step;
+
+	for (; i < length && before[i] != 0; i += step) {
+		step = 1;
+		if (before[i] != 1) {
+			if (i + 1 >= length || before[i + 1] < 2 || before[i + 1] > length - i)
+				break;
+			step = before[i + 1];
+		}
+		if (memcmp(before + i, after + i, step) != 0 &&
+			(step < 4 || memcmp(before + i, after + i, 2) != 0 ||
+				!is_recorded(before + i, after + i, (uint8_t)step)))
+			return false;
+	}
+	return memcmp(before + i, after + i, length - i) == 0;
+}
+
 /* A field of fixed width, or the bytes between two layers, which may come and go. */
 static void compare_field(struct changes *changes, const struct field *field,
-	const struct side *sent, const struct side *seen)
+	const struct side *sent, const struct side *seen, bool hop_mutable)
 {
 	struct change change = { .field = field, .follows = field->follows };
 	bool same;
@@ -60,6 +102,11 @@ static void compare_field(struct changes *changes, const struct field *field,
 		memcmp(sent->bytes + change.before_offset, seen->bytes + change.after_offset,
 			change.before_length) == 0;
 	if (same || same_number(field, sent, seen))
+		return;
+	if (!hop_mutable && change.before_length == change.after_length &&
+		strcmp(field->name, "ip.options") == 0 &&
+		are_recorded(sent->bytes + change.before_offset, seen->bytes + change.after_offset,
+			change.before_length))
 		return;
 	/* What the IPv6 header says comes next, when an extension header was put in or taken out.
 	 */
@@ -159,7 +206,8 @@ void packet_diff(struct changes *changes, const struct packet *sent, const uint8
 		if (field->layer == LAYER_PAYLOAD)
 			compare_payload(changes, field, &before, &after);
 		else
-			compare_field(changes, field, &before, &after);
+			compare_field(changes, field, &before, &after,
+				(flags & DIFF_HOP_MUTABLE) != 0);
 	}
 }
 

@@ -81,6 +81,34 @@ TEST(diff_of_fields)
 	check_cases(cases, sizeof(cases) / sizeof(*cases));
 }
 
+#define WITH(options) NAMES "ipopt " options " S 1:1(0) win 9"
+
+/* RFC 791 3.1: what routers write at the pointer and past it is no change of theirs. */
+TEST(diff_of_recorded_routes)
+{
+	static const struct diff_case cases[] = {
+		{ WITH("070b04000000000000000001"), WITH("070b08c61201020000000001"), "", 0 },
+		{ WITH("070b04000000000000000001"), WITH("070b0cc6120102c612020201"), "", 0 },
+		{ WITH("01070b08c612010200000000"), WITH("01070b0cc6120102c6120202"), "", 0 },
+		{ WITH("440c05000000000000000000"), WITH("440c09100000012c00000000"), "", 0 },
+		{ WITH("830704c6120202010707040000000001"),
+			WITH("830708c6120201010707080102030401"), "", 0 },
+		{ WITH("070b08c61201020000000001"), WITH("070b0cc6120109c612020201"),
+			"ip.options 070b08c61201020000000001 -> 070b0cc6120109c612020201", 0 },
+		{ WITH("070b04000000000000000001"), WITH("070b08c61201020000000901"),
+			"ip.options 070b04000000000000000001 -> 070b08c61201020000000901", 0 },
+		{ WITH("070b08c61201020000000001"), WITH("070b04c61201020000000001"),
+			"ip.options 070b08c61201020000000001 -> 070b04c61201020000000001", 0 },
+		{ WITH("070b04000000000000000001"), WITH("070b04000000000000000000"),
+			"ip.options 070b04000000000000000001 -> 070b04000000000000000000", 0 },
+		{ WITH("070b04000000000000000001"), WITH("010101010101010101010101"),
+			"ip.options 070b04000000000000000001 -> 010101010101010101010101", 0 },
+		{ WITH("94040000"), WITH("94040001"), "ip.options 94040000 -> 94040001", 0 },
+	};
+
+	check_cases(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
 TEST(diff_of_options)
 {
 	static const struct diff_case cases[] = {
