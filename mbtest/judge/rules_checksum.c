@@ -11,9 +11,10 @@ static bool is_ordinary_in(const struct scene *scene, const struct mapping *mapp
 {
 	const struct subflow_view *subflow = scene_subflow(scene, mapping->subflow);
 
-	/* Before the keys came nothing was taken (O12), nor is once this host has left. */
+	/* Before the keys came nothing was taken (O12), nor is once this host left or closes. */
 	return mapping->way == RECEIVED && !mapping->infinite && mapping->fact >= scene->keys &&
 		mapping->fact < scene->connection->infinite[SENT] &&
+		mapping->fact < scene->connection->fastclose[SENT] &&
 		&scene->view.connections[subflow->connection] == scene->connection &&
 		subflow_is_up(scene, subflow, VIEW_NONE);
 }

@@ -129,16 +129,22 @@ void rule_f31(const struct scene *scene, struct note *note)
 	}
 }
 
-/* Beside others it is an error of the peer's, and its subflow the one that ends (F34). */
+/*
+ * Beside others it is an error of the peer's, and its subflow the one that ends (F34); and who
+ * answers it by a reset at once has not taken it, either.
+ */
 static bool is_refused(const struct scene *scene, uint32_t infinite)
 {
 	const struct subflow_view *subflow;
+	uint32_t reset;
 
 	if (infinite == VIEW_NONE)
 		return false;
 	subflow = fact_subflow(scene, infinite);
-	return others_ever(scene, subflow, infinite) > 0 &&
-		subflow_reset_after(scene, subflow, SENT, infinite) != VIEW_NONE;
+	reset = subflow_reset_after(scene, subflow, SENT, infinite);
+	return reset != VIEW_NONE &&
+		(others_ever(scene, subflow, infinite) > 0 ||
+			reset < scene_sent(scene, subflow, infinite, 0));
 }
 
 void rule_f32(const struct scene *scene, struct note *note)
@@ -183,6 +189,20 @@ static uint32_t first_bare_ack(const struct scene *scene)
 	return bare;
 }
 
+/* The SYN/ACK had no MP_CAPABLE, and a newer one, for a newer SYN, had it (O13). */
+static bool was_answered_anew(const struct scene *scene)
+{
+	uint32_t i = scene->initial->synack;
+
+	if (i == VIEW_NONE || (scene->facts[i].has & HAS_CAPABLE))
+		return false;
+	for (; i != VIEW_NONE; i = scene->facts[i].next)
+		if ((scene->facts[i].flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
+			(scene->facts[i].has & HAS_CAPABLE))
+			return true;
+	return false;
+}
+
 /* The moment from which this host has no business with MPTCP any more. */
 static uint32_t left_for_good(const struct scene *scene)
 {
@@ -192,7 +212,7 @@ static uint32_t left_for_good(const struct scene *scene)
 		is_refused(scene, received) ? VIEW_NONE : received);
 
 	if (!scene->mptcp)
-		return first_of(left, scene->initial->synack);
+		return was_answered_anew(scene) ? left : first_of(left, scene->initial->synack);
 	/* Bytes of its own without mapping: it left, with or without a right to. */
 	return first_of(first_of(left, scene->plain_out), first_bare_ack(scene));
 }

@@ -445,9 +445,8 @@ static bool has_timed_out(const struct scene *scene, const struct subflow_view *
 static bool has_own_reason(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index)
 {
-	return scene->bad != VIEW_NONE || subflow->flow[RECEIVED].unmapped != VIEW_NONE ||
-		scene_misfit(scene, subflow) <= index || scene_signalled(scene, index) ||
-		was_acked_bare(scene, subflow, index) || has_timed_out(scene, subflow, index) ||
+	return scene->bad != VIEW_NONE || reset_has_ground(scene, subflow, index) ||
+		scene_signalled(scene, index) || has_timed_out(scene, subflow, index) ||
 		scene_closed_fast(scene, index);
 }
 

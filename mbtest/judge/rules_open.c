@@ -372,7 +372,8 @@ void rule_o16(const struct scene *scene, struct note *note)
 			subflow->syn < fail)
 			continue;
 		note_held(note);
-		if (subflow->synack != VIEW_NONE)
+		/* A SYN that lost its option opens a connection like any other. */
+		if (subflow->synack != VIEW_NONE && (scene->facts[subflow->synack].has & HAS_JOIN))
 			note_broken(note, subflow->synack, "accepted a join while falling back");
 	}
 }

@@ -338,16 +338,21 @@ static bool has_stray_mapping(const struct scene *scene, const struct subflow_vi
 	return false;
 }
 
-bool reset_is_groundless(const struct scene *scene, const struct subflow_view *subflow,
-	uint32_t reset)
+bool reset_has_ground(const struct scene *scene, const struct subflow_view *subflow, uint32_t reset)
 {
 	const struct flow *flow = &subflow->flow[RECEIVED];
 
-	return reset_blames(scene, reset) && flow->plain == VIEW_NONE && flow->early >= reset &&
-		flow->rst >= reset && flow->infinite >= reset && !was_cut_short(scene, subflow) &&
-		!lacks_data_acks(scene, subflow) && scene_misfit(scene, subflow) >= reset &&
-		scene->plain_ack >= reset && !was_acked_bare(scene, subflow, reset) &&
-		!has_failed(scene, subflow, reset) && !has_stray_mapping(scene, subflow, reset);
+	return flow->plain != VIEW_NONE || flow->early < reset || flow->rst < reset ||
+		flow->infinite < reset || was_cut_short(scene, subflow) ||
+		lacks_data_acks(scene, subflow) || scene_misfit(scene, subflow) < reset ||
+		scene->plain_ack < reset || was_acked_bare(scene, subflow, reset) ||
+		has_failed(scene, subflow, reset) || has_stray_mapping(scene, subflow, reset);
+}
+
+bool reset_is_groundless(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t reset)
+{
+	return reset_blames(scene, reset) && !reset_has_ground(scene, subflow, reset);
 }
 
 void note_no_blame(struct note *note, const struct scene *scene, const struct subflow_view *subflow,

@@ -117,6 +117,10 @@ static inline uint32_t own_reset(const struct subflow_view *subflow, uint32_t fr
 	return reset >= from ? reset : VIEW_NONE;
 }
 
+/* Something that came on the subflow before is reason enough for a reset. */
+bool reset_has_ground(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t reset);
+
 /*
  * The RST says that the path is at fault, by MP_FAIL, or MP_TCPRST with reason 1 or 6, and nothing
  * that came on the subflow before does.

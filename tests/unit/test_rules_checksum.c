@@ -72,22 +72,24 @@ TEST(f14_checksum_missing)
 	play_both("F14", 1, true, SERVER, f14);
 }
 
-/* Who has left by the infinite mapping takes no mapping any more, with checksum or without. */
-TEST(f14_after_the_infinite_mapping)
+/* Who has left by the infinite mapping, or by MP_FASTCLOSE, takes no mapping any more. */
+TEST(f14_after_leaving)
 {
 	unsigned int left;
 
-	for (left = 0; left < 2; left++) {
+	for (left = 0; left < 3; left++) {
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
 		struct play play;
 		struct part part;
 
 		play_init(&play, 0, true);
 		play_open(&play);
 		play_exchange(&play, SERVER, 0, 0, 100);
-		if (left)
+		close.fastclose_key = play.key[CLIENT];
+		if (left > 0)
 			play_say(&play, SERVER,
 				with((struct part){ .flags = 0 },
-					opt_infinite(&play, SERVER, 1, 0)));
+					left > 1 ? close : opt_infinite(&play, SERVER, 1, 0)));
 		part = data_part(&play, CLIENT, 0, 0, 100);
 		part.options[0].dss.has_checksum = false;
 		play_say(&play, CLIENT, part);

@@ -163,12 +163,17 @@ TEST(f33_no_way_back)
 	play_both("F33", 1, true, CLIENT, f33);
 }
 
-/* F34: beside others it ended its subflow alone, and the connection may join again. */
+/*
+ * F34: beside others it ended its subflow alone, and the connection may join again. So it may where
+ * the mapping was answered by a reset at once: it was not taken.
+ */
 TEST(f33_infinite_beside_others)
 {
-	unsigned int beside;
+	enum { TAKEN, BESIDE, REFUSED, CASES };
+	unsigned int how;
 
-	for (beside = 0; beside < 2; beside++) {
+	for (how = TAKEN; how < CASES; how++) {
+		unsigned int beside = how == BESIDE;
 		struct play play;
 		uint32_t packet;
 
@@ -180,17 +185,43 @@ TEST(f33_infinite_beside_others)
 		play_hear(&play, CLIENT,
 			with((struct part){ .subflow = beside },
 				opt_infinite(&play, SERVER, 1, 0)));
-		if (beside)
+		if (how != TAKEN)
 			play_say(&play, CLIENT,
-				with((struct part){ .subflow = 1, .flags = TCP_RST },
+				with((struct part){ .subflow = beside, .flags = TCP_RST },
 					opt_reset(RESET_MPTCP)));
 		packet = play_say(&play, CLIENT,
 			with((struct part){ .subflow = 2, .flags = TCP_SYN },
 				opt_join(&play, 2, JOIN_SYN)));
-		if (beside)
+		if (how != TAKEN)
 			CHECK_IDLE(&play, "F33");
 		else
 			CHECK_BROKEN(&play, "F33", CLIENT, packet);
+		play_fini(&play);
+	}
+}
+
+/* O13: the newer SYN counts, and it was answered with MP_CAPABLE. */
+TEST(f33_answered_anew)
+{
+	struct part syn = { .flags = TCP_SYN }, answer = { .flags = TCP_SYN | TCP_ACK };
+	unsigned int anew;
+
+	for (anew = 0; anew < 2; anew++) {
+		struct mptcp_opt crypto_less;
+		struct play play;
+
+		play_init(&play, 1, false);
+		crypto_less = opt_syn(&play);
+		crypto_less.capable.flags = 0;
+		play_hear(&play, SERVER, with(syn, crypto_less));
+		play_emit(&play, SERVER, answer);
+		if (anew) {
+			play_hear(&play, SERVER, with(syn, opt_syn(&play)));
+			play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+		}
+		play_hear(&play, SERVER, with((struct part){ .seq = 1 }, opt_third(&play)));
+		play_emit(&play, SERVER, data_part(&play, SERVER, 0, 0, 100));
+		CHECK_STATE(&play, "F33", anew ? RULE_NOT_EXERCISED : RULE_BROKEN);
 		play_fini(&play);
 	}
 }

@@ -376,3 +376,26 @@ TEST(f56_reset_ends_its_subflow_only)
 {
 	play_both("F56", 1, false, CLIENT, f56);
 }
+
+/* The other had its own reason: the stream ended in the midst of a mapping. */
+TEST(f56_cut_short)
+{
+	unsigned int cut;
+
+	for (cut = 0; cut < 2; cut++) {
+		struct play play;
+		struct part part;
+
+		play_init(&play, 0, false);
+		open_one(&play);
+		play_join(&play, 1);
+		part = with(bare_part(&play, SERVER, 0, 0, 50), opt_map(&play, SERVER, 1, 0, 100));
+		part.payload = cut ? 50 : 100;
+		play_say(&play, SERVER, part);
+		play_hear(&play, CLIENT, (struct part){ .subflow = 1, .flags = TCP_RST, .seq = 1 });
+		play_say(&play, SERVER, (struct part){ .flags = TCP_FIN });
+		play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
+		CHECK_STATE(&play, "F56", cut ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}

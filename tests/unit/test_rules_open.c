@@ -504,6 +504,29 @@ TEST(o16_join_during_fallback)
 	play_fini(&play);
 }
 
+/* A box took the option from the SYN's copy: what answers that is no join. */
+TEST(o16_join_that_lost_its_option)
+{
+	unsigned int stripped;
+
+	for (stripped = 0; stripped < 2; stripped++) {
+		struct part answer = { .subflow = 1, .flags = TCP_SYN | TCP_ACK };
+		struct play play;
+
+		play_init(&play, 1, true);
+		open_one(&play);
+		play_say(&play, SERVER, carrying(opt_fail(&play, CLIENT, 1000)));
+		play_say(&play, CLIENT,
+			with((struct part){ .subflow = 1, .flags = TCP_SYN },
+				opt_join(&play, 1, JOIN_SYN)));
+		if (!stripped)
+			answer = with(answer, opt_join(&play, 1, JOIN_SYNACK));
+		play_say(&play, SERVER, answer);
+		CHECK_STATE(&play, "O16", stripped ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* O17: an RST without MP_TCPRST; a later connection would show more. */
 TEST(o17_bare_reset)
 {
