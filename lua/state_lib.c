@@ -12,7 +12,10 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SORTING = 16 }; /* steps that a key takes to be put in order */
+enum {
+	SORTING = 16, /* steps that a key takes to be put in order */
+	COPIES = 16,  /* of a short text are made in one step */
+};
 
 /* Rank of the types a sorted table may have as keys. */
 static int key_rank(lua_State *L, int index)
@@ -334,6 +337,16 @@ static int spend_range(lua_State *L)
 	return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
+/* Nothing, repeated for ever, takes no memory; upvalue: the function. */
+static int spend_repetitions(lua_State *L)
+{
+	lua_Integer count = luaL_checkinteger(L, 2);
+
+	if (count > 0)
+		script_spend(L, (uint64_t)count / COPIES);
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
 /* Of the table on top. */
 static void wrap_ranges(lua_State *L)
 {
@@ -370,6 +383,7 @@ int script_open_libraries(lua_State *L)
 	lua_getfield(L, -1, "string");
 	remove_fields(L, text);
 	wrap_field(L, "format", plain_format);
+	wrap_field(L, "rep", spend_repetitions);
 	lua_pop(L, 1);
 	lua_getfield(L, -1, "math");
 	remove_fields(L, math);
