@@ -156,11 +156,12 @@ const struct event *event_peek(struct event_queue *queue)
 
 struct event event_pop(struct event_queue *queue)
 {
-	struct event_run *run = &queue->runs[queue->next];
+	struct event_run *run;
 	struct event event;
 
 	if (queue->next == EVENT_RUNS)
 		return heap_pop(queue);
+	run = &queue->runs[queue->next];
 	event = *run_at(run, 0);
 	run->first = (run->first + 1) & (run->capacity - 1);
 	run->count--;

@@ -69,7 +69,8 @@ static void write_line(const struct node *node, enum verb verb, const struct pac
 	net->config.log(net->config.log_self, line);
 }
 
-void net_record(struct node *node, enum verb verb, const struct packet *packet, const char *reason)
+void record_event(struct node *node, enum verb verb, const struct packet *packet,
+	const char *reason)
 {
 	struct net *net = node->net;
 

@@ -204,7 +204,18 @@ enum verb {
 	VERB_DROP,
 };
 
-void net_record(struct node *node, enum verb verb, const struct packet *packet, const char *reason);
+void record_event(struct node *node, enum verb verb, const struct packet *packet,
+	const char *reason);
+
+/* Nearly always nobody wants to know, and every packet comes by here several times. */
+static inline void net_record(struct node *node, enum verb verb, const struct packet *packet,
+	const char *reason)
+{
+	const struct net_config *config = &node->net->config;
+
+	if (config->hash || config->text_log)
+		record_event(node, verb, packet, reason);
+}
 
 /* ---- the real clock: real.c ---- */
 
