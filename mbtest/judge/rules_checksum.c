@@ -83,7 +83,8 @@ static const struct mapping *failed(const struct scene *scene)
 	if (!scene->mptcp || scene->bad == VIEW_NONE)
 		return NULL;
 	mapping = &scene->view.mappings[scene->bad];
-	if (scene_subflow(scene, mapping->subflow)->flow[SENT].rst < mapping->complete)
+	if (scene_subflow(scene, mapping->subflow)->flow[SENT].rst < mapping->complete ||
+		scene_subflow(scene, mapping->subflow)->flow[RECEIVED].rst < mapping->complete)
 		return NULL;
 	return scene->cause < mapping->complete ||
 			!subflow_is_up(scene, scene_subflow(scene, mapping->subflow),

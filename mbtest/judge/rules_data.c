@@ -290,13 +290,28 @@ static bool is_mid(const struct scene *scene, const struct subflow_view *subflow
 		!scene_signalled(scene, index);
 }
 
+/*
+ * The infinite mapping came on a copy of data acknowledged before. TCP does not heed what is in
+ * that, but a host that holds bytes for a mapping may (F48).
+ */
+static bool has_old_infinite(const struct scene *scene, const struct subflow_view *subflow)
+{
+	uint32_t i;
+
+	for (i = first_unmapped(scene, subflow); i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].way == RECEIVED && scene->facts[i].is_old &&
+			(scene->facts[i].has & HAS_ODD_DSS))
+			return true;
+	return false;
+}
+
 /* What makes up for it later: the peer's infinite mapping, or either side's MP_FAIL. */
 static bool lost_its_mappings(const struct scene *scene, const struct subflow_view *subflow)
 {
 	return is_mid(scene, subflow, first_unmapped(scene, subflow)) &&
 		scene->connection->infinite[RECEIVED] == VIEW_NONE &&
 		scene->connection->fail[RECEIVED] == VIEW_NONE &&
-		scene->connection->fail[SENT] == VIEW_NONE;
+		scene->connection->fail[SENT] == VIEW_NONE && !has_old_infinite(scene, subflow);
 }
 
 /*

@@ -320,7 +320,10 @@ bool was_acked_bare(const struct scene *scene, const struct subflow_view *subflo
 	return false;
 }
 
-/* A mapping came whose segment it does not touch: what it names may count as unmapped (F51). */
+/*
+ * A mapping came whose segment it does not touch, an empty one perhaps: what it names may count as
+ * unmapped (F51).
+ */
 static bool has_stray_mapping(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index)
 {
@@ -332,7 +335,8 @@ static bool has_stray_mapping(const struct scene *scene, const struct subflow_vi
 		if (mapping->way == RECEIVED && mapping->length > 0 && mapping->fact < index &&
 			!mapping->from_capable &&
 			scene_subflow(scene, mapping->subflow) == subflow &&
-			!mapping_touches(mapping, &scene->facts[mapping->fact]))
+			(scene->facts[mapping->fact].payload == 0 ||
+				!mapping_touches(mapping, &scene->facts[mapping->fact])))
 			return true;
 	}
 	return false;

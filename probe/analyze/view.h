@@ -49,7 +49,8 @@ enum {
 	HAS_FASTCLOSE = 1u << 10,
 	HAS_ADDRESS = 1u << 11,     /* ADD_ADDR, REMOVE_ADDR or MP_PRIO */
 	HAS_UNDECODABLE = 1u << 12, /* kind 30, but no form that either RFC defines */
-	HAS_ODD_DSS = 1u << 13, /* a DATA_FIN flag without mapping, or neither ack nor mapping */
+	HAS_ODD_DSS = 1u << 13, /* a DATA_FIN flag without mapping, neither ack nor mapping, or an
+				 * infinite mapping far off or on a copy of old data */
 	HAS_SEVERAL_DSS = 1u << 14,
 	HAS_REFUSED = 1u << 15, /* in fact.refused: it was */
 };

@@ -155,6 +155,26 @@ TEST(f21_failed_on_one_of_two)
 	play_both("F21", 1, true, SERVER, f21_acked);
 }
 
+/* What comes behind an RST is a stray: it is answered by an RST that says nothing. */
+TEST(f21_behind_a_reset)
+{
+	unsigned int dead;
+
+	for (dead = 0; dead < 2; dead++) {
+		struct play play;
+
+		play_init(&play, 1, true);
+		open_two(&play);
+		if (dead)
+			play_hear(&play, SERVER,
+				(struct part){ .subflow = 1, .flags = TCP_RST, .seq = 1 });
+		play_spoilt(&play, 1, 1000, 100);
+		play_say(&play, SERVER, (struct part){ .subflow = 1, .flags = TCP_RST });
+		CHECK_STATE(&play, "F21", dead ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* Numbers from before the stream fail like any; every DATA_ACK is beyond them. */
 TEST(f21_number_from_before_the_stream)
 {

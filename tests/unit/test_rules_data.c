@@ -292,6 +292,31 @@ TEST(f16_mappings_stop_on_the_only_subflow)
 	play_both("F16", 1, false, SERVER, f16_delivered);
 }
 
+/* The infinite mapping comes with a copy of old data: who holds bytes for it may take it. */
+TEST(f16_infinite_mapping_on_old_data)
+{
+	unsigned int infinite;
+
+	for (infinite = 0; infinite < 2; infinite++) {
+		struct play play;
+		struct part old;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		emit_and_hear_bare(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 100));
+		play_say(&play, SERVER, ack_part(&play, SERVER, 0));
+		old = (struct part){ .seq = 501, .offset = 500, .payload = 500 };
+		if (infinite)
+			old = with(old, opt_infinite(&play, CLIENT, 1, 0));
+		old.options[0].dss.has_ack = false;
+		play_say(&play, CLIENT, old);
+		play_streams(&play, 1100, 1100, 0, 0);
+		CHECK_STATE(&play, "F16", infinite ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* A mapping that comes late still counts (F48), and E5 may fall back: nothing was confirmed. */
 TEST(f16_does_not_blame)
 {

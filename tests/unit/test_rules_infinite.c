@@ -94,6 +94,31 @@ TEST(f31_no_more_data_acks)
 	play_both("F31", 1, true, SERVER, f31);
 }
 
+/* RFC 7323 5.3: what a packet with a newer timestamp has overtaken TCP may refuse. */
+TEST(f31_overtaken)
+{
+	unsigned int overtaken;
+
+	for (overtaken = 0; overtaken < 2; overtaken++) {
+		struct part infinite = { .seq = 1101, .stamp = 10, .echo = 1 };
+		struct part data = { .stamp = overtaken ? 12 : 10, .echo = 1 };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		data.seq = 1001;
+		data.offset = 1000;
+		data.payload = 100;
+		play_hear(&play, SERVER, data);
+		infinite = with(infinite, opt_infinite(&play, CLIENT, 1001, 1000));
+		play_hear(&play, SERVER, infinite);
+		play_emit(&play, SERVER, ack_part(&play, SERVER, 0));
+		CHECK_STATE(&play, "F31", overtaken ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* O12: what comes before the keys is not taken, an infinite mapping neither; F31 asks nothing. */
 TEST(f31_infinite_before_the_keys)
 {

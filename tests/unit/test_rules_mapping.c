@@ -71,6 +71,33 @@ TEST(f46_copied_mapping)
 	play_both("F46", 1, true, SERVER, f46);
 }
 
+/* A mapping on an empty packet touches nothing (F51): what it names may be reset for. */
+TEST(f46_mapping_on_an_empty_packet)
+{
+	unsigned int stray;
+
+	for (stray = 0; stray < 2; stray++) {
+		struct part copy, reset = { .flags = TCP_RST };
+		struct mptcp_opt fin;
+		struct play play;
+
+		play_init(&play, 1, false);
+		open_one(&play);
+		copy = data_part(&play, CLIENT, 0, 1000, 100);
+		play_say(&play, CLIENT, copy);
+		play_say(&play, CLIENT, copy);
+		play.data_ack[SERVER] = 1100;
+		play_data_ack(&play, SERVER, 0);
+		fin = opt_map(&play, CLIENT, 0, 1100, 1500);
+		fin.dss.data_fin = true;
+		if (stray)
+			play_say(&play, CLIENT, with((struct part){ .flags = 0 }, fin));
+		play_say(&play, SERVER, with(reset, opt_reset(RESET_MIDDLEBOX)));
+		CHECK_STATE(&play, "F46", stray ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "segment split, DSS on the first part only: legal" */
 static uint32_t f47(struct play *play, bool wrong)
 {
