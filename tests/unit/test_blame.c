@@ -17,8 +17,7 @@ TEST(blame_who_acknowledges_nothing)
 	uint32_t packet;
 
 	play_init(&play, 1, false);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	data = data_part(&play, CLIENT, 0, 1000, 1000);
 	play_emit(&play, CLIENT, data);
 	packet = play_hear(&play, SERVER, data);
@@ -34,8 +33,7 @@ TEST(blame_nobody_for_a_path)
 	struct play play;
 
 	play_init(&play, 1, false);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 1000));
 	play_streams(&play, 2000, 1000, 0, 0);
 	play_stall(&play, 15 * NSEC_PER_SEC);
@@ -51,9 +49,7 @@ TEST(blame_who_takes_and_does_not_say)
 
 	play_init(&play, 1, false);
 	play.input.subflows = 2;
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
-	play_join(&play, 1);
+	play_open_two(&play);
 	play_data(&play, CLIENT, 1, 1000, 1000);
 	packet = (uint32_t)play.tap[SERVER].count;
 	play_data_ack(&play, SERVER, 1);
@@ -64,9 +60,7 @@ TEST(blame_who_takes_and_does_not_say)
 	/* Of a hole before it the sender is to fill it. */
 	play_init(&play, 1, false);
 	play.input.subflows = 2;
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
-	play_join(&play, 1);
+	play_open_two(&play);
 	play_data(&play, CLIENT, 1, 1500, 1000);
 	play_data_ack(&play, SERVER, 1);
 	play_streams(&play, 2500, 1000, 0, 0);
@@ -84,8 +78,7 @@ TEST(blame_who_repeats_for_good)
 	int i;
 
 	play_init(&play, 1, false);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	for (i = 0; i < 20; i++) {
 		packet = play_say(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 1000));
 		play.data_ack[SERVER] = 2000;
@@ -107,8 +100,7 @@ TEST(blame_who_sends_nothing_more)
 	struct play play;
 
 	play_init(&play, 1, false);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	play_streams(&play, 1000, 1000, 0, 0);
 	play_stall(&play, 15 * NSEC_PER_SEC);
 	CHECK_BLAME(&play, CLIENT, 0);

@@ -10,8 +10,7 @@ TEST(mptcp_to_the_end)
 	for (version = 0; version < 2; version++) {
 		for (checksum = 0; checksum < 2; checksum++) {
 			play_init(&play, (uint8_t)version, checksum);
-			play_open(&play);
-			play_exchange(&play, CLIENT, 0, 0, 1000);
+			play_open_one(&play);
 			play_exchange(&play, CLIENT, 0, 1000, 500);
 			play_exchange(&play, SERVER, 0, 0, 700);
 			play_close(&play, 1500, 700, 1);
@@ -33,9 +32,7 @@ TEST(two_subflows)
 
 	play_init(&play, 1, true);
 	play.input.subflows = 2;
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
-	play_join(&play, 1);
+	play_open_two(&play);
 	play_exchange(&play, CLIENT, 1, 1000, 1000);
 	play_exchange(&play, SERVER, 1, 0, 100);
 	play_close(&play, 2000, 100, 2);
@@ -53,9 +50,7 @@ TEST(second_subflow_idle)
 
 	play_init(&play, 1, false);
 	play.input.subflows = 2;
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
-	play_join(&play, 1);
+	play_open_two(&play);
 	play_close(&play, 1000, 0, 2);
 	play_streams(&play, 1000, 1000, 0, 0);
 	CHECK_OUTCOME(&play, "mptcp");
@@ -117,8 +112,7 @@ TEST(infinite_after_a_failed_checksum)
 	struct part bad;
 
 	play_init(&play, 1, true);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	bad = data_part(&play, CLIENT, 0, 1000, 1000);
 	play_emit(&play, CLIENT, bad);
 	bad.spoil = true;
@@ -145,8 +139,7 @@ TEST(subflow_closed_by_a_plain_synack)
 
 	play_init(&play, 1, false);
 	play.input.subflows = 2;
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	play_emit(&play, CLIENT,
 		with((struct part){ .subflow = 1, .flags = TCP_SYN },
 			opt_join(&play, 1, JOIN_SYN)));
@@ -215,8 +208,7 @@ TEST(corrupt_by_truncation)
 	struct play play;
 
 	play_init(&play, 1, false);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	play_close(&play, 1000, 0, 1);
 	play_streams(&play, 1500, 1000, 0, 0);
 	CHECK_OUTCOME(&play, "corrupt");

@@ -17,8 +17,7 @@ TEST(f24_fail_outside_the_window)
 		uint32_t packet;
 
 		play_init(&play, 1, true);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_open_one(&play);
 		play_hear(&play, CLIENT, with(fail, opt_fail(&play, CLIENT, 500)));
 		play.got[0][CLIENT] = play.next[0][SERVER];
 		play_wait(&play, NSEC_PER_SEC);
@@ -44,9 +43,7 @@ TEST(outcome_reset_outside_the_window)
 		struct play play;
 
 		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
+		play_open_two(&play);
 		play_hear(&play, CLIENT, reset);
 		play_exchange(&play, CLIENT, 0, 1000, 1000);
 		play_close(&play, 2000, 0, outside ? 2 : 1);
@@ -92,9 +89,7 @@ TEST(f57_reset_behind_a_gap)
 		struct play play;
 
 		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
+		play_open_two(&play);
 		if (gap)
 			play_emit(&play, SERVER, data_part(&play, SERVER, 1, 0, 100));
 		else
@@ -119,9 +114,7 @@ TEST(f62_close_of_a_subflow_that_is_over)
 		struct play play;
 
 		play_init(&play, 0, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
+		play_open_two(&play);
 		if (over)
 			play_emit(&play, CLIENT, part);
 		play_wait(&play, NSEC_PER_SEC);
@@ -143,8 +136,7 @@ TEST(f31_infinite_mapping_of_old)
 		struct play play;
 
 		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_open_one(&play);
 		play_hear(&play, SERVER, heard);
 		play_emit(&play, SERVER, answer);
 		play_hear(&play, SERVER, with(next, opt_infinite(&play, CLIENT, 1001, 1000)));

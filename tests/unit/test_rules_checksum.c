@@ -2,16 +2,6 @@
 /* F13, F14, F21 to F28: each held and broken once. */
 #include "tests/unit/play.h"
 
-static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
-{
-	return with((struct part){ .subflow = subflow }, opt_ack(play, from, play->data_ack[from]));
-}
-
-static struct part reset_part(unsigned int subflow, uint8_t reason)
-{
-	return with((struct part){ .subflow = subflow, .flags = TCP_RST }, opt_reset(reason));
-}
-
 /* Client data that a box changes on the way. */
 static void play_spoilt(struct play *play, unsigned int subflow, uint64_t offset, uint32_t length)
 {
@@ -99,18 +89,11 @@ TEST(f14_after_leaving)
 	}
 }
 
-static void open_two(struct play *play)
-{
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-	play_join(play, 1);
-}
-
 /* "mapping fails its checksum, >= 2 subflows: MUST reset this subflow at once, RST carries MP_FAIL
  * with the 64-bit DSN of the start of the mapping" */
 static uint32_t f21(struct play *play, bool wrong)
 {
-	open_two(play);
+	play_open_two(play);
 	play_spoilt(play, 1, 1000, 100);
 	if (wrong)
 		return play_say(play, SERVER, ack_part(play, SERVER, 1));
@@ -123,14 +106,14 @@ static uint32_t f21_bare_reset(struct play *play, bool wrong)
 {
 	struct part part = reset_part(1, RESET_MIDDLEBOX);
 
-	open_two(play);
+	play_open_two(play);
 	play_spoilt(play, 1, 1000, 100);
 	return play_say(play, SERVER, wrong ? part : with(part, opt_fail(play, CLIENT, 1000)));
 }
 
 static uint32_t f21_other_number(struct play *play, bool wrong)
 {
-	open_two(play);
+	play_open_two(play);
 	play_spoilt(play, 1, 1000, 100);
 	return play_say(play, SERVER,
 		with(reset_part(1, RESET_MIDDLEBOX), opt_fail(play, CLIENT, wrong ? 1001 : 1000)));
@@ -139,7 +122,7 @@ static uint32_t f21_other_number(struct play *play, bool wrong)
 /* "MUST NOT DATA_ACK it" */
 static uint32_t f21_acked(struct play *play, bool wrong)
 {
-	open_two(play);
+	play_open_two(play);
 	play_spoilt(play, 1, 1000, 100);
 	play_say(play, SERVER, with(reset_part(1, RESET_MIDDLEBOX), opt_fail(play, CLIENT, 1000)));
 	play->data_ack[SERVER] = wrong ? 1100 : 1000;
@@ -164,7 +147,7 @@ TEST(f21_behind_a_reset)
 		struct play play;
 
 		play_init(&play, 1, true);
-		open_two(&play);
+		play_open_two(&play);
 		if (dead)
 			play_hear(&play, SERVER,
 				(struct part){ .subflow = 1, .flags = TCP_RST, .seq = 1 });
@@ -183,7 +166,7 @@ TEST(f21_number_from_before_the_stream)
 	struct part part;
 
 	play_init(&play, 1, true);
-	open_two(&play);
+	play_open_two(&play);
 	part = data_part(&play, CLIENT, 1, 1000, 100);
 	part.options[0].dss.dsn -= 1001;
 	play_say(&play, CLIENT, part);
@@ -200,7 +183,7 @@ static uint32_t f22(struct play *play, bool wrong)
 {
 	uint32_t number;
 
-	open_two(play);
+	play_open_two(play);
 	play_spoilt(play, 1, 1000, 100);
 	play_say(play, SERVER, with(reset_part(1, RESET_MIDDLEBOX), opt_fail(play, CLIENT, 1000)));
 	number = (uint32_t)play->tap[CLIENT].count;
@@ -218,8 +201,7 @@ TEST(f22_data_lost_with_a_reset)
 /* "mapping fails, exactly one subflow: sends MP_FAIL on a subflow ACK (no RST)" */
 static uint32_t f23(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_spoilt(play, 0, 1000, 100);
 	return play_say(play, SERVER,
 		either(wrong, reset_part(0, RESET_MIDDLEBOX),
@@ -229,8 +211,7 @@ static uint32_t f23(struct play *play, bool wrong)
 /* An endpoint that ignores the failure shows itself by its DATA_ACK. */
 static uint32_t f23_ignored(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_spoilt(play, 0, 1000, 100);
 	if (!wrong)
 		return play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
@@ -252,8 +233,7 @@ TEST(f23_mapping_over_several_segments)
 	struct part part;
 
 	play_init(&play, 1, true);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	part = with(bare_part(&play, CLIENT, 0, 1000, 101),
 		opt_map(&play, CLIENT, 1001, 1000, 303));
 	play_say(&play, CLIENT, part);
@@ -270,8 +250,7 @@ TEST(f23_mapping_over_several_segments)
 	/* The retransmission of a spoilt segment: which copy counted is not for the judge to say.
 	 */
 	play_init(&play, 1, true);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	part = data_part(&play, CLIENT, 0, 1000, 100);
 	play_spoilt(&play, 0, 1000, 100);
 	play_say(&play, CLIENT, part);
@@ -283,8 +262,7 @@ TEST(f23_mapping_over_several_segments)
  * packet" */
 static uint32_t f24(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_spoilt(play, 0, 1000, 100);
 	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	play_say(play, CLIENT, carrying(opt_fail(play, CLIENT, 1000)));
@@ -299,8 +277,7 @@ static uint32_t f24_answer(struct play *play, bool wrong)
 {
 	uint32_t number;
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_spoilt(play, 0, 1000, 100);
 	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	if (!wrong)
@@ -330,7 +307,7 @@ static uint32_t f25(struct play *play, bool wrong)
 {
 	struct part lost, reset = reset_part(1, RESET_UNSPECIFIED);
 
-	open_two(play);
+	play_open_two(play);
 	lost = data_part(play, CLIENT, 1, 1000, 100);
 	lost.seq = 1;
 	play_emit(play, CLIENT, lost);
@@ -405,8 +382,7 @@ static uint32_t f28(struct play *play, bool wrong)
 
 	play->input.edits = &edit;
 	play->input.edit_count = 1;
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	part = data_part(play, CLIENT, 0, 1000, 100);
 	play_emit(play, CLIENT, part);
 	part.payload = 105;

@@ -2,23 +2,6 @@
 /* F8 to F12 and F15 to F20: each held and broken once. */
 #include "tests/unit/play.h"
 
-/* A packet whose MPTCP options a box took. */
-static void emit_and_hear_bare(struct play *play, enum end from, struct part part)
-{
-	enum end to = end_opposite(from);
-
-	if (part.seq == 0)
-		part.seq = play->next[part.subflow][from];
-	play_emit(play, from, part);
-	part.option_count = 0;
-	play_hear(play, to, part);
-}
-
-static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
-{
-	return with((struct part){ .subflow = subflow }, opt_ack(play, from, play->data_ack[from]));
-}
-
 /* "until one sent segment is acked by a DSS with DATA_ACK: MUST put a DSS mapping (or v1
  * MP_CAPABLE+data) in every segment" */
 static uint32_t f8(struct play *play, bool wrong)
@@ -116,7 +99,7 @@ TEST(f8a_no_join_before_a_dss)
 static uint32_t f9a(struct play *play, bool wrong)
 {
 	play_open(play);
-	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 0, 100));
+	play_strip(play, CLIENT, data_part(play, CLIENT, 0, 0, 100));
 	play_say(play, SERVER, (struct part){ .flags = 0 });
 	return play_say(play, CLIENT,
 		either(wrong, data_part(play, CLIENT, 0, 100, 100),
@@ -132,15 +115,15 @@ static uint32_t f9_without_telling(struct play *play, bool wrong)
 	play_open(play);
 	play_data(play, CLIENT, 0, 0, 100);
 	play->data_ack[SERVER] = 100;
-	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 0));
-	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 0));
+	play_strip(play, SERVER, ack_part(play, SERVER, 0));
+	play_strip(play, SERVER, ack_part(play, SERVER, 0));
 	if (!wrong)
 		play_say(play, CLIENT,
 			with(bare_part(play, CLIENT, 0, 100, 100),
 				opt_infinite(play, CLIENT, 101, 100)));
 	number = play_say(play, CLIENT, bare_part(play, CLIENT, 0, wrong ? 100 : 200, 100));
 	if (wrong)
-		emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 0));
+		play_strip(play, SERVER, ack_part(play, SERVER, 0));
 	return number;
 }
 
@@ -150,7 +133,7 @@ static uint32_t f9b(struct play *play, bool wrong)
 	play_open(play);
 	play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 0, 100), opt_first(play, 100)));
 	play->data_ack[SERVER] = 100;
-	emit_and_hear_bare(play, SERVER, data_part(play, SERVER, 0, 0, 300));
+	play_strip(play, SERVER, data_part(play, SERVER, 0, 0, 300));
 	play_say(play, CLIENT, (struct part){ .flags = 0 });
 	return play_say(play, SERVER,
 		either(wrong, ack_part(play, SERVER, 0),
@@ -187,7 +170,7 @@ TEST(f9_first_data_acked_bare)
 static uint32_t f10(struct play *play, bool wrong)
 {
 	play_open(play);
-	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 0, 100));
+	play_strip(play, CLIENT, data_part(play, CLIENT, 0, 0, 100));
 	play->data_ack[SERVER] = wrong ? 100 : 0;
 	return play_say(play, SERVER,
 		wrong ? ack_part(play, SERVER, 0) : (struct part){ .flags = 0 });
@@ -198,19 +181,12 @@ TEST(f10_unmapped_first_data)
 	play_both("F10", 1, false, SERVER, f10);
 }
 
-static void open_two(struct play *play)
-{
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-	play_join(play, 1);
-}
-
 /* "the same on an MP_JOIN subflow: MUST reset the subflow" */
 static uint32_t f11(struct play *play, bool wrong)
 {
-	open_two(play);
+	play_open_two(play);
 	play_say(play, CLIENT, data_part(play, CLIENT, 1, 1000, 100));
-	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 1));
+	play_strip(play, SERVER, ack_part(play, SERVER, 1));
 	return play_say(play, CLIENT,
 		either(wrong, data_part(play, CLIENT, 1, 1100, 100),
 			with((struct part){ .subflow = 1, .flags = TCP_RST },
@@ -226,8 +202,8 @@ TEST(f11_joined_subflow_acked_bare)
 /* "lost options on data of any non-first subflow: not DATA_ACKed" */
 static uint32_t f12(struct play *play, bool wrong)
 {
-	open_two(play);
-	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 1, 1000, 100));
+	play_open_two(play);
+	play_strip(play, CLIENT, data_part(play, CLIENT, 1, 1000, 100));
 	play->data_ack[SERVER] = wrong ? 1100 : 1000;
 	return play_say(play, SERVER, ack_part(play, SERVER, 1));
 }
@@ -242,8 +218,8 @@ static uint32_t f15(struct play *play, bool wrong)
 {
 	uint32_t number;
 
-	open_two(play);
-	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
+	play_open_two(play);
+	play_strip(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
 	number = (uint32_t)play->tap[SERVER].count;
 	play_say(play, SERVER, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));
 	play_exchange(play, CLIENT, 1, 1000, 100);
@@ -260,9 +236,8 @@ TEST(f15_mappings_stop_on_one_of_two)
 /* "only one subflow left or ever: treat as broken, reset. Fallback is not allowed here" */
 static uint32_t f16(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
+	play_open_one(play);
+	play_strip(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
 	if (!wrong) {
 		play_say(play, SERVER,
 			with((struct part){ .flags = TCP_RST, .window = 100 },
@@ -277,9 +252,8 @@ static uint32_t f16(struct play *play, bool wrong)
 /* The same without a word: the application simply gets the bytes. */
 static uint32_t f16_delivered(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-	emit_and_hear_bare(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
+	play_open_one(play);
+	play_strip(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
 	play_streams(play, 1100, wrong ? 1100 : 1000, 0, 0);
 	play->input.app[SERVER].ended = wrong;
 	return (uint32_t)play->tap[SERVER].count;
@@ -304,7 +278,7 @@ TEST(f16_infinite_mapping_on_old_data)
 		play_init(&play, 1, false);
 		play_open(&play);
 		play_exchange(&play, CLIENT, 0, 0, 1000);
-		emit_and_hear_bare(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 100));
+		play_strip(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 100));
 		play_say(&play, SERVER, ack_part(&play, SERVER, 0));
 		old = (struct part){ .seq = 501, .offset = 500, .payload = 500 };
 		if (infinite)
@@ -323,8 +297,7 @@ TEST(f16_does_not_blame)
 	struct play play;
 
 	play_init(&play, 1, false);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 1000, 100));
 	play_say(&play, CLIENT,
 		with(bare_part(&play, CLIENT, 0, 1100, 100),
@@ -336,7 +309,7 @@ TEST(f16_does_not_blame)
 	play_init(&play, 1, false);
 	play_open(&play);
 	play_exchange(&play, CLIENT, 0, 0, 500);
-	emit_and_hear_bare(&play, SERVER, data_part(&play, SERVER, 0, 0, 1000));
+	play_strip(&play, SERVER, data_part(&play, SERVER, 0, 0, 1000));
 	play_say(&play, CLIENT, (struct part){ .flags = 0 });
 	play_say(&play, CLIENT,
 		with(bare_part(&play, CLIENT, 0, 500, 100), opt_infinite(&play, CLIENT, 501, 500)));
@@ -353,10 +326,10 @@ static uint32_t f17(struct play *play, bool wrong)
 	uint32_t number = 0;
 	unsigned int i;
 
-	open_two(play);
+	play_open_two(play);
 	for (i = 0; i < 3; i++) {
 		play_say(play, CLIENT, data_part(play, CLIENT, 0, 1000 + 100 * i, 100));
-		emit_and_hear_bare(play, SERVER, (struct part){ .flags = 0 });
+		play_strip(play, SERVER, (struct part){ .flags = 0 });
 		number = number == 0 ? (uint32_t)play->tap[CLIENT].count : number;
 	}
 	play_wait(play, 2 * NSEC_PER_SEC);
@@ -378,12 +351,11 @@ TEST(f18_data_acks_stop_on_the_only_subflow)
 	unsigned int i;
 
 	play_init(&play, 1, false);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	CHECK_IDLE(&play, "F18");
 	for (i = 0; i < 2; i++) {
 		play_say(&play, CLIENT, data_part(&play, CLIENT, 0, 1000 + 100 * i, 100));
-		emit_and_hear_bare(&play, SERVER, (struct part){ .flags = 0 });
+		play_strip(&play, SERVER, (struct part){ .flags = 0 });
 	}
 	CHECK_HELD(&play, "F18");
 	CHECK_HELD(&play, "O2");
@@ -395,13 +367,12 @@ static uint32_t f19(struct play *play, bool wrong)
 {
 	struct part part;
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	part = with(bare_part(play, CLIENT, 0, 1000, 100), opt_map(play, CLIENT, 1001, 1000, 200));
 	play_say(play, CLIENT, part);
 	part.seq = 1101;
 	part.offset = 1100;
-	emit_and_hear_bare(play, CLIENT, part);
+	play_strip(play, CLIENT, part);
 	play->data_ack[SERVER] = 1200;
 	return play_say(play, SERVER,
 		either(wrong, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)),
@@ -416,11 +387,10 @@ TEST(f19_some_mappings_lost)
 /* "some DATA_ACKs lost: survives, slower" */
 static uint32_t f20(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_data(play, CLIENT, 0, 1000, 100);
 	play->data_ack[SERVER] = 1100;
-	emit_and_hear_bare(play, SERVER, ack_part(play, SERVER, 0));
+	play_strip(play, SERVER, ack_part(play, SERVER, 0));
 	play_exchange(play, CLIENT, 0, 1100, 100);
 	return play_say(play, CLIENT,
 		either(wrong, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)),
@@ -438,10 +408,9 @@ TEST(f20_is_not_for_data_acks_that_stand_still)
 	struct play play;
 
 	play_init(&play, 1, false);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	play_data(&play, CLIENT, 0, 1000, 100);
-	emit_and_hear_bare(&play, SERVER, ack_part(&play, SERVER, 0));
+	play_strip(&play, SERVER, ack_part(&play, SERVER, 0));
 	play_data_ack(&play, SERVER, 0);
 	play_say(&play, CLIENT,
 		with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));

@@ -45,8 +45,7 @@ TEST(f23_spoilt_data_fin)
 	struct play play;
 
 	play_init(&play, 1, true);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	fin = opt_data_fin(&play, CLIENT, 1000);
 	fin.dss.checksum ^= 1;
 	play_say(&play, CLIENT, carrying(fin));
@@ -67,8 +66,7 @@ TEST(f23_spoilt_copy)
 		struct play play;
 
 		play_init(&play, 1, true);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_open_one(&play);
 		if (!split)
 			play_exchange(&play, CLIENT, 0, 1000, 1000);
 		copy = bare_part(&play, CLIENT, 0, 1000, 1000);
@@ -317,8 +315,7 @@ TEST(f23_mapping_over_delivered_bytes)
 		struct part part;
 
 		play_init(&play, 1, true);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_open_one(&play);
 		play_exchange(&play, CLIENT, 0, 1000, 1000);
 		part = bare_part(&play, CLIENT, 0, 2000, 500);
 		part = with(part, opt_map(&play, CLIENT, 2001 - back, 2000, 500));

@@ -68,9 +68,7 @@ TEST(f32_infinite_beside_others)
 		struct play play;
 
 		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
+		play_open_two(&play);
 		play_say(&play, SERVER, carrying(opt_infinite(&play, SERVER, 1, 0)));
 		if (reset)
 			play_say(&play, CLIENT,
@@ -92,8 +90,7 @@ TEST(f43_two_joins_at_once)
 		struct play play;
 
 		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_open_one(&play);
 		play_emit(&play, CLIENT, with(syn, opt_join(&play, 1, JOIN_SYN)));
 		play_wait(&play, later ? 2 * NSEC_PER_SEC : 0);
 		syn.source_port = 50001;
@@ -143,9 +140,7 @@ TEST(f56_another_reason)
 
 		play_init(&play, 1, false);
 		close.fastclose_key = play.key[SERVER];
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
+		play_open_two(&play);
 		for (i = 0; i < (how == TIMED_OUT ? 4 : 1); i++) {
 			play.next[1][CLIENT] = 1;
 			play_data(&play, CLIENT, 1, 1000, 500);
@@ -202,9 +197,7 @@ TEST(f55_closed_fast)
 
 		play_init(&play, 0, false);
 		close.fastclose_key = play.key[SERVER];
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
+		play_open_two(&play);
 		play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 500));
 		play_exchange(&play, CLIENT, 1, 1000, 500);
 		play_wait(&play, 6 * NSEC_PER_SEC);

@@ -2,16 +2,10 @@
 /* F29 to F34, F63, F64: the infinite mapping, no way back, nothing lost; held and broken. */
 #include "tests/unit/play.h"
 
-static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
-{
-	return with((struct part){ .subflow = subflow }, opt_ack(play, from, play->data_ack[from]));
-}
-
 /* A connection that has just fallen back: the client's infinite mapping at stream offset 1000. */
 static uint32_t open_infinite(struct play *play)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	play_say(play, CLIENT, carrying(opt_fail(play, CLIENT, 1000)));
 	return play_say(play, CLIENT,
@@ -25,8 +19,7 @@ static uint32_t f29_checksum(struct play *play, bool wrong)
 {
 	struct mptcp_opt infinite;
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	infinite = opt_infinite(play, CLIENT, 1001, 1000);
 	infinite.dss.checksum = wrong ? 7 : 0;
 	return play_say(play, CLIENT, with(bare_part(play, CLIENT, 0, 1000, 100), infinite));
@@ -42,8 +35,7 @@ static uint32_t f29_mapping_after(struct play *play, bool wrong)
 
 static uint32_t f29_moved(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	return play_say(play, CLIENT,
 		with(bare_part(play, CLIENT, 0, 1000, 100),
 			opt_infinite(play, CLIENT, 501, wrong ? 600 : 500)));
@@ -154,9 +146,7 @@ TEST(f31_infinite_before_the_keys)
 /* "only one subflow may carry data; all others must be terminated" */
 static uint32_t f32(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-	play_join(play, 1);
+	play_open_two(play);
 	play_exchange(play, CLIENT, 1, 1000, 100);
 	play_say(play, CLIENT,
 		with((struct part){ .subflow = 1, .flags = TCP_RST },
@@ -203,8 +193,7 @@ TEST(f33_infinite_beside_others)
 		uint32_t packet;
 
 		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_open_one(&play);
 		if (beside)
 			play_join(&play, 1);
 		play_hear(&play, CLIENT,
@@ -256,9 +245,7 @@ static uint32_t f34(struct play *play, bool wrong)
 {
 	uint32_t number;
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-	play_join(play, 1);
+	play_open_two(play);
 	play_say(play, CLIENT,
 		with(bare_part(play, CLIENT, 0, 1000, 100),
 			opt_infinite(play, CLIENT, 1001, 1000)));
@@ -304,8 +291,7 @@ static uint32_t f64(struct play *play, bool wrong)
 	struct part part;
 	uint32_t number;
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	part = data_part(play, CLIENT, 0, 1000, 100);
 	play_emit(play, CLIENT, part);
 	part.option_count = 0;

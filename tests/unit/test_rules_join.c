@@ -2,11 +2,6 @@
 /* F35 to F44: each held and broken once. */
 #include "tests/unit/play.h"
 
-static struct part reset_part(unsigned int subflow, uint8_t reason)
-{
-	return with((struct part){ .subflow = subflow, .flags = TCP_RST }, opt_reset(reason));
-}
-
 static struct part join_part(const struct play *play, enum mp_join_form form)
 {
 	static const uint16_t flags
@@ -15,22 +10,10 @@ static struct part join_part(const struct play *play, enum mp_join_form form)
 	return with((struct part){ .subflow = 1, .flags = flags[form] }, opt_join(play, 1, form));
 }
 
-static struct part stripped(struct part part)
-{
-	part.option_count = 0;
-	return part;
-}
-
-static void open_one(struct play *play)
-{
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-}
-
 /* "MP_JOIN stripped from SYN, listener present: SYN/ACK without MP_JOIN: MUST RST [1]" */
 static uint32_t f35(struct play *play, bool wrong)
 {
-	open_one(play);
+	play_open_one(play);
 	play_emit(play, CLIENT, join_part(play, JOIN_SYN));
 	play_hear(play, SERVER, stripped(join_part(play, JOIN_SYN)));
 	play_say(play, SERVER, stripped(join_part(play, JOIN_SYNACK)));
@@ -49,7 +32,7 @@ static uint32_t f36(struct play *play, bool wrong)
 {
 	uint32_t number;
 
-	open_one(play);
+	play_open_one(play);
 	play_emit(play, CLIENT, join_part(play, JOIN_SYN));
 	number = play_hear(play, SERVER, stripped(join_part(play, JOIN_SYN)));
 	if (!wrong)
@@ -68,7 +51,7 @@ TEST(f36_no_listener)
 /* "MP_JOIN stripped from SYN/ACK: MUST RST [1]" */
 static uint32_t f37(struct play *play, bool wrong)
 {
-	open_one(play);
+	play_open_one(play);
 	play_say(play, CLIENT, join_part(play, JOIN_SYN));
 	play_emit(play, SERVER, join_part(play, JOIN_SYNACK));
 	play_hear(play, CLIENT, stripped(join_part(play, JOIN_SYNACK)));
@@ -90,7 +73,7 @@ TEST(f37_join_lost_from_synack)
 /* "MP_JOIN missing on third ACK: MUST RST [1]" */
 static uint32_t f38(struct play *play, bool wrong)
 {
-	open_one(play);
+	play_open_one(play);
 	play_say(play, CLIENT, join_part(play, JOIN_SYN));
 	play_say(play, SERVER, join_part(play, JOIN_SYNACK));
 	play_emit(play, CLIENT, join_part(play, JOIN_ACK));
@@ -109,7 +92,7 @@ static uint32_t f39(struct play *play, bool wrong)
 {
 	struct part bad = join_part(play, JOIN_SYNACK);
 
-	open_one(play);
+	play_open_one(play);
 	bad.options[0].join.hmac64 ^= 1;
 	play_say(play, CLIENT, join_part(play, JOIN_SYN));
 	play_emit(play, SERVER, join_part(play, JOIN_SYNACK));
@@ -129,7 +112,7 @@ static uint32_t f40(struct play *play, bool wrong)
 {
 	struct part bad = join_part(play, JOIN_ACK);
 
-	open_one(play);
+	play_open_one(play);
 	bad.options[0].join.hmac160[19] ^= 1;
 	play_say(play, CLIENT, join_part(play, JOIN_SYN));
 	play_say(play, SERVER, join_part(play, JOIN_SYNACK));
@@ -159,8 +142,7 @@ TEST(f40_join_asked_twice)
 		uint32_t packet;
 
 		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_open_one(&play);
 		syn = with(syn, opt_join(&play, 1, JOIN_SYN));
 		synack = with(synack, opt_join(&play, 1, JOIN_SYNACK));
 		third = with(third, opt_join(&play, 1, JOIN_ACK));
@@ -220,7 +202,7 @@ static uint32_t f41(struct play *play, bool wrong)
 	struct part reset = reset_part(1, RESET_MPTCP);
 
 	reset.ack = 1;
-	open_one(play);
+	play_open_one(play);
 	bad.options[0].join.token ^= 1;
 	play_emit(play, CLIENT, join_part(play, JOIN_SYN));
 	play_hear(play, SERVER, bad);
@@ -237,7 +219,7 @@ static uint32_t f42(struct play *play, bool wrong)
 {
 	uint32_t number;
 
-	open_one(play);
+	play_open_one(play);
 	play_say(play, CLIENT, join_part(play, JOIN_SYN));
 	play_say(play, SERVER, join_part(play, JOIN_SYNACK));
 	play_say(play, CLIENT, join_part(play, JOIN_ACK));
@@ -253,7 +235,7 @@ static uint32_t f42_repeat(struct play *play, bool wrong)
 {
 	uint32_t number;
 
-	open_one(play);
+	play_open_one(play);
 	play_say(play, CLIENT, join_part(play, JOIN_SYN));
 	play_say(play, SERVER, join_part(play, JOIN_SYNACK));
 	number = play_emit(play, CLIENT, join_part(play, JOIN_ACK));
@@ -277,7 +259,7 @@ static uint32_t f43(struct play *play, bool wrong)
 {
 	struct part again;
 
-	open_one(play);
+	play_open_one(play);
 	play_emit(play, CLIENT, join_part(play, JOIN_SYN));
 	play_wait(play, NSEC_PER_SEC);
 	play_emit(play, CLIENT, join_part(play, JOIN_SYN));
@@ -299,7 +281,7 @@ static uint32_t f44(struct play *play, bool wrong)
 {
 	struct part syn = join_part(play, JOIN_SYN), answer = join_part(play, JOIN_SYNACK);
 
-	open_one(play);
+	play_open_one(play);
 	syn.port = answer.port = 5005;
 	play_say(play, CLIENT, syn);
 	if (wrong)
@@ -320,7 +302,7 @@ TEST(server_joins)
 	play_init(&play, 1, false);
 	play.by_server[1] = true;
 	play.input.subflows = 2;
-	open_one(&play);
+	play_open_one(&play);
 	play_join(&play, 1);
 	play_exchange(&play, CLIENT, 1, 1000, 100);
 	play_close(&play, 1100, 0, 2);

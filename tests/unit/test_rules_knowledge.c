@@ -184,8 +184,7 @@ static uint32_t refused_join(struct play *play, bool first_too)
 	struct part reset = { .subflow = 1, .flags = TCP_RST, .ack = 1 };
 	uint32_t packet;
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_say(play, CLIENT, join_syn(play));
 	play_emit(play, SERVER, reset);
 	packet = play_hear(play, CLIENT, reset);
@@ -219,9 +218,7 @@ static void coalesced(struct play *play, bool in_the_place_of_others)
 
 	play_foreign(play, SERVER);
 	play->input.subflows = 2;
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-	play_join(play, 1);
+	play_open_two(play);
 	both = bare_part(play, CLIENT, 0, 1000, 2000);
 	play_say(play, CLIENT, with(both, opt_map(play, CLIENT, both.seq, 1000, 1000)));
 	play_data(play, CLIENT, 1, 2000, 1000);
@@ -256,9 +253,7 @@ TEST(f45_a_stray_mapping_is_a_ground)
 
 		play_init(&play, 1, false);
 		play.input.subflows = 2;
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
-		play_join(&play, 1);
+		play_open_two(&play);
 		part = bare_part(&play, CLIENT, 0, 1000, 1000);
 		play_say(&play, CLIENT, with(part, opt_map(&play, CLIENT, part.seq, 1000, 1005)));
 		part = bare_part(&play, CLIENT, 0, 2000, 5);

@@ -2,12 +2,6 @@
 /* O7, O10 and O11: each held and broken once. */
 #include "tests/unit/play.h"
 
-static struct part reset_part(unsigned int subflow)
-{
-	return with((struct part){ .subflow = subflow, .flags = TCP_RST },
-		opt_reset(RESET_MIDDLEBOX));
-}
-
 /* A join that is a backup from its SYN on. */
 static void join_backup(struct play *play)
 {
@@ -28,15 +22,15 @@ static uint32_t o7(struct play *play, bool wrong)
 {
 	struct part data;
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	join_backup(play);
 	play_say(play, CLIENT, (struct part){ .flags = TCP_RST });
 	data = data_part(play, CLIENT, 1, 1000, 100);
 	play_emit(play, CLIENT, data);
 	data.option_count = 0;
 	play_hear(play, SERVER, data);
-	return play_say(play, SERVER, wrong ? (struct part){ .subflow = 1 } : reset_part(1));
+	return play_say(play, SERVER,
+		wrong ? (struct part){ .subflow = 1 } : reset_part(1, RESET_MIDDLEBOX));
 }
 
 TEST(o7_backup_without_options)
@@ -59,16 +53,14 @@ static uint32_t o10(struct play *play, bool wrong)
 {
 	struct part bad;
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-	play_join(play, 1);
+	play_open_two(play);
 	play_say(play, CLIENT, (struct part){ .flags = TCP_RST });
 	bad = data_part(play, CLIENT, 1, 1000, 100);
 	play_emit(play, CLIENT, bad);
 	bad.spoil = true;
 	play_hear(play, SERVER, bad);
 	return play_say(play, SERVER,
-		wrong ? with(reset_part(1), opt_fail(play, CLIENT, 1000))
+		wrong ? with(reset_part(1, RESET_MIDDLEBOX), opt_fail(play, CLIENT, 1000))
 		      : with((struct part){ .subflow = 1 }, opt_fail(play, CLIENT, 1000)));
 }
 
@@ -80,8 +72,7 @@ TEST(o10_the_only_one_left)
 /* "rejoin, else an error to the application within the connection timeout" */
 static uint32_t o11(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play->input.app[CLIENT].failed = play->input.app[SERVER].failed = !wrong;
 	play->input.timed_out = wrong;
 	return play_say(play, CLIENT, (struct part){ .flags = TCP_RST });

@@ -2,28 +2,6 @@
 /* F45 to F56: each held and broken once. */
 #include "tests/unit/play.h"
 
-static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
-{
-	return with((struct part){ .subflow = subflow }, opt_ack(play, from, play->data_ack[from]));
-}
-
-static struct part reset_part(unsigned int subflow, uint8_t reason)
-{
-	return with((struct part){ .subflow = subflow, .flags = TCP_RST }, opt_reset(reason));
-}
-
-static struct part stripped(struct part part)
-{
-	part.option_count = 0;
-	return part;
-}
-
-static void open_one(struct play *play)
-{
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-}
-
 /* What a server does that finds fault, or not. */
 static uint32_t answer(struct play *play, bool wrong, uint64_t upto)
 {
@@ -35,7 +13,7 @@ static uint32_t answer(struct play *play, bool wrong, uint64_t upto)
 /* "mapping longer than the segment, rest in following segments without DSS: legal" */
 static uint32_t f45(struct play *play, bool wrong)
 {
-	open_one(play);
+	play_open_one(play);
 	play_say(play, CLIENT,
 		with(bare_part(play, CLIENT, 0, 1000, 100),
 			opt_map(play, CLIENT, 1001, 1000, 200)));
@@ -49,20 +27,24 @@ TEST(f45_mapping_over_two_segments)
 	play_both("F45", 1, false, SERVER, f45);
 }
 
+/* A segment of 200 bytes of which a box makes two, that keep its options or do not. */
+static void split(struct play *play, bool first_keeps, bool last_keeps)
+{
+	struct part half = data_part(play, CLIENT, 0, 1000, 200);
+
+	play_emit(play, CLIENT, half);
+	half.payload = 100;
+	play_hear(play, SERVER, first_keeps ? half : stripped(half));
+	half.offset += 100;
+	half.seq += 100;
+	play_hear(play, SERVER, last_keeps ? half : stripped(half));
+}
+
 /* "segment split, DSS copied on all parts: identical duplicate mapping must be accepted" */
 static uint32_t f46(struct play *play, bool wrong)
 {
-	struct part whole, half;
-
-	open_one(play);
-	whole = data_part(play, CLIENT, 0, 1000, 200);
-	play_emit(play, CLIENT, whole);
-	half = whole;
-	half.payload = 100;
-	play_hear(play, SERVER, half);
-	half.offset += 100;
-	half.seq += 100;
-	play_hear(play, SERVER, half);
+	play_open_one(play);
+	split(play, true, true);
 	return answer(play, wrong, 1200);
 }
 
@@ -82,7 +64,7 @@ TEST(f46_mapping_on_an_empty_packet)
 		struct play play;
 
 		play_init(&play, 1, false);
-		open_one(&play);
+		play_open_one(&play);
 		copy = data_part(&play, CLIENT, 0, 1000, 100);
 		play_say(&play, CLIENT, copy);
 		play_say(&play, CLIENT, copy);
@@ -101,18 +83,8 @@ TEST(f46_mapping_on_an_empty_packet)
 /* "segment split, DSS on the first part only: legal" */
 static uint32_t f47(struct play *play, bool wrong)
 {
-	struct part whole, half;
-
-	open_one(play);
-	whole = data_part(play, CLIENT, 0, 1000, 200);
-	play_emit(play, CLIENT, whole);
-	half = whole;
-	half.payload = 100;
-	play_hear(play, SERVER, half);
-	half = stripped(half);
-	half.offset += 100;
-	half.seq += 100;
-	play_hear(play, SERVER, half);
+	play_open_one(play);
+	split(play, true, false);
 	return answer(play, wrong, 1200);
 }
 
@@ -124,19 +96,8 @@ TEST(f47_mapping_on_the_first_part)
 /* "segment split, DSS on the last part only: MAY be held until the mapping comes" */
 static uint32_t f48(struct play *play, bool wrong)
 {
-	struct part whole, half;
-
-	open_one(play);
-	whole = data_part(play, CLIENT, 0, 1000, 200);
-	play_emit(play, CLIENT, whole);
-	half = stripped(whole);
-	half.payload = 100;
-	play_hear(play, SERVER, half);
-	half = whole;
-	half.payload = 100;
-	half.offset += 100;
-	half.seq += 100;
-	play_hear(play, SERVER, half);
+	play_open_one(play);
+	split(play, false, true);
 	play->data_ack[SERVER] = wrong ? 1300 : 1200;
 	return play_say(play, SERVER, ack_part(play, SERVER, 0));
 }
@@ -160,8 +121,7 @@ TEST(f48_second_mapping_or_fallback)
 		struct play play;
 
 		play_init(&play, 1, false);
-		play_open(&play);
-		play_exchange(&play, CLIENT, 0, 0, 1000);
+		play_open_one(&play);
 		if (how == SECOND)
 			play_exchange(&play, CLIENT, 0, 1000, 100);
 		first = bare_part(&play, CLIENT, 0, how == SECOND ? 1100 : 1000, 100);
@@ -208,7 +168,7 @@ static uint32_t f49(struct play *play, bool wrong)
 {
 	struct part first, second;
 
-	open_one(play);
+	play_open_one(play);
 	first = data_part(play, CLIENT, 0, 1000, 100);
 	play_emit(play, CLIENT, first);
 	second = data_part(play, CLIENT, 0, 1100, 100);
@@ -237,7 +197,7 @@ static uint32_t f50(struct play *play, bool wrong)
 {
 	struct part part;
 
-	open_one(play);
+	play_open_one(play);
 	play_emit(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
 	play_emit(play, CLIENT, data_part(play, CLIENT, 0, 1100, 100));
 	part = with(bare_part(play, CLIENT, 0, 1000, 200),
@@ -266,7 +226,7 @@ static uint32_t f51(struct play *play, bool wrong)
 {
 	struct part part;
 
-	open_one(play);
+	play_open_one(play);
 	/* On the way a box put the mapping of another segment there: that is not the sender's. */
 	part = data_part(play, CLIENT, 0, 1000, 100);
 	play_emit(play, CLIENT, part);
@@ -289,7 +249,7 @@ static uint32_t f52(struct play *play, bool wrong)
 {
 	struct part part;
 
-	open_one(play);
+	play_open_one(play);
 	part = data_part(play, CLIENT, 0, 1000, 100);
 	play_say(play, CLIENT, part);
 	part.options[0].dss.dsn += 4;
@@ -306,7 +266,7 @@ TEST(f52_mapping_declared_anew)
 /* "same DSN on two subflows: first received wins, later SHOULD be ignored" */
 static uint32_t f53(struct play *play, bool wrong)
 {
-	open_one(play);
+	play_open_one(play);
 	play_join(play, 1);
 	play_data(play, CLIENT, 0, 1000, 100);
 	play_data(play, CLIENT, 1, 1000, 100);
@@ -324,7 +284,7 @@ static uint32_t f54(struct play *play, bool wrong)
 {
 	struct part part;
 
-	open_one(play);
+	play_open_one(play);
 	part = data_part(play, CLIENT, 0, 1000, 100);
 	play_emit(play, CLIENT, part);
 	part.options[0].dss.dsn += (uint64_t)1 << 36;
@@ -343,7 +303,7 @@ static uint32_t f55(struct play *play, bool wrong)
 	struct part lost;
 	uint32_t number;
 
-	open_one(play);
+	play_open_one(play);
 	play_join(play, 1);
 	lost = data_part(play, CLIENT, 0, 1000, 100);
 	number = play_emit(play, CLIENT, lost);
@@ -367,7 +327,7 @@ TEST(f55_timers_double)
 	unsigned int i;
 
 	play_init(&play, 1, false);
-	open_one(&play);
+	play_open_one(&play);
 	play_join(&play, 1);
 	lost = data_part(&play, CLIENT, 0, 1000, 100);
 	play_emit(&play, CLIENT, lost);
@@ -389,7 +349,7 @@ TEST(f55_still_owed_to_its_subflow)
 /* "RST closes only its subflow; connection stays at data level" */
 static uint32_t f56(struct play *play, bool wrong)
 {
-	open_one(play);
+	play_open_one(play);
 	play_join(play, 1);
 	play_exchange(play, CLIENT, 1, 1000, 100);
 	play_hear(play, CLIENT, (struct part){ .subflow = 1, .flags = TCP_RST, .seq = 1 });
@@ -414,7 +374,7 @@ TEST(f56_cut_short)
 		struct part part;
 
 		play_init(&play, 0, false);
-		open_one(&play);
+		play_open_one(&play);
 		play_join(&play, 1);
 		part = with(bare_part(&play, SERVER, 0, 0, 50), opt_map(&play, SERVER, 1, 0, 100));
 		part.payload = cut ? 50 : 100;

@@ -2,35 +2,12 @@
 /* O1 to O18: our endpoint's choice, and another one. */
 #include "tests/unit/play.h"
 
-static struct part ack_part(const struct play *play, enum end from, unsigned int subflow)
-{
-	return with((struct part){ .subflow = subflow }, opt_ack(play, from, play->data_ack[from]));
-}
-
-static struct part reset_part(unsigned int subflow, uint8_t reason)
-{
-	return with((struct part){ .subflow = subflow, .flags = TCP_RST }, opt_reset(reason));
-}
-
-static void hear_bare(struct play *play, enum end from, struct part part)
-{
-	play_emit(play, from, part);
-	part.option_count = 0;
-	play_hear(play, end_opposite(from), part);
-}
-
-static void open_one(struct play *play)
-{
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
-}
-
 /* After a DATA_ACK three segments are acknowledged without. */
 static void acked_bare(struct play *play)
 {
 	unsigned int i;
 
-	open_one(play);
+	play_open_one(play);
 	for (i = 0; i < 3; i++) {
 		play_data(play, CLIENT, 0, 1000 + 100 * i, 100);
 		play_say(play, SERVER, (struct part){ .flags = 0 });
@@ -77,11 +54,11 @@ static uint32_t o2(struct play *play, bool wrong)
 {
 	unsigned int i;
 
-	open_one(play);
+	play_open_one(play);
 	for (i = 0; i < 3; i++) {
 		play_data(play, CLIENT, 0, 1000 + 100 * i, 100);
 		play->data_ack[SERVER] = 1100 + 100 * i;
-		hear_bare(play, SERVER, ack_part(play, SERVER, 0));
+		play_strip(play, SERVER, ack_part(play, SERVER, 0));
 	}
 	play_wait(play, 3 * NSEC_PER_SEC);
 	return play_say(play, CLIENT,
@@ -100,11 +77,11 @@ TEST(o2_not_when_mp_fail_came)
 	unsigned int i;
 
 	play_init(&play, 1, true);
-	open_one(&play);
+	play_open_one(&play);
 	for (i = 0; i < 3; i++) {
 		play_data(&play, CLIENT, 0, 1000 + 100 * i, 100);
 		play.data_ack[SERVER] = 1100 + 100 * i;
-		hear_bare(&play, SERVER, ack_part(&play, SERVER, 0));
+		play_strip(&play, SERVER, ack_part(&play, SERVER, 0));
 	}
 	play_say(&play, SERVER, carrying(opt_fail(&play, CLIENT, 1200)));
 	play_say(&play, CLIENT,
@@ -222,8 +199,8 @@ TEST(o2_not_before_data_are_confirmed)
 /* O3: "hold unmapped bytes up to 64 KiB or the receive window, whichever is less" */
 static uint32_t o3(struct play *play, bool wrong)
 {
-	open_one(play);
-	hear_bare(play, CLIENT, (struct part){ .payload = 100, .offset = 1000, .seq = 1001 });
+	play_open_one(play);
+	play_strip(play, CLIENT, (struct part){ .payload = 100, .offset = 1000, .seq = 1001 });
 	if (!wrong)
 		play_wait(play, 5 * NSEC_PER_SEC);
 	return play_say(play, SERVER, reset_part(0, RESET_MIDDLEBOX));
@@ -254,7 +231,7 @@ static uint32_t o4(struct play *play, bool wrong)
 {
 	struct part part;
 
-	open_one(play);
+	play_open_one(play);
 	fail_both_ways(play);
 	play_say(play, CLIENT,
 		with(bare_part(play, CLIENT, 0, 1000, 100),
@@ -271,7 +248,7 @@ TEST(o4_infinite_mapping_each_way)
 /* O5: "fall back alone if the stream is contiguous, else reset" */
 static uint32_t o5(struct play *play, bool wrong)
 {
-	open_one(play);
+	play_open_one(play);
 	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	play_wait(play, 4 * NSEC_PER_SEC);
 	return play_say(play, SERVER,
@@ -296,7 +273,7 @@ static uint32_t o6(struct play *play, bool wrong)
 {
 	uint32_t number;
 
-	open_one(play);
+	play_open_one(play);
 	fail_both_ways(play);
 	number = play_say(play, CLIENT,
 		with(bare_part(play, CLIENT, 0, 1000, 100), opt_infinite(play, CLIENT, 501, 500)));
@@ -312,7 +289,7 @@ TEST(o6_retroactive_mapping)
 /* O9: "at most one MP_FAIL a round trip" */
 static uint32_t o9(struct play *play, bool wrong)
 {
-	open_one(play);
+	play_open_one(play);
 	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	if (!wrong)
 		play_wait(play, 20 * NSEC_PER_MS);
@@ -463,7 +440,7 @@ static uint32_t o15(struct play *play, bool wrong)
 {
 	struct mptcp_opt empty = { .subtype = MP_DSS };
 
-	open_one(play);
+	play_open_one(play);
 	play_say(play, CLIENT, carrying(empty));
 	return play_say(play, SERVER,
 		wrong ? reset_part(0, RESET_MPTCP) : ack_part(play, SERVER, 0));
@@ -480,7 +457,7 @@ static uint32_t o16(struct play *play, bool wrong)
 	struct part reset = reset_part(1, RESET_PROHIBITED);
 
 	reset.ack = 1;
-	open_one(play);
+	play_open_one(play);
 	play_say(play, SERVER, carrying(opt_fail(play, CLIENT, 1000)));
 	play_say(play, CLIENT,
 		with((struct part){ .subflow = 1, .flags = TCP_SYN }, opt_join(play, 1, JOIN_SYN)));
@@ -514,7 +491,7 @@ TEST(o16_join_that_lost_its_option)
 		struct play play;
 
 		play_init(&play, 1, true);
-		open_one(&play);
+		play_open_one(&play);
 		play_say(&play, SERVER, carrying(opt_fail(&play, CLIENT, 1000)));
 		play_say(&play, CLIENT,
 			with((struct part){ .subflow = 1, .flags = TCP_SYN },
@@ -533,7 +510,7 @@ TEST(o17_bare_reset)
 	struct play play;
 
 	play_init(&play, 1, false);
-	open_one(&play);
+	play_open_one(&play);
 	CHECK_IDLE(&play, "O17");
 	play_hear(&play, CLIENT, (struct part){ .flags = TCP_RST });
 	CHECK_HELD(&play, "O17");
@@ -545,7 +522,7 @@ static uint32_t o18(struct play *play, bool wrong)
 {
 	struct part echo = { .seq = 1, .payload = 100 };
 
-	open_one(play);
+	play_open_one(play);
 	echo = with(echo, opt_map(play, CLIENT, 1, 0, 100));
 	play_hear(play, CLIENT, echo);
 	return play_say(play, CLIENT,

@@ -23,8 +23,7 @@ static uint32_t f57(struct play *play, bool wrong)
 {
 	struct part reset = { .subflow = 1, .flags = TCP_RST, .ack = 1 };
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_say(play, CLIENT, join_syn(play, 0));
 	play_say(play, SERVER, with(reset, opt_reset(RESET_PROHIBITED)));
 	play_wait(play, NSEC_PER_SEC);
@@ -44,8 +43,7 @@ TEST(f57_transient_is_no_ban)
 
 	why.tcprst.transient = true;
 	play_init(&play, 1, false);
-	play_open(&play);
-	play_exchange(&play, CLIENT, 0, 0, 1000);
+	play_open_one(&play);
 	play_say(&play, CLIENT, join_syn(&play, 0));
 	play_say(&play, SERVER, with(reset, why));
 	play_wait(&play, NSEC_PER_SEC);
@@ -59,8 +57,7 @@ static uint32_t f58(struct play *play, bool wrong)
 {
 	struct part forged = { .seq = 1 << 30 };
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_hear(play, SERVER, with(forged, opt_fail(play, SERVER, 0)));
 	play->got[0][SERVER] = play->next[0][CLIENT];
 	return play_say(play, SERVER,
@@ -89,8 +86,7 @@ static uint32_t f59(struct play *play, bool wrong)
 	uint32_t packet = 0;
 	unsigned int i;
 
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	for (i = 0; i < 3; i++) {
 		packet = play_say(play, SERVER,
 			with((struct part){ .subflow = 0 }, opt_remove((uint8_t)(20 + i))));
@@ -108,8 +104,7 @@ TEST(f59_two_in_a_row)
 /* "REMOVE_ADDR of unknown ID: silently ignore" */
 static uint32_t f61(struct play *play, bool wrong)
 {
-	play_open(play);
-	play_exchange(play, CLIENT, 0, 0, 1000);
+	play_open_one(play);
 	play_say(play, SERVER, with((struct part){ .subflow = 0 }, opt_remove(77)));
 	return play_say(play, CLIENT,
 		either(wrong, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MPTCP)),
