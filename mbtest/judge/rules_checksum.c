@@ -179,11 +179,41 @@ void rule_f21(const struct scene *scene, struct note *note)
 		note_failed_reset(note, scene, bad);
 }
 
+/* The last fact before patience with an RST's answer ends. */
+static uint32_t patience_ends(const struct scene *scene, uint32_t reset)
+{
+	uint32_t i = reset;
+
+	while (i + 1 < scene->view.fact_count &&
+		scene->facts[i + 1].at <= scene->facts[reset].at + SCENE_PATIENCE)
+		i++;
+	return i;
+}
+
+/* What is to be DATA_ACKed next went by another subflow, or none has carried it yet. */
+static bool is_on_its_way(const struct scene *scene, const struct subflow_view *dead)
+{
+	uint64_t next = scene->connection->data_ack[RECEIVED];
+	bool lost = false;
+	size_t i;
+
+	for (i = 0; i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+
+		if (mapping->way != SENT || next - mapping->dsn >= mapping->length)
+			continue;
+		if (scene_subflow(scene, mapping->subflow) != dead)
+			return true;
+		lost = true;
+	}
+	return !lost;
+}
+
 /* Data not yet DATA_ACKed is re-sent elsewhere within the bounds of any retransmission timer. */
 void rule_f22(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
-	uint32_t i, j;
+	uint32_t i;
 
 	for (i = connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
@@ -194,18 +224,11 @@ void rule_f22(const struct scene *scene, struct note *note)
 			others_alive(scene, subflow, reset) == 0)
 			continue;
 		note_held(note);
-		/* The others came to an end, too: there is nowhere left. */
-		if (others_alive(scene, subflow, VIEW_NONE) == 0)
-			continue;
-		if (!connection->has_data_ack[RECEIVED] ||
-			!dsn_before(connection->data_ack[RECEIVED], connection->dsn_end[SENT]) ||
-			scene->input->now < scene->facts[reset].at + SCENE_PATIENCE)
-			continue;
-		for (j = reset + 1; j < scene->view.fact_count; j++)
-			if (scene->facts[j].way == SENT && scene->facts[j].payload > 0 &&
-				(scene->facts[j].has & HAS_MAPPING))
-				break;
-		if (j == scene->view.fact_count)
+		/* Unless the others came to an end, too: there is nowhere left. */
+		if (connection->has_data_ack[RECEIVED] &&
+			scene->input->now >= scene->facts[reset].at + SCENE_PATIENCE &&
+			others_alive(scene, subflow, patience_ends(scene, reset)) > 0 &&
+			!is_on_its_way(scene, subflow))
 			note_broken(note, reset, "never re-sent what a failed checksum had cost");
 	}
 }

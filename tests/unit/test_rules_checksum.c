@@ -187,9 +187,13 @@ static uint32_t f22(struct play *play, bool wrong)
 	play_spoilt(play, 1, 1000, 100);
 	play_say(play, SERVER, with(reset_part(1, RESET_MIDDLEBOX), opt_fail(play, CLIENT, 1000)));
 	number = (uint32_t)play->tap[CLIENT].count;
+	/* Other data makes no difference, nor does the end of the wait. */
+	play_data(play, CLIENT, 0, 1100, 100);
 	if (!wrong)
 		play_exchange(play, CLIENT, 0, 1000, 100);
 	play_wait(play, 20 * NSEC_PER_SEC);
+	if (wrong)
+		play_say(play, CLIENT, reset_part(0, RESET_UNSPECIFIED));
 	return number;
 }
 
