@@ -295,6 +295,16 @@ def test_seq_rewrite(through, family):
 
 
 @pytest.mark.parametrize("family", [4, 6])
+def test_seq_rewrite_at_random(through, family):
+    """SYNs between the same addresses and ports are moved alike, those of other flows are not."""
+    syns = [build(family, "up", seq, 0, SYN) for seq in (1000, 900, 1000)]
+    other = build(family, "up", 1000, 0, SYN, sport=40001)
+    before, after = through("box.seq_rewrite {}", [*syns, other])
+    moved = [(new.seq - old.seq) % 2**32 for old, new in zip(before, after)]
+    assert moved[0] != 0 and moved[:3] == [moved[0]] * 3 and moved[3] not in (0, moved[0])
+
+
+@pytest.mark.parametrize("family", [4, 6])
 def test_nat(through, family):
     packets = list(flow(family, "up", b"hello", 5))
     before, after = through("box.nat { first_port = 1234 }", [packets[0], packets[2], packets[3]])

@@ -332,6 +332,18 @@ def test_hops_answer_with_every_quote(net, option, column):
     assert trace["destination"]["reached"]
 
 
+@pytest.mark.parametrize("option", [[], ["-6"]])
+def test_a_trace_through_numbers_made_anew(net, option):
+    """Probes differ in their numbers alone: SYNs of one attempt, which a firewall moves alike."""
+    run = net((TOP / "scripts/paths/strip.lua").read_text(), "--", RELEASE / "tracebox", "-n",
+              "--json", "--mptcp", "1", *option, "server")
+    trace = json.loads(run.out)
+    assert [(found["field"], found["before"]["ttl"], found["after"]["ttl"])
+            for found in trace["findings"]] == \
+        [("tcp.option.mptcp.mp_capable", 5, 3), ("tcp.seq", 6, 5)], run
+    assert (trace["destination"]["ttl"], trace["destination"]["reply"]) == (8, "syn-ack")
+
+
 @pytest.mark.kernel_mptcp
 def test_captures_of_both_ends(net, tmp_path):
     scapy = pytest.importorskip("scapy.all")

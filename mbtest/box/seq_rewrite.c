@@ -30,6 +30,7 @@ struct shift {
 	bool known[DIRS]; /* decided, by the SYN with this number */
 	uint32_t isn[DIRS];
 	uint32_t offset[DIRS];
+	uint32_t drawn[DIRS]; /* random offset of the flow; 0: none yet */
 };
 
 static const char *const sack_names[] = { "translate", "ignore", "strip", NULL };
@@ -37,7 +38,7 @@ static const char *const quotes_names[] = { "leave", "translate", NULL };
 
 static const struct box_param params[] = {
 	{ "offset", PARAM_TEXT, offsetof(struct seq_rewrite, offset_text), "random", 0, 0, NULL,
-		"added to sequence numbers: 1..4294967295, or random for each direction" },
+		"added to sequence numbers: 1..4294967295, or random for each flow and direction" },
 	{ "sack", PARAM_CHOICE, offsetof(struct seq_rewrite, sack), "translate", 0, 0, sack_names,
 		"SACK blocks are moved back too, left as they are, or removed" },
 	{ "quotes", PARAM_CHOICE, offsetof(struct seq_rewrite, quotes), "leave", 0, 0, quotes_names,
@@ -75,6 +76,19 @@ static void seq_rewrite_fini(struct box *box)
 	flow_table_fini(&((struct seq_rewrite *)box_state(box))->shifts);
 }
 
+/* One for all that has these addresses and ports: SYNs of an attempt may differ in their numbers.
+ */
+static uint32_t flow_offset(struct box *box, uint32_t *drawn)
+{
+	const struct seq_rewrite *self = box_state(box);
+
+	if (!self->is_random)
+		return self->offset;
+	if (*drawn == 0)
+		*drawn = 1 + (uint32_t)rng_below(box_rng(box), UINT32_MAX);
+	return *drawn;
+}
+
 /* A SYN decides its direction; sent again, it is not decided again. */
 static void shift_decide(struct box *box, const struct packet *packet, enum dir dir)
 {
@@ -88,15 +102,13 @@ static void shift_decide(struct box *box, const struct packet *packet, enum dir 
 	if (shift->known[dir] && shift->isn[dir] == isn)
 		return;
 	/* A first SYN that was not meant may come again behind its answer, that was. */
-	if ((tcp_flags(packet) & TCP_ACK) == 0 && shift->known[dir])
-		memset(shift, 0, sizeof(*shift));
+	if ((tcp_flags(packet) & TCP_ACK) == 0 && shift->known[dir]) {
+		memset(shift->known, 0, sizeof(shift->known));
+		memset(shift->offset, 0, sizeof(shift->offset));
+	}
 	shift->known[dir] = true;
 	shift->isn[dir] = isn;
-	shift->offset[dir] = 0;
-	if (box_matched(box))
-		shift->offset[dir] = self->is_random
-			? 1 + (uint32_t)rng_below(box_rng(box), UINT32_MAX)
-			: self->offset;
+	shift->offset[dir] = box_matched(box) ? flow_offset(box, &shift->drawn[dir]) : 0;
 }
 
 /* Move all blocks of a SACK option back. */
