@@ -318,6 +318,9 @@ static void open_input(struct subflow *subflow, const struct arrival *in, nsec_t
 		subflow_open(subflow, now); /* F42: any ACK of the peer's completes it */
 	acked_payload = ack_process(subflow, in, now);
 	take_signals(subflow, in, acked_payload, now);
+	/* The stream may have moved on before, and only this subflow have held its bytes (F55). */
+	if (acked_payload && subflow->conn->tx.ring.first < subflow->conn->tx.una)
+		stream_release(subflow->conn);
 	if (subflow->phase == PHASE_DEAD || subflow->reset_wanted)
 		return;
 	if (!conn_is_mptcp(subflow->conn))

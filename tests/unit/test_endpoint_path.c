@@ -505,3 +505,30 @@ TEST(backup_where_data_acks_stop)
 		finish(&pipe);
 	}
 }
+
+static enum pipe_verdict lose_acks_of_second(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	(void)packet;
+	return from == SERVER && path == 1 && pipe->hits++ < 6 ? PIPE_DROP : PIPE_PASS;
+}
+
+/*
+ * A subflow whose ACKs are lost holds bytes that the stream has left behind, to send them again
+ * (F55), until no room is left. Its ACK then says nothing new of the stream, but makes room.
+ */
+TEST(bytes_held_by_one_subflow)
+{
+	struct endpoint_config client = pipe_config(SPEAKS_V1, false), server = client;
+	struct pipe pipe;
+
+	client.join[client.join_count++] = pipe_second.addr;
+	client.scheduler = "round-robin";
+	client.send_buffer = 4000;
+	begin(&pipe, &client, &server);
+	pipe.hook = lose_acks_of_second;
+	pipe.app[CLIENT].to_write = 200000;
+	pipe_run(&pipe, pipe.now + 30 * NSEC_PER_SEC);
+	CHECK_U64(pipe.app[SERVER].read, 200000);
+	pipe_fini(&pipe);
+}
