@@ -140,9 +140,12 @@ void rule_f48(const struct scene *scene, struct note *note)
 	while ((mapping = mapping_in(scene, &at)) != NULL) {
 		const struct fact *fact = &scene->facts[mapping->fact];
 
-		/* In v1 one that does not touch its segment is none (F51). */
+		/* In v1 one that does not touch its segment is none (F51); with a checksum, or
+		 * without, against the agreement it ends the subflow (F13, F14). */
 		if (!mapping->late || fact->seq <= mapping->ssn || scene->cause < mapping->fact ||
 			comes_second(scene, mapping) ||
+			scene_misfit(scene, scene_subflow(scene, mapping->subflow)) <=
+				mapping->fact ||
 			(scene->version == 1 && !mapping_touches(mapping, fact)))
 			continue;
 		note_held(note);

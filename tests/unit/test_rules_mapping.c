@@ -109,11 +109,11 @@ TEST(f48_mapping_on_the_last_part)
 
 /*
  * F52, O15: bytes that had a mapping keep it; a late one that says otherwise is not F48's. Nor is
- * one that lies wholly before its segment (F51).
+ * one that lies wholly before its segment (F51), or has a checksum that was not agreed on (F13).
  */
 TEST(f48_second_mapping_or_fallback)
 {
-	enum { LATE, SECOND, BEFORE, LEFT, CASES };
+	enum { LATE, SECOND, BEFORE, LEFT, MISFIT, CASES };
 	unsigned int how;
 
 	for (how = LATE; how < CASES; how++) {
@@ -132,6 +132,7 @@ TEST(f48_second_mapping_or_fallback)
 		last = with(last,
 			opt_map(&play, CLIENT, how == SECOND ? 1051 : first.seq, first.offset,
 				how == BEFORE ? 100 : 200));
+		last.options[0].dss.has_checksum = how == MISFIT;
 		play_hear(&play, SERVER, last);
 		if (how == LEFT)
 			play_say(&play, SERVER,
