@@ -70,12 +70,6 @@ static void heap_remove(struct campaign *campaign, struct flight *flight)
 
 /* ---- targets ---- */
 
-static void flight_free(struct flight *flight)
-{
-	trace_free(flight->trace);
-	free(flight);
-}
-
 static void end_flight(struct campaign *campaign, struct flight *flight)
 {
 	heap_remove(campaign, flight);
@@ -247,8 +241,13 @@ void campaign_free(struct campaign *campaign)
 	if (campaign == NULL)
 		return;
 	HASH_CLEAR(hh, campaign->by_destination);
-	for (size_t i = 0; i < campaign->count; i++)
-		flight_free(campaign->heap[i]);
+	for (size_t i = 0; i < campaign->count; i++) {
+		campaign->config.abandon(campaign->heap[i]->tag);
+		trace_free(campaign->heap[i]->trace);
+		free(campaign->heap[i]);
+	}
+	if (campaign->has_next)
+		campaign->config.abandon(campaign->tag);
 	packet_free(campaign->probe);
 	free(campaign->heap);
 	free(campaign);

@@ -22,6 +22,8 @@ struct campaign_config {
 	enum campaign_next (*next)(void *self, struct packet *probe, void **tag);
 	/* A target is done; the trace is now the receiver's. */
 	void (*complete)(void *self, struct trace *trace, void *tag);
+	/* The campaign is freed before a target was done: what its tag stands for is to go. */
+	void (*abandon)(void *tag);
 	void *self;
 };
 

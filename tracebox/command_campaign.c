@@ -275,6 +275,7 @@ int command_campaign(const struct campaign_plan *plan, struct err *err)
 		.active = ACTIVE_MAX,
 		.next = next_target,
 		.complete = complete_target,
+		.abandon = free,
 		.self = &run };
 	struct packet *template;
 	bool ok;
