@@ -93,7 +93,6 @@ static uint32_t begin_of(const struct trace *trace, unsigned int ttl, unsigned i
 static uint32_t take_open(struct trace *trace)
 {
 	bool is_last_known = trace->accepted.kind != ANSWER_NONE && !trace->was_refused;
-	uint32_t begin = 0;
 
 	for (unsigned int ttl = trace->config.first_ttl; ttl <= trace->config.last_ttl; ttl++) {
 		struct trace_hop *hop = &trace->hops[ttl];
@@ -103,13 +102,11 @@ static uint32_t take_open(struct trace *trace)
 				continue;
 			hop->open_attempts &= ~(1u << attempt);
 			trace->open--;
-			begin = begin_of(trace, ttl, attempt);
 			if (!is_last_known)
-				return begin;
+				return begin_of(trace, ttl, attempt);
 		}
 	}
-	return is_last_known ? begin_of(trace, trace->accepted.ttl, trace->accepted.attempt)
-			     : begin;
+	return begin_of(trace, trace->accepted.ttl, trace->accepted.attempt);
 }
 
 /* The half-open connection ends as the one who asked for it would end it (RFC 9293 3.5.3). */

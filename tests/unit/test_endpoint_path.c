@@ -452,18 +452,25 @@ TEST(F7d_flag_c_of_ours)
 	finish(&pipe);
 }
 
+/* The client joins; that side has the second subflow as a backup. */
+static void begin_with_backup(struct pipe *pipe, enum pipe_side side)
+{
+	struct endpoint_config client = pipe_config(SPEAKS_V1, false), server = client;
+
+	client.join[client.join_count++] = pipe_second.addr;
+	(side == CLIENT ? &client : &server)->join_backup = true;
+	begin(pipe, &client, &server);
+}
+
 /* B in MP_JOIN of either side: data stays on the first subflow while it can. */
 TEST(join_as_backup)
 {
 	unsigned int side;
 
 	for (side = CLIENT; side <= SERVER; side++) {
-		struct endpoint_config client = pipe_config(SPEAKS_V1, false), server = client;
 		struct pipe pipe;
 
-		client.join[client.join_count++] = pipe_second.addr;
-		(side == CLIENT ? &client : &server)->join_backup = true;
-		begin(&pipe, &client, &server);
+		begin_with_backup(&pipe, side);
 		pipe.app[CLIENT].to_write = pipe.app[SERVER].to_write = 100000;
 		pipe_run(&pipe, pipe.now + NSEC_PER_SEC);
 		CHECK(pipe_info(&pipe, CLIENT).subflows[1].backup);
@@ -488,12 +495,9 @@ TEST(backup_where_data_acks_stop)
 	unsigned int side;
 
 	for (side = CLIENT; side <= SERVER; side++) {
-		struct endpoint_config client = pipe_config(SPEAKS_V1, false), server = client;
 		struct pipe pipe;
 
-		client.join[client.join_count++] = pipe_second.addr;
-		(side == CLIENT ? &client : &server)->join_backup = true;
-		begin(&pipe, &client, &server);
+		begin_with_backup(&pipe, side);
 		pipe.app[CLIENT].to_write = 5000;
 		pipe_run(&pipe, pipe.now + NSEC_PER_SEC);
 		pipe.hook = strip_way_back;
