@@ -126,9 +126,14 @@ def test_the_kernel_by_rule(tmp_path):
 
 @live
 @kernel_mptcp
-def test_a_deadline_ends_a_run():
-    row, = results(SUITE, "--only", "plain-client", "--checksum", "off", "--client", "kernel",
-                   "--server", "kernel", "--bytes", str(1 << 30), "--deadline", "1", status=1)
+def test_a_deadline_ends_a_run(tmp_path):
+    """Of a transfer that the path itself cannot carry in less than 80 seconds."""
+    slow = tmp_path / "slow.lua"
+    slow.write_text("suite 'slow'\nscenario { name = 'slow', sender = 'client', "
+                    "paths = { path { link { rate = 100000 } } }, "
+                    "expect = { 'mptcp', intact = true } }\n")
+    row, = results(slow, "--checksum", "off", "--client", "kernel", "--server", "kernel",
+                   "--bytes", str(1 << 20), "--deadline", "1", status=1)
     assert row["outcome"] == "stalled" and not row["pass"]
 
 
