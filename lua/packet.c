@@ -107,7 +107,7 @@ static struct lua_loan *check_object(lua_State *L, int argument)
 		return &context->loan;
 	if (object == NULL)
 		luaL_typeerror(L, argument, PACKET_META);
-	if (!lua_islightuserdata(L, argument))
+	if (context == NULL || !lua_islightuserdata(L, argument))
 		return object;
 	return (uintptr_t)object == context->first ? context->kept : &context->none;
 }

@@ -186,26 +186,27 @@ static int packet_replace(lua_State *L)
 	return 1;
 }
 
-/* packet:append(bytes): whether there was room after the last option. */
-static int packet_append(lua_State *L)
+static int put_option(lua_State *L,
+	bool (*put)(struct packet *packet, const void *bytes, uint32_t length))
 {
 	struct packet *packet = check_tcp(L, 1);
 	uint32_t length;
 	const char *bytes = check_bytes(L, 2, &length);
 
-	lua_pushboolean(L, tcpopt_append(packet, bytes, length));
+	lua_pushboolean(L, put(packet, bytes, length));
 	return 1;
+}
+
+/* packet:append(bytes): whether there was room after the last option. */
+static int packet_append(lua_State *L)
+{
+	return put_option(L, tcpopt_append);
 }
 
 /* packet:prepend(bytes): whether there was room before the first option. */
 static int packet_prepend(lua_State *L)
 {
-	struct packet *packet = check_tcp(L, 1);
-	uint32_t length;
-	const char *bytes = check_bytes(L, 2, &length);
-
-	lua_pushboolean(L, tcpopt_insert_first(packet, bytes, length));
-	return 1;
+	return put_option(L, tcpopt_insert_first);
 }
 
 /* ---- payload ---- */

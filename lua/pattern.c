@@ -263,7 +263,9 @@ static char special(const struct matcher *m, const char *pattern)
 			return '\0';
 		if (isdigit((unsigned char)pattern[1]))
 			return '1';
-		return pattern[1] == 'b' || pattern[1] == 'f' ? pattern[1] : '\0';
+		if (pattern[1] == 'b' || pattern[1] == 'f')
+			return pattern[1];
+		return '\0';
 	default:
 		return '\0';
 	}

@@ -34,7 +34,9 @@ struct reader {
 
 static char ahead(const struct reader *reader, size_t offset)
 {
-	return offset < (size_t)(reader->end - reader->at) ? reader->at[offset] : '\0';
+	if (offset < (size_t)(reader->end - reader->at))
+		return reader->at[offset];
+	return '\0';
 }
 
 static void skip(struct reader *reader, size_t length)
