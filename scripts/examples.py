@@ -22,7 +22,7 @@ BLOCK = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
 def printed(command, folder):
     """What a command prints, errors included."""
     done = subprocess.run(["sh", "-c", command], cwd=TOP, check=False, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240,
                           env=dict(os.environ, TMP=folder, NO_COLOR="1", LC_ALL="C.UTF-8"))
     return done.stdout.decode()
 

@@ -26,6 +26,13 @@ for interrupt in signal.SIGINT, signal.SIGQUIT, signal.SIGHUP:
     if signal.getsignal(interrupt) == signal.SIG_IGN:
         signal.signal(interrupt, signal.default_int_handler)
 
+# What programs say is read in English, and no proxy stands between those in namespaces.
+os.environ["LC_ALL"] = "C.UTF-8"
+for name in list(os.environ):
+    if name.lower().endswith("_proxy") or name in ("LANGUAGE", "COLUMNS", "LUA_INIT"):
+        del os.environ[name]
+os.umask(0o022)
+
 # Seconds for what must come on any machine, slow and loaded ones too. Who waits so long has failed.
 PATIENCE = 240
 
@@ -88,6 +95,44 @@ def eventually(condition):
     return True
 
 
+def process_fields():
+    """Of all processes (pid, fields of its stat that stand behind its name: state, parent ...)."""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            yield int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            pass    # it has ended
+
+
+def children(parent):
+    return [pid for pid, fields in process_fields() if int(fields[1]) == parent]
+
+
+# The most memory that a program needed, in KiB; not that of the interpreter it was started from.
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def peak_memory(*command, **options):
+    """Bytes of memory that a program had at most."""
+    run = run_program("/usr/bin/python3", "-c", PEAK, *command, **options)
+    assert run.status == 0, run
+    return int(run.out) * 1024
+
+
+def as_nobody(program):
+    """The words with which root runs a program as another user; skips where he cannot reach it."""
+    if os.geteuid() != 0:
+        return []
+    words = ["setpriv", "--reuid=65534", "--clear-groups"]
+    if subprocess.run([*words, "test", "-x", program], check=False).returncode != 0:
+        pytest.skip("the build is not open to others")
+    return words
+
+
 @pytest.fixture(scope="session")
 def build_dir():
     return BUILD
@@ -125,6 +170,28 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "live: needs root and real network namespaces")
     config.addinivalue_line("markers", "kernel_mptcp: needs a kernel that speaks MPTCP")
     config.addinivalue_line("markers", "long: measures more with MBKIT_LONG=1 (make long)")
+
+
+def may_go_ahead():
+    """Whether this process can be nice and stop being so."""
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, nice + 1)
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+    except PermissionError:
+        return False
+    return True
+
+
+NICE = os.getpriority(os.PRIO_PROCESS, 0) if may_go_ahead() else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """In live tests kernels and their threads act by the clock: what runs beside gives way."""
+    if NICE is not None:
+        nice = NICE if item.get_closest_marker("live") else NICE + 10
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
 def pytest_collection_modifyitems(items):

@@ -119,6 +119,11 @@ class Lab:
     def trace(self, *arguments):
         return run_program(*self.enter(0), RELEASE / "tracebox", "-n", *arguments)
 
+    def meet(self):
+        """Every host looks for its neighbours once: what waits for that may come out of order."""
+        for version, target in TARGET.items():
+            self.trace("-p", f"{version}/TCP", target)
+
 
 def listen_80(made):
     assert made.listen(80, 0)
@@ -131,6 +136,7 @@ def laboratory(prepare=listen_80):
         made = Lab()
         try:
             made.up()
+            made.meet()
             prepare(made)
             yield made
         finally:

@@ -3,12 +3,11 @@
 further. The captures in tests/data lend their packets as seeds."""
 import pathlib
 import struct
-import subprocess
 import time
 
 import pytest
 
-from conftest import BUILD, ENVIRONMENT, LONG, TOP, run_program
+from conftest import BUILD, ENVIRONMENT, LONG, PATIENCE, peak_memory, run_program
 
 TESTS = pathlib.Path(__file__).resolve().parent
 TARGETS = sorted(source.stem for source in (TESTS / "fuzz").glob("fuzz_*.c"))
@@ -47,25 +46,13 @@ def test_target_survives(target, seeds):
     assert run.status == 0, run
 
 
-def resident(pid):
-    """The most memory that a process needed until now, in KiB; None when it has ended."""
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1])
-    return None
-
-
 def peak_of(target, seed, count):
     """The most memory that a run needed, in KiB, and how long it took."""
     options = ENVIRONMENT.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
-    start, peak = time.monotonic(), 0
-    with subprocess.Popen([BUILD / "fuzz" / target, str(seed), str(count)], cwd=TOP,
-                          env=ENVIRONMENT | {"ASAN_OPTIONS": options}) as child:
-        while child.poll() is None:
-            peak = resident(child.pid) or peak
-            time.sleep(0.01)
-    assert child.returncode == 0, (target, seed, child.returncode)
-    return peak, time.monotonic() - start
+    start = time.monotonic()
+    peak = peak_memory(BUILD / "fuzz" / target, seed, count, timeout=7200 if LONG else PATIENCE,
+                       env=ENVIRONMENT | {"ASAN_OPTIONS": options})
+    return peak // 1024, time.monotonic() - start
 
 
 @pytest.mark.long

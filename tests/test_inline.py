@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import PATIENCE, RELEASE, TOP, eventually, run_program
+from conftest import PATIENCE, RELEASE, TOP, as_nobody, eventually, run_program
 
 pytestmark = pytest.mark.live
 
@@ -317,9 +317,8 @@ def test_wrong_usage_is_one_sentence(lab, tmp_path, arguments, sentence):
     (["--nfqueue", "5"], "needs root (CAP_NET_ADMIN); packets come to it by a rule: iptables"),
 ])
 def test_who_is_not_root_is_told(lab, arguments, sentence):
-    done = run_program("nsenter", *lab.words(1, "setpriv", "--reuid=65534", "--clear-groups",
-                                             MBTEST, "box", TOP / "scripts/paths/strip.lua",
-                                             *arguments))
+    done = run_program("nsenter", *lab.words(1, *as_nobody(MBTEST), MBTEST, "box",
+                                             TOP / "scripts/paths/strip.lua", *arguments))
     assert done.status == 2 and done.err.count("\n") == 1 and sentence in done.err, done
 
 

@@ -14,7 +14,7 @@ import tempfile
 
 import pytest
 
-from conftest import PATIENCE, RELEASE, TOP, eventually, run_program
+from conftest import PATIENCE, RELEASE, TOP, children, eventually, process_fields, run_program
 
 SUITE = "tests/data/live.lua"
 STACKS = [("kernel", "kernel"), ("sim", "kernel"), ("kernel", "sim")]
@@ -33,11 +33,11 @@ def results(*arguments, status=0, **options):
     return run.lines()
 
 
-def passing(*arguments):
+def passing(*arguments, **options):
     """The results of a run that is to pass. What fails gets two more chances: a busy machine can
     keep the kernel's worker from opening a second subflow until the transfer is over."""
     rows = {}
-    run = run_live(SUITE, *arguments, "--json")
+    run = run_live(SUITE, *arguments, "--json", **options)
     for attempt in range(3):
         assert run.status in (0, 1), run
         rows.update({(row["scenario"], row["checksum"]): row for row in run.lines()})
@@ -46,7 +46,7 @@ def passing(*arguments):
             break
         assert attempt < 2, [row for row in rows.values() if not row["pass"]]
         for name in failed:
-            run = run_live(SUITE, *arguments, "--only", name, "--json")
+            run = run_live(SUITE, *arguments, "--only", name, "--json", **options)
             rows.update({(row["scenario"], row["checksum"]): row for row in run.lines()})
     return list(rows.values())
 
@@ -68,6 +68,16 @@ def counters(folder, end):
     return found
 
 
+@pytest.fixture(name="slow")
+def fixture_slow(tmp_path):
+    """A suite whose path cannot carry a mebibyte in less than 80 seconds."""
+    path = tmp_path / "slow.lua"
+    path.write_text("suite 'slow'\nscenario { name = 'slow', sender = 'client', "
+                    "paths = { path { link { rate = 100000 } } }, "
+                    "expect = { 'mptcp', intact = true } }\n")
+    return path
+
+
 @live
 @kernel_mptcp
 @pytest.mark.parametrize("client,server", STACKS)
@@ -87,9 +97,8 @@ def test_every_pair_of_stacks(client, server, family):
 @kernel_mptcp
 def test_the_kernel_agrees_on_a_join(tmp_path):
     env = dict(os.environ, MBKIT_LIVE_COUNTERS=str(tmp_path))
-    run = run_live(SUITE, "--only", "join-client", "--checksum", "on", "--client", "kernel",
-                   "--server", "kernel", "--bytes", str(4 << 20), env=env)
-    assert run.status == 0, run
+    passing("--only", "join-client", "--checksum", "on", "--client", "kernel", "--server", "kernel",
+            "--bytes", str(4 << 20), env=env)
     server, client = counters(tmp_path, "server"), counters(tmp_path, "client")
     assert server["MPTcpExt.MPCapableSYNRX"] == 1
     assert server["MPTcpExt.MPJoinSynRx"] == 1 and server["MPTcpExt.MPJoinAckRx"] == 1
@@ -126,12 +135,7 @@ def test_the_kernel_by_rule(tmp_path):
 
 @live
 @kernel_mptcp
-def test_a_deadline_ends_a_run(tmp_path):
-    """Of a transfer that the path itself cannot carry in less than 80 seconds."""
-    slow = tmp_path / "slow.lua"
-    slow.write_text("suite 'slow'\nscenario { name = 'slow', sender = 'client', "
-                    "paths = { path { link { rate = 100000 } } }, "
-                    "expect = { 'mptcp', intact = true } }\n")
+def test_a_deadline_ends_a_run(slow):
     row, = results(slow, "--checksum", "off", "--client", "kernel", "--server", "kernel",
                    "--bytes", str(1 << 20), "--deadline", "1", status=1)
     assert row["outcome"] == "stalled" and not row["pass"]
@@ -164,15 +168,8 @@ def tables():
 
 def of_group(group):
     """Processes of one process group, zombies not counted."""
-    found = []
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            state, _, its_group = (process / "stat").read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(its_group) == group and state != "Z":
-            found.append(int(process.name))
-    return found
+    return [pid for pid, (state, _, its_group, *_) in process_fields()
+            if int(its_group) == group and state != "Z"]
 
 
 class Started:
@@ -192,14 +189,15 @@ class Started:
         group = self.process.pid
         assert eventually(lambda: set(of_group(group)) <= set(but)), of_group(group)
         assert eventually(lambda: not namespaces() & self.namespaces)
-        assert devices() == self.devices
-        assert tables() == self.tables
+        assert eventually(lambda: devices() == self.devices), devices()
+        assert eventually(lambda: tables() == self.tables), tables()
 
 
 @pytest.fixture
-def started():
-    command = [RELEASE / "mbtest", "run", SUITE, "--client", "kernel", "--server", "kernel",
-               "--mptcp", "1", "--bytes", str(16 << 20)]
+def started(slow):
+    """With and without checksums, each to go on for ten minutes."""
+    command = [RELEASE / "mbtest", "run", slow, "--client", "kernel", "--server", "kernel",
+               "--mptcp", "1", "--bytes", str(16 << 20), "--deadline", "600"]
     with subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, start_new_session=True) as process:
         run = Started(process)
@@ -219,7 +217,7 @@ def test_nothing_is_left_of_a_killed_run(started, how):
     started.process.wait(timeout=PATIENCE)
     started.assert_gone()
     assert passing("--only", "join-client", "--client", "kernel", "--server", "kernel")
-    assert devices() == started.devices
+    assert eventually(lambda: devices() == started.devices), devices()
 
 
 @live
@@ -230,10 +228,10 @@ def test_nothing_is_left_of_killed_workers(started):
     os.kill(pid, signal.SIGSTOP)
     stat = pathlib.Path(f"/proc/{pid}/stat")
     assert eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
-    workers = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    workers = children(pid)
     assert workers
     for worker in workers:
-        os.kill(int(worker), signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
     started.assert_gone(but=[pid])
 
 
@@ -245,8 +243,8 @@ def test_no_root_is_one_sentence():
         options = {}
         if os.geteuid() == 0:
             os.chmod(folder, 0o755)
-            shutil.copy(RELEASE / "mbtest", folder)
-            shutil.copy(TOP / SUITE, folder)
+            for path in RELEASE / "mbtest", TOP / SUITE:
+                os.chmod(shutil.copy(path, folder), 0o755)
             command = [f"{folder}/mbtest", "run", f"{folder}/live.lua", "--client", "kernel",
                        "--mptcp", "1"]
             options = {"user": 65534, "group": 65534, "extra_groups": []}

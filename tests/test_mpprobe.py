@@ -5,14 +5,13 @@ import hashlib
 import hmac
 import json
 import random
-import resource
 import shutil
 import struct
 import subprocess
 
 import pytest
 
-from conftest import BUILD, ENVIRONMENT, RELEASE, TOP, run_program
+from conftest import BUILD, ENVIRONMENT, RELEASE, TOP, peak_memory, run_program
 from test_judge import keys_of, mptcp_options, packets
 
 CAPTURES = TOP / "tests" / "data" / "captures"
@@ -408,18 +407,6 @@ def many(path, count, gap_s):
     return write_pcap(path, copies())
 
 
-def peak_memory(path):
-    """Bytes of memory that mpprobe had at most (release: sanitizers keep what is freed)."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    script = ("import resource, subprocess, sys; "
-              "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
-              "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
-    done = subprocess.run(["/usr/bin/python3", "-c", script, RELEASE / "mpprobe", "analyze",
-                           "--json", path], capture_output=True, text=True, check=True)
-    assert before >= 0
-    return int(done.stdout) * 1024
-
-
 @pytest.mark.parametrize("gap_s, counts", [(10, (100, 1200)), (0, (1200, 2400))])
 def test_memory_does_not_follow_what_has_ended(tmp_path, gap_s, counts):
     """By time, and where all of it happens at once by number: 22 kB of each are read."""
@@ -428,7 +415,8 @@ def test_memory_does_not_follow_what_has_ended(tmp_path, gap_s, counts):
         path = many(tmp_path / "x.pcap", count, gap_s)
         told = run_program(RELEASE / "mpprobe", "analyze", "--json", path).json()
         assert told["totals"]["mptcp"] == len(told["connections"]) == count
-        peaks.append(peak_memory(path))
+        # release: sanitizers keep what is freed
+        peaks.append(peak_memory(RELEASE / "mpprobe", "analyze", "--json", path))
     assert peaks[1] < peaks[0] + (counts[1] - counts[0]) * 2000, peaks
 
 

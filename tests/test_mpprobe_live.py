@@ -111,6 +111,7 @@ class Lab:
             self.set(side, "ipv4/tcp_no_metrics_save", 1)
             for name in ("all", "default"):
                 self.set(side, f"ipv4/conf/{name}/rp_filter", 0)
+                self.set(side, f"ipv6/conf/{name}/router_solicitations", 0)
         for link in (1, 2):
             run("ip", "link", "add", f"link{link}", "netns", self.prefix + "a", "type", "veth",
                 "peer", "name", f"link{link}", "netns", self.prefix + "b")
@@ -419,6 +420,7 @@ def test_killed_it_leaves_nothing(lab):
     child.wait()
     assert eventually(lambda: lab.tables("b") == "")
     lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6001").kill()
+    assert eventually(lambda: lab.tables("b") == "")
 
 
 def test_a_server_tells_programs(lab):

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from conftest import PATIENCE, RELEASE, TOP, eventually, run_program
+from conftest import PATIENCE, RELEASE, TOP, as_nobody, eventually, run_program
 from laboratory import COUNTED
 
 pytestmark = pytest.mark.live
@@ -130,12 +130,9 @@ def test_wrong_path_is_one_sentence(net):
     assert run.status == 2 and re.match(r"mbtest: .*path.lua:1: .*kin", run.err), run
 
 
-def test_who_is_not_root_is_told(tmp_path):
-    path = tmp_path / "path.lua"
-    path.write_text(PLAIN)
-    os.chmod(tmp_path, 0o755)
-    run = run_program("setpriv", "--reuid=65534", "--clear-groups", MBTEST, "net",
-                      TOP / "scripts/paths/strip.lua", "--", "true")
+def test_who_is_not_root_is_told():
+    run = run_program(*as_nobody(MBTEST), MBTEST, "net", TOP / "scripts/paths/strip.lua", "--",
+                      "true")
     assert run.status == 2 and "needs root" in run.err and run.err.count("\n") == 1, run
 
 

@@ -16,17 +16,23 @@ def mbtest(lab, *arguments):
 
 @pytest.mark.parametrize("host", ["198.18.1.2", "[fd00:1::2]"])
 def test_boxes_on_our_side(lab, host):
-    """What the boxes take away, the kernel never saw; what they leave alone, it did."""
-    before = lab.counters("b")
-    run = mbtest(lab, "run", "tests/data/remote.lua", "--server", f"remote:{host}:5001",
-                 "--mptcp", "1", "--json")
-    rows = {(row["scenario"], row["checksum"]): row for row in run.lines()}
-    assert not [row for row in rows.values() if not row["pass"]] and run.status == 0
+    """What the boxes take away, the kernel never saw; what they leave alone, it did. On a busy
+    machine a second subflow may be late for the transfer, or a SYN sent twice: three chances."""
+    for attempt in range(3):
+        before = lab.counters("b")
+        run = mbtest(lab, "run", "tests/data/remote.lua", "--server", f"remote:{host}:5001",
+                     "--mptcp", "1", "--json")
+        rows = {(row["scenario"], row["checksum"]): row for row in run.lines()}
+        failed = [row for row in rows.values() if not row["pass"]]
+        syns = lab.counters("b")["MPCapableSYNRX"] - before["MPCapableSYNRX"]
+        if not failed and syns == 4:    # clean and joined, twice
+            break
+        assert attempt < 2, (failed, syns)
+    assert run.status == 0
     assert "1 scenarios are left out" in run.err or "2 scenarios are left out" in run.err
     assert {row["outcome"] for (name, _), row in rows.items() if name == "clean"} == {"mptcp"}
     assert {row["outcome"] for (name, _), row in rows.items() if name == "stripped"} == {"tcp"}
     after = lab.counters("b")
-    assert after["MPCapableSYNRX"] - before["MPCapableSYNRX"] == 4  # clean and joined, twice
     assert after["MPJoinSynRx"] - before["MPJoinSynRx"] >= 2
     assert after["MPJoinAckRx"] - before["MPJoinAckRx"] >= 2
     assert lab.tables("a") == ""

@@ -5,11 +5,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 from scapy.all import ICMP, ICMPv6TimeExceeded, rdpcap
 
-from conftest import RELEASE, eventually, run_program
+from conftest import RELEASE, as_nobody, eventually, run_program
 from laboratory import ROUTERS, TARGET, laboratory
 
 pytestmark = [pytest.mark.live,
@@ -35,13 +36,6 @@ DAMAGE4 = {"dscp": ("ip dscp set 10", ("ip.dscp", "modified", None)),
            "ecn": ("ip ecn set ce", ("ip.ecn", "modified", None))}
 DAMAGE6 = {"dscp": ("ip6 dscp set 10", ("ip6.dscp", "modified", None)),
            "label": ("ip6 flowlabel set 9", ("ip6.flow-label", "modified", None))}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def neighbours(lab):
-    """Every host has looked for its neighbours once: what waits for that may come out of order."""
-    for version, target in TARGET.items():
-        lab.trace("-p", f"{version}/{PROBE}", target)
 
 
 @pytest.mark.parametrize("version", TARGET)
@@ -97,10 +91,12 @@ def test_nothing_is_left_half_open(lab, version, probe):
         lines = lab.inside(5, "ss", "-Htan", "state", "syn-recv").stdout.splitlines()
         return {tuple(line.split()) for line in lines}   # ss pads its columns to the longest
 
+    # For half an hour, unless it is closed: the RST may be on its way when the program has ended.
+    lab.set(5, "net.ipv4.tcp_synack_retries", 20)
     before = half_open()
     report = lab.trace("--json", "-p", f"{version}/{probe}", TARGET[version]).json()
     assert (report["destination"]["ttl"], report["destination"]["reply"]) == (5, "syn-ack")
-    assert half_open() <= before
+    assert eventually(lambda: half_open() <= before), (half_open(), before)
 
 
 @pytest.mark.kernel_mptcp
@@ -116,8 +112,8 @@ def test_a_kernel_that_speaks_mptcp(lab):
 
 def test_the_guard_goes_with_the_program_that_is_killed(lab):
     lab.rules(5, "table inet q { chain i { type filter hook input priority 0; policy drop; }; }")
-    child = subprocess.Popen([*lab.enter(0), RELEASE / "tracebox", "-n", "-t", "5", "-m", "200",
-                              "198.18.5.2"], stdout=subprocess.PIPE)
+    child = subprocess.Popen([*lab.enter(0), RELEASE / "tracebox", "-n", "-q", "8", "--rate", "1",
+                              "198.18.5.2"], stdout=subprocess.PIPE)    # for minutes
     child.stdout.readline()
     assert "mbkit" in lab.inside(0, "nft", "list", "ruleset").stdout
     child.send_signal(signal.SIGKILL)
@@ -169,19 +165,25 @@ def test_routers_that_limit_their_answers_are_given_time(sparing, tmp_path):
                            TARGET["IPv6"]).json()
     routers = report["hops"][:ROUTERS]
     assert [hop["reply"] for hop in routers] == ["time-exceeded"] * ROUTERS, report
-    assert any(hop["sent"] > 8 for hop in routers), "nothing was limited"
-    assert time_exceeded(tmp_path / "c.pcap") == {hop["addr"]: 8 for hop in routers}
+    # Six at once, four a second on a link of 64 bits: eight take half a second.
+    assert any(hop["sent"] > 8 for hop in routers) or report["elapsed_ms"] >= 500, \
+        "nothing was limited"
+    said = time_exceeded(tmp_path / "c.pcap")
+    assert all(8 <= said[hop["addr"]] <= hop["sent"] for hop in routers), (said, report)
 
 
 def test_traces_in_a_row_are_complete_behind_limits(sparing):
     """A trace has one probe for a router; eight have more than it answers at once."""
+    begun = time.monotonic()
     reports = sparing.trace("--json", "-m", "5", "--matrix", "80,81,82,83", TARGET["IP"]).lines()
+    took = time.monotonic() - begun
     assert len(reports) > 6
     for report in reports:
         assert [hop["reply"] for hop in report["hops"][:ROUTERS]] == \
             ["time-exceeded"] * ROUTERS, report
-    assert any(hop["sent"] > 1 for report in reports for hop in report["hops"]), \
-        "nothing was limited"
+    # Six at once, one a second.
+    assert any(hop["sent"] > 1 for report in reports for hop in report["hops"]) or \
+        took >= len(reports) - 6, "nothing was limited"
 
 
 def test_no_route_and_no_privilege(lab):
@@ -194,15 +196,15 @@ def test_no_route_and_no_privilege(lab):
 
 
 @pytest.mark.parametrize("words, said", [
-    (["--reuid=65534", "--clear-groups"], "CAP_NET_RAW"),
-    (["--bounding-set=-net_raw"], "CAP_NET_RAW"),
-    (["--bounding-set=-net_admin"], "CAP_NET_ADMIN"),
+    (None, "CAP_NET_RAW"),
+    (["setpriv", "--bounding-set=-net_raw"], "CAP_NET_RAW"),
+    (["setpriv", "--bounding-set=-net_admin"], "CAP_NET_ADMIN"),
 ])
 @pytest.mark.parametrize("what", [["-l", "print(1)"], ["--json"], ["--matrix", "80"], ["-j"]])
 def test_no_privilege(lab, tmp_path, words, said, what):
     """The one that is missing is named, before anything is printed or written."""
-    keep = ["-f", tmp_path / "capture"] if "--bounding-set" in words[0] else []
-    result = run_program(*lab.enter(0), "setpriv", *words, RELEASE / "tracebox", "-n", *what, *keep,
-                         "198.18.5.2")
+    keep = ["-f", tmp_path / "capture"] if words else []
+    result = run_program(*lab.enter(0), *(words or as_nobody(RELEASE / "tracebox")),
+                         RELEASE / "tracebox", "-n", *what, *keep, "198.18.5.2")
     assert result.status == 2 and result.out == "" and said in result.err, result
     assert len(result.err.splitlines()) == 1 and list(tmp_path.iterdir()) == []

@@ -108,7 +108,7 @@ def test_a_raised_hop_limit_hides_hops_and_is_no_finding(lab, version, tool):
 @pytest.mark.parametrize("version", TARGET)
 @pytest.mark.parametrize("statement, field", [
     ("@th,32,32 set 0x01020304", "tcp.seq"), ("@th,112,16 set 0x1234", "tcp.window"),
-    ("@th,0,16 set 61001", "tcp.sport")])
+    ("@th,0,16 set 1001", "tcp.sport")])
 def test_untracked_payload_statements(lab, version, statement, field):
     lab.rules(3, "table inet r { chain p { type filter hook prerouting priority -300; "
                  "meta l4proto tcp notrack; }; chain f { type filter hook forward priority 0; "

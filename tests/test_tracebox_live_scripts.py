@@ -143,9 +143,14 @@ def test_a_sniffer_takes_what_comes(lab, version, port, key):
             s = TbxSniffer.new{{{key}}}
             s:start()
             for i = 1, 3 do ({version} / tcp{{dst = 80, src = {port} + i}} / MSS):send() end
-            for _ = 1, 3 do
+            local seen, count = {{}}, 0
+            while count < 3 do    -- the server says again what nobody answers
                 local p = s:recv(20)
-                print(p:tcp():getdest(), p:tcp():getflags())
+                local port = p:tcp():getdest()
+                if not seen[port] then
+                    seen[port], count = true, count + 1
+                    print(port, p:tcp():getflags())
+                end
             end
             pause("taken")
             s:stop()
@@ -176,10 +181,13 @@ def test_sniffers_beside_a_trace(lab):
             u = TbxSniffer.new{'-p', 'icmp', '-s', '198.18.2.2'}
             u:start()
             print(tracebox(IP / tcp{dst = 80}):tcp():getflags())
-            print(u:recv(0):source(), u:recv(0), t:recv(0.1))
+            print(u:recv(0):source(), t:recv(0.1))
+            more = u:recv(0)    -- a probe that is answered late has been repeated
+            print(more == nil or more:source() == "198.18.2.2")
             """, TARGET["IP"]) as script:
         assert script.said() == "true" and script.said() == "true\tx"
-        assert script.said() == "18" and script.said() == "198.18.2.2\tnil\tnil"
+        assert script.said() == "18" and script.said() == "198.18.2.2\tnil"
+        assert script.said() == "true"
         script.end()
 
 

@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from conftest import BUILD, run_program
+from conftest import BUILD, as_nobody, run_program
 from test_tracebox import Path, boxes, found  # noqa: F401
 from test_tracebox_scripts import PCAP_HEADER, responder  # noqa: F401
 
@@ -172,12 +172,7 @@ def test_14_delays_across_a_second(boxes):
 
 
 def test_16_no_privilege_is_asked_for_that_is_not_needed():
-    if os.geteuid() == 0:
-        nobody = ["setpriv", "--reuid=65534", "--clear-groups"]
-        if subprocess.run([*nobody, "test", "-x", BUILD / "tracebox"], check=False).returncode != 0:
-            pytest.skip("the build is not open to others")
-    else:
-        nobody = []
+    nobody = as_nobody(BUILD / "tracebox")
     with tempfile.NamedTemporaryFile("w", dir="/tmp", suffix=".lua") as path:
         path.write("return path { hop {} }\n")
         path.flush()

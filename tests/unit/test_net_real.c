@@ -186,6 +186,11 @@ TEST(boxes_wake)
 	live_free(live);
 }
 
+static bool was_swallowed(void *self)
+{
+	return net_tap(((struct live *)self)->net, SERVER)->count > 0;
+}
+
 /* A host that is gone swallows packets with a reason; the run goes on to its end. */
 TEST(a_device_that_fails_is_no_crash)
 {
@@ -195,7 +200,8 @@ TEST(a_device_that_fails_is_no_crash)
 	close(live->server.net);
 	live->server.net = open("/dev/full", 1);
 	net_set_tun(live->net, SERVER, &live->server.net, 1);
-	CHECK_U64(net_run(live->net, 20 * NSEC_PER_MS, NULL, NULL), NET_DEADLINE);
+	CHECK_U64(net_run(live->net, 600 * NSEC_PER_SEC, was_swallowed, live), NET_STOPPED);
 	CHECK_U64(net_tap(live->net, SERVER)->count, 1);
+	CHECK_U64(net_run(live->net, net_now(live->net) + 1, NULL, NULL), NET_DEADLINE);
 	live_free(live);
 }
