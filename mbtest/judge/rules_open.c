@@ -5,6 +5,8 @@
  */
 #include "mbtest/judge/predicates.h"
 
+#include "probe/base/seq.h"
+
 enum {
 	HELD_BYTES = 64 << 10, /* unmapped bytes to hold (O3) */
 	ASKED_OFTEN = 5,       /* SYN/ACKs asking for the keys (O12): as often TCP repeats one */
@@ -64,11 +66,33 @@ void rule_o1(const struct scene *scene, struct note *note)
 		note_broken(note, up, "left MPTCP over a bare ACK that acknowledges no data");
 }
 
-/* Something but missing DATA_ACKs asked for a fallback before a fact (F23, F24, F29). */
-static bool has_cause(const struct connection_view *connection, uint32_t index)
+/* Before a fact all that this host had mapped was DATA_ACKed, its DATA_FIN, too. */
+static bool was_confirmed(const struct scene *scene, uint32_t index)
 {
-	return connection->fail[SENT] < index || connection->fail[RECEIVED] < index ||
-		connection->infinite[RECEIVED] < index;
+	const struct connection_view *connection = scene->connection;
+	uint32_t i;
+
+	for (i = 0; i < index; i++) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way == RECEIVED && (fact->has & HAS_DATA_ACK) &&
+			connection->data_fin[SENT] < i &&
+			!dsn_before(fact->data_ack, connection->dsn_end[SENT]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The reset has nothing to do with DATA_ACKs: the connection's end by MP_FASTCLOSE, of a wait too
+ * long perhaps, is RST (3.5), a checksum that is there or not against the agreement asks for one
+ * (F13, F14), after the fallback it is TCP's to reset, and so it is once none is missing.
+ */
+static bool is_of_another_kind(const struct scene *scene, uint32_t reset)
+{
+	return scene->connection->infinite[SENT] < reset ||
+		answers_strays(scene->initial->flow, reset) || scene_closed_fast(scene, reset) ||
+		scene_misfit(scene, scene->initial) < reset || was_confirmed(scene, reset);
 }
 
 void rule_o2(const struct scene *scene, struct note *note)
@@ -87,19 +111,11 @@ void rule_o2(const struct scene *scene, struct note *note)
 	reset = own_reset(scene->initial, first);
 	plain = scene->initial->flow[SENT].plain;
 	if (plain != VIEW_NONE && plain > first && (!alone || scene->version == 1) &&
-		scene->unmapped_in == VIEW_NONE && !has_cause(scene->connection, plain))
+		scene->unmapped_in == VIEW_NONE && scene->cause >= plain)
 		note_broken(note, plain, "fell back when DATA_ACKs stopped in mid-connection");
 	alone = others_ever(scene, scene->initial, VIEW_NONE) == 0;
-	/* The connection's end by MP_FASTCLOSE, of a wait too long perhaps, is RST (3.5), a
-	 * checksum that is there or not against the agreement asks for one (F13, F14), and after
-	 * the fallback it is TCP's to reset. */
-	if (reset != VIEW_NONE &&
-		(scene->connection->infinite[SENT] < reset ||
-			answers_strays(scene->initial->flow, reset) ||
-			scene_closed_fast(scene, reset) ||
-			scene_misfit(scene, scene->initial) < reset))
-		reset = VIEW_NONE;
-	if (reset != VIEW_NONE && alone && scene->version == 0 && scene->unmapped_in == VIEW_NONE)
+	if (reset != VIEW_NONE && alone && scene->version == 0 && scene->unmapped_in == VIEW_NONE &&
+		!is_of_another_kind(scene, reset))
 		note_broken(note, reset, "reset a v0 connection when DATA_ACKs stopped");
 }
 

@@ -389,6 +389,24 @@ static uint32_t bare_data_out(const struct scene *scene)
 	return VIEW_NONE;
 }
 
+/* Its first acknowledgement of data behind fact from, if since then it sent no option at all. */
+static uint32_t bare_since(const struct scene *scene, uint32_t from)
+{
+	uint32_t bare = VIEW_NONE, i;
+
+	for (i = from; i != VIEW_NONE; i = scene->facts[i].next) {
+		const struct fact *fact = &scene->facts[i];
+
+		if (fact->way != SENT || (fact->flags & TCP_RST))
+			continue;
+		if (fact->has & HAS_OPTION)
+			return VIEW_NONE;
+		if (fact->ack > 1)
+			bare = first_of(bare, i);
+	}
+	return bare;
+}
+
 /* All that lets a host go back to plain TCP: F1 to F4, F7, F9, F10, F23, F24, F29. */
 static void cause_find(struct scene *scene)
 {
@@ -415,6 +433,7 @@ static void cause_find(struct scene *scene)
 	if (early < scene->acked_out) {
 		left = first_of(scene->plain_out, connection->infinite[SENT]);
 		left = first_of(left, bare_data_out(scene));
+		left = first_of(left, bare_since(scene, early));
 		if (early < left && left != VIEW_NONE)
 			cause = first_of(cause, early);
 	}

@@ -218,7 +218,9 @@ static void decode_capable(struct view *view, uint32_t index, struct connection_
 	if (syn || !connection->has_version) {
 		connection->has_version = true;
 		connection->version = capable->version;
-		connection->flag_a = connection->flag_a || (capable->flags & MPC_CHECKSUM);
+		/* With flag B it is ignored (RFC 8684 3.1), and so is its flag A. */
+		connection->flag_a = connection->flag_a ||
+			(capable->flags & (MPC_CHECKSUM | MPC_EXTENSION)) == MPC_CHECKSUM;
 	}
 	if (subflow->third == index)
 		connection->third_flag_a = (capable->flags & MPC_CHECKSUM) != 0;

@@ -89,6 +89,31 @@ TEST(f14_after_leaving)
 	}
 }
 
+/* F4, F48: whoever acknowledges the first data bare, and goes on so, has left when the mapping
+ * comes. */
+TEST(f14_left_before_the_mapping_came)
+{
+	unsigned int stays;
+
+	for (stays = 0; stays < 2; stays++) {
+		struct part last = { .payload = 500, .offset = 500, .seq = 501 };
+		struct play play;
+
+		play_init(&play, 0, true);
+		play_open(&play);
+		play_hear(&play, SERVER, (struct part){ .payload = 500 });
+		play_emit(&play, SERVER, (struct part){ .flags = 0 });
+		last = with(last, opt_map(&play, CLIENT, 1, 0, 1000));
+		last.options[0].dss.has_checksum = false;
+		play_hear(&play, SERVER, last);
+		play.data_ack[SERVER] = 1000;
+		play_emit(&play, SERVER,
+			stays ? ack_part(&play, SERVER, 0) : (struct part){ .flags = 0 });
+		CHECK_STATE(&play, "F14", stays ? RULE_BROKEN : RULE_NOT_EXERCISED);
+		play_fini(&play);
+	}
+}
+
 /* "mapping fails its checksum, >= 2 subflows: MUST reset this subflow at once, RST carries MP_FAIL
  * with the 64-bit DSN of the start of the mapping" */
 static uint32_t f21(struct play *play, bool wrong)

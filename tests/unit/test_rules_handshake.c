@@ -224,6 +224,31 @@ TEST(f7b_checksums_required)
 	play_both("F7b", 1, false, SERVER, f7b);
 }
 
+/* v0: a SYN/ACK with flag B is ignored (F7a), and asks for no checksums: the next one may. */
+TEST(f7b_ignored_answer)
+{
+	unsigned int asks;
+
+	for (asks = 0; asks < 2; asks++) {
+		struct part answer = { .flags = TCP_SYN | TCP_ACK };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+		play_hear(&play, CLIENT,
+			with(answer,
+				flags(opt_synack(&play), MPC_HMAC | MPC_CHECKSUM | MPC_EXTENSION)));
+		play_wait(&play, NSEC_PER_SEC);
+		play_hear(&play, CLIENT,
+			with(answer,
+				flags(opt_synack(&play), MPC_HMAC | (asks ? MPC_CHECKSUM : 0))));
+		play_say(&play, CLIENT, carrying(opt_third(&play)));
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		CHECK_STATE(&play, "F7b", asks ? RULE_BROKEN : RULE_NOT_EXERCISED);
+		play_fini(&play);
+	}
+}
+
 /* "A flag differs from what was sent: the two ends disagree, and then F13/F14 apply" */
 static uint32_t f7c(struct play *play, bool wrong)
 {

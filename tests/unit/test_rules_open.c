@@ -164,6 +164,50 @@ TEST(o2_reset_after_the_fallback)
 	}
 }
 
+/* Once all is DATA_ACKed it is TCP's, too: a FIN repeated in vain, say. */
+TEST(o2_reset_after_the_last_data_ack)
+{
+	unsigned int confirmed;
+
+	for (confirmed = 0; confirmed < 2; confirmed++) {
+		struct play play;
+		struct mptcp_opt fin;
+
+		play_init(&play, 0, false);
+		acked_bare(&play);
+		fin = opt_map(&play, CLIENT, 0, 1300, 1);
+		fin.dss.data_fin = true;
+		play_say(&play, CLIENT, carrying(fin));
+		play.data_ack[SERVER] = 1300 + confirmed;
+		play_data_ack(&play, SERVER, 0);
+		play_say(&play, CLIENT, (struct part){ .flags = TCP_FIN });
+		play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
+		CHECK_STATE(&play, "O2", confirmed ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* F10: the first data to come had no mapping before the infinite one: reason enough to leave. */
+TEST(o2_not_when_first_data_came_bare)
+{
+	unsigned int bare;
+
+	for (bare = 0; bare < 2; bare++) {
+		struct play play;
+
+		play_init(&play, 1, false);
+		acked_bare(&play);
+		if (bare)
+			play_say(&play, SERVER, bare_part(&play, SERVER, 0, 0, 500));
+		play_say(&play, CLIENT, bare_part(&play, CLIENT, 0, 1300, 100));
+		play_say(&play, SERVER,
+			with(bare_part(&play, SERVER, 0, 500, 100),
+				opt_infinite(&play, SERVER, 1, 0)));
+		CHECK_STATE(&play, "O2", bare ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* The first mapping is half there: acknowledged with the first DATA_ACK number, nothing covered. */
 static void half_acked(struct play *play)
 {
