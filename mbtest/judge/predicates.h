@@ -56,6 +56,9 @@ rule_predicate *rule_predicate_at(unsigned int index);
 uint32_t bare_acks_later(const struct scene *scene, const struct subflow_view *subflow,
 	unsigned int *count);
 
+/* Beside this subflow another is alive at fact index, with nothing under way on it. */
+bool has_idle_other(const struct scene *scene, const struct subflow_view *subflow, uint32_t index);
+
 /* Last sending of bytes that were never acknowledged nor sent again for long; VIEW_NONE. */
 uint32_t sent_and_forgotten(const struct scene *scene, const struct subflow_view *subflow);
 

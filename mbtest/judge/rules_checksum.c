@@ -224,10 +224,10 @@ void rule_f22(const struct scene *scene, struct note *note)
 			others_alive(scene, subflow, reset) == 0)
 			continue;
 		note_held(note);
-		/* Unless the others came to an end, too: there is nowhere left. */
+		/* Unless the others came to an end, too, or stand still: there is nowhere left. */
 		if (connection->has_data_ack[RECEIVED] &&
 			scene->input->now >= scene->facts[reset].at + SCENE_PATIENCE &&
-			others_alive(scene, subflow, patience_ends(scene, reset)) > 0 &&
+			has_idle_other(scene, subflow, patience_ends(scene, reset)) &&
 			!is_on_its_way(scene, subflow))
 			note_broken(note, reset, "never re-sent what a failed checksum had cost");
 	}

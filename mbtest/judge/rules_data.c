@@ -33,7 +33,7 @@ void rule_f8(const struct scene *scene, struct note *note)
 	if (!scene->mptcp)
 		return;
 	/* Where DATA_ACKs stop one may leave (O2), and the infinite mapping is the last (3.7). */
-	if (lacks_data_acks(scene, scene->initial))
+	if (lacks_data_acks(scene, scene->initial, VIEW_NONE))
 		end = first_of(end, scene->connection->infinite[SENT]);
 	for (i = scene->initial->first; i != VIEW_NONE && i < end; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
@@ -375,9 +375,7 @@ static uint32_t patience_ends(const struct scene *scene, const struct mapping *o
 	return stop > 0 && stop < scene->input->now ? last : VIEW_NONE;
 }
 
-/* A subflow beside one that lives, and where nothing is under way. */
-static bool has_idle_other(const struct scene *scene, const struct subflow_view *subflow,
-	uint32_t index)
+bool has_idle_other(const struct scene *scene, const struct subflow_view *subflow, uint32_t index)
 {
 	uint32_t i;
 
@@ -415,7 +413,7 @@ void rule_f17(const struct scene *scene, struct note *note)
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
 		uint32_t first = bare_acks_later(scene, subflow, &count), stop;
-		const struct mapping *owed = scene_unconfirmed(scene, subflow);
+		const struct mapping *owed = scene_unconfirmed(scene, subflow, VIEW_NONE);
 
 		if (count < 2 || !scene->mptcp || scene_signalled(scene, first) ||
 			others_alive(scene, subflow, first) == 0)
@@ -506,7 +504,7 @@ void rule_f20(const struct scene *scene, struct note *note)
 		/* Some were lost, not all from there on. */
 		if (count == 0 || first > scene->view.fact_count ||
 			scene->connection->data_ack[RECEIVED] == 0 ||
-			lacks_data_acks(scene, subflow))
+			lacks_data_acks(scene, subflow, VIEW_NONE))
 			continue;
 		for (; first != VIEW_NONE; first = scene->facts[first].next) {
 			if (scene->facts[first].way == RECEIVED &&

@@ -26,7 +26,7 @@ static uint32_t gave_up(const struct scene *scene, uint32_t from)
 	uint32_t plain = scene->plain_out >= from ? scene->plain_out : VIEW_NONE;
 
 	/* Where data that the subflow acknowledged lacks its DATA_ACK, O2 says when to leave. */
-	if (lacks_data_acks(scene, scene->initial))
+	if (lacks_data_acks(scene, scene->initial, VIEW_NONE))
 		return VIEW_NONE;
 	/* Once it is over, strays are answered with RST; a checksum that is there or not against
 	 * the agreement asks for one; and any wait ends one day, the connection's with

@@ -266,11 +266,46 @@ static bool reset_blames(const struct scene *scene, uint32_t reset)
 				opt->tcprst.reason == RESET_MIDDLEBOX));
 }
 
-const struct mapping *scene_unconfirmed(const struct scene *scene,
-	const struct subflow_view *subflow)
+/* What had been acknowledged before fact index: of the stream, and on a subflow. */
+static uint64_t data_acked_before(const struct scene *scene, uint32_t index)
 {
 	const struct connection_view *connection = scene->connection;
-	uint64_t next = connection->data_ack[RECEIVED];
+	uint64_t acked = connection->idsn[SENT];
+	uint32_t i;
+
+	if (index == VIEW_NONE)
+		return connection->data_ack[RECEIVED];
+	for (i = 0; i < index; i++) {
+		const struct fact *fact = &scene->facts[i];
+
+		/* Of what was not sent it says nothing (O18). */
+		if (fact->way == RECEIVED && (fact->has & HAS_DATA_ACK) &&
+			dsn_after(fact->data_ack, acked) &&
+			!dsn_after(fact->data_ack, connection->dsn_end[SENT]))
+			acked = fact->data_ack;
+	}
+	return acked;
+}
+
+static uint32_t acked_before(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	uint32_t acked = 0, i;
+
+	if (index == VIEW_NONE)
+		return subflow->flow[SENT].acked;
+	for (i = subflow->first; i < index; i = scene->facts[i].next)
+		if (scene->facts[i].way == RECEIVED && scene->facts[i].ack <= INT32_MAX &&
+			scene->facts[i].ack > acked)
+			acked = scene->facts[i].ack;
+	return acked;
+}
+
+const struct mapping *scene_unconfirmed(const struct scene *scene,
+	const struct subflow_view *subflow, uint32_t index)
+{
+	uint64_t next = data_acked_before(scene, index);
+	uint32_t acked = acked_before(scene, subflow, index);
 	size_t i;
 
 	for (i = 0; i < scene->view.mapping_count; i++) {
@@ -278,7 +313,7 @@ const struct mapping *scene_unconfirmed(const struct scene *scene,
 
 		if (mapping->way == SENT && scene_subflow(scene, mapping->subflow) == subflow &&
 			next - mapping->dsn < mapping->length &&
-			mapping->ssn + mapping->length <= subflow->flow[SENT].acked)
+			mapping->ssn + mapping->length <= acked)
 			return mapping;
 	}
 	return NULL;
@@ -348,7 +383,7 @@ bool reset_has_ground(const struct scene *scene, const struct subflow_view *subf
 
 	return flow->plain != VIEW_NONE || flow->early < reset || flow->rst < reset ||
 		flow->infinite < reset || was_cut_short(scene, subflow) ||
-		lacks_data_acks(scene, subflow) || scene_misfit(scene, subflow) < reset ||
+		lacks_data_acks(scene, subflow, reset) || scene_misfit(scene, subflow) < reset ||
 		scene->plain_ack < reset || was_acked_bare(scene, subflow, reset) ||
 		has_failed(scene, subflow, reset) || has_stray_mapping(scene, subflow, reset);
 }

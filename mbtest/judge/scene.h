@@ -135,14 +135,16 @@ bool reset_is_groundless(const struct scene *scene, const struct subflow_view *s
  */
 bool was_acked_bare(const struct scene *scene, const struct subflow_view *subflow, uint32_t index);
 
-/* The mapping of what is to be DATA_ACKed next, wholly acknowledged by the subflow; NULL. */
+/* The mapping of what was to be DATA_ACKed next before fact index (VIEW_NONE: at the end), wholly
+ * acknowledged by the subflow; NULL. */
 const struct mapping *scene_unconfirmed(const struct scene *scene,
-	const struct subflow_view *subflow);
+	const struct subflow_view *subflow, uint32_t index);
 
 /* There is one: F18's case, and O2's. */
-static inline bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow)
+static inline bool lacks_data_acks(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
 {
-	return scene_unconfirmed(scene, subflow) != NULL;
+	return scene_unconfirmed(scene, subflow, index) != NULL;
 }
 
 /* First RST by this host or its peer on a subflow at or after fact index; VIEW_NONE. */

@@ -214,6 +214,7 @@ static uint32_t f22(struct play *play, bool wrong)
 	number = (uint32_t)play->tap[CLIENT].count;
 	/* Other data makes no difference, nor does the end of the wait. */
 	play_data(play, CLIENT, 0, 1100, 100);
+	play_data_ack(play, SERVER, 0);
 	if (!wrong)
 		play_exchange(play, CLIENT, 0, 1000, 100);
 	play_wait(play, 20 * NSEC_PER_SEC);
@@ -225,6 +226,28 @@ static uint32_t f22(struct play *play, bool wrong)
 TEST(f22_data_lost_with_a_reset)
 {
 	play_both("F22", 1, true, CLIENT, f22);
+}
+
+/* The other subflow waits for an ACK that never comes: nothing can be re-sent there. */
+TEST(f22_beside_one_that_stands_still)
+{
+	unsigned int stands;
+
+	for (stands = 0; stands < 2; stands++) {
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open_two(&play);
+		play_data(&play, CLIENT, 0, 1000, 100);
+		play.data_ack[SERVER] = 1100;
+		play_data_ack(&play, SERVER, stands ? 1 : 0);
+		play_spoilt(&play, 1, 1100, 100);
+		play_say(&play, SERVER,
+			with(reset_part(1, RESET_MIDDLEBOX), opt_fail(&play, CLIENT, 1100)));
+		play_wait(&play, 20 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F22", stands ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
 }
 
 /* "mapping fails, exactly one subflow: sends MP_FAIL on a subflow ACK (no RST)" */

@@ -80,6 +80,33 @@ TEST(f46_mapping_on_an_empty_packet)
 	}
 }
 
+/* O2: its own data lacked DATA_ACKs when it reset, whatever another subflow brought afterwards. */
+TEST(f46_data_acks_missing_at_the_reset)
+{
+	unsigned int missing;
+
+	for (missing = 0; missing < 2; missing++) {
+		struct part copy;
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open_one(&play);
+		play_exchange(&play, SERVER, 0, 0, 1000);
+		copy = data_part(&play, CLIENT, 0, 1000, 100);
+		play_say(&play, CLIENT, copy);
+		play_say(&play, CLIENT, copy);
+		play.data_ack[SERVER] = 1100;
+		play_data(&play, SERVER, 0, 1000, 500);
+		play.data_ack[CLIENT] = missing ? 1000 : 1500;
+		play_data_ack(&play, CLIENT, 0);
+		play_say(&play, SERVER, reset_part(0, RESET_MIDDLEBOX));
+		play_join(&play, 1);
+		play_exchange(&play, SERVER, 1, 1000, 500);
+		CHECK_STATE(&play, "F46", missing ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "segment split, DSS on the first part only: legal" */
 static uint32_t f47(struct play *play, bool wrong)
 {
