@@ -42,6 +42,37 @@ static const char *param_name(struct suite_build *build, const struct box_type *
 	return name;
 }
 
+/* Push a value that text can stand for. A list is its members, joined by commas: knows = { 2, 3 }.
+ */
+static void push_text(const struct table *table, const struct element *element,
+	const char *argument, int index)
+{
+	lua_State *L = table->L;
+	lua_Integer count = lua_istable(L, index) ? (lua_Integer)lua_rawlen(L, index) : 0, i;
+
+	if (lua_isboolean(L, index)) {
+		lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false");
+		return;
+	}
+	if (lua_isstring(L, index)) {
+		lua_pushvalue(L, index);
+		return;
+	}
+	if (count == 0)
+		table_error(table, "box %s: %s cannot be a %s", element->box, argument,
+			luaL_typename(L, index));
+	lua_pushliteral(L, "");
+	for (i = 1; i <= count; i++) {
+		if (i > 1)
+			lua_pushliteral(L, ",");
+		lua_rawgeti(L, index, i);
+		if (!lua_isstring(L, -1))
+			table_error(table, "box %s: %s is a list with a %s in it", element->box,
+				argument, luaL_typename(L, -1));
+		lua_concat(L, i > 1 ? 3 : 2);
+	}
+}
+
 /* The arguments in the table on top of the stack, in the order of their names. */
 static void read_args(struct suite_build *build, const struct table *table, struct element *element)
 {
@@ -59,13 +90,7 @@ static void read_args(struct suite_build *build, const struct table *table, stru
 			table_error(table, "box %s: more than %d arguments", element->box,
 				SCENARIO_ARGS);
 		arg->name = param_name(build, element->type, lua_tostring(L, -2));
-		if (lua_isboolean(L, -1))
-			lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
-		else if (lua_type(L, -1) == LUA_TNUMBER || lua_type(L, -1) == LUA_TSTRING)
-			lua_pushvalue(L, -1);
-		else
-			table_error(table, "box %s: %s cannot be a %s", element->box, arg->name,
-				luaL_typename(L, -1));
+		push_text(table, element, arg->name, lua_gettop(L));
 		arg->text = lua_tolstring(L, -1, &length);
 		arg->text = arena_text(build->arena, arg->text, length);
 		arg->length = length;
@@ -220,6 +245,8 @@ static void read_row(struct suite_build *build, const struct table *outer, struc
 		if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TTABLE)
 			table_error(&row, "a path holds boxes, links and hops");
 		table.where = table_where(L, index + 1);
+		if (*table.where == '\0')
+			table.where = row.where;
 		reader(build, &table, table_text(&table, "element", ""), &elements[i]);
 		lua_pop(L, 1);
 	}

@@ -32,6 +32,9 @@ static int read_returned(lua_State *L)
 		lua_pop(L, 1);
 		lua_pushnil(L);
 		lua_setfield(L, 1, "server");
+		if (lua_getfield(L, 1, "element") != LUA_TNIL)
+			table_error(&table, "return path { ... }, and this inside");
+		lua_pop(L, 1);
 	}
 	lua_getglobal(L, "file_paths");
 	lua_insert(L, 1);

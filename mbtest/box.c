@@ -189,6 +189,9 @@ static bool params_fill(struct box *box, const struct box_arg *args, size_t arg_
 	}
 	if (!on_parse(box, err))
 		return false;
+	if (box->when.from.unit == box->when.until.unit &&
+		box->when.from.value > box->when.until.value)
+		return err_set(err, "box %s: parameter until is before from", box->name);
 	here = box->when.path == 0 || box->when.path == box->path + 1;
 	box->covered[TO_SERVER] = here && box->when.direction != DIRECTION_TO_CLIENT;
 	box->covered[TO_CLIENT] = here && box->when.direction != DIRECTION_TO_SERVER;

@@ -366,3 +366,23 @@ def test_option_edit_reorder(through):
         assert meanings(new.options) == want
         moved += options != want
     assert moved > 20
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("parameters, kinds", [
+    ("", {30}), ("kinds = 254", {254}), ("kinds = '30,254'", {30, 254}),
+    ("kinds = { 30, 254 }, on = 'synack'", {30, 254}), ("kinds = 253", set())])
+def test_mirror(through, family, parameters, kinds):
+    """The SYN's own options, each and in order, in the SYN/ACK of its connection alone."""
+    sent = bytes([2, 4, 5, 180, 30, 4, 1, 129, 254, 4, 7, 8, 30, 4, 16, 9])
+    answer = bytes([2, 4, 4, 0, 30, 4, 77, 77])
+    packets = [build(family, "up", 9, 0, SYN, sent),
+               build(family, "down", 5, 10, SYN | ACK, answer),
+               build(family, "down", 5, 10, SYN | ACK, answer, sport=40001),
+               build(family, "up", 10, 6, ACK, sent)]
+    before, after = through(f"box.mirror {{ {parameters} }}", packets)
+    assert after[0] == before[0] and after[2:] == before[2:]
+    same_but(before[1], after[1], "options")
+    assert meanings(after[1].options) == \
+        [one for one in meanings(answer) if one[0] not in kinds] + \
+        [one for one in meanings(sent) if one[0] in kinds]

@@ -412,6 +412,9 @@ def test_pcap_takes_a_path_file(mbtest, tmp_path):
     (tmp_path / "neither.lua").write_text("local nothing = 1\n")
     assert_wrong(mbtest("pcap", tmp_path / "neither.lua", CAPTURE, tmp_path / "c.pcap"),
                  "neither.lua", "returns no path")
+    (tmp_path / "bare.lua").write_text("return box.strip {}\n")
+    assert_wrong(mbtest("pcap", tmp_path / "bare.lua", CAPTURE, tmp_path / "c.pcap"),
+                 "bare.lua: return path { ... }, and this inside")
     assert not (tmp_path / "c.pcap").exists()
 
 

@@ -262,6 +262,14 @@ def test_an_interrupted_run_ends_cleanly():
     ("ecmp { paths = { path { ecmp { paths = { path {} } } } } }", "boxes, links and hops"),
     ("ecmp { paths = { 3 } }", "path 1 is no table"),
     ("hop { limit = -1 }", "limit"),
+    ("{}", "boxes, links and hops"),
+    ("box.strip { from = 3, ['until'] = 2 }", "box strip: parameter until is before from"),
+    ("box.strip { from = '3B', ['until'] = '2B' }", "parameter until is before from"),
+    ("box.firewall { knows = { 2, {} } }", "knows is a list with a table in it"),
+    ("box.firewall { knows = {} }", "knows cannot be a table"),
+    ("box.strip { on = { 'syn', 'dat' } }", '"dat" is none of syn'),
+    ("box.mirror { kinds = '30,' }", "suite.lua:1: kinds must be numbers from 2 to 255"),
+    ("box.mirror { kinds = 256 }", "suite.lua:1: kinds must be numbers from 2 to 255"),
 ])
 def test_an_element_that_cannot_be(mbtest, tmp_path, element, words):
     path = tmp_path / "suite.lua"

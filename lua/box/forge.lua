@@ -67,7 +67,7 @@ return {
 
 	init = function(self)
 		if #self.option % 2 ~= 0 or self.option:find("%X") then
-			error("option must be pairs of hex digits")
+			error("option must be pairs of hex digits", 0)
 		end
 		self.raw = self.option:gsub("%x%x", function(pair)
 			return string.char(tonumber(pair, 16))

@@ -2,14 +2,22 @@
 -- mirror.lua - a SYN/ACK comes back with the SYN's own options copied in: a server that knows
 -- nothing of them behind a box that echoes what it does not know.
 return {
-	help = "puts the SYN's own options of a kind into the SYN/ACK that answers it",
+	help = "puts the SYN's own options of some kinds into the SYN/ACK that answers it",
+	sees_all = true, -- the SYN, whatever is meant; what is meant chooses among the SYN/ACKs
 	params = {
-		kind = { default = 30, min = 2, max = 255,
-			help = "option kind to copy (30: MPTCP)" },
+		kinds = { default = "30",
+			help = "kinds of options that are copied, such as 30,254 (30: MPTCP)" },
 	},
 
 	init = function(self)
-		self.seen = {}
+		self.copied = {}
+		for word in (self.kinds .. ","):gmatch("([^,]*),") do
+			local kind = word:find("^%d+$") and tonumber(word)
+			if not kind or kind < 2 or kind > 255 then
+				error("kinds must be numbers from 2 to 255, joined by commas", 0)
+			end
+			self.copied[kind] = true
+		end
 	end,
 
 	packet = function(self, packet, dir)
@@ -18,15 +26,23 @@ return {
 		if flags & SYN == 0 or flags & RST ~= 0 then
 			return UNCHANGED
 		end
+		local flow = self:flow(packet, dir)
 		if flags & ACK == 0 then
-			self.seen[packet["tcp.sport"]] = packet:option(self.kind)
+			flow.options = packet:options()
 			return UNCHANGED
 		end
-		local bytes = self.seen[packet["tcp.dport"]]
-		if bytes == nil then
+		if flow.options == nil or not self:matched() then
 			return UNCHANGED
 		end
-		packet:remove(self.kind)
-		return packet:append(bytes) and PASS or UNCHANGED
+		local verdict = UNCHANGED
+		for kind in pairs(self.copied) do
+			packet:remove(kind)
+		end
+		for _, option in ipairs(flow.options) do
+			if self.copied[option.kind] and packet:append(option.bytes) then
+				verdict = PASS
+			end
+		end
+		return verdict
 	end,
 }

@@ -43,7 +43,7 @@ return {
 
 	init = function(self)
 		if #self.bytes % 2 ~= 0 or self.bytes:find("%X") or #self.bytes == 0 then
-			error("bytes must be pairs of hex digits")
+			error("bytes must be pairs of hex digits", 0)
 		end
 		self.raw = self.bytes:gsub("%x%x", function(pair)
 			return string.char(tonumber(pair, 16))

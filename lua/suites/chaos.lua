@@ -174,7 +174,7 @@ end
 interfere("mirror", { single }, both, {
 	help = "the SYN/ACK carries a copy of the SYN's MP_CAPABLE (F7f)", rules = { "F7f" },
 	expect = plain, boxes = function()
-		return { box.mirror { kind = 30, direction = "both" },
+		return { box.mirror {},
 			box.strip { subtype = "mp_capable", on = "syn", direction = "to-server" } }
 	end })
 

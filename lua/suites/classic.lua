@@ -348,7 +348,7 @@ cross(senders, function(sender)
 		help = "the SYN/ACK carries a copy of the SYN's MP_CAPABLE (F7f)",
 		sender = sender, direction = "both", rules = { "F7f" },
 		expect = { "tcp", intact = true },
-		paths = boxes_on(single, box.mirror { kind = 30, direction = "both" },
+		paths = boxes_on(single, box.mirror {},
 			box.strip { subtype = "mp_capable", on = "syn", direction = "to-server" }),
 	})
 end)

@@ -122,6 +122,12 @@ void host_discard(const char *path)
 		unlink(path);
 }
 
+bool host_is_net_admin(void)
+{
+	return capng_get_caps_process() == 0 &&
+		capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) != 0;
+}
+
 bool host_drop_privileges(struct err *err)
 {
 	capng_clear(CAPNG_SELECT_BOTH);

@@ -25,6 +25,9 @@ bool host_can_write(const char *path, struct err *err);
 /* Remove a file that could not be written whole; a pipe or a device stays. */
 void host_discard(const char *path);
 
+/* Whether this process may configure the network: queues, devices, rules (CAP_NET_ADMIN). */
+bool host_is_net_admin(void);
+
 /* Give up every capability, for good. */
 bool host_drop_privileges(struct err *err);
 

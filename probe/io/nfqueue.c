@@ -3,6 +3,7 @@
 #include "probe/io/nfqueue.h"
 
 #include "probe/base/alloc.h"
+#include "probe/io/host.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -100,7 +101,10 @@ struct nfqueue *nfqueue_open(uint16_t number, bool fail_open, struct err *err)
 	queue->number = number;
 	if (queue_socket(queue) && queue_bind(queue) && queue_configure(queue, fail_open))
 		return queue;
-	if (errno == EPERM)
+	/* The kernel says EPERM both to who has no privilege and of a queue that is taken. */
+	if (errno == EPERM && host_is_net_admin())
+		err_set(err, "queue %u is taken by another program", number);
+	else if (errno == EPERM)
 		err_set(err,
 			"taking queue %u needs root (CAP_NET_ADMIN); packets come to it by a "
 			"rule: iptables -A FORWARD -p tcp -j NFQUEUE --queue-num %u",
@@ -109,8 +113,7 @@ struct nfqueue *nfqueue_open(uint16_t number, bool fail_open, struct err *err)
 		err_set(err,
 			"cannot take queue %u: %s; packets come to it by a rule: "
 			"iptables -A FORWARD -p tcp -j NFQUEUE --queue-num %u",
-			number, errno == EBUSY ? "another program has it" : strerror(errno),
-			number);
+			number, strerror(errno), number);
 	nfqueue_close(queue);
 	return NULL;
 }
