@@ -171,8 +171,7 @@ static struct packet *check_packet(lua_State *L, int argument)
 	const char *bytes = luaL_checklstring(L, argument, &length);
 	struct packet *packet = lua_newuserdatauv(L, sizeof(*packet) + PACKET_HEADROOM + length, 0);
 
-	memset(packet, 0, sizeof(*packet));
-	packet->capacity = (uint32_t)(PACKET_HEADROOM + length);
+	packet_init(packet, (uint32_t)(PACKET_HEADROOM + length));
 	packet_set(packet, bytes, length);
 	if (packet->form == PACKET_MALFORMED)
 		luaL_error(L, "Tracebox error: no packet that can be sent: %s",

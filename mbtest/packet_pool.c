@@ -3,17 +3,6 @@
 #include "mbtest/packet_pool.h"
 
 #include <assert.h>
-#include <string.h>
-
-static void packet_empty(struct packet *packet)
-{
-	uint32_t capacity = packet->capacity;
-
-	memset(packet, 0, offsetof(struct packet, buf));
-	packet->capacity = capacity;
-	packet->start = PACKET_HEADROOM;
-	packet->fault = FAULT_EMPTY;
-}
 
 struct packet *pool_take(struct packet_pool *pool, uint32_t capacity)
 {
@@ -25,14 +14,15 @@ struct packet *pool_take(struct packet_pool *pool, uint32_t capacity)
 	if (packet == NULL)
 		return packet_new(is_small ? PACKET_SMALL : PACKET_LARGE + PACKET_HEADROOM);
 	*list = packet->next;
-	packet_empty(packet);
+	packet_init(packet, packet->own_capacity);
 	return packet;
 }
 
 void pool_give(struct packet_pool *pool, struct packet *packet)
 {
-	struct packet **list = packet->capacity == PACKET_SMALL ? &pool->small : &pool->large;
+	struct packet **list = packet->own_capacity == PACKET_SMALL ? &pool->small : &pool->large;
 
+	packet->buf = packet->own; /* what was borrowed is no concern of its any more */
 	packet->next = *list;
 	*list = packet;
 }

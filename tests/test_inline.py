@@ -233,6 +233,40 @@ def test_boxes_may_hold_and_make_packets(lab, bridge):
     assert status == 0 and summary["sent"]["to_server"] > 2 * summary["packets"]["to_server"]
 
 
+OVERTAKE = """
+import itertools, socket, sys, time
+SYN = bytes.fromhex("02006d626b6902006d626b690800"
+    "4500008b000140004006abe2c6120102c61201630bb8005000000001000000005002ffff10160000") + b"."*99
+OTHER = bytes.fromhex("02006d626b6902006d626b690800"
+    "4500002b000100004011ec37c6120102c6120163000100090017032e") + b"other" * 3
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("e", 3))
+if sys.argv[1] == "send":
+    s.send(SYN)
+    for i in itertools.count():
+        s.send(OTHER)
+        if i > 5000: time.sleep(0.001)
+s.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)   # SO_RCVBUFFORCE: however slow this is
+print("up", flush=True)
+while SYN != (data := s.recv(2000)):
+    assert data[:14] != SYN[:14] or data == OTHER, data
+print("whole")
+"""
+
+
+def test_what_boxes_hold_outlasts_the_ring(lab, bridge):
+    """More frames come while it is held than there are places for them to come in."""
+    text = 'box.reorder { on = "syn", after = 1000, time = "3600s" }'
+    box = bridge(f"return path {{ {', '.join([text] * 5)} }}")
+    reader = lab.start(2, PYTHON, "-c", OVERTAKE, "read")
+    assert reader.stdout.readline() == "up\n"
+    sender = lab.start(0, PYTHON, "-c", OVERTAKE, "send")
+    assert reader.communicate(timeout=PATIENCE)[0] == "whole\n"
+    sender.kill()
+    _, summary, _ = box.stop()
+    assert summary["packets"]["to_server"] > 5000
+
+
 @pytest.mark.parametrize("what", ["reorder", "loss"])
 @pytest.mark.parametrize("address", ["198.18.1.3", "fd00:1::3"])
 def test_a_trace_whose_first_syn_is_overtaken(lab, bridge, address, what):

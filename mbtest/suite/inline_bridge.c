@@ -241,7 +241,7 @@ static void enter_segments(struct bridge *bridge, const struct link_frame *frame
 {
 	uint32_t size = frame->segment_size;
 
-	packet_set(bridge->large, frame->bytes + header, frame->length - header);
+	packet_borrow(bridge->large, frame->bytes + header, frame->length - header);
 	for (uint32_t i = 0;; i++) {
 		struct packet *segment = inline_packet(bridge->run, bridge->large->payload + size);
 
@@ -272,13 +272,14 @@ static void frame_enter(struct bridge *bridge, const struct link_frame *frame, e
 			return;
 		}
 		packet = inline_packet(bridge->run, frame->length - header);
-		packet_set(packet, frame->bytes + header, frame->length - header);
+		packet_borrow(packet, frame->bytes + header, frame->length - header);
 		if (frame->unfinished && frame->checksum_start >= header)
 			offload_checksum(packet, frame->checksum_start - header,
 				frame->checksum_offset);
 	}
 	if (packet != NULL && !is_of_the_link(packet)) {
 		packet_enter(bridge, packet, frame->bytes, header, dir, now);
+		packet_own(packet); /* a box may have kept it */
 		return;
 	}
 	bridge->run->counts.passed++;

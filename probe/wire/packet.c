@@ -31,14 +31,31 @@ enum {
 	NEXT_SHIM6 = 140,
 };
 
+/* Room in its own memory for so many bytes, and in front of them. */
+static uint8_t *own_room(struct packet *packet, uint32_t length)
+{
+	uint32_t spare = packet->own_capacity - length;
+
+	packet->buf = packet->own;
+	packet->capacity = packet->own_capacity;
+	packet->start = spare < PACKET_HEADROOM ? spare : PACKET_HEADROOM;
+	packet->length = length;
+	return packet_bytes(packet);
+}
+
+void packet_init(struct packet *packet, uint32_t capacity)
+{
+	memset(packet, 0, sizeof(*packet));
+	packet->own_capacity = capacity;
+	packet->fault = FAULT_EMPTY;
+	own_room(packet, 0);
+}
+
 struct packet *packet_new(uint32_t capacity)
 {
 	struct packet *packet = xmalloc(sizeof(*packet) + capacity);
 
-	memset(packet, 0, sizeof(*packet));
-	packet->capacity = capacity;
-	packet->start = capacity < PACKET_HEADROOM ? capacity : PACKET_HEADROOM;
-	packet->fault = FAULT_EMPTY;
+	packet_init(packet, capacity);
 	return packet;
 }
 
@@ -49,7 +66,7 @@ void packet_free(struct packet *packet)
 
 struct packet *packet_clone(const struct packet *packet)
 {
-	struct packet *clone = packet_new(packet->capacity);
+	struct packet *clone = packet_new(packet->own_capacity);
 	bool fits = packet_copy(clone, packet);
 
 	assert(fits);
@@ -60,33 +77,46 @@ struct packet *packet_clone(const struct packet *packet)
 bool packet_copy(struct packet *to, const struct packet *from)
 {
 	struct packet *next = to->next;
-	uint32_t capacity = to->capacity;
+	uint32_t own_capacity = to->own_capacity;
 
-	if (from->length > capacity)
+	if (from->length > own_capacity)
 		return false;
 	memcpy(to, from, sizeof(*to));
 	to->next = next;
 	to->ticket = 0;
-	to->capacity = capacity;
-	if (to->start + to->length > capacity)
-		to->start = capacity - to->length;
-	memcpy(packet_bytes(to), packet_data(from), from->length);
+	to->own_capacity = own_capacity;
+	memcpy(own_room(to, from->length), packet_data(from), from->length);
 	return true;
 }
 
 bool packet_set(struct packet *packet, const void *bytes, size_t length)
 {
-	size_t spare;
-
-	if (length > packet->capacity)
+	if (length > packet->own_capacity)
 		return false;
-	spare = packet->capacity - length;
-	packet->start = spare < PACKET_HEADROOM ? (uint32_t)spare : PACKET_HEADROOM;
-	packet->length = (uint32_t)length;
+	own_room(packet, (uint32_t)length);
 	if (length > 0)
 		memcpy(packet_bytes(packet), bytes, length);
 	packet_parse(packet);
 	return true;
+}
+
+bool packet_borrow(struct packet *packet, uint8_t *bytes, size_t length)
+{
+	if (length > packet->own_capacity)
+		return false;
+	packet->buf = bytes;
+	packet->start = 0;
+	packet->capacity = packet->length = (uint32_t)length;
+	packet_parse(packet);
+	return true;
+}
+
+void packet_own(struct packet *packet)
+{
+	const uint8_t *bytes = packet_data(packet);
+
+	if (packet->buf != packet->own)
+		memcpy(own_room(packet, packet->length), bytes, packet->length);
 }
 
 static enum packet_fault parse_tcp(struct packet *packet, const uint8_t *l4, uint32_t room)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * packet.h - one IP packet: a buffer with headroom, and offsets into it (never pointers).
+ * packet.h - one IP packet: a buffer with headroom, and offsets into it (never pointers). The
+ * buffer is the packet's own, or lies where the packet came in (packet_borrow) and is edited there.
  *
  * packet_parse validates once and fills the offsets; the accessors below then cannot fail.
  * A packet that cannot be parsed is a value: form PACKET_MALFORMED with a fault. Edits go through
@@ -73,6 +74,7 @@ struct packet {
 	struct packet *next; /* for the owner's queue or pool; ignored here */
 	nsec_t at;           /* when it was captured or sent; the owner's use */
 	uint64_t ticket;     /* the owner's use: which one it is; a copy has none (0) */
+	uint8_t *buf;        /* its own memory, or what it has borrowed */
 	uint32_t capacity;   /* bytes in buf */
 	uint32_t start;      /* index in buf of the packet's first byte */
 	uint32_t length;     /* bytes of the packet */
@@ -89,12 +91,16 @@ struct packet {
 	uint32_t ip_delta, l4_delta; /* ones' complement sums of what edits added less removed */
 	bool ip_stale, l4_stale;     /* checksum to be computed in full */
 	bool lengths_stale;
-	uint8_t buf[];
+	uint32_t own_capacity; /* bytes in own */
+	uint8_t own[];
 };
 
 /* A packet with room for capacity bytes (PACKET_SMALL, PACKET_LARGE), length 0. */
 struct packet *packet_new(uint32_t capacity);
 void packet_free(struct packet *packet);
+
+/* The empty packet in memory that has room for capacity bytes behind it. */
+void packet_init(struct packet *packet, uint32_t capacity);
 
 /* A copy on the heap with at least the same capacity. */
 struct packet *packet_clone(const struct packet *packet);
@@ -104,6 +110,14 @@ bool packet_copy(struct packet *to, const struct packet *from);
 
 /* Set the bytes of a packet and parse them; false only when they do not fit the capacity. */
 bool packet_set(struct packet *packet, const void *bytes, size_t length);
+
+/*
+ * As packet_set, but the bytes stay where they are and are edited there; a packet that grows moves
+ * into its own memory. What is lent must last until packet_own, which moves the bytes there if they
+ * are not, or until the packet is thrown away.
+ */
+bool packet_borrow(struct packet *packet, uint8_t *bytes, size_t length);
+void packet_own(struct packet *packet);
 
 /* (Re)derive form, fault and offsets from the bytes, forgetting unsettled edits. Returns form. */
 enum packet_form packet_parse(struct packet *packet);
@@ -126,6 +140,12 @@ static inline uint8_t *packet_bytes(struct packet *packet)
 static inline const uint8_t *packet_data(const struct packet *packet)
 {
 	return packet->buf + packet->start;
+}
+
+/* Spare bytes behind it. */
+static inline uint32_t packet_tailroom(const struct packet *packet)
+{
+	return packet->capacity - packet->start - packet->length;
 }
 
 /* ---- IP, for any packet that is not malformed ---- */

@@ -187,11 +187,13 @@ bool packet_open_gap(struct packet *packet, uint32_t offset, uint32_t length, bo
 {
 	uint32_t limit = packet->version == 6 ? UINT16_MAX + 40u : UINT16_MAX;
 	uint32_t tail = packet->length - offset;
-	bool head_fits = length <= packet->start;
-	bool tail_fits = length <= packet->capacity - packet->start - packet->length;
-	bool in_l4;
+	bool head_fits, tail_fits, in_l4;
 
 	assert(packet->form != PACKET_MALFORMED && offset <= packet->end);
+	if (length > packet->start && length > packet_tailroom(packet))
+		packet_own(packet);
+	head_fits = length <= packet->start;
+	tail_fits = length <= packet_tailroom(packet);
 	if (packet->end > limit || length > limit - packet->end || !(head_fits || tail_fits))
 		return false;
 	in_l4 = offset > packet->l4 || (offset == packet->l4 && !for_options);

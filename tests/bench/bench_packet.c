@@ -47,7 +47,7 @@ static struct packet *data_packet(void)
 
 static void renew(struct bench *bench)
 {
-	memcpy(bench->work, bench->original, sizeof(*bench->work) + bench->original->capacity);
+	packet_copy(bench->work, bench->original);
 }
 
 static void copy(struct bench *bench)

@@ -218,6 +218,85 @@ TEST(packet_copies_and_refuses_what_does_not_fit)
 	packet_free(close);
 }
 
+/* Memory that is lent, so that what is written beside it shows. */
+static struct packet *borrow(uint8_t *lent, uint32_t room, const struct packet *from)
+{
+	struct packet *packet = packet_new(PACKET_SMALL);
+
+	memset(lent, 0xee, room);
+	memcpy(lent + 8, packet_data(from), from->length);
+	CHECK(packet_borrow(packet, lent + 8, from->length));
+	return packet;
+}
+
+TEST(what_is_borrowed_is_edited_in_its_place)
+{
+	struct packet *syn = hex_packet(SYN), *p;
+	uint8_t lent[128];
+
+	p = borrow(lent, sizeof(lent), syn);
+	CHECK(packet_data(p) == lent + 8);
+	CHECK_U64(p->form, PACKET_TCP);
+	packet_set_ttl(p, 7);
+	packet_close_gap(p, p->l4 + 20, 4);
+	packet_finish(p);
+	CHECK(packet_data(p) == lent + 8);
+	CHECK_U64(packet_ttl(p), 7);
+	CHECK_U64(p->length, syn->length - 4);
+	CHECK(packet_ip_checksum_ok(p) && packet_l4_checksum_ok(p));
+	/* What has become shorter may grow again where it is. */
+	CHECK(packet_open_gap(p, p->payload, 4, true));
+	CHECK(packet_data(p) == lent + 8);
+	CHECK_U64(lent[7], 0xee);
+	CHECK_U64(lent[8 + syn->length], 0xee);
+	packet_free(syn);
+	packet_free(p);
+}
+
+TEST(what_is_borrowed_and_grows_moves)
+{
+	struct packet *syn = hex_packet(SYN), *p;
+	uint8_t lent[128];
+
+	p = borrow(lent, sizeof(lent), syn);
+	CHECK(packet_open_gap(p, p->payload, 4, true));
+	packet_finish(p);
+	memset(lent, 0xee, sizeof(lent));
+	CHECK_U64(p->capacity, PACKET_SMALL);
+	CHECK_U64(p->length, syn->length + 4);
+	CHECK(packet_ip_checksum_ok(p) && packet_l4_checksum_ok(p));
+	CHECK(memcmp(packet_l4(p), packet_l4(syn), 12) == 0);
+	packet_free(syn);
+	packet_free(p);
+}
+
+TEST(what_is_borrowed_can_be_kept_copied_and_set)
+{
+	struct packet *syn = hex_packet(SYN), *kept, *copy, *set, *tiny = packet_new(55);
+	uint8_t lent[3][128];
+
+	CHECK(!packet_borrow(tiny, packet_bytes(syn), syn->length));
+	kept = borrow(lent[0], sizeof(lent[0]), syn);
+	set = borrow(lent[1], sizeof(lent[1]), syn);
+	copy = packet_clone(kept);
+	packet_own(kept);
+	packet_own(kept);
+	CHECK(packet_set(set, packet_data(syn), syn->length));
+	/* From a borrower to a borrower: each has its own then. */
+	CHECK(packet_borrow(tiny, lent[2], 20));
+	CHECK(!packet_copy(tiny, copy));
+	memset(lent, 0xee, sizeof(lent));
+	CHECK_HEX(packet_data(kept), kept->length, SYN);
+	CHECK_HEX(packet_data(copy), copy->length, SYN);
+	CHECK_HEX(packet_data(set), set->length, SYN);
+	CHECK_U64(copy->capacity, PACKET_SMALL);
+	packet_free(syn);
+	packet_free(kept);
+	packet_free(copy);
+	packet_free(set);
+	packet_free(tiny);
+}
+
 static void put_data(uint8_t *at)
 {
 	static const uint8_t data[] = { 'd', 'a', 't', 'a', '!' };
