@@ -141,6 +141,8 @@ static const struct option_row rows[] = {
 	NUMBER(config.run.bytes, "bytes", 1, 1u << 30,
 		"bytes each sender sends (64 KiB, with a kernel 1 MiB)"),
 	NUMBER(deadline_s, "deadline", 1, 3600, "seconds until a run is given up (120; kernel 20)"),
+	NUMBER(config.run.slower, "slower", 1, 100,
+		"live: pauses and steps N times as long, on a slow machine"),
 	NUMBER(config.run.seed, "seed", 0, INT64_MAX, "seed of everything random (default 1)"),
 	NUMBER(repeat, "repeat", 1, 1000000, "run each N times, seeds counting up; tell races"),
 	NUMBER(jobs, "jobs", 1, JOBS_MOST, "scenarios side by side"),

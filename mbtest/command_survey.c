@@ -24,7 +24,7 @@ enum { REMOTE_JOBS = 4 }; /* connections at a time to somebody else's server */
 struct survey_options {
 	struct stack stack[ENDS];
 	bool is_named[ENDS], json, markdown;
-	uint64_t jobs, faults;
+	uint64_t jobs, slower, faults;
 };
 
 static bool set_client(void *self, const char *text, struct err *err)
@@ -55,6 +55,8 @@ static const struct option_row rows[] = {
 		"asked as the server: these, remote:HOST:PORT (root)"),
 	OPTION_NUMBER_ROW(struct survey_options, jobs, "jobs", 1, JOBS_MOST,
 		"scenarios side by side"),
+	OPTION_NUMBER_ROW(struct survey_options, slower, "slower", 1, 100,
+		"live: pauses and steps N times as long, on a slow machine"),
 	OPTION_CALL_ROW(set_fault, "fault", "NAME", "make who is asked wrong on purpose, if ours"),
 	OPTION_FLAG_ROW(struct survey_options, markdown, "markdown", "a table in Markdown"),
 	OPTION_FLAG_ROW(struct survey_options, json, "json", "one object: mbkit.survey/1"),
@@ -184,8 +186,9 @@ static enum runner_end ask_end(struct survey *survey, const struct survey_option
 	config.run.stack[asked] = options->stack[asked];
 	config.run.stack[asked].faults = options->faults;
 	config.run.seed = 1;
+	config.run.slower = options->slower;
 	if (run_is_live(&config.run))
-		config.run.deadline = LIVE_DEADLINE;
+		config.run.deadline = LIVE_DEADLINE * (options->slower > 1 ? options->slower : 1);
 	if (run_is_remote(&config.run) && config.jobs == 0)
 		config.jobs = REMOTE_JOBS;
 	if (!stacks_check(&config.run, &cases, err) ||

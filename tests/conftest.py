@@ -36,6 +36,9 @@ os.umask(0o022)
 # Seconds for what must come on any machine, slow and loaded ones too. Who waits so long has failed.
 PATIENCE = 240
 
+# For mbtest --slower: live, what a slow machine is late for is tried again with more time.
+PACES = 1, 5, 25
+
 # Sanitizers speak up by their own exit status, never by one of ours (0, 1, 2).
 SANITIZER_STATUS = 99
 ENVIRONMENT = dict(

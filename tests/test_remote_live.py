@@ -3,7 +3,7 @@
 boxes on our side of it."""
 import pytest
 
-from conftest import RELEASE, run_program
+from conftest import PACES, RELEASE, run_program
 from test_mpprobe_live import lab  # the fixture, with its servers
 
 pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp]
@@ -18,17 +18,16 @@ def mbtest(lab, *arguments):
 def test_boxes_on_our_side(lab, host):
     """What the boxes take away, the kernel never saw; what they leave alone, it did. On a busy
     machine a second subflow may be late for the transfer, or a SYN sent twice: three chances."""
-    for attempt in range(3):
+    for pace in PACES:
         before = lab.counters("b")
         run = mbtest(lab, "run", "tests/data/remote.lua", "--server", f"remote:{host}:5001",
-                     "--mptcp", "1", "--json")
+                     "--mptcp", "1", "--slower", pace, "--json")
         rows = {(row["scenario"], row["checksum"]): row for row in run.lines()}
         failed = [row for row in rows.values() if not row["pass"]]
         syns = lab.counters("b")["MPCapableSYNRX"] - before["MPCapableSYNRX"]
         if not failed and syns == 4:    # clean and joined, twice
             break
-        assert attempt < 2, (failed, syns)
-    assert run.status == 0
+    assert not failed and syns == 4 and run.status == 0, (failed, syns)
     assert "1 scenarios are left out" in run.err or "2 scenarios are left out" in run.err
     assert {row["outcome"] for (name, _), row in rows.items() if name == "clean"} == {"mptcp"}
     assert {row["outcome"] for (name, _), row in rows.items() if name == "stripped"} == {"tcp"}
@@ -39,14 +38,21 @@ def test_boxes_on_our_side(lab, host):
 
 
 def test_survey_of_a_server_elsewhere(lab):
-    run = mbtest(lab, "survey", "--server", "remote:198.18.1.2:5001", "--json")
-    assert run.status == 0 and run.err == "", run
-    survey = run.json()
-    assert survey["server"] == "remote:198.18.1.2:5001" and survey["asked"] == ["server"]
-    cells = {cell["row"]: cell for cell in survey["cells"]}
-    for row in ("3.mp_capable", "3.mp_join", "3.dss", "3.dss.data_fin", "3.dss.checksum",
-                "4.mp_capable", "4.mp_join", "6.hmac", "6.hmac.checked", "7.iana"):
-        assert cells[row]["value"] == "yes", cells[row]
+    """A machine that is too slow for a question gets more time for it."""
+    for pace in PACES:
+        run = mbtest(lab, "survey", "--server", "remote:198.18.1.2:5001", "--slower", pace,
+                     "--json")
+        assert run.status == 0 and run.err == "", run
+        survey = run.json()
+        assert survey["server"] == "remote:198.18.1.2:5001" and survey["asked"] == ["server"]
+        cells = {cell["row"]: cell for cell in survey["cells"]}
+        other = [cells[row] for row in (
+            "3.mp_capable", "3.mp_join", "3.dss", "3.dss.data_fin", "3.dss.checksum",
+            "4.mp_capable", "4.mp_join", "6.hmac", "6.hmac.checked", "7.iana")
+                 if cells[row]["value"] != "yes"]
+        if not other:
+            break
+    assert not other, other
     assert cells["3.mp_capable.version"]["value"] == "1"
     assert cells["2.family"]["value"] == "IPv4"
     # what nobody could make it do is said, and not answered

@@ -2,6 +2,8 @@
 """mbtest survey: every question has an answer or a reason, and what is published is the draft's."""
 import pytest
 
+from conftest import PACES
+
 # The table of draft-eardley-mptcp-implementations-survey-02, section 2, row by row: UCLouvain,
 # Swinburne, Anon, Citrix.
 TABLE = """
@@ -167,20 +169,25 @@ def test_profile_reproduces_its_column(mbtest, stack):
 @pytest.mark.live
 @pytest.mark.kernel_mptcp
 def test_the_kernel_fills_every_cell(mbtest_release):
-    """Both ends of the host's own stack, live: what Linux has had since its first MPTCP v1."""
-    run = mbtest_release("survey", "--client", "kernel", "--server", "kernel", "--json")
-    assert run.status == 0
-    survey, mine = run.json(), cells(run.json())
-    assert survey["versions"] == [1] and survey["asked"] == ["client", "server"]
-    for cell in survey["cells"]:
-        assert cell["value"] and (cell["measured"] or cell["note"])
-        visible = cell["row"] in VISIBLE and cell["row"] != "5.retransmit"
-        assert cell["measured"] or not visible, cell
-    for row in ("3.mp_capable", "3.mp_join", "3.dss", "3.dss.data_fin", "3.dss.checksum",
-                "3.add_addr", "3.fastclose", "4.mp_capable", "4.mp_join", "6.hmac",
-                "6.hmac.checked", "7.iana", "8.handover"):
-        assert mine[row]["value"] == "yes", mine[row]
-    assert mine["2.family"]["value"] == "both" and mine["5.ports"]["value"] == "diff local"
+    """Both ends of the host's own stack, live: what Linux has had since its first MPTCP v1. A
+    machine that is too slow for a question gets more time for it."""
+    expected = dict.fromkeys((
+        "3.mp_capable", "3.mp_join", "3.dss", "3.dss.data_fin", "3.dss.checksum", "3.add_addr",
+        "3.fastclose", "4.mp_capable", "4.mp_join", "6.hmac", "6.hmac.checked", "7.iana",
+        "8.handover"), "yes") | {"2.family": "both", "5.ports": "diff local"}
+    for pace in PACES:
+        run = mbtest_release("survey", "--client", "kernel", "--server", "kernel", "--slower", pace,
+                             "--json")
+        assert run.status == 0
+        survey, mine = run.json(), cells(run.json())
+        assert survey["versions"] == [1] and survey["asked"] == ["client", "server"]
+        for cell in survey["cells"]:
+            assert cell["value"] and (cell["measured"] or cell["note"])
+        other = [mine[row] for row, value in expected.items() if mine[row]["value"] != value] + \
+            [mine[row] for row in VISIBLE if not mine[row]["measured"] and row != "5.retransmit"]
+        if not other:
+            break
+    assert not other, other
 
 
 @pytest.mark.parametrize("answers", [

@@ -52,6 +52,7 @@ struct run_config {
 	uint64_t bytes;             /* 0: 64 KiB virtual, 1 MiB real */
 	const char *cc, *scheduler; /* of our endpoints, by name; NULL: the scenario's */
 	nsec_t deadline;            /* 0: 120 s virtual, 20 s real */
+	uint64_t slower;            /* real: pauses and steps take so many times as long; 0: 1 */
 	bool hash;
 	struct run_memory *memory;                 /* of the runs before; may be NULL */
 	void (*log)(void *self, const char *line); /* NULL: no text log */

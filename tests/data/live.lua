@@ -15,7 +15,7 @@ for _, sender in ipairs { "client", "server", "both" } do
 	scenario {
 		name = "join-" .. sender,
 		help = "nothing on two paths, a second subflow on the second",
-		sender = sender, subflows = 2, second_carries = true,
+		sender = sender, subflows = 2, second_carries = true, first_chunk = 8192, pause = "30ms",
 		paths = { path {}, path {} },
 		expect = { "mptcp", intact = true },
 	}
