@@ -68,7 +68,7 @@ static const struct command_help help = {
 	"Be a middlebox: pass real traffic through the boxes of a path file, between two\n"
 	"interfaces that carry no address, or from a queue of the firewall, until\n"
 	"interrupted. No rule is made; packets come to a queue by one like\n"
-	"iptables -A FORWARD -p tcp -j NFQUEUE --queue-num N --queue-bypass\n"
+	"iptables -A FORWARD -p tcp -j NFQUEUE --queue-num N\n"
 	"Needs root.",
 	"  mbtest box scripts/paths/strip.lua --in eth1 --out eth2\n"
 	"  mbtest box scripts/paths/strip.lua --nfqueue 5 --fail open\n",

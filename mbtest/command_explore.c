@@ -129,7 +129,7 @@ static bool state_read(struct explorer *explorer, struct err *err)
 	while (ok && report->count < EXPLORE_FOUND) {
 		struct explore_found *found = &report->found[report->count];
 
-		if (fscanf(file, "%" SCNu64 "\t%31[^\t]\t%255[^\t]\t%239[^\n]\n", &found->seed,
+		if (fscanf(file, "%" SCNu64 "\t%31[^\t]\t%255[^\t]\t%399[^\n]\n", &found->seed,
 			    found->invariant, found->file, found->why) != 4)
 			break;
 		report->count++;
@@ -208,7 +208,7 @@ static bool write_scenario(const struct explorer *explorer, const struct explora
 	struct explore_found *found, struct err *err)
 {
 	const char *keep = explorer->options->keep;
-	char comment[320];
+	char comment[480];
 	FILE *file;
 	bool ok;
 

@@ -148,7 +148,7 @@ static const struct option_row rows[] = {
 	NUMBER(jobs, "jobs", 1, JOBS_MOST, "scenarios side by side"),
 	OPTION_CALL_ROW(set_cc, "cc", "NAME", "newreno, lia (default), olia, balia or wvegas"),
 	OPTION_CALL_ROW(set_scheduler, "scheduler", "NAME",
-		"lowest-rtt, round-robin, redundant or backup"),
+		"least-filled, lowest-rtt, round-robin, redundant, backup"),
 	OPTION_CALL_ROW(set_fault, "fault", "NAME", "make our endpoint wrong on purpose"),
 	OPTION_CALL_ROW(set_blame, "blame", "END",
 		"only what the client, or the server, did wrong fails"),

@@ -30,7 +30,11 @@ static bool parse_remote(struct stack *stack, enum end end, const char *text, st
 
 bool stack_parse(struct stack *stack, enum end end, const char *text, struct err *err)
 {
-	static const char *const names[] = { "sim", "kernel", NULL };
+	/* What has a colon goes another way: it is here for the sentence that lists all. */
+	static const char *const names[ENDS][5] = {
+		[CLIENT] = { "sim", "kernel", "sim:PROFILE", NULL },
+		[SERVER] = { "sim", "kernel", "sim:PROFILE", "remote:HOST:PORT", NULL },
+	};
 	unsigned int kind = 0;
 
 	stack->profile = NULL;
@@ -45,7 +49,8 @@ bool stack_parse(struct stack *stack, enum end end, const char *text, struct err
 			"citrix",
 			text + 4);
 	if (stack->profile == NULL &&
-		!parse_choice(end == CLIENT ? "--client" : "--server", text, names, &kind, err))
+		!parse_choice(end == CLIENT ? "--client" : "--server", text, names[end], &kind,
+			err))
 		return false;
 	stack->kind = kind == 0 ? STACK_SIM : STACK_KERNEL;
 	return true;

@@ -15,7 +15,7 @@ struct explore_found {
 	uint64_t seed;
 	char invariant[32];
 	char file[256]; /* the scenario, made small */
-	char why[240];
+	char why[400];
 };
 
 struct explore_report {

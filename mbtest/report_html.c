@@ -175,6 +175,7 @@ static void write_scenario(FILE *out, const struct report_run *report, const cha
 {
 	const struct scenario *scenario = report->rows[first].scenario;
 	size_t row, drawn = end;
+	char text[32];
 
 	for (row = first; row < end && drawn == end; row++) {
 		if (!report->rows[row].result.pass)
@@ -185,8 +186,6 @@ static void write_scenario(FILE *out, const struct report_run *report, const cha
 	fprintf(out, "\"%s><summary>", drawn < end ? " data-failed=\"1\"" : "");
 	report_escaped(out, scenario->name);
 	for (row = first; row < end; row++) {
-		char text[32];
-
 		fprintf(out, "<span class=\"%s\" title=\"%s\">%s</span>",
 			report->rows[row].result.pass ? "pass" : "fail",
 			report_case(report->rows[row].scenario, text),
@@ -197,7 +196,10 @@ static void write_scenario(FILE *out, const struct report_run *report, const cha
 	fputs("</p>\n", out);
 	for (row = first; row < end; row++)
 		write_expectation(out, &report->rows[row]);
-	write_ladder(out, folder, drawn < end ? drawn : end - 1);
+	drawn = drawn < end ? drawn : end - 1;
+	fprintf(out, "<p class=\"case\">The packets of %s:</p>\n",
+		report_case(report->rows[drawn].scenario, text));
+	write_ladder(out, folder, drawn);
 	for (row = first; row < end; row++)
 		tap_file_remove(folder, (uint32_t)row);
 	fputs("</div></details>\n", out);

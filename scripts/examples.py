@@ -3,8 +3,8 @@
 """Run the examples of documents: every `$ command` in a console block, with what it printed below.
 
 Rewrites the blocks with what the commands print now; with --check it changes nothing, prints what
-differs and exits 1. Commands run in the top folder, one after another, and may leave files in a
-folder of their own that they know as $TMP.
+differs and exits 1. Commands run in the top folder, one after another; what they leave in /tmp goes
+to a folder of their own.
 """
 import argparse
 import difflib
@@ -21,10 +21,11 @@ BLOCK = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
 
 def printed(command, folder):
     """What a command prints, errors included."""
-    done = subprocess.run(["sh", "-c", command], cwd=TOP, check=False, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240,
-                          env=dict(os.environ, TMP=folder, NO_COLOR="1", LC_ALL="C.UTF-8"))
-    return done.stdout.decode()
+    done = subprocess.run(["sh", "-c", command.replace("/tmp/", folder + "/")], cwd=TOP,
+                          check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=240,
+                          env=dict(os.environ, NO_COLOR="1", LC_ALL="C.UTF-8"))
+    return done.stdout.decode().replace(folder + "/", "/tmp/")
 
 
 def renewed(text):

@@ -27,8 +27,9 @@ def test_examples_print_what_they_show(document):
 
 def test_examples_are_run_and_rewritten(tmp_path):
     document = tmp_path / "a.md"
-    text = "a\n```console\n$ echo one; echo two >&2\none\ntwo\n$ true\n```\nb\n"
-    document.write_text(text.replace("two\n$", "three\n$"))
+    text = ("a\n```console\n$ echo one; echo two >&2\none\ntwo\n"
+            "$ echo 3 > /tmp/3; ls /tmp/*\n/tmp/3\n```\nb\n")
+    document.write_text(text.replace("\ntwo\n", "\nthree\n"))
     run = examples("--check", document)
     assert run.status == 1 and "-three\n+two\n" in run.out
     assert examples(document).status == 0

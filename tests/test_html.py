@@ -58,7 +58,8 @@ def page_of(mbtest, tmp_path, *arguments, status=0):
 
 def test_every_scenario_has_a_ladder(mbtest, tmp_path):
     rows = mbtest("run", "classic", "--only", "capable-*", "--json").lines()
-    _, page = page_of(mbtest, tmp_path, "classic", "--only", "capable-*")
+    path, page = page_of(mbtest, tmp_path, "classic", "--only", "capable-*")
+    assert path.read_text(encoding="utf-8").count("The packets of v1 checksum:") == page.ladders
     names = list(dict.fromkeys(row["scenario"] for row in rows))
     assert page.names == names and page.ladders == len(names)
     assert page.failed == [] and page.outside == []

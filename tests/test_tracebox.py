@@ -185,6 +185,30 @@ def test_svg_is_a_picture_with_the_change_marked(boxes, tmp_path):
     assert len(list(root.iter(space + "circle"))) == 5
 
 
+def test_svg_has_room_for_every_number_and_text(tmp_path):
+    """Several changes in one place, one around a silent hop, and addresses as long as they get."""
+    text = ("return path { hop {}, hop { addr6 = '2001:db8:1234:5678:9abc:def0:1234:1' },"
+            " box.nop {}, box.mss_clamp {}, box.ts_strip {}, hop {}, hop { quote = 'silent' },"
+            " box.wscale_strip {}, hop {} }")
+    (tmp_path / "path.lua").write_text(text)
+    run = tracebox("--sim", tmp_path / "path.lua", "-p",
+                   "IPv6/TCP/MSS/SACKP/TS/WSCALE/MPCAPABLE", "--svg", tmp_path / "path.svg")
+    assert run.status == 0, run
+    root = xml.etree.ElementTree.parse(tmp_path / "path.svg").getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    texts = list(root.iter(space + "text"))
+    numbers = [(int(each.get("x")), int(each.get("y"))) for each in texts
+               if each.get("class") == "number"]
+    circles = sorted(int(each.get("cx")) for each in root.iter(space + "circle"))
+    assert len(numbers) == len(set(numbers)) == 4
+    assert all(min(abs(x - circle) for circle in circles) > 20 for x, _ in numbers)
+    assert min(one - other for one, other in zip(circles[1:], circles)) > 35 * 5
+    height = int(root.get("height"))
+    assert root.get("viewBox") == f"0 0 {root.get('width')} {height}"
+    assert all(0 < int(each.get("y")) < height for each in texts)
+    assert any(each.text.startswith("path to server (fd00:100::2)") for each in texts)
+
+
 def test_a_capture_holds_what_was_sent_and_received(boxes, tmp_path):
     run = Path(boxes, ["full"] * 3).trace("-n", "--json", "-f", tmp_path / "out.pcap")
     data = (tmp_path / "out.pcap").read_bytes()

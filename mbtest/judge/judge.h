@@ -65,6 +65,8 @@ struct judge_input {
 	bool timed_out;                /* the deadline came */
 };
 
+enum { WHY_TEXT = 400 };
+
 struct rule_finding {
 	enum rule_state state;    /* of both ends together: broken over held over not exercised */
 	enum rule_state of[ENDS]; /* of each end alone */
@@ -88,7 +90,7 @@ struct judgement {
 	unsigned int subflows_opened;
 	struct rule_finding rules[RULE_COUNT];
 	struct blame blame[ENDS];
-	char why[240]; /* one sentence: the evidence for the outcome */
+	char why[WHY_TEXT]; /* one sentence: the evidence for the outcome */
 };
 
 void judge(const struct judge_input *input, struct judgement *judgement);

@@ -90,7 +90,7 @@ struct result {
 	nsec_t elapsed;
 	uint64_t hash; /* 0 on the real clock */
 	uint64_t seed;
-	char why[240];
+	char why[WHY_TEXT];
 	struct trace_survey survey; /* of a trace */
 };
 
