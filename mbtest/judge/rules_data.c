@@ -24,6 +24,17 @@ static bool is_disappointing(const struct fact *fact)
 		!(fact->has & HAS_DATA_ACK);
 }
 
+/* DATA_ACKs stayed away, and from here on there are no mappings but an infinite one (O2). */
+static bool has_left(const struct scene *scene, uint32_t index)
+{
+	uint32_t i;
+
+	for (i = index; i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_MAPPING))
+			return false;
+	return lacks_data_acks(scene, scene->initial, index);
+}
+
 /* RFC 8684 3.3.1: the mapping is in every segment until the first DATA_ACK has come. */
 void rule_f8(const struct scene *scene, struct note *note)
 {
@@ -43,7 +54,7 @@ void rule_f8(const struct scene *scene, struct note *note)
 		if (fact->way != SENT || fact->payload == 0 || (fact->flags & (TCP_SYN | TCP_RST)))
 			continue;
 		note_held(note);
-		if (!(fact->has & (HAS_MAPPING | HAS_INFINITE)))
+		if (!(fact->has & (HAS_MAPPING | HAS_INFINITE)) && !has_left(scene, i))
 			note_broken(note, i,
 				"sent data without a mapping before any DATA_ACK had come");
 	}
@@ -316,17 +327,17 @@ static bool lost_its_mappings(const struct scene *scene, const struct subflow_vi
 
 /*
  * Where the DATA_ACKs for a host's own data are missing, too, F9 sends it back to TCP, in v0 at
- * any time; but not before they are.
+ * any time; but not before they are. One that only repeats an old number is missing, too (O2).
  */
 static bool may_leave(const struct scene *scene, const struct subflow_view *subflow)
 {
 	const struct flow *flow = &subflow->flow[SENT];
+	uint32_t left = first_of(flow->plain, flow->infinite);
 	unsigned int bare;
 
 	bare_acks_later(scene, subflow, &bare);
-	return (scene->plain_ack != VIEW_NONE &&
-		       scene->plain_ack <= first_of(flow->plain, flow->infinite)) ||
-		(scene->version == 0 && bare > 0);
+	return (scene->plain_ack != VIEW_NONE && scene->plain_ack <= left) ||
+		(scene->version == 0 && (bare > 0 || lacks_data_acks(scene, subflow, left)));
 }
 
 static void note_lost(struct note *note, const struct scene *scene, bool single)

@@ -180,10 +180,12 @@ void rule_o5(const struct scene *scene, struct note *note)
 		return;
 	note_held(note);
 	reset = own_reset(fact_subflow(scene, fail), fail);
+	/* Where its own data were acknowledged bare it leaves for that (F9, F64). */
 	if (reset != VIEW_NONE && others_ever(scene, fact_subflow(scene, fail), VIEW_NONE) == 0 &&
 		!answers_strays(fact_subflow(scene, fail)->flow, reset) &&
 		scene->facts[reset].at < scene->facts[fail].at + SCENE_PATIENCE &&
-		connection->data_fin[SENT] > reset)
+		connection->data_fin[SENT] > reset &&
+		!was_acked_bare(scene, fact_subflow(scene, fail), reset))
 		note_broken(note, reset,
 			"reset when MP_FAIL went unanswered, the stream contiguous");
 	for (i = fail; i < scene->view.fact_count; i++)
@@ -378,14 +380,18 @@ void rule_o16(const struct scene *scene, struct note *note)
 	const struct connection_view *connection = scene->connection;
 	uint32_t fail = first_of(connection->fail[SENT], connection->fail[RECEIVED]), i;
 
+	const struct flow *flow;
+
 	/* On one of several it costs that subflow, and nobody falls back (F22). */
-	if (fail != VIEW_NONE && others_alive(scene, fact_subflow(scene, fail), fail) > 0)
+	if (fail == VIEW_NONE || others_alive(scene, fact_subflow(scene, fail), fail) > 0)
 		return;
+	flow = fact_subflow(scene, fail)->flow;
 	for (i = scene->initial->sibling; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *subflow = scene_subflow(scene, i);
 
-		if (fail == VIEW_NONE || subflow->opened_by_us || subflow->syn == VIEW_NONE ||
-			subflow->syn < fail)
+		/* Where a reset ended it nobody falls back, either: the sender may join (F25). */
+		if (subflow->opened_by_us || subflow->syn == VIEW_NONE || subflow->syn < fail ||
+			first_of(flow[SENT].rst, flow[RECEIVED].rst) < subflow->syn)
 			continue;
 		note_held(note);
 		/* A SYN that lost its option opens a connection like any other. */

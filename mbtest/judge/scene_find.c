@@ -305,6 +305,13 @@ static void infinite_order(struct view *view, const struct subflow_view *initial
 	*infinite = i < view->fact_count ? i : VIEW_NONE;
 }
 
+/* Two that one packet completes are looked at in the order of their bytes. */
+static bool fails_before(const struct mapping *mapping, const struct mapping *other)
+{
+	return mapping->complete < other->complete ||
+		(mapping->complete == other->complete && mapping->ssn < other->ssn);
+}
+
 static void data_find(struct scene *scene)
 {
 	const struct connection_view *connection = scene->connection;
@@ -345,7 +352,7 @@ static void data_find(struct scene *scene)
 			&view->connections[view->subflows[mapping->subflow].connection] ==
 				connection &&
 			(scene->bad == VIEW_NONE ||
-				mapping->complete < view->mappings[scene->bad].complete))
+				fails_before(mapping, &view->mappings[scene->bad])))
 			scene->bad = i;
 	}
 }

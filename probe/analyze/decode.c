@@ -231,7 +231,8 @@ static void decode_capable(struct view *view, uint32_t index, struct connection_
 	/* A capture that began after the SYN/ACK: the third packet repeats its key. */
 	if (capable->has_receiver_key && subflow->synack == VIEW_NONE)
 		key_learn(connection, way_back(fact->way), capable->receiver_key, false);
-	if (!capable->has_data_length)
+	/* In another version than the SYNs' it is none that anybody would take (F7e). */
+	if (!capable->has_data_length || capable->version != connection->version)
 		return;
 	mapping = mapping_blank(fact, index);
 	mapping.ssn = 1;

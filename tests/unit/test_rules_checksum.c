@@ -278,6 +278,58 @@ TEST(f23_failed_on_the_only_one)
 	play_both("F23", 1, true, SERVER, f23_ignored);
 }
 
+/* One packet completes two that fail, and the later one was announced first: no hole (F25). */
+TEST(f25_two_failed_at_once)
+{
+	unsigned int hole;
+
+	for (hole = 0; hole < 2; hole++) {
+		struct play play;
+		struct part first, second;
+
+		play_init(&play, 1, true);
+		play_open_two(&play);
+		first = data_part(&play, CLIENT, 0, hole ? 1100 : 1000, 100);
+		second = data_part(&play, CLIENT, 0, hole ? 1200 : 1100, 100);
+		second.seq += 100;
+		second.options[0] = opt_map(&play, CLIENT, second.seq, second.offset, 100);
+		second.spoil = first.spoil = true;
+		play_say(&play, CLIENT, reset_part(1, RESET_UNSPECIFIED));
+		play_hear(&play, SERVER, second);
+		play_hear(&play, SERVER, first);
+		play_emit(&play, SERVER,
+			with(ack_part(&play, SERVER, 0), opt_fail(&play, CLIENT, first.offset)));
+		CHECK_STATE(&play, "F25", hole ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
+}
+
+/* F29: the packet that completes the mapping has the peer's infinite one, which maps its bytes. */
+TEST(f23_completed_under_the_infinite_mapping)
+{
+	unsigned int infinite;
+
+	for (infinite = 0; infinite < 2; infinite++) {
+		struct play play;
+		struct part cut, rest;
+
+		play_init(&play, 0, true);
+		play_open_one(&play);
+		cut = data_part(&play, CLIENT, 0, 1000, 100);
+		cut.payload = 96;
+		play_hear(&play, SERVER, cut);
+		rest = (struct part){ .seq = 1097, .payload = 50, .offset = 1100 };
+		if (infinite)
+			rest = with(rest, opt_infinite(&play, CLIENT, 1001, 1000));
+		play_hear(&play, SERVER, rest);
+		play_emit(&play, SERVER, (struct part){ .flags = 0 });
+		play_wait(&play, NSEC_PER_SEC);
+		play_emit(&play, SERVER, bare_part(&play, SERVER, 0, 0, 10));
+		CHECK_STATE(&play, "F23", infinite ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* A mapping over three segments, the last one changed; and the same bytes twice, differing. */
 TEST(f23_mapping_over_several_segments)
 {
@@ -352,6 +404,37 @@ TEST(f24_mp_fail_received)
 	f24_answer(&play, true);
 	CHECK_HELD(&play, "F24");
 	play_fini(&play);
+}
+
+/* F7e: first data whose MP_CAPABLE has another version are bare: who leaves for that answers
+ * nothing. */
+TEST(f24_first_data_in_another_version)
+{
+	unsigned int other;
+
+	for (other = 0; other < 2; other++) {
+		struct mptcp_opt first;
+		struct part part;
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		play_data(&play, SERVER, 0, 0, 500);
+		first = opt_first(&play, 100);
+		first.capable.version = (uint8_t)!other;
+		part = with(bare_part(&play, CLIENT, 0, 0, 100), first);
+		part.ack = 1;
+		play_say(&play, CLIENT, part);
+		play_emit(&play, SERVER, (struct part){ .flags = 0 });
+		part = carrying(opt_fail(&play, SERVER, 0));
+		play_say(&play, CLIENT, with(part, opt_ack(&play, CLIENT, 0)));
+		play_say(&play, SERVER,
+			with(bare_part(&play, SERVER, 0, 500, 100),
+				opt_infinite(&play, SERVER, 1, 0)));
+		play_wait(&play, NSEC_PER_SEC);
+		CHECK_STATE(&play, "F24", other ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
 }
 
 /* "data not contiguous (re-sending data of a subflow closed uncleanly): MUST reset with MP_FAIL" */

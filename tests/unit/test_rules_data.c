@@ -78,6 +78,32 @@ TEST(f8_where_data_acks_stop)
 	}
 }
 
+/* What it sends first after leaving is old data again, bare: the infinite mapping is for new ones.
+ */
+TEST(f8_old_data_after_leaving)
+{
+	enum { LEFT, STAYED, NOT_ACKED, CASES };
+	unsigned int how;
+
+	for (how = LEFT; how < CASES; how++) {
+		struct part again = { .seq = 101, .payload = 100, .offset = 100 };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_data(&play, CLIENT, 0, 0, 100);
+		play_data(&play, CLIENT, 0, 100, 100);
+		if (how != NOT_ACKED)
+			play_hear(&play, CLIENT,
+				with((struct part){ .ack = 101 }, opt_ack(&play, SERVER, 0)));
+		play_emit(&play, CLIENT, again);
+		if (how == STAYED)
+			play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 200, 100));
+		CHECK_STATE(&play, "F8", how == LEFT ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "before a DSS was received over the first subflow: MUST NOT start new subflows" */
 static uint32_t f8a(struct play *play, bool wrong)
 {
@@ -264,6 +290,31 @@ TEST(f16_mappings_stop_on_the_only_subflow)
 	play_both("F16", 1, false, SERVER, f16);
 	play_both("F16", 0, true, SERVER, f16);
 	play_both("F16", 1, false, SERVER, f16_delivered);
+}
+
+/* v0, O2: the DATA_ACKs for its own data repeat an old number: who leaves for that takes all. */
+TEST(f16_where_data_acks_stand_still)
+{
+	unsigned int stand;
+
+	for (stand = 0; stand < 2; stand++) {
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open_one(&play);
+		play_exchange(&play, SERVER, 0, 0, 100);
+		play_data(&play, SERVER, 0, 100, 400);
+		play.data_ack[CLIENT] = stand ? 100 : 500;
+		play_data_ack(&play, CLIENT, 0);
+		play_strip(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 100));
+		play_wait(&play, 3 * NSEC_PER_SEC);
+		play_say(&play, SERVER,
+			with(bare_part(&play, SERVER, 0, 500, 100),
+				opt_infinite(&play, SERVER, 1, 0)));
+		play_streams(&play, 1100, 1100, 600, 600);
+		CHECK_STATE(&play, "F16", stand ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
 }
 
 /* The infinite mapping comes with a copy of old data: who holds bytes for it may take it. */
