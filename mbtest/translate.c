@@ -6,9 +6,32 @@
 
 #include <string.h>
 
+enum { ICMP_IDENTIFIER = 4, ICMP_CHECKSUM = 2 }; /* offsets in the ICMP header */
+
+/* Requests and replies (RFC 792, RFC 4443 4). */
+static bool is_echo(uint8_t version, uint8_t type)
+{
+	return version == 4 ? type == 8 || type == 0 : type == 128 || type == 129;
+}
+
+bool translate_is_echo(const struct packet *packet)
+{
+	return packet->form == PACKET_ICMP && is_echo(packet->version, packet_l4(packet)[0]);
+}
+
 bool translate_fits(const struct packet *packet)
 {
-	return (packet->form == PACKET_TCP || packet->form == PACKET_UDP) && !packet->is_fragment;
+	return packet->form == PACKET_TCP || packet->form == PACKET_UDP ||
+		translate_is_echo(packet);
+}
+
+void translate_names(const struct packet *packet, enum side side, struct sockname *name,
+	struct sockname *remote)
+{
+	packet_socknames(packet, side == SIDE_SRC ? name : remote,
+		side == SIDE_SRC ? remote : name);
+	if (translate_is_echo(packet))
+		name->port = get_be16(packet_l4(packet) + ICMP_IDENTIFIER);
 }
 
 static uint32_t addr_offset(uint8_t version, enum side side)
@@ -26,8 +49,12 @@ void translate_addr(struct packet *packet, enum side side, const struct addr *ad
 
 void translate_packet(struct packet *packet, enum side side, const struct sockname *name)
 {
+	uint32_t port_at = side == SIDE_SRC ? 0 : 2;
+
 	translate_addr(packet, side, &name->addr);
-	packet_write16(packet, packet->l4 + (side == SIDE_SRC ? 0 : 2), name->port);
+	if (packet->form == PACKET_ICMP)
+		port_at = ICMP_IDENTIFIER;
+	packet_write16(packet, packet->l4 + port_at, name->port);
 }
 
 /* ICMP messages that quote a packet (RFC 792, RFC 4443 2.1). */
@@ -41,6 +68,19 @@ static bool is_error(const struct packet *packet)
 	if (packet->version == 6)
 		return type >= 1 && type <= 4;
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+bool quote_has_ports(const struct quote *quote)
+{
+	return quote->protocol == PROTOCOL_TCP || quote->protocol == PROTOCOL_UDP;
+}
+
+/* Where the checksum of a quoted transport header lies. */
+static uint32_t quoted_checksum(const struct quote *quote)
+{
+	if (!quote_has_ports(quote))
+		return quote->l4 + ICMP_CHECKSUM;
+	return quote->l4 + (quote->protocol == PROTOCOL_TCP ? 16 : 6);
 }
 
 bool quote_read(const struct packet *packet, struct quote *quote)
@@ -64,16 +104,20 @@ bool quote_read(const struct packet *packet, struct quote *quote)
 	if (version == 4 && (get_be16(ip + 6) & 0x1fff) != 0)
 		return false;
 	quote->protocol = version == 4 ? ip[9] : ip[6];
-	if (quote->protocol != PROTOCOL_TCP && quote->protocol != PROTOCOL_UDP)
+	if (quote_has_ports(quote))
+		ports = ip + header;
+	else if (quote->protocol == (version == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6) &&
+		is_echo(version, ip[header]))
+		ports = NULL;
+	else
 		return false;
 	quote->ip = packet->payload;
 	quote->l4 = packet->payload + header;
 	quote->end = error.quote_offset + error.quote_known;
-	ports = packet_data(packet) + quote->l4;
 	quote->src.addr = addr_from_bytes(version, ip + addr_offset(version, SIDE_SRC));
 	quote->dst.addr = addr_from_bytes(version, ip + addr_offset(version, SIDE_DST));
-	quote->src.port = get_be16(ports);
-	quote->dst.port = get_be16(ports + 2);
+	quote->src.port = get_be16(ports != NULL ? ports : ip + header + ICMP_IDENTIFIER);
+	quote->dst.port = get_be16(ports != NULL ? ports + 2 : ip + header + ICMP_IDENTIFIER);
 	return true;
 }
 
@@ -94,11 +138,13 @@ void quote_translate(struct packet *packet, const struct quote *quote, enum side
 {
 	const struct sockname *was = side == SIDE_SRC ? &quote->src : &quote->dst;
 	uint32_t port_at = quote->l4 + (side == SIDE_SRC ? 0 : 2);
-	uint32_t checksum_at = quote->l4 + (quote->protocol == PROTOCOL_TCP ? 16 : 6);
+	uint32_t checksum_at = quoted_checksum(quote);
 	uint32_t length = (uint32_t)addr_len(&name->addr);
 	uint8_t old_port[2], new_port[2];
 	bool has_checksum = how == QUOTES_TRANSLATE && checksum_at + 2 <= quote->end;
 
+	if (!quote_has_ports(quote))
+		port_at = quote->l4 + ICMP_IDENTIFIER;
 	put_be16(old_port, was->port);
 	put_be16(new_port, name->port);
 	if (quote->protocol == PROTOCOL_UDP && get_be16(packet_data(packet) + checksum_at) == 0)
@@ -109,7 +155,8 @@ void quote_translate(struct packet *packet, const struct quote *quote, enum side
 	if (packet->version == 4)
 		follow(packet, quote->ip + 10, was->addr.bytes, name->addr.bytes, length);
 	if (has_checksum) {
-		follow(packet, checksum_at, was->addr.bytes, name->addr.bytes, length);
+		if (quote->protocol != PROTOCOL_ICMP) /* which has no pseudo-header */
+			follow(packet, checksum_at, was->addr.bytes, name->addr.bytes, length);
 		follow(packet, checksum_at, old_port, new_port, sizeof(new_port));
 	}
 }

@@ -13,16 +13,26 @@ enum side {
 	SIDE_DST,
 };
 
-/* A packet has ports to translate: whole TCP or UDP. */
+/*
+ * A packet has a name on each side to translate: TCP and UDP, and ICMP echo, whose identifier is
+ * in the place of a port (RFC 3022 2.2); whole or the first of its fragments.
+ */
 bool translate_fits(const struct packet *packet);
 
-/* Put an address (of the packet's family) and a port into a TCP or UDP packet. */
+/* An ICMP echo request or reply, which has one identifier and no ports. */
+bool translate_is_echo(const struct packet *packet);
+
+/* The name on a side, and the one on the other, whose port is 0 where there is but one. */
+void translate_names(const struct packet *packet, enum side side, struct sockname *name,
+	struct sockname *remote);
+
+/* Put an address (of the packet's family) and a port into a packet that fits. */
 void translate_packet(struct packet *packet, enum side side, const struct sockname *name);
 
 /* Put another address into any packet. */
 void translate_addr(struct packet *packet, enum side side, const struct addr *addr);
 
-/* The TCP or UDP packet in an ICMP error, as far as its ports. */
+/* The packet in an ICMP error, as far as its ports; the identifier of an echo is both of them. */
 struct quote {
 	struct sockname src, dst;
 	uint8_t protocol;
@@ -32,6 +42,9 @@ struct quote {
 
 /* False when the packet is no ICMP error or its quote has no ports. */
 bool quote_read(const struct packet *packet, struct quote *quote);
+
+/* What is quoted has ports, and not an echo's identifier. */
+bool quote_has_ports(const struct quote *quote);
 
 /* What a translator does to the packets that ICMP errors quote. */
 enum quotes {

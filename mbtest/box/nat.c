@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * nat.c - network address and port translation (RFC 3022, RFC 4787, RFC 7857), IPv4 and IPv6, for
- * TCP and UDP; ICMP errors are translated inside their quotes too (RFC 5508).
+ * TCP, UDP and ICMP echo, whose identifier is its port; ICMP errors are translated inside their
+ * quotes too (RFC 5508), and fragments follow the first of their packet.
  *
  * kind = source: the client side's address and port become one of the box's. kind = destination:
  * the server side's address (and port) become others. A mapping is made by the first packet to
  * the server that is meant, and holds for both directions whatever else is.
  */
 #include "mbtest/box.h"
+#include "mbtest/fragment_follow.h"
 #include "mbtest/translate.h"
 #include "probe/base/alloc.h"
 #include "probe/base/hash.h"
@@ -43,6 +45,7 @@ struct nat {
 	uint32_t buckets[2][BUCKETS]; /* index plus one */
 	uint32_t next_port;
 	uint32_t oldest; /* next to give way */
+	struct fragments fragments;
 };
 
 enum { BY_INSIDE, BY_OUTSIDE };
@@ -91,7 +94,10 @@ static bool nat_init(struct box *box, struct err *err)
 
 static void nat_fini(struct box *box)
 {
-	free(((struct nat *)box_state(box))->mappings);
+	struct nat *self = box_state(box);
+
+	fragments_discard(&self->fragments, box);
+	free(self->mappings);
 }
 
 /* ---- the table ---- */
@@ -197,6 +203,11 @@ static const struct addr *own_addr(const struct nat *self, uint8_t version)
 	return version == 4 ? &self->address : &self->address6;
 }
 
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
+}
+
 static bool choose_outside(const struct box *box, struct nat *self, struct mapping *fresh)
 {
 	uint32_t ports = (uint32_t)(self->last_port - self->first_port) + 1, tries;
@@ -204,7 +215,7 @@ static bool choose_outside(const struct box *box, struct nat *self, struct mappi
 	fresh->outside.addr = *own_addr(self, fresh->inside.addr.version);
 	fresh->outside.port = fresh->inside.port;
 	if (self->kind == KIND_DESTINATION) {
-		if (self->port != 0)
+		if (self->port != 0 && has_ports(fresh->protocol))
 			fresh->outside.port = (uint16_t)self->port;
 		return true;
 	}
@@ -242,8 +253,7 @@ static enum verdict to_server(struct box *box, struct packet *packet, uint8_t pr
 	enum side side = subject_of(self, TO_SERVER);
 	struct mapping fresh = { .protocol = protocol }, *mapping;
 
-	packet_socknames(packet, side == SIDE_SRC ? &fresh.inside : &fresh.remote,
-		side == SIDE_SRC ? &fresh.remote : &fresh.inside);
+	translate_names(packet, side, &fresh.inside, &fresh.remote);
 	mapping = mapping_find(box, self, BY_INSIDE, protocol, &fresh.inside,
 		remote_counts(self) ? &fresh.remote : NULL);
 	if (mapping == NULL) {
@@ -263,18 +273,16 @@ static enum verdict to_client(struct box *box, struct packet *packet, uint8_t pr
 {
 	struct nat *self = box_state(box);
 	enum side side = subject_of(self, TO_CLIENT);
-	struct sockname src, dst;
-	const struct sockname *outside = side == SIDE_SRC ? &src : &dst;
-	const struct sockname *remote = side == SIDE_SRC ? &dst : &src;
+	struct sockname outside, remote;
 	struct mapping *mapping;
 
-	packet_socknames(packet, &src, &dst);
-	mapping = mapping_find(box, self, BY_OUTSIDE, protocol, outside,
-		remote_counts(self) ? remote : NULL);
+	translate_names(packet, side, &outside, &remote);
+	mapping = mapping_find(box, self, BY_OUTSIDE, protocol, &outside,
+		remote_counts(self) ? &remote : NULL);
 	if (mapping == NULL) {
 		/* What is for the box itself and for none behind it ends here. */
 		if (self->kind == KIND_SOURCE &&
-			addr_equal(&dst.addr, own_addr(self, packet->version)))
+			addr_equal(&outside.addr, own_addr(self, packet->version)))
 			return box_reason(box, "no mapping");
 		return box_unchanged(box);
 	}
@@ -293,13 +301,16 @@ static enum verdict icmp_error(struct box *box, struct packet *packet, const str
 	struct nat *self = box_state(box);
 	enum side inner = subject_of(self, dir_opposite(dir)), outer = subject_of(self, dir);
 	const struct sockname *name = inner == SIDE_SRC ? &quote->src : &quote->dst;
-	const struct sockname *remote = inner == SIDE_SRC ? &quote->dst : &quote->src;
+	struct sockname remote = inner == SIDE_SRC ? quote->dst : quote->src;
 	unsigned int by = dir == TO_SERVER ? BY_INSIDE : BY_OUTSIDE;
-	const struct mapping *mapping = mapping_find(box, self, by, quote->protocol, name,
-		remote_counts(self) ? remote : NULL);
+	const struct mapping *mapping;
 	const struct sockname *becomes;
 	struct addr addrs[2];
 
+	if (!quote_has_ports(quote))
+		remote.port = 0;
+	mapping = mapping_find(box, self, by, quote->protocol, name,
+		remote_counts(self) ? &remote : NULL);
 	if (mapping == NULL)
 		return box_unchanged(box);
 	becomes = dir == TO_SERVER ? &mapping->outside : &mapping->inside;
@@ -311,7 +322,8 @@ static enum verdict icmp_error(struct box *box, struct packet *packet, const str
 	return BOX_PASS;
 }
 
-static enum verdict nat_packet(struct box *box, struct packet *packet, enum dir dir)
+/* A whole packet, or the first of several fragments. */
+static enum verdict leading(struct box *box, struct packet *packet, enum dir dir)
 {
 	struct quote quote;
 
@@ -324,6 +336,28 @@ static enum verdict nat_packet(struct box *box, struct packet *packet, enum dir 
 	return box_unchanged(box);
 }
 
+static enum verdict nat_packet(struct box *box, struct packet *packet, enum dir dir)
+{
+	struct nat *self = box_state(box);
+	enum side side = subject_of(self, dir);
+	struct fragment_key key;
+	enum verdict verdict;
+
+	if (!fragment_key_read(packet, &key))
+		return leading(box, packet, dir);
+	if (packet->form == PACKET_FRAGMENT)
+		return fragments_follow(&self->fragments, box, packet, dir, side);
+	verdict = leading(box, packet, dir);
+	if (verdict == BOX_PASS)
+		fragments_lead(&self->fragments, box, &key, packet, dir, side);
+	return verdict;
+}
+
+static void nat_wake(struct box *box)
+{
+	fragments_expire(&((struct nat *)box_state(box))->fragments, box);
+}
+
 BOX_TYPE(nat) = {
 	.help = "translates addresses and ports of a side, with a table of mappings",
 	.params = params,
@@ -332,5 +366,6 @@ BOX_TYPE(nat) = {
 	.sees_all = true,
 	.init = nat_init,
 	.packet = nat_packet,
+	.wake = nat_wake,
 	.fini = nat_fini,
 };
