@@ -129,6 +129,12 @@ def test_a_closed_port_and_a_silent_server(boxes):
     assert run.json()["destination"]["ttl"] == 3
     run = Path(boxes, ["full"] * 2, "closed").trace("-n", "-m", "2")
     assert run.out.endswith("(198.18.202.1); the destination is farther away\n"), run
+    (boxes / "circle.lua").write_text("local row = { hop {} } for i = 1, 6 do row[i + 1] ="
+                                      " hop { addr = '198.18.9.' .. i % 2 } end return path(row)")
+    run = tracebox("--sim", boxes / "circle.lua", "-n", "-m", "7")
+    assert run.out.endswith("; the packets go round in circles from hop 3 (198.18.9.0) on\n"), run
+    run = tracebox("--sim", boxes / "circle.lua", "-n", "-m", "5")
+    assert run.out.endswith("; the destination is farther away\n"), run
     run = Path(boxes, ["full"] * 2, "silent").trace("-n", "--json")
     assert run.json()["destination"] == {"reached": False, "ttl": None, "reply": "none", "mptcp":
         {"supported": False, "mirrored": False, "version": None}}, run
@@ -259,6 +265,9 @@ def test_original_json_verbose_and_from_a_later_hop(boxes):
     (["--shard", "1/2", "h"], "--shard goes with --targets"),
     (["--sim", "scripts/paths/strip.lua", "-i", "lo"], "no interface"),
     (["-n", "no.such.invalid"], "tracebox: no.such.invalid has no IPv4 address: "),
+    (["-n", "fd00::1"], "fd00::1 has no IPv4 address: it is one of IPv6 (option -6)"),
+    (["-n", "198.18.1.2:443"], "198.18.1.2:443 is no name of a host, and no address"),
+    (["-n", "http://h/"], "http://h/ is no name of a host, and no address"),
     (["-p", "IP/TCP/(nil + 1)", "h"], "tracebox: Lua error: probe:1: attempt"),
     (["-C", "h"], "not supported"),
     (["-c", "http://x", "h"], "not supported"),

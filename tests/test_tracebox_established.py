@@ -237,8 +237,10 @@ def test_plain_tcp_is_traced_all_the_same(boxes, server, box, said, mptcp):
     assert ("tcp.window", "modified", None, "data+ack", 3, 4, "exact") in found(run), run
     assert report["connection"]["mode"] == "tcp" and report["connection"]["fallback"], run
     assert report["destination"]["mptcp"]["supported"] is ("then" in said), run
-    assert report["verdict"].endswith(said.replace("then ", "") if not report["findings"]
-                                      else said.replace("answers", "then answers")), run
+    verdict = said.replace("answers", "then answers") if report["findings"] \
+        else said.replace("then ", "")
+    assert f"; {verdict}" in report["verdict"], run
+    assert ("without --established" in report["verdict"]) is ("answers" in said), run
 
 
 @pytest.mark.parametrize("server, end, said", [

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { CIRCLES = 3 }; /* a router that answers at so many TTLs is met again and again */
+
 /* Text that grows in a buffer of VERDICT_TEXT. */
 struct phrase {
 	char *text;
@@ -184,6 +186,16 @@ static void say_mptcp(struct phrase *phrase, const struct result *result)
 			result->finding_count > 0 ? " then" : "");
 }
 
+/* A connection that was not opened with Multipath TCP: its SYNs are not what is traced. */
+static void say_handshake(struct phrase *phrase, const struct result *result)
+{
+	say_mptcp(phrase, result);
+	if (!result->destination.mirrors_mptcp)
+		say(phrase,
+			" (a trace of SYNs, without --established and --reverse, tells whether "
+			"the path is why)");
+}
+
 /* How a connection that was opened went on. */
 static void say_transfer(struct phrase *phrase, const struct result *result)
 {
@@ -193,7 +205,7 @@ static void say_transfer(struct phrase *phrase, const struct result *result)
 	if (info->mode == MODE_MPTCP)
 		say(phrase, "the server speaks Multipath TCP version %u to the end", info->version);
 	else if (!result->destination.supports_mptcp)
-		say_mptcp(phrase, result);
+		say_handshake(phrase, result);
 	else if (info->mode == MODE_INFINITE)
 		say(phrase, "the server%s falls back with an infinite mapping", then);
 	else
@@ -227,6 +239,38 @@ static bool ends_on_the_way(const struct result *result)
 	return last != NULL && last->hop->answer.kind == ANSWER_TIME_EXCEEDED;
 }
 
+/* The first of the TTLs that the last router answers at, if these are many: a loop of routes. */
+static const struct hop_view *circle(const struct result *result)
+{
+	const struct hop_view *first = NULL, *last = &result->hops[result->hop_count - 1];
+	unsigned int count = 0;
+
+	for (const struct hop_view *view = result->hops; view <= last; view++) {
+		const struct addr *addr = hop_view_addr(view);
+
+		if (addr == NULL || !addr_equal(addr, hop_view_addr(last)))
+			continue;
+		first = count++ == 0 ? view : first;
+	}
+	return count >= CIRCLES ? first : NULL;
+}
+
+static void say_not_reached(struct phrase *phrase, const struct result *result)
+{
+	const struct hop_view *first = NULL;
+
+	if (ends_on_the_way(result))
+		first = circle(result);
+	if (first != NULL) {
+		say(phrase, "the packets go round in circles from ");
+		say_hop(phrase, first);
+		say(phrase, " on");
+		return;
+	}
+	say(phrase, "the destination %s",
+		ends_on_the_way(result) ? "is farther away" : "does not answer");
+}
+
 const char *verdict_destination(const struct result *result, char buf[static VERDICT_TEXT])
 {
 	const struct destination_view *d = &result->destination;
@@ -236,8 +280,7 @@ const char *verdict_destination(const struct result *result, char buf[static VER
 	if (result->connection != NULL)
 		say_connection(&phrase, result);
 	else if (!d->reached)
-		say(&phrase, "the destination %s",
-			ends_on_the_way(result) ? "is farther away" : "does not answer");
+		say_not_reached(&phrase, result);
 	else if (d->reply == ANSWER_SYN_ACK && d->asked_mptcp)
 		say_mptcp(&phrase, result);
 	else if (d->reply == ANSWER_SYN_ACK)

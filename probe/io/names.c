@@ -236,6 +236,20 @@ enum names_state names_of(struct names *names, const struct addr *addr, char *na
 	return entry->state;
 }
 
+/* Letters, digits, '-', '.', and '_' as some have it; what is not ASCII is the resolver's affair.
+ */
+static bool is_host_name(const char *name)
+{
+	for (; *name != '\0'; name++) {
+		bool is_letter = (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z');
+
+		if (!is_letter && (*name < '0' || *name > '9') && strchr("-._", *name) == NULL &&
+			(unsigned char)*name < 128)
+			return false;
+	}
+	return true;
+}
+
 enum names_state names_resolve(struct names *names, const char *name, uint8_t version,
 	struct addr *addr, struct err *err)
 {
@@ -246,8 +260,12 @@ enum names_state names_resolve(struct names *names, const char *name, uint8_t ve
 	if (addr_parse(addr, name)) {
 		if (addr->version == version)
 			return NAMES_FOUND;
-		err_set(err, "%s has no IPv%u address: it is one of IPv%u", name, version,
-			addr->version);
+		err_set(err, "%s has no IPv%u address: it is one of IPv%u%s", name, version,
+			addr->version, version == 4 ? " (option -6)" : "");
+		return NAMES_NONE;
+	}
+	if (!is_host_name(name)) {
+		err_set(err, "%.80s is no name of a host, and no address", name);
 		return NAMES_NONE;
 	}
 	/* RFC 6761 section 6.3: whatever the host's tables and servers hold. */
