@@ -201,10 +201,10 @@ static enum pipe_verdict mix(struct pipe *pipe, struct packet *packet, enum pipe
 		return PIPE_PASS;
 	if (from == SERVER)
 		flip_payload(packet, 0);
-	if (from == SERVER || (path == 1 && !mptcp_find(packet, MP_DSS, &option, NULL)))
-		return PIPE_PASS;
-	if (path == 0)
+	if (path == 0 && from == CLIENT)
 		return PIPE_DROP;
+	if (from == SERVER || !mptcp_find(packet, MP_DSS, &option, NULL))
+		return PIPE_PASS;
 	/* Behind the first piece that comes again: its number lies below the last one's. */
 	if (*lowest > option.dss.dsn || pipe->hits > 0)
 		pipe->hits++;

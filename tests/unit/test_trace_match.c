@@ -410,8 +410,8 @@ TEST(match_what_is_lost_is_asked_again)
 
 		for (uint8_t ttl = 1; ttl < 4; ttl++)
 			quote(trace, ttl, seq_of(trace, ttl), 20);
-		for (uint8_t ttl = 4; ttl <= LAST; ttl++)
-			server_hear(&server, trace, TCP_SYN, seq_of(trace, ttl), 2000);
+		for (unsigned int ttl = 4; ttl <= LAST; ttl++)
+			server_hear(&server, trace, TCP_SYN, seq_of(trace, (uint8_t)ttl), 2000);
 		while (!trace_done(trace)) {
 			nsec_t now = trace_deadline(trace);
 
