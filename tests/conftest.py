@@ -186,14 +186,15 @@ def may_go_ahead():
     return True
 
 
-NICE = os.getpriority(os.PRIO_PROCESS, 0) if may_go_ahead() else None
+BESIDE_OTHERS = "PYTEST_XDIST_WORKER" in os.environ and may_go_ahead()
+NICE = os.getpriority(os.PRIO_PROCESS, 0) if BESIDE_OTHERS else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """In live tests kernels and their threads act by the clock: what runs beside gives way."""
     if NICE is not None:
-        nice = NICE if item.get_closest_marker("live") else NICE + 10
+        nice = NICE if item.get_closest_marker("live") else NICE + 5
         os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 

@@ -230,7 +230,9 @@ def test_boxes_may_hold_and_make_packets(lab, bridge):
     box = bridge('return path { box.split { mss = 400 }, box.delay { time = "2ms" } }')
     assert transfer(lab, "fd00:1::3").out == "True\n"
     status, summary, _ = box.stop()
-    assert status == 0 and summary["sent"]["to_server"] > 2 * summary["packets"]["to_server"]
+    sent, came = (summary[name]["to_server"] for name in ("sent", "packets"))
+    # Pieces of at most 400 bytes, and ACKs: how many of these, the kernels' pace tells.
+    assert status == 0 and sent >= (8 << 20) // 400 and sent > came, summary
 
 
 OVERTAKE = """
@@ -312,8 +314,10 @@ USE_BROKEN = 'return path { box_file("%s/broken.lua") {} }'
 def test_a_box_that_fails_closed(lab, bridge, tmp_path):
     (tmp_path / "broken.lua").write_text(BROKEN)
     box = bridge(USE_BROKEN % tmp_path)
-    lab.start(0, PYTHON, "-c", "import socket; socket.create_connection(('198.18.1.3', 80), 600)")
+    client = lab.start(0, PYTHON, "-c",
+                       "import socket; socket.create_connection(('198.18.1.3', 80), 600)")
     status, summary, err = box.stop(None)
+    client.kill()
     assert status == 2 and summary is None and err.count("\n") == 1
     assert "broken.lua:4: no more" in err
 

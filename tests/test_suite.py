@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ENVIRONMENT, NOISE, PATIENCE, TOP, children, eventually
+from conftest import BUILD, ENVIRONMENT, NOISE, PATIENCE, TOP, children, eventually, run_program
 
 FAULTS = ["ignore-checksum", "never-fall-back", "deliver-unmapped", "accept-any-hmac"]
 GROUPS = {"addresses", "ports", "sequence numbers", "split and coalesce", "remove options",
@@ -241,6 +241,15 @@ def test_a_crashed_worker_is_a_failed_result():
         out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert len(re.findall(r"^     the run of \S+ crashed: Killed$", out, re.M)) == 1, out[-3000:]
+
+
+def test_a_run_that_does_not_end():
+    """What the user bounds to a second of the processor's, as each run is to a minute of it."""
+    words = [BUILD / "mbtest", "run", "--only", "nat-source-client-1", "--mptcp", "1", "--checksum",
+             "off", "--bytes", 1 << 30]
+    run = run_program("sh", "-c", 'ulimit -S -t 1 && exec "$@"', "sh", *words)
+    assert run.status == 1, run
+    assert "the run of nat-source-client-1 did not end by itself" in run.out, run
 
 
 def test_an_interrupted_run_ends_cleanly():

@@ -26,9 +26,10 @@
 
 enum {
 	TICKS_PER_SECOND = 4,
-	LIVE_BUSY = 12,     /* side by side, not counting those ... */
-	LONG_SECONDS = 1,   /* ... that have been at one scenario for so long: they wait */
-	SLACK_SECONDS = 60, /* beyond a scenario's deadline before its worker is killed */
+	LIVE_BUSY = 12,       /* side by side, not counting those ... */
+	LONG_SECONDS = 1,     /* ... that have been at one scenario for so long: they wait */
+	SLACK_SECONDS = 60,   /* beyond a live scenario's deadline before its worker is killed */
+	STUCK_SECONDS = 3600, /* in virtual time the processor's bounds it before: see worker.c */
 };
 
 struct worker {
@@ -110,7 +111,7 @@ static void store_crash(struct runner *runner, const struct worker *worker, uint
 	char code[16];
 
 	snprintf(code, sizeof(code), "%d", WEXITSTATUS(status));
-	if (worker->was_killed)
+	if (worker->was_killed || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU))
 		store_failure(runner, job, "did not end by itself", "");
 	else if (WIFSIGNALED(status))
 		store_failure(runner, job, "crashed: ", strsignal(WTERMSIG(status)));
@@ -253,16 +254,16 @@ static void watch_worker(struct runner *runner, unsigned int index)
 	struct worker *worker = &runner->workers[index];
 	uint32_t current = atomic_load(&runner->work.board->current[index]);
 	const struct run_config *run = &runner->config->run;
-	nsec_t bound = SLACK_SECONDS * NSEC_PER_SEC;
+	nsec_t bound = STUCK_SECONDS * NSEC_PER_SEC;
 
 	if (worker->pid <= 0 || current == 0 || current != worker->current) {
 		worker->current = current;
 		worker->ticks = 0;
 		return;
 	}
-	/* A virtual second costs no real one. */
 	if (run_is_live(run))
-		bound += scenario_deadline(work_scenario(&runner->work, current - 1), run);
+		bound = SLACK_SECONDS * NSEC_PER_SEC +
+			scenario_deadline(work_scenario(&runner->work, current - 1), run);
 	if (++worker->ticks == LONG_SECONDS * TICKS_PER_SECOND && runner->config->jobs == 0)
 		work_rest(&runner->work, index, WORKER_WAITING);
 	if (worker->ticks <= bound / NSEC_PER_SEC * TICKS_PER_SECOND)

@@ -10,7 +10,27 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+enum { JOB_SECONDS = 60 }; /* of the processor, which no scenario in virtual time needs */
+
+/*
+ * Let the kernel end this process (SIGXCPU) when its next job does not end by itself, or before
+ * that where the user has bounded it. A machine may be too busy to go by the clock.
+ */
+static void bound_job(const struct rlimit *own)
+{
+	struct rlimit limit = *own;
+	struct rusage used;
+
+	if (getrusage(RUSAGE_SELF, &used) != 0)
+		return;
+	limit.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + JOB_SECONDS;
+	if (limit.rlim_cur > own->rlim_cur)
+		limit.rlim_cur = own->rlim_cur;
+	setrlimit(RLIMIT_CPU, &limit);
+}
 
 static void run_job(const struct work *work, uint32_t job, struct run_memory *memory,
 	struct work_message *message)
@@ -87,7 +107,9 @@ void worker_loop(const struct work *work, unsigned int worker, int pipe)
 {
 	struct work_message message;
 	struct run_memory memory = { .net = NULL };
+	struct rlimit own = { RLIM_INFINITY, RLIM_INFINITY };
 
+	getrlimit(RLIMIT_CPU, &own);
 	while (begin_busy(work, worker)) {
 		uint32_t place = atomic_fetch_add(&work->board->next, 1);
 
@@ -95,6 +117,8 @@ void worker_loop(const struct work *work, unsigned int worker, int pipe)
 			atomic_store(&work->board->current[worker], work->order[place] + 1);
 			memset(&message, 0, sizeof(message));
 			message.job = work->order[place];
+			if (!run_is_live(&work->config->run))
+				bound_job(&own);
 			run_job(work, message.job, &memory, &message);
 		}
 		work_rest(work, worker, WORKER_IDLE);
