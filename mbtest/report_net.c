@@ -67,6 +67,9 @@ static void print_connection(FILE *out, const struct wire_connection *connection
 	if (is_tcp(connection))
 		fprintf(out, "; %" PRIu64 " bytes sent, %" PRIu64 " received\n",
 			connection->bytes[TO_SERVER], connection->bytes[TO_CLIENT]);
+	else if (connection->is_renamed)
+		fprintf(out, "; %" PRIu64 " packets sent; %" PRIu64 " received\n",
+			connection->packets[TO_SERVER], connection->packets[TO_CLIENT]);
 	else
 		fprintf(out,
 			"; %" PRIu64 " packets sent, %" PRIu64 " arrived; %" PRIu64 " received\n",
@@ -175,7 +178,8 @@ static json_t *connection_object(const struct wire_connection *connection)
 		json_object_set_new(object, "why",
 			*connection->why == '\0' ? json_null() : json_string(connection->why));
 	json_object_set_new(object, "packets_sent", number(connection->packets[TO_SERVER]));
-	json_object_set_new(object, "packets_arrived", number(connection->arrived));
+	json_object_set_new(object, "packets_arrived",
+		connection->is_renamed ? json_null() : number(connection->arrived));
 	json_object_set_new(object, "packets_received", number(connection->packets[TO_CLIENT]));
 	json_object_set_new(object, "bytes_sent", number(connection->bytes[TO_SERVER]));
 	json_object_set_new(object, "bytes_received", number(connection->bytes[TO_CLIENT]));

@@ -310,6 +310,16 @@ def test_every_packet_is_counted(net):
     assert run.summary["server"] == {"sent": 1, "received": 631}
 
 
+@pytest.mark.parametrize("box, arrived", [("", 1), ("box.nat {}", None), ("box.loss {}", 0)])
+def test_what_a_translator_renames_is_not_called_lost(net, box, arrived):
+    send = ("import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            "s.connect(('server', 99)); s.send(b'x')\n"
+            "try: s.settimeout(.5); s.recv(9)\nexcept OSError: pass")
+    run = net(f"return path {{ {box} }}", "--", PYTHON, "-c", send)
+    flow, = [each for each in run.summary["connections"] if each["protocol"] == "udp"]
+    assert (flow["packets_sent"], flow["packets_arrived"]) == (1, arrived), run.summary
+
+
 QUOTED = ('return path { hop {}, hop { quote = "rfc792" }, hop { quote = "silent" },'
           ' hop { quote = "bytes", quote_bytes = 12 }, hop { quote = "rfc4884" } }')
 QUOTES = [("full", "fd00:201::1", "198.18.201.1"), ("rfc792", "fd00:202::1", "198.18.202.1"),

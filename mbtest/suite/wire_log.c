@@ -184,6 +184,8 @@ void wire_log_add(struct wire_log *log, enum end end, const struct packet *packe
 		flow = flow_of(log, &name);
 		if (flow != NULL)
 			flow->arrived++;
+		else
+			log->is_translated = true;
 	}
 }
 
@@ -353,6 +355,8 @@ size_t wire_log_connections(const struct wire_log *log, struct wire_connection *
 			.why = "" };
 		add_volume(&list[count++], flow);
 	}
+	for (size_t i = 0; i < count; i++)
+		list[i].is_renamed = log->is_translated && list[i].arrived == 0;
 	*connections = list;
 	return count;
 }

@@ -22,8 +22,9 @@ struct wire_log {
 	struct capture kept;     /* at the client's tap */
 	struct wire_flow *flows; /* a hash table */
 	size_t flow_count;
-	uint64_t left_out;      /* packets of flows that found no room */
-	uint64_t sent[ENDS];    /* packets that this end's host sent, ... */
+	uint64_t left_out;   /* packets of flows that found no room */
+	bool is_translated;  /* packets arrived at the server under names the client never used */
+	uint64_t sent[ENDS]; /* packets that this end's host sent, ... */
 	uint64_t arrived[ENDS]; /* ... and that it received */
 	nsec_t last;            /* when the last one passed */
 };
@@ -56,7 +57,8 @@ struct wire_connection {
 	unsigned int subflows; /* of MPTCP */
 	const char *why;       /* of a fall-back, or of TCP where more was asked; "" */
 	uint64_t packets[DIRS], bytes[DIRS]; /* at the client; bytes of payload */
-	uint64_t arrived; /* packets of the client at the server, unless somebody translates them */
+	uint64_t arrived; /* packets of the client at the server under the names they left with */
+	bool is_renamed;  /* none did, but others arrived that may be these: a translator's */
 };
 
 /* All of them, TCP first, in the order they began; to be freed. */
