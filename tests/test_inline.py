@@ -329,6 +329,7 @@ def test_a_box_that_fails_open(lab, bridge, tmp_path):
     status, summary, err = box.stop()
     assert status == 2 and "broken.lua:4: no more" in err and err.count("\n") == 1
     assert summary["packets"] == summary["sent"] and "no more" in summary["error"]
+    assert [each["dropped"] for each in summary["boxes"]] == [0] and summary["dropped"] == 0
 
 
 @pytest.mark.parametrize("arguments, sentence", [

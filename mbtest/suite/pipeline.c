@@ -65,7 +65,9 @@ static void host_drop(void *self, struct packet *packet, enum dir dir, const cha
 	struct pipeline *pipeline = stage->pipeline;
 
 	(void)dir;
-	stage->dropped++;
+	/* A box that failed lets go what it held, which is no verdict of its. */
+	if (!pipeline->failed)
+		stage->dropped++;
 	if (pipeline->host.dropped != NULL)
 		pipeline->host.dropped(pipeline->host.self, packet, reason);
 	pool_give(&pipeline->pool, packet);
