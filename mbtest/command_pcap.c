@@ -10,6 +10,8 @@
 #include "mbtest/suite/pipeline.h"
 #include "probe/io/pcap_file.h"
 
+#include <inttypes.h>
+
 struct pcap_options {
 	struct pipeline_plan plan;
 	bool has_server, json;
@@ -66,6 +68,7 @@ static int run_pipeline(struct pcap_options *options, char **names, struct err *
 	struct path_file *file = path_file_load(names[0], 1, err);
 	struct pipeline_result result = { .pipeline = NULL };
 	struct capture in, out;
+	uint64_t others;
 	int status = STATUS_WRONG;
 
 	if (file == NULL)
@@ -73,11 +76,16 @@ static int run_pipeline(struct pcap_options *options, char **names, struct err *
 	capture_init(&in);
 	capture_init(&out);
 	options->plan.path = path_file_plan(file);
-	if (pcap_file_read(names[1], &in, err) &&
+	if (pcap_file_read(names[1], &in, &others, err) &&
 		pipeline_run(&options->plan, &in, &out, &result, err) &&
 		pcap_file_write(names[2], &out, err)) {
 		if (options->json)
 			print_json(names[0], &in, &result);
+		if (others > 0)
+			fprintf(stderr,
+				"mbtest: %" PRIu64 " frame%s of %s without IP %s left out\n",
+				others, others == 1 ? "" : "s", names[1],
+				others == 1 ? "is" : "are");
 		if (output_done(err))
 			status = STATUS_FINE;
 	}

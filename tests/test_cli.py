@@ -402,6 +402,42 @@ def test_pcap_strips_every_option(mbtest, tmp_path):
         assert type(packet)(bytes(packet))[scapy.TCP].chksum == checksum
 
 
+# What stands in front of IPv4, or IPv6, in a frame of a link type (tcpdump.org/linktypes.html).
+LINKS = {
+    "ethernet": (1, bytes(12) + b"\x08\x00", bytes(12) + b"\x86\xdd"),
+    "vlan": (1, bytes(12) + b"\x81\x00\x00\x05\x08\x00",
+             bytes(12) + b"\x88\xa8\x00\x05\x81\x00\x00\x06\x86\xdd"),
+    "pppoe": (1, bytes(12) + b"\x88\x64\x11\x00\x00\x01\x00\x00\x00\x21",
+              bytes(12) + b"\x88\x64\x11\x00\x00\x01\x00\x00\x00\x57"),
+    "raw": (101, b"", b""),
+    "null": (0, b"\x02\x00\x00\x00", b"\x00\x00\x00\x1e"),
+    "loop": (108, b"\x00\x00\x00\x02", b"\x00\x00\x00\x1c"),
+    "sll": (113, bytes(14) + b"\x08\x00", bytes(14) + b"\x86\xdd"),
+    "sll2": (276, b"\x08\x00" + bytes(18), b"\x86\xdd" + bytes(18)),
+}
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_pcap_of_many_links(mbtest, tmp_path, link):
+    """Each IP packet passes, whatever is around it; what has none is left out, and said to be."""
+    scapy = pytest.importorskip("scapy.all")
+    kind, *fronts = LINKS[link]
+    packets, want = ([scapy.raw(ip / scapy.TCP(sport=40000, dport=80, options=options)) for ip in
+                      (scapy.IP(src="198.18.1.2", dst="198.18.100.2"),
+                       scapy.IPv6(src="fd00:1::2", dst="fd00:100::2"))]
+                     for options in ([(30, b"\x01\x81")], [("NOP", None)] * 4))
+    frames = [front + packet for front, packet in zip(fronts, packets)]
+    others = [bytes(60), b"\x08"] if len(fronts[0]) > 4 else []
+    scapy.wrpcap(str(tmp_path / "in.pcap"), [scapy.Raw(each) for each in frames + others],
+                 linktype=kind)
+    (tmp_path / "path.lua").write_text("return path { box.nop {} }")
+    run = mbtest("pcap", tmp_path / "path.lua", tmp_path / "in.pcap", tmp_path / "out.pcap")
+    assert run.status == 0 and run.out == "", run
+    assert run.err == (f"mbtest: 2 frames of {tmp_path}/in.pcap without IP are left out\n"
+                       if others else ""), run
+    assert [bytes(each.original) for each in scapy.rdpcap(str(tmp_path / "out.pcap"))] == want
+
+
 def test_pcap_takes_a_path_file(mbtest, tmp_path):
     """The file that tracebox --sim takes gives what the same boxes of a suite file give."""
     (tmp_path / "path.lua").write_text("return path { hop {}, box.strip { kind = 30 } }\n")

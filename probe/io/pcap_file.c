@@ -96,6 +96,7 @@ struct pcap_file *pcap_file_open(const char *path, struct err *err)
 	char text[PCAP_ERRBUF_SIZE] = "";
 	FILE *stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
 	struct pcap_file *file;
+	const char *name;
 	pcap_t *pcap;
 
 	if (stream == NULL) {
@@ -114,7 +115,9 @@ struct pcap_file *pcap_file_open(const char *path, struct err *err)
 	file->path = xstrdup(path);
 	if (pcap_link_find(&file->link, pcap_datalink(pcap)))
 		return file;
-	err_set(err, "%s has link type %d, which is not read", path, pcap_datalink(pcap));
+	name = pcap_datalink_val_to_name(pcap_datalink(pcap));
+	err_set(err, "%s has link type %d%s%s, which is not read", path, pcap_datalink(pcap),
+		name != NULL ? ", " : "", name != NULL ? name : "");
 	pcap_file_close(file);
 	return NULL;
 }
@@ -157,9 +160,10 @@ uint64_t pcap_file_frames(const struct pcap_file *file)
 	return file->frames;
 }
 
-bool pcap_file_read(const char *path, struct capture *capture, struct err *err)
+bool pcap_file_read(const char *path, struct capture *capture, uint64_t *others, struct err *err)
 {
 	struct pcap_file *file = pcap_file_open(path, err);
+	size_t before = capture->count;
 	enum pcap_file_next next;
 	struct packet *packet;
 
@@ -168,6 +172,8 @@ bool pcap_file_read(const char *path, struct capture *capture, struct err *err)
 	packet = packet_new(PACKET_LARGE);
 	while ((next = pcap_file_next(file, packet, err)) == PCAP_FILE_PACKET)
 		capture_add(capture, packet, packet->at, 0, false);
+	if (others != NULL)
+		*others = pcap_file_frames(file) - (capture->count - before);
 	packet_free(packet);
 	pcap_file_close(file);
 	return next == PCAP_FILE_END;

@@ -36,8 +36,9 @@ uint64_t pcap_file_frames(const struct pcap_file *file);
 
 /*
  * Append the packets of a file to a capture. False with a sentence when it cannot be read, is no
- * capture, or is cut; the capture then holds what came before.
+ * capture, or is cut; the capture then holds what came before. others, which may be NULL, is the
+ * number of frames without an IP packet.
  */
-bool pcap_file_read(const char *path, struct capture *capture, struct err *err);
+bool pcap_file_read(const char *path, struct capture *capture, uint64_t *others, struct err *err);
 
 #endif

@@ -10,6 +10,10 @@ enum {
 	ETHERTYPE_V6 = 0x86dd,
 	ETHERTYPE_VLAN = 0x8100,
 	ETHERTYPE_VLAN_OUTER = 0x88a8,
+	ETHERTYPE_PPPOE = 0x8864, /* RFC 2516: a session's packets */
+	PPPOE_HEADER = 6,
+	PPP_V4 = 0x0021,
+	PPP_V6 = 0x0057,
 	VLAN_TAG = 4,
 	VLAN_NEXT = 2, /* where in a tag the next Ethertype is */
 };
@@ -54,8 +58,14 @@ bool pcap_link_read(const struct pcap_link *link, const uint8_t *bytes, uint32_t
 			type = get_be16(bytes + skip + VLAN_NEXT);
 			skip += VLAN_TAG;
 		}
-		if (type != ETHERTYPE_V4 && type != ETHERTYPE_V6)
+		if (type == ETHERTYPE_PPPOE && length > skip + PPPOE_HEADER + 2) {
+			type = get_be16(bytes + skip + PPPOE_HEADER);
+			skip += PPPOE_HEADER + 2;
+			if (type != PPP_V4 && type != PPP_V6)
+				return false;
+		} else if (type != ETHERTYPE_V4 && type != ETHERTYPE_V6) {
 			return false;
+		}
 	}
 	return packet_set(packet, bytes + skip, length - skip);
 }

@@ -18,7 +18,7 @@ static void capture_load(struct capture *capture, const char *name)
 
 	snprintf(path, sizeof(path), CAPTURES "%s.pcap", name);
 	capture_init(capture);
-	CHECK(pcap_file_read(path, capture, &err));
+	CHECK(pcap_file_read(path, capture, NULL, &err));
 	CHECK_TEXT(err.text, "");
 }
 

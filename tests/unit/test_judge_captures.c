@@ -72,7 +72,7 @@ static const struct judgement *pair_judge(struct pair *pair, const char *name, b
 	for (end = CLIENT; end < ENDS; end++) {
 		snprintf(path, sizeof(path), "tests/data/captures/%s.%s.pcap", name, sides[end]);
 		capture_init(&pair->tap[end]);
-		CHECK(pcap_file_read(path, &pair->tap[end], &err));
+		CHECK(pcap_file_read(path, &pair->tap[end], NULL, &err));
 		tap_direct(&pair->tap[end], hosts[end]);
 		pair->input.tap[end] = &pair->tap[end];
 		pair->input.speaks_mptcp[end] = end == CLIENT || server_speaks;
