@@ -311,8 +311,6 @@ static bool packet_place(struct connection *connection, const struct packet *pac
 	bool pure_ack = length == 0 && (flags & (TCP_SYN | TCP_FIN | TCP_RST)) == 0;
 	uint64_t offset;
 
-	if (connection == NULL)
-		return false;
 	place->first = place->last = -1;
 	if ((flags & TCP_SYN) != 0)
 		return true;
@@ -384,7 +382,7 @@ static bool is_meant(struct box *box, struct connection *connection, const struc
 	enum dir dir)
 {
 	struct place place;
-	bool placed = is_whole_tcp(packet) && packet_place(connection, packet, dir, &place);
+	bool placed = connection != NULL && packet_place(connection, packet, dir, &place);
 
 	box->selected = false;
 	if (!box->covered[dir])

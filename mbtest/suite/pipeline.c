@@ -44,8 +44,6 @@ struct pipeline {
 
 static void enqueue(struct pipeline *pipeline, struct packet *packet, int stage, enum dir dir)
 {
-	if (pipeline->first == pipeline->end)
-		pipeline->first = pipeline->end = 0;
 	pipeline->queue = xgrow(pipeline->queue, pipeline->end, &pipeline->capacity,
 		sizeof(*pipeline->queue));
 	pipeline->queue[pipeline->end++] = (struct delivery){ packet, stage, dir };
@@ -179,6 +177,7 @@ static void drain(struct pipeline *pipeline)
 		else
 			pipeline->host.out(pipeline->host.self, next.packet, next.dir);
 	}
+	pipeline->first = pipeline->end = 0;
 }
 
 void pipeline_input(struct pipeline *pipeline, struct packet *packet, enum dir dir, nsec_t now)

@@ -88,7 +88,7 @@ struct packet {
 	uint32_t payload; /* first byte after the transport header (and its options) */
 	uint32_t end;     /* first byte after the IP packet; link padding may follow */
 	/* kept by the editing functions until packet_finish */
-	uint32_t ip_delta, l4_delta; /* ones' complement sums of what edits added less removed */
+	uint64_t ip_delta, l4_delta; /* ones' complement sums of what edits added less removed */
 	bool ip_stale, l4_stale;     /* checksum to be computed in full */
 	bool lengths_stale;
 	uint32_t own_capacity; /* bytes in own */

@@ -19,11 +19,13 @@ struct span {
 	uint32_t first, end;
 };
 
-static uint32_t fold_plus(uint32_t delta, uint64_t sum, bool negative)
+/* The deltas have room for as many edits as anybody makes: they are folded when they are applied.
+ */
+static uint64_t delta_plus(uint64_t delta, uint64_t sum, bool negative)
 {
 	uint16_t folded = checksum_fold(sum);
 
-	return checksum_fold((uint64_t)delta + (negative ? (uint16_t)~folded : folded));
+	return delta + (negative ? (uint16_t)~folded : folded);
 }
 
 /* Sum of the bytes both in span and in [first, end), as they lie in a field that begins at base. */
@@ -55,14 +57,14 @@ static void account_ip(struct packet *packet, const uint8_t *bytes, struct span 
 	if (packet->version == 4) {
 		sum = (uint64_t)sum_within(bytes, span, 0, 10, 0) +
 			sum_within(bytes, span, 12, packet->l4, 0);
-		packet->ip_delta = fold_plus(packet->ip_delta, sum, negative);
+		packet->ip_delta = delta_plus(packet->ip_delta, sum, negative);
 	}
 	if (has_pseudo_header(packet)) {
 		if (packet->version == 4)
 			sum = sum_within(bytes, span, 12, 20, 0);
 		else
 			sum = sum_within(bytes, span, 8, 40, 0);
-		packet->l4_delta = fold_plus(packet->l4_delta, sum, negative);
+		packet->l4_delta = delta_plus(packet->l4_delta, sum, negative);
 	}
 }
 
@@ -90,7 +92,7 @@ static void account(struct packet *packet, uint32_t offset, uint32_t length, boo
 		/* Fields and options, where nearly all edits are. */
 		for (sum = packet->l4_delta, at = 0; at < length; at += 4)
 			sum += get_be32(bytes + offset + at) ^ (negative ? UINT32_MAX : 0);
-		packet->l4_delta = checksum_fold(sum);
+		packet->l4_delta = sum;
 		return;
 	}
 	if (offset < packet->l4)
@@ -101,12 +103,12 @@ static void account(struct packet *packet, uint32_t offset, uint32_t length, boo
 	if (offset >= at + 2 && packet->form == PACKET_TCP) {
 		/* Payload. */
 		sum = sum_within(bytes, span, offset, packet->end, packet->l4);
-		packet->l4_delta = fold_plus(packet->l4_delta, sum, negative);
+		packet->l4_delta = delta_plus(packet->l4_delta, sum, negative);
 		return;
 	}
 	sum = (uint64_t)sum_within(bytes, span, packet->l4, at, packet->l4) +
 		sum_within(bytes, span, at + 2, packet_covered_end(packet), packet->l4);
-	packet->l4_delta = fold_plus(packet->l4_delta, sum, negative);
+	packet->l4_delta = delta_plus(packet->l4_delta, sum, negative);
 }
 
 void packet_write(struct packet *packet, uint32_t offset, const void *bytes, uint32_t length)
@@ -125,14 +127,19 @@ void packet_write16(struct packet *packet, uint32_t offset, uint16_t value)
 	packet_write(packet, offset, bytes, sizeof(bytes));
 }
 
+/* Store a word of what a checksum covers and count the change. */
+static void word_write(uint8_t *word, uint32_t value, uint64_t *delta)
+{
+	*delta += (uint64_t)(uint32_t)~get_be32(word) + value;
+	put_be32(word, value);
+}
+
 void packet_write32(struct packet *packet, uint32_t offset, uint32_t value)
 {
 	uint8_t *field = packet_bytes(packet) + offset, bytes[4];
 
 	if (is_tcp_word(packet, offset, sizeof(bytes))) {
-		packet->l4_delta =
-			checksum_fold((uint64_t)packet->l4_delta + ~get_be32(field) + value);
-		put_be32(field, value);
+		word_write(field, value, &packet->l4_delta);
 		return;
 	}
 	put_be32(bytes, value);
@@ -164,16 +171,16 @@ static void account_move(struct packet *packet, uint32_t offset, uint32_t length
 		return;
 	if (length % 2 != 0 && tail.first < tail.end) {
 		folded = sum_within(packet_data(packet), tail, packet->l4, tail.end, packet->l4);
-		packet->l4_delta = fold_plus(packet->l4_delta, folded, true);
-		packet->l4_delta = fold_plus(packet->l4_delta, checksum_swap(folded), false);
+		packet->l4_delta = delta_plus(packet->l4_delta, folded, true);
+		packet->l4_delta = delta_plus(packet->l4_delta, checksum_swap(folded), false);
 	}
 	if (has_pseudo_header(packet))
-		packet->l4_delta = fold_plus(packet->l4_delta, length, closing);
+		packet->l4_delta = delta_plus(packet->l4_delta, length, closing);
 	if (packet->form == PACKET_UDP) {
 		udp_length = packet_bytes(packet) + packet->l4 + 4;
 		put_be16(udp_length,
 			(uint16_t)(get_be16(udp_length) + (closing ? 0 - length : length)));
-		packet->l4_delta = fold_plus(packet->l4_delta, length, closing);
+		packet->l4_delta = delta_plus(packet->l4_delta, length, closing);
 	}
 }
 
@@ -303,55 +310,43 @@ void packet_mark_stale(struct packet *packet)
 	packet->ip_stale = packet->l4_stale = packet->lengths_stale = true;
 }
 
-/* Store a header's word and count the change in the checksum that covers the header. */
-static void settle_word(uint8_t *word, uint16_t value, uint32_t *delta)
-{
-	*delta += (uint32_t)(uint16_t)~get_be16(word) + value;
-	put_be16(word, value);
-}
-
 static void settle_lengths(struct packet *packet)
 {
 	uint8_t *ip = packet_bytes(packet), *l4 = ip + packet->l4;
 	uint32_t header = (packet->payload - packet->l4) / 4;
 
-	if (!packet->lengths_stale)
-		return;
-	packet->lengths_stale = false;
-	if (packet->version == 4) {
-		settle_word(ip, (uint16_t)(0x4000 | packet->l4 / 4 << 8 | ip[1]),
+	if (packet->version == 4)
+		word_write(ip,
+			0x40000000 | packet->l4 / 4 << 24 | (uint32_t)ip[1] << 16 |
+				(packet->end & UINT16_MAX),
 			&packet->ip_delta);
-		settle_word(ip + 2, (uint16_t)packet->end, &packet->ip_delta);
-	} else {
+	else
 		put_be16(ip + 4, (uint16_t)(packet->end - 40));
-	}
 	if (packet->form == PACKET_TCP)
-		settle_word(l4 + 12, (uint16_t)(header << 12 | (get_be16(l4 + 12) & 0xfffu)),
+		word_write(l4 + 12, header << 28 | (get_be32(l4 + 12) & 0x0fffffff),
 			&packet->l4_delta);
 	if (packet->form == PACKET_UDP && packet->l4_stale && !packet->is_fragment)
 		put_be16(l4 + 4, (uint16_t)(packet->end - packet->l4));
 }
 
 /* Apply a change of the covered data to a checksum field; 0 and 0xffff are both no change. */
-static uint16_t adjusted(const uint8_t *field, uint32_t delta)
+static uint16_t adjusted(const uint8_t *field, uint64_t delta)
 {
 	uint16_t value = get_be16(field);
 
 	if (delta % UINT16_MAX == 0)
 		return value;
-	return checksum_finish((uint64_t)(uint16_t)~value + delta);
+	return checksum_finish((uint16_t)~value + delta);
 }
 
 static void settle_ip(struct packet *packet)
 {
 	uint8_t *field = packet_bytes(packet) + 10;
 
-	if (packet->version == 4 && packet->ip_stale)
-		put_be16(field, packet_ip_checksum(packet));
-	else if (packet->version == 4 && packet->ip_delta != 0)
-		put_be16(field, adjusted(field, packet->ip_delta));
-	packet->ip_delta = 0;
-	packet->ip_stale = false;
+	if (packet->version == 4)
+		put_be16(field,
+			packet->ip_stale ? packet_ip_checksum(packet)
+					 : adjusted(field, packet->ip_delta));
 }
 
 static void settle_l4(struct packet *packet)
@@ -373,21 +368,27 @@ static void settle_l4(struct packet *packet)
 	put_be16(field, value);
 }
 
-void packet_finish_lengths(struct packet *packet)
+/* Most edits leave most of this alone. */
+static void settle(struct packet *packet, bool transport)
 {
 	if (packet->form == PACKET_MALFORMED)
 		return;
-	settle_lengths(packet);
-	settle_ip(packet);
-	packet->l4_delta = 0;
-	packet->l4_stale = false;
+	if (packet->lengths_stale)
+		settle_lengths(packet);
+	if (transport && (packet->l4_stale || packet->l4_delta != 0))
+		settle_l4(packet);
+	if (packet->ip_stale || packet->ip_delta != 0)
+		settle_ip(packet);
+	packet->ip_delta = packet->l4_delta = 0;
+	packet->ip_stale = packet->l4_stale = packet->lengths_stale = false;
 }
 
 void packet_finish(struct packet *packet)
 {
-	if (packet->form == PACKET_MALFORMED)
-		return;
-	settle_lengths(packet);
-	settle_l4(packet);
-	packet_finish_lengths(packet);
+	settle(packet, true);
+}
+
+void packet_finish_lengths(struct packet *packet)
+{
+	settle(packet, false);
 }
