@@ -195,6 +195,9 @@ void rule_f11(const struct scene *scene, struct note *note)
 
 			if (fact->way == RECEIVED && (fact->has & HAS_DATA_ACK) && fact->ack > 1)
 				break;
+			/* On the only one left MP_FAIL sends the connection back to TCP (O10). */
+			if ((fact->has & HAS_FAIL) && others_alive(scene, subflow, j) == 0)
+				break;
 			if (is_bare_ack(scene, subflow, j, 1)) {
 				note_must_reset(note, scene, subflow, j,
 					"goes on with a joined "

@@ -6,6 +6,15 @@
 
 #include "probe/base/seq.h"
 
+/* A checksum had failed, or the peer's infinite mapping had come: back to TCP it is (F23, F24). */
+static bool was_asked_to_leave(const struct scene *scene, uint32_t index)
+{
+	const struct connection_view *connection = scene->connection;
+
+	return connection->fail[SENT] < index || connection->fail[RECEIVED] < index ||
+		connection->infinite[RECEIVED] < index;
+}
+
 /* A backup whose first data came when nothing else was left, and came without mapping. */
 void rule_o7(const struct scene *scene, struct note *note)
 {
@@ -16,7 +25,7 @@ void rule_o7(const struct scene *scene, struct note *note)
 		uint32_t first = subflow->flow[RECEIVED].unmapped;
 
 		if (!scene->mptcp || !subflow->backup || first == VIEW_NONE ||
-			!subflow_is_up(scene, subflow, first))
+			!subflow_is_up(scene, subflow, first) || was_asked_to_leave(scene, first))
 			continue;
 		note_must_end(note, scene, subflow, first,
 			"keeps a backup subflow that lost its options");

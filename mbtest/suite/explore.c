@@ -18,8 +18,9 @@ enum { TRIES = 8, SHARE = 3 /* of the optional parameters one in so many is give
 
 /*
  * Values that make sense, and fit together: the marker is what rewrite looks for, a rate of some
- * bits a second is a path that is none, and copies by the dozen, answered by the dozen, are a storm
- * that the box itself makes, as are segments of a byte.
+ * bits a second is a path that is none, copies by the dozen, answered by the dozen, are a storm
+ * that the box itself makes, as are segments of a byte, and a NAT of four ports mistakes one
+ * subflow for another.
  */
 static const char marker[] = "MARK";
 
@@ -28,6 +29,8 @@ static const struct {
 	const char *texts[4];
 } guesses[] = {
 	{ "duplicate", "copies", { "1", "2", "3" } },
+	{ "nat", "first_port", { "1024", "20000" } },
+	{ "nat", "last_port", { "20063", "65535" } },
 	{ "port-map", "map", { "80:8080", "80:81" } },
 	{ "rate", "rate", { "100000", "400000", "2000000", "10000000" } },
 	{ "split", "mss", { "88", "300", "536", "1200" } },

@@ -225,6 +225,28 @@ TEST(f11_joined_subflow_acked_bare)
 	play_both("F11", 1, true, CLIENT, f11);
 }
 
+/* O10: with MP_FAIL on the only subflow left the connection goes on as TCP, joined or not. */
+TEST(f11_after_mp_fail)
+{
+	unsigned int alone;
+
+	for (alone = 0; alone < 2; alone++) {
+		struct part fail = { .subflow = 1, .ack = 1 };
+		struct play play;
+
+		play_init(&play, 0, true);
+		play_open_two(&play);
+		if (alone)
+			play_say(&play, SERVER, (struct part){ .flags = TCP_RST });
+		play_data(&play, CLIENT, 1, 1000, 100);
+		play_hear(&play, CLIENT, with(fail, opt_fail(&play, CLIENT, 1000)));
+		play_hear(&play, CLIENT, (struct part){ .subflow = 1, .ack = 101 });
+		play_emit(&play, CLIENT, bare_part(&play, CLIENT, 1, 1000, 100));
+		CHECK_STATE(&play, "F11", alone ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "lost options on data of any non-first subflow: not DATA_ACKed" */
 static uint32_t f12(struct play *play, bool wrong)
 {

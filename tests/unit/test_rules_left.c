@@ -48,6 +48,34 @@ TEST(o7_backup_without_options)
 	play_fini(&play);
 }
 
+/* The peer's MP_FAIL had sent the connection back to TCP (F24) before the first bare data came. */
+TEST(o7_after_mp_fail)
+{
+	unsigned int fails;
+
+	for (fails = 0; fails < 2; fails++) {
+		struct part data;
+		struct play play;
+
+		play_init(&play, 0, true);
+		play_open_one(&play);
+		join_backup(&play);
+		play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
+		play_data(&play, SERVER, 1, 0, 100);
+		data = (struct part){ .subflow = 1 };
+		if (fails)
+			play_say(&play, CLIENT, with(data, opt_fail(&play, SERVER, 0)));
+		play_say(&play, SERVER, with(data, opt_infinite(&play, SERVER, 1, 0)));
+		data.payload = 100;
+		data.offset = 1000;
+		play_say(&play, CLIENT, data);
+		data.payload = 0;
+		play_say(&play, SERVER, data);
+		CHECK_STATE(&play, "O7", fails ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "for MP_FAIL, the only remaining subflow counts as single if the stream is contiguous" */
 static uint32_t o10(struct play *play, bool wrong)
 {
