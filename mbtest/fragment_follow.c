@@ -115,7 +115,8 @@ enum verdict fragments_follow(struct fragments *self, struct box *box, struct pa
 	struct fragment_key key;
 	struct addr addrs[2];
 
-	(void)fragment_key_read(packet, &key);
+	if (!fragment_key_read(packet, &key))
+		return box_unchanged(box);
 	addr = becomes(self, &key);
 	if (addr == NULL) {
 		if (self->kept_count == FRAGMENTS_KEPT) {
