@@ -238,8 +238,10 @@ void rule_f44(const struct scene *scene, struct note *note)
 			(!scene->active && subflow->responder.port == own->port))
 			continue;
 		answer = packet_with(scene, subflow->syn, SENT, 0, 0);
-		/* With the connection's data, subflows, or Multipath TCP, its token ends. */
+		/* With the connection's data, subflows, or Multipath TCP, its token ends, and with
+		 * MP_FASTCLOSE. */
 		if (answer == VIEW_NONE || scene->cause < subflow->syn ||
+			scene_closed_fast(scene, subflow->syn) ||
 			others_alive(scene, subflow, subflow->syn) == 0 ||
 			(fin[SENT] < subflow->syn && fin[RECEIVED] < subflow->syn))
 			continue;

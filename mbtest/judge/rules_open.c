@@ -170,6 +170,16 @@ void rule_o4(const struct scene *scene, struct note *note)
 			"sends data without an infinite mapping of its own direction");
 }
 
+/* The peer's FIN had come, as one of a subflow that still speaks Multipath TCP, or MP_FASTCLOSE. */
+static bool was_closed_beneath(const struct scene *scene, const struct subflow_view *subflow,
+	uint32_t index)
+{
+	uint32_t fin = subflow->flow[RECEIVED].fin;
+
+	return (fin < index && (scene->facts[fin].has & HAS_OPTION)) ||
+		scene_closed_fast(scene, index);
+}
+
 void rule_o5(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
@@ -180,12 +190,14 @@ void rule_o5(const struct scene *scene, struct note *note)
 		return;
 	note_held(note);
 	reset = own_reset(fact_subflow(scene, fail), fail);
-	/* Where its own data were acknowledged bare it leaves for that (F9, F64). */
+	/* Where its own data were acknowledged bare it leaves for that (F9, F64), and no fallback
+	 * is left once the peer has closed the subflow, or all of them. */
 	if (reset != VIEW_NONE && others_ever(scene, fact_subflow(scene, fail), VIEW_NONE) == 0 &&
 		!answers_strays(fact_subflow(scene, fail)->flow, reset) &&
 		scene->facts[reset].at < scene->facts[fail].at + SCENE_PATIENCE &&
 		connection->data_fin[SENT] > reset &&
-		!was_acked_bare(scene, fact_subflow(scene, fail), reset))
+		!was_acked_bare(scene, fact_subflow(scene, fail), reset) &&
+		!was_closed_beneath(scene, fact_subflow(scene, fail), reset))
 		note_broken(note, reset,
 			"reset when MP_FAIL went unanswered, the stream contiguous");
 	for (i = fail; i < scene->view.fact_count; i++)

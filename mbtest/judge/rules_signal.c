@@ -89,7 +89,9 @@ void rule_f62(const struct scene *scene, struct note *note)
 		const struct fact *fact = &scene->facts[i];
 		const struct mptcp_opt *close = view_option(&scene->view, fact, MP_FASTCLOSE);
 
-		if (fact->way != RECEIVED || close == NULL || scene->cause < i)
+		/* A NAT may give it other ports: then it is of no connection. */
+		if (fact->way != RECEIVED || close == NULL || scene->cause < i ||
+			!subflow_is_up(scene, fact_subflow(scene, i), i))
 			continue;
 		note_held(note);
 		if (close->fastclose_key != scene->connection->key[SENT]) {

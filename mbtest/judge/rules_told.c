@@ -85,7 +85,8 @@ static uint32_t acted_upon(const struct scene *scene, uint32_t index)
 			break;
 		if (fact->way == RECEIVED && (fact->flags & (TCP_RST | TCP_FIN)))
 			break;
-		if (fact->way == SENT &&
+		/* What refuses a SYN, or answers a stray, acts upon that. */
+		if (fact->way == SENT && subflow_is_up(scene, fact_subflow(scene, i), index) &&
 			((fact->flags & TCP_RST) || (fact->has & (HAS_FAIL | HAS_INFINITE))))
 			return i;
 	}
@@ -140,7 +141,9 @@ void rule_f59(const struct scene *scene, struct note *note)
 				continue;
 			}
 			note_held(note);
+			/* MP_FASTCLOSE waits for none: there is no congestion to come. */
 			run = before != NULL && before->ack == fact->ack &&
+					!((before->has ^ fact->has) & HAS_FASTCLOSE) &&
 					before->seq == fact->seq && fact->at < before->at + ROW_GAP
 				? run + 1
 				: 1;

@@ -152,6 +152,18 @@ static bool is_half_closed(const struct subflow *subflow)
 	return subflow->fin_sent && !(tx->shutdown && tx->next == tx->end);
 }
 
+/*
+ * Its FIN carried an option, and the stream goes on behind it: the peer closed this subflow as one
+ * of Multipath TCP (3.3.3), and as TCP the bytes that are missing would pass for its end.
+ */
+static bool was_left_by_peer(const struct subflow *subflow, uint64_t shift)
+{
+	const struct receive_stream *rx = &subflow->conn->rx;
+
+	return subflow->fin_known && !subflow->fin_is_bare &&
+		!(rx->fin_known && subflow->fin_position + shift == rx->fin_offset);
+}
+
 /* shift: NULL when it is not known. */
 static bool fall_back(struct subflow *subflow, enum fallback_reason reason, const uint64_t *shift,
 	nsec_t now)
@@ -164,6 +176,7 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, cons
 	/* Who throws unmapped bytes away has none to go on with. */
 	if (subflow->threw_away || is_half_closed(subflow) || shift == NULL ||
 		!goes_on_by(subflow, *shift) || !send_contiguous(subflow, &next) ||
+		(reason != FALLBACK_INFINITE_MAPPING && was_left_by_peer(subflow, *shift)) ||
 		(reason == FALLBACK_NO_DATA_ACK && would_be_one_sided(subflow, next))) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);
 		return false;

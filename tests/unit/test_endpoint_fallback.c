@@ -453,6 +453,35 @@ TEST(O5_mp_fail_stripped)
 	}
 }
 
+/* The peer closes the subflow before our MP_FAIL reaches it: its FIN is not the stream's end. */
+TEST(F23_subflow_closed_before_mp_fail_comes)
+{
+	struct rule rule = { .ways = TO_SERVER, .on = ON_DATA, .last = 2, .flip = true };
+	unsigned int v;
+
+	for (v = 0; v < 2; v++) {
+		struct endpoint_config config = pipe_config(versions[v], true);
+		struct pipe pipe;
+		struct err err;
+
+		rule.seen = 0;
+		pipe_init(&pipe, &config, &config, 5);
+		pipe.hook = apply;
+		pipe.hook_state = &rule;
+		pipe.app[CLIENT].to_write = 100;
+		pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
+		pipe_run(&pipe, pipe.now + 3 * pipe.delay + pipe.delay / 2);
+		CHECK(pipe.hits == 1);
+		CHECK(conn_drop(pipe.app[CLIENT].conn, 0, &err));
+		pipe.app[CLIENT].to_write = 200;
+		pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = false;
+		pipe_run(&pipe, 60 * NSEC_PER_SEC);
+		CHECK(!pipe_info(&pipe, SERVER).peer_closed);
+		CHECK(pipe_info(&pipe, SERVER).end != END_CLEAN);
+		pipe_fini(&pipe);
+	}
+}
+
 /* F27, O8: checksums off: the changed byte arrives, the connection does not notice. */
 TEST(F27_changed_payload_without_checksums)
 {

@@ -103,6 +103,27 @@ TEST(f57_reset_behind_a_gap)
 	}
 }
 
+/* A NAT gave MP_FASTCLOSE other ports: it is of no connection, and this one goes on. */
+TEST(f62_close_from_another_port)
+{
+	unsigned int other;
+
+	for (other = 0; other < 2; other++) {
+		struct part part = { .subflow = other, .seq = 1001, .ack = 1 };
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open_one(&play);
+		close.fastclose_key = play.key[SERVER];
+		play_hear(&play, SERVER, with(part, close));
+		play_wait(&play, 2 * NSEC_PER_SEC);
+		play_emit(&play, SERVER, data_part(&play, SERVER, 0, 0, 100));
+		CHECK_STATE(&play, "F62", other ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* RFC 9293 3.10.7.1: on a subflow that is over any packet is answered by RST. */
 TEST(f62_close_of_a_subflow_that_is_over)
 {

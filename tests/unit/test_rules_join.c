@@ -294,6 +294,31 @@ TEST(f44_token_needs_no_listener)
 	play_both("F44", 1, false, SERVER, f44);
 }
 
+/* Whoever ends the connection by MP_FASTCLOSE has no token any more. */
+TEST(f44_after_mp_fastclose)
+{
+	unsigned int closed;
+
+	for (closed = 0; closed < 2; closed++) {
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct part reset = { .subflow = 1, .flags = TCP_RST, .ack = 1, .port = 5005 };
+		struct part syn;
+		struct play play;
+
+		play_init(&play, 0, false);
+		syn = join_part(&play, JOIN_SYN);
+		syn.port = 5005;
+		close.fastclose_key = play.key[CLIENT];
+		play_open_one(&play);
+		if (closed)
+			play_emit(&play, SERVER, carrying(close));
+		play_say(&play, CLIENT, syn);
+		play_say(&play, SERVER, reset);
+		CHECK_STATE(&play, "F44", closed ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* A join by the server is judged at the client, too. */
 TEST(server_joins)
 {

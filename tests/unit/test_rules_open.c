@@ -94,6 +94,32 @@ TEST(o5_own_data_acknowledged_bare)
 	}
 }
 
+/* The peer has closed the subflow, or all by MP_FASTCLOSE: no fallback is left to make. */
+TEST(o5_closed_by_the_peer)
+{
+	enum { OPEN, BARE, CLOSED, ABORTED, CASES };
+	unsigned int how;
+
+	for (how = OPEN; how < CASES; how++) {
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct part fin = { .flags = TCP_FIN };
+		struct play play;
+
+		play_init(&play, 0, true);
+		play_open_one(&play);
+		close.fastclose_key = play.key[SERVER];
+		play_say(&play, SERVER, carrying(opt_fail(&play, CLIENT, 1000)));
+		if (how == BARE || how == CLOSED)
+			play_say(&play, CLIENT,
+				how == BARE ? fin : with(fin, opt_ack(&play, CLIENT, 0)));
+		if (how == ABORTED)
+			play_say(&play, CLIENT, carrying(close));
+		play_say(&play, SERVER, (struct part){ .flags = TCP_RST });
+		CHECK_STATE(&play, "O5", how >= CLOSED ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* O6: "delivers each stream byte once, from its last in-order byte" */
 static uint32_t o6(struct play *play, bool wrong)
 {

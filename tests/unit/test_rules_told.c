@@ -115,3 +115,45 @@ TEST(f61_unknown_address)
 {
 	play_both("F61", 1, false, CLIENT, f61);
 }
+
+/* The RST that refuses a further subflow's SYN is about that one. */
+TEST(f61_beside_a_refused_join)
+{
+	unsigned int refused;
+
+	for (refused = 0; refused < 2; refused++) {
+		struct part reset = { .subflow = refused, .flags = TCP_RST };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open_one(&play);
+		play_say(&play, SERVER, with((struct part){ .subflow = 0 }, opt_remove(77)));
+		play.by_server[1] = true;
+		play_say(&play, SERVER,
+			with((struct part){ .subflow = 1, .flags = TCP_SYN },
+				opt_join(&play, 1, JOIN_SYN)));
+		play_say(&play, CLIENT, reset);
+		CHECK_STATE(&play, "F61", refused ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* MP_FASTCLOSE ends it all: behind two other signals it is no third. */
+TEST(f59_fastclose_behind_two)
+{
+	unsigned int closes;
+
+	for (closes = 0; closes < 2; closes++) {
+		struct mptcp_opt last = { .subtype = MP_FASTCLOSE };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open_one(&play);
+		last.fastclose_key = play.key[CLIENT];
+		play_say(&play, SERVER, carrying(opt_remove(20)));
+		play_say(&play, SERVER, carrying(opt_remove(21)));
+		play_say(&play, SERVER, carrying(closes ? last : opt_remove(22)));
+		CHECK_STATE(&play, "F59", closes ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
