@@ -4,10 +4,11 @@ what a path says. Needs root.
 
 Three namespaces in a row, joined by veth pairs without offloads. A flood of MTU-size segments, more
 than any forwarder passes on, comes from a core of its own; the forwarders have another, and take
-turns, so that what else the machine does meets all alike. A ratio is the median of those of the
-rounds. Counted is what arrives at the far end. What veth leaves to softirqs is done on the core
-that sends: the flood's puts frames into the forwarder's ring, and the forwarder's hands them to the
-far host, which drops what is not for its address.
+turns, so that what else the machine does meets all alike. One and the same forwarder differs by a
+tenth and more from second to second, as caches and memory are others' too: so turns are short and
+many. A ratio is the median of those of the rounds. Counted is what arrives at the far end. What
+veth leaves to softirqs is done on the core that sends: the flood's puts frames into the forwarder's
+ring, and the forwarder's hands them to the far host, which drops what is not for its address.
 """
 import json
 import os
@@ -25,9 +26,9 @@ FLOOD = TOP / "build/bench/bench_flood"
 PIPELINE = TOP / "build/bench/bench_pipeline"
 PATHS = TOP / "tests/bench/paths"
 CORES = sorted(os.sched_getaffinity(0))
-ROUNDS = 9
+ROUNDS = 27
 WARM = 5000             # packets that are not counted
-SAMPLE = 0.35           # seconds
+SAMPLE = 0.12           # seconds
 PATIENCE = 20
 BUSY = 0.9              # of its core's time: what a flood must make a forwarder
 SECONDS = 2

@@ -332,11 +332,12 @@ static void settle_lengths(struct packet *packet)
 /* Apply a change of the covered data to a checksum field; 0 and 0xffff are both no change. */
 static uint16_t adjusted(const uint8_t *field, uint64_t delta)
 {
-	uint16_t value = get_be16(field);
+	uint32_t change = (uint32_t)(delta % UINT16_MAX), sum;
 
-	if (delta % UINT16_MAX == 0)
-		return value;
-	return checksum_finish((uint16_t)~value + delta);
+	if (change == 0)
+		return get_be16(field);
+	sum = (uint16_t)~get_be16(field) + change;
+	return (uint16_t) ~(sum + (sum >> 16));
 }
 
 static void settle_ip(struct packet *packet)
