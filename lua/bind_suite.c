@@ -84,7 +84,8 @@ static void read_rules(const struct table *table, struct scenario *scenario)
 		lua_rawgeti(L, -1, (lua_Integer)i + 1);
 		name = lua_tostring(L, -1);
 		if (name == NULL || !rule_find(name, &scenario->rules[i]))
-			table_error(table, "there is no rule %s", name == NULL ? "?" : name);
+			table_error(table, "there is no rule %s (see mbtest list rules)",
+				name == NULL ? "?" : name);
 		lua_pop(L, 1);
 	}
 	scenario->rule_count = (unsigned int)count;
@@ -112,7 +113,8 @@ static void read_expect(const struct table *table, struct scenario *scenario)
 		lua_rawgeti(L, expect.index, (lua_Integer)i);
 		name = lua_tostring(L, -1);
 		if (name == NULL || !outcome_find(name, &outcome))
-			table_error(table, "there is no outcome %s", name == NULL ? "?" : name);
+			table_error(table, "there is no outcome %s (see mbtest(1))",
+				name == NULL ? "?" : name);
 		scenario->expected |= 1u << outcome;
 		lua_pop(L, 1);
 	}

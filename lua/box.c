@@ -285,7 +285,7 @@ const struct box_type *lua_boxes_find(struct lua_boxes *boxes, const char *name,
 		if (type != NULL || text == NULL) {
 			err_set(err,
 				type != NULL ? "box %s is there in C and in Lua"
-					     : "there is no box %s",
+					     : "there is no box %s (see mbtest list boxes)",
 				name);
 			return NULL;
 		}

@@ -156,7 +156,8 @@ struct suite *suite_load(const char *argument, const struct suite_cases *cases, 
 		snprintf(path, sizeof(path), "%s%s.lua", suites_folder, argument);
 		builtin = script_builtin(path, &length);
 		if (builtin == NULL)
-			ok = err_set(err, "there is no suite %s", argument);
+			ok = err_set(err, "there is no suite %s (see mbtest list suites)",
+				argument);
 		else
 			ok = load_text(suite, path, builtin, length, cases, err);
 	}

@@ -101,22 +101,43 @@ static void print_scenarios(FILE *out, const struct catalogue *catalogue)
 	}
 }
 
+/* Of the scenarios that exercise a rule as many names as a line holds, and how many there are. */
+static size_t name_exercises(const struct report_run *run, unsigned int rule, char *line,
+	size_t width)
+{
+	size_t row = 0, times = 0, used = 0;
+	bool is_full = false;
+
+	line[0] = '\0';
+	for (; (row = next_exercise(run, rule, row)) < run->count; row++, times++) {
+		const char *name = run->rows[row].scenario->name;
+
+		/* What is left out is said to be: " ..." */
+		is_full = is_full || used + strlen(name) + strlen(",  ...") > width;
+		if (!is_full)
+			used += (size_t)snprintf(line + used, width - used, "%s%s",
+				times == 0 ? "" : ", ", name);
+	}
+	if (is_full)
+		snprintf(line + used, width - used, " ...");
+	return times;
+}
+
 static void print_rules(FILE *out, const struct catalogue *catalogue)
 {
 	static const char *const strengths[] = { "must", "should", "may", "open" };
+	char line[80 - sizeof("    scenarios:")];
 	unsigned int i;
 
 	for (i = 0; i < rule_count(); i++) {
 		const struct rule_info *info = rule_info(i);
-		size_t row = 0, times = 0;
+		size_t times = name_exercises(catalogue->run, i, line, sizeof(line));
 
-		while ((row = next_exercise(catalogue->run, i, row)) < catalogue->run->count) {
-			times++;
-			row++;
-		}
 		fprintf(out, "%-4s %-6s exercised by %zu scenario%s\n", info->name,
 			strengths[info->strength], times, times == 1 ? "" : "s");
 		print_wrapped(out, 4, info->text);
+		if (times > 0)
+			fprintf(out, "    scenarios: %s\n", line);
 	}
 }
 

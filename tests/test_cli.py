@@ -104,8 +104,8 @@ def test_bad_arguments(mbtest, arguments, words):
     (scenario('box.strip { on = "never" }'), 2, ["strip", "on", "never"]),
     (scenario("\nlink { loss = 2 }"), 3, ["loss"]),
     (scenario("link { speed = 2 }"), 2, ["speed"]),
-    (scenario(expect='"fine"'), 2, ["no outcome fine"]),
-    (scenario(more='rules = { "F99" }'), 2, ["no rule F99"]),
+    (scenario(expect='"fine"'), 2, ["no outcome fine (see mbtest(1))"]),
+    (scenario(more='rules = { "F99" }'), 2, ["no rule F99 (see mbtest list rules)"]),
     (scenario(more='sender = "nobody"'), 2, ["sender", "nobody"]),
     (scenario(more="subflows = 99"), 2, ["subflows"]),
     (scenario(more="typo = 1"), 2, ["typo"]),
@@ -369,6 +369,15 @@ def test_one_part_of_the_catalogue(mbtest_release, catalogue, word):
     text = mbtest_release("list", word)
     assert text.status == 0 and text.out
     assert all(len(line) <= 80 for line in text.out.splitlines()), text
+    if word != "rules":
+        return
+    named = dict(re.findall(r"^(\w+) +(?:must|should|may|open) (?:.*\n)+?    scenarios: (.*)$",
+                            text.out, re.M))
+    assert set(named) == {rule["rule"] for rule in catalogue["rules"]}
+    for rule in catalogue["rules"]:
+        names = named[rule["rule"]].removesuffix(" ...").split(", ")
+        assert names == rule["scenarios"][:len(names)], rule
+        assert named[rule["rule"]].endswith(" ...") == (len(names) < len(rule["scenarios"])), rule
 
 
 # ---- mbtest pcap ----
