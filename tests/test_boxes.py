@@ -386,3 +386,59 @@ def test_mirror(through, family, parameters, kinds):
     assert meanings(after[1].options) == \
         [one for one in meanings(answer) if one[0] not in kinds] + \
         [one for one in meanings(sent) if one[0] in kinds]
+
+
+CAPABLE = bytes([30, 12, 0, 129]) + bytes(range(8))
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("box, want", [
+    ("option_edit { op = 'corrupt', value = 3 }", CAPABLE[:-1] + b"\x04"),
+    ("option_edit { op = 'truncate', value = 4 }", bytes([30, 8]) + CAPABLE[2:8]),
+    ("option_edit { op = 'truncate', value = 11 }", CAPABLE),
+    ("option_edit { op = 'duplicate' }", CAPABLE * 2),
+    ("option_edit { op = 'flag', value = 64 }", CAPABLE[:3] + b"\xc1" + CAPABLE[4:]),
+    ("option_edit { op = 'version', value = 1 }", CAPABLE[:2] + b"\x01" + CAPABLE[3:]),
+    ("option_edit { op = 'add', kind = 77, value = 5 }", CAPABLE + bytes([77, 3, 5])),
+    ("option_edit { subtype = 'dss' }", CAPABLE),
+    ("option_bytes { bytes = 'ff' }", CAPABLE[:-1] + b"\xf8"),
+    ("option_bytes { at = 2, bytes = '1001' }", CAPABLE[:2] + b"\x10\x80" + CAPABLE[4:]),
+    ("option_bytes { op = 'set', at = 3, bytes = '40' }", CAPABLE[:3] + b"\x40" + CAPABLE[4:]),
+    ("option_bytes { op = 'clear', at = 3, bytes = 'f0' }", CAPABLE[:3] + b"\x01" + CAPABLE[4:]),
+    ("option_bytes { op = 'extend', bytes = 'aabb' }",
+     bytes([30, 14]) + CAPABLE[2:] + b"\xaa\xbb"),
+    ("option_bytes { length = 4, bytes = 'ff' }", CAPABLE),
+    ("option_bytes { at = 11, bytes = 'ffff' }", CAPABLE),
+])
+def test_what_becomes_of_an_option(through, family, box, want):
+    mss = bytes([2, 4, 5, 180])
+    before, after = through(f"box.{box}", [build(family, "up", 1, 0, SYN, mss + CAPABLE)])
+    same_but(before[0], after[0], "options")
+    assert after[0].options.rstrip(b"\0") == mss + want
+
+
+DSS = bytes([30, 8, 0x20, 1, 0, 0, 0, 9])
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("parameters, forged", [
+    ("", [("up", 7, 101, ACK, b"")]),
+    ("back = true", [("down", 101, 7, ACK, b"")]),
+    ("flags = 'rst'", [("up", 7, 101, ACK | 4, b"")]),
+    ("flags = 'rst', back = true, instead = true", [("down", 101, 7, ACK | 4, b"")]),
+    ("option = '1e0420ff'", [("up", 7, 101, ACK, bytes([30, 4, 32, 255]))]),
+    ("copy = true, back = true", [("down", 101, 7, ACK, DSS)]),
+    ("count = 2, seq = -1", [("up", 6, 101, ACK, b"")] * 2),
+    ("subtype = 'mp_fail'", []),
+])
+def test_forge(through, family, parameters, forged):
+    """What it sends comes behind the packet, which is as it was, or instead of it."""
+    packets = [build(family, "up", 1, 0, SYN), build(family, "down", 100, 2, SYN | ACK),
+               build(family, "up", 2, 101, ACK), build(family, "down", 101, 2, ACK),
+               build(family, "up", 2, 101, ACK | PSH, DSS, b"hello"),
+               build(family, "up", 7, 101, ACK | PSH, DSS, b"again")]
+    made = [build(family, *fields) for fields in forged]
+    want = packets[:4] + packets[4:5] * ("instead" not in parameters) + made + packets[5:]
+    before, after = through(f"box.forge {{ on = 'data', {parameters} }}", packets)
+    assert after == [look(packet) for packet in want]
+    assert before[:4] == after[:4]

@@ -85,14 +85,20 @@ return {
 			(self.subtype ~= "any" and packet:option(30, self.subtype) == nil) then
 			return UNCHANGED
 		end
-		for _ = 1, self.count do
-			local forged = forge(self, flow, packet, dir, out)
-			if forged == nil then
+		local forged = {}
+		for number = 1, self.count do
+			forged[number] = forge(self, flow, packet, dir, out)
+			if forged[number] == nil then
 				return UNCHANGED
 			end
-			self:emit(out, forged)
 		end
 		flow.count = flow.count + 1
-		return self.instead and DROP or PASS
+		if not self.instead then
+			self:emit(dir, self:take(packet))
+		end
+		for _, one in ipairs(forged) do
+			self:emit(out, one)
+		end
+		return self.instead and self:refuse("forged ones go instead") or TAKEN
 	end,
 }
