@@ -98,9 +98,10 @@ static const struct option_row rows[] = {
 
 static const struct command_help help = {
 	"mbtest explore --seeds A..B [options]",
-	"Random paths of boxes, links and timing between two of our endpoints: streams must\n"
-	"arrive whole and once, both ends must end, no rule may be broken. What is violated\n"
-	"is made small and written as a scenario file. Exit status 1: something was.",
+	"Random paths of boxes, links and timing between two of our endpoints: streams\n"
+	"must arrive whole and once, both ends must end, no rule may be broken. What is\n"
+	"violated is made small and written as a scenario file. Exit status 1: something\n"
+	"was.",
 	"  mbtest explore --seeds 1..20000\n"
 	"  mbtest explore --seeds 1..10000 --fault deliver-unmapped --stop 1\n",
 };

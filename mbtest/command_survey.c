@@ -50,13 +50,13 @@ static bool set_fault(void *self, const char *text, struct err *err)
 
 static const struct option_row rows[] = {
 	OPTION_CALL_ROW(set_client, "client", "STACK",
-		"asked as the client: sim, sim:PROFILE or kernel (root)"),
+		"asked as the client: sim, sim:PROFILE, kernel (root)"),
 	OPTION_CALL_ROW(set_server, "server", "STACK",
 		"asked as the server: these, remote:HOST:PORT (root)"),
 	OPTION_NUMBER_ROW(struct survey_options, jobs, "jobs", 1, JOBS_MOST,
 		"scenarios side by side"),
 	OPTION_NUMBER_ROW(struct survey_options, slower, "slower", 1, 100,
-		"live: pauses and steps N times as long, on a slow machine"),
+		"live: pauses and steps last N times as long"),
 	OPTION_CALL_ROW(set_fault, "fault", "NAME", "make who is asked wrong on purpose, if ours"),
 	OPTION_FLAG_ROW(struct survey_options, markdown, "markdown", "a table in Markdown"),
 	OPTION_FLAG_ROW(struct survey_options, json, "json", "one object: mbkit.survey/1"),
@@ -67,8 +67,7 @@ static const struct command_help help = {
 	"mbtest survey [options]",
 	"Ask a stack the implementations survey, by scenarios instead of by mail, and\n"
 	"print its column beside the four published ones. An end that is named meets our\n"
-	"endpoint at the other; when none is named, ours is asked at both ends.\n",
-	"  mbtest survey --client sim:anon\n"
+	"endpoint at the other; when none is named, ours is asked at both ends.",
 	"  mbtest survey --client kernel --server kernel --markdown\n"
 	"  mbtest survey --server remote:198.18.1.2:5001\n",
 };

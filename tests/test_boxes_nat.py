@@ -105,3 +105,31 @@ def test_fragments_without_a_first(through, family):
     later = datagram(family, CLIENT[family], SERVER[family], 5000, 99, 5, bytes(2500))[1:]
     assert through("box.nat {}", later) == []
     assert through("box.delay { time = 0 }", later) == later
+
+
+@FAMILIES
+def test_several_addresses(through, family):
+    """Each client keeps to one (RFC 4787 REQ-2), goes to the next where no port is left, and all
+    answers find back; what is for none of the box's addresses passes."""
+    clients = [CLIENT[family][:-1] + digit for digit in "245"]
+    pool = [OUTSIDE[family][:-1] + digit for digit in "01"]
+
+    def question(source, port, number):
+        return raw(ip(family, source, SERVER[family]) / UDP(sport=port, dport=99) / bytes([number]))
+
+    def answer(target, port, number):
+        return raw(ip(family, SERVER[family], target) / UDP(sport=99, dport=port) / bytes([number]))
+
+    asked = [(0, 5000), (1, 5000), (0, 5000), (0, 5001), (2, 5000), (1, 5001)]
+    names = [(address, port) for address in pool for port in (7, 8)]
+    stranger = answer(pool[0][:-1] + "2", 7, 99)
+    out = through("box.nat { addresses = 2, first_port = 7, last_port = 8 }",
+                  [question(clients[who], port, number) for number, (who, port) in enumerate(asked)]
+                  + [answer(*name, 50) for name in names] + [stranger])
+    seen = [scapy.IP(each) if family == 4 else IPv6(each) for each in out]
+    named = [(each.src, each.sport) for each in seen[:5]]
+    assert named[0] == named[2] and {named[0], named[1]} == set(names[:2]), named
+    assert {named[3], named[4]} == set(names[2:]), named
+    # The sixth asks for a fifth name, which there is not.
+    back = [asked[named.index(name)] for name in names]
+    assert out[5:] == [answer(clients[who], port, 50) for who, port in back] + [stranger]

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import BUILD, ENVIRONMENT, TOP, as_nobody, run_program
 
-COMMANDS = ["run", "list", "selftest", "net", "box", "pcap", "new"]
+COMMANDS = ["run", "survey", "list", "selftest", "explore", "net", "box", "pcap", "new"]
 CAPTURE = TOP / "tests/data/captures/v1_join_csum.pcap"
 ONE = "capable-syn-strip-client-1"
 

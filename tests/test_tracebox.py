@@ -409,7 +409,7 @@ def test_help_names_every_option_and_two_examples():
     assert run.status == 0
     for option in ("-n", "-6", "-u", "-d PORT", "-p PROBE", "-s FILE", "--json", "--sim PATH.lua"):
         assert option in run.out
-    assert run.out.count("  tracebox ") == 2
+    assert run.out.count("  tracebox ") == 2 and max(map(len, run.out.splitlines())) <= 80
     assert tracebox("--version").out.startswith("tracebox ")
 
 

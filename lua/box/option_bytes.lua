@@ -31,7 +31,7 @@ return {
 	help = "changes bytes inside an option, or makes it longer",
 	params = {
 		op = { default = "xor", choices = { "xor", "set", "clear", "extend" },
-			help = "flip these bits, set the bytes to these, clear these bits, or append these" },
+			help = "flip these bits, make the bytes these, clear the bits, or append" },
 		kind = { default = 30, min = 2, max = 255, help = "option kind (30: MPTCP)" },
 		subtype = { default = "any", help = "only this MPTCP subtype", choices = subtypes },
 		at = { default = -1, min = -40, max = 39,

@@ -19,6 +19,7 @@
 enum {
 	BUCKETS = 1024,
 	MAPPINGS_MAX = 16384, /* then the oldest gives way */
+	ADDRESSES_MAX = 50,
 };
 
 enum kind { KIND_SOURCE, KIND_DESTINATION };
@@ -37,6 +38,7 @@ struct mapping {
 struct nat {
 	int kind, policy, quotes;
 	struct addr address, address6;
+	int64_t addresses;
 	int64_t first_port, last_port, port;
 	bool preserve;
 	nsec_t idle;
@@ -61,6 +63,9 @@ static const struct box_param params[] = {
 		"the new IPv4 address; if none, 198.18.n.200 on path n" },
 	{ "address6", PARAM_ADDR, offsetof(struct nat, address6), "", 0, 0, NULL,
 		"the new IPv6 address; if none, fd00:n::200 on path n" },
+	{ "addresses", PARAM_INT, offsetof(struct nat, addresses), "1", 1, ADDRESSES_MAX, NULL,
+		"how many it has, from that one on; what is behind it keeps to one of them as long "
+		"as that has a port (kind source)" },
 	{ "first_port", PARAM_INT, offsetof(struct nat, first_port), "20000", 1, 65535, NULL,
 		"first of the box's ports (kind source)" },
 	{ "last_port", PARAM_INT, offsetof(struct nat, last_port), "29999", 1, 65535, NULL,
@@ -79,6 +84,17 @@ static const struct box_param params[] = {
 	{ 0 },
 };
 
+/* The byte that tells addresses apart which follow each other. */
+static unsigned int last_index(const struct addr *addr)
+{
+	return addr->version == 4 ? 3 : 15;
+}
+
+static bool has_room(const struct addr *first, int64_t count)
+{
+	return first->bytes[last_index(first)] + count - 1 <= UINT8_MAX;
+}
+
 static bool nat_init(struct box *box, struct err *err)
 {
 	struct nat *self = box_state(box);
@@ -87,6 +103,10 @@ static bool nat_init(struct box *box, struct err *err)
 		return false;
 	if (self->first_port > self->last_port)
 		return err_set(err, "box %s: parameter first_port is past last_port",
+			box_name(box));
+	if (!has_room(&self->address, self->addresses) ||
+		!has_room(&self->address6, self->addresses))
+		return err_set(err, "box %s: parameter addresses: so many do not follow the first",
 			box_name(box));
 	self->next_port = (uint32_t)self->first_port;
 	return true;
@@ -197,10 +217,24 @@ static bool port_is_free(const struct box *box, const struct nat *self, uint8_t 
 	return mapping_find(box, self, BY_OUTSIDE, protocol, outside, NULL) == NULL;
 }
 
-/* The box's own address of a family. */
-static const struct addr *own_addr(const struct nat *self, uint8_t version)
+/* One of the box's own addresses of a family, 0 first. */
+static struct addr own_addr(const struct nat *self, uint8_t version, uint32_t number)
 {
-	return version == 4 ? &self->address : &self->address6;
+	struct addr addr = version == 4 ? self->address : self->address6;
+
+	addr.bytes[last_index(&addr)] += (uint8_t)number;
+	return addr;
+}
+
+static bool is_own_addr(const struct nat *self, const struct addr *addr)
+{
+	for (uint32_t i = 0; i < (uint32_t)self->addresses; i++) {
+		struct addr own = own_addr(self, addr->version, i);
+
+		if (addr_equal(addr, &own))
+			return true;
+	}
+	return false;
 }
 
 static bool has_ports(uint8_t protocol)
@@ -208,17 +242,12 @@ static bool has_ports(uint8_t protocol)
 	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
 }
 
-static bool choose_outside(const struct box *box, struct nat *self, struct mapping *fresh)
+/* A free port of the address that is chosen already. */
+static bool choose_port(const struct box *box, struct nat *self, struct mapping *fresh)
 {
 	uint32_t ports = (uint32_t)(self->last_port - self->first_port) + 1, tries;
 
-	fresh->outside.addr = *own_addr(self, fresh->inside.addr.version);
 	fresh->outside.port = fresh->inside.port;
-	if (self->kind == KIND_DESTINATION) {
-		if (self->port != 0 && has_ports(fresh->protocol))
-			fresh->outside.port = (uint16_t)self->port;
-		return true;
-	}
 	if (self->preserve && port_is_free(box, self, fresh->protocol, &fresh->outside))
 		return true;
 	for (tries = 0; tries < ports; tries++) {
@@ -227,6 +256,28 @@ static bool choose_outside(const struct box *box, struct nat *self, struct mappi
 			? (uint32_t)self->first_port
 			: self->next_port + 1;
 		if (port_is_free(box, self, fresh->protocol, &fresh->outside))
+			return true;
+	}
+	return false;
+}
+
+static bool choose_outside(const struct box *box, struct nat *self, struct mapping *fresh)
+{
+	const struct addr *inside = &fresh->inside.addr;
+	uint32_t count = (uint32_t)self->addresses, i;
+	/* Who is behind the box is always shown as the same (RFC 4787 REQ-2). */
+	uint32_t home = inside->bytes[last_index(inside)] % count;
+
+	if (self->kind == KIND_DESTINATION) {
+		fresh->outside =
+			(struct sockname){ own_addr(self, inside->version, 0), fresh->inside.port };
+		if (self->port != 0 && has_ports(fresh->protocol))
+			fresh->outside.port = (uint16_t)self->port;
+		return true;
+	}
+	for (i = 0; i < count; i++) {
+		fresh->outside.addr = own_addr(self, inside->version, (home + i) % count);
+		if (choose_port(box, self, fresh))
 			return true;
 	}
 	return false;
@@ -281,8 +332,7 @@ static enum verdict to_client(struct box *box, struct packet *packet, uint8_t pr
 		remote_counts(self) ? &remote : NULL);
 	if (mapping == NULL) {
 		/* What is for the box itself and for none behind it ends here. */
-		if (self->kind == KIND_SOURCE &&
-			addr_equal(&outside.addr, own_addr(self, packet->version)))
+		if (self->kind == KIND_SOURCE && is_own_addr(self, &outside.addr))
 			return box_reason(box, "no mapping");
 		return box_unchanged(box);
 	}
