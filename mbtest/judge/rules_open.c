@@ -170,13 +170,15 @@ void rule_o4(const struct scene *scene, struct note *note)
 			"sends data without an infinite mapping of its own direction");
 }
 
-/* The peer's FIN had come, as one of a subflow that still speaks Multipath TCP, or MP_FASTCLOSE. */
+/* A FIN had gone either way, as one of a subflow that still speaks Multipath TCP, or MP_FASTCLOSE.
+ */
 static bool was_closed_beneath(const struct scene *scene, const struct subflow_view *subflow,
 	uint32_t index)
 {
-	uint32_t fin = subflow->flow[RECEIVED].fin;
+	uint32_t theirs = subflow->flow[RECEIVED].fin, ours = subflow->flow[SENT].fin;
 
-	return (fin < index && (scene->facts[fin].has & HAS_OPTION)) ||
+	return (theirs < index && (scene->facts[theirs].has & HAS_OPTION)) ||
+		(ours < index && (scene->facts[ours].has & HAS_OPTION)) ||
 		scene_closed_fast(scene, index);
 }
 

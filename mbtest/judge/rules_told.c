@@ -86,7 +86,7 @@ static uint32_t acted_upon(const struct scene *scene, uint32_t index)
 		if (fact->way == RECEIVED && (fact->flags & (TCP_RST | TCP_FIN)))
 			break;
 		/* What refuses a SYN, or answers a stray, acts upon that. */
-		if (fact->way == SENT && subflow_is_up(scene, fact_subflow(scene, i), index) &&
+		if (fact->way == SENT && subflow_is_alive(scene, fact_subflow(scene, i), index) &&
 			((fact->flags & TCP_RST) || (fact->has & (HAS_FAIL | HAS_INFINITE))))
 			return i;
 	}

@@ -248,12 +248,8 @@ static void add_box(struct rng *rng, const struct explore_plan *plan,
 
 /* ---- the rest of a scenario ---- */
 
-static void add_link(struct rng *rng, struct exploration *exploration, unsigned int path)
+static void draw_link(struct rng *rng, struct link_plan *plan)
 {
-	struct element *element = add_element(exploration, path, ELEMENT_LINK);
-	struct link_plan *plan = &element->link[TO_SERVER];
-
-	link_plan_default(plan);
 	if (rng_chance(rng, 1, 2))
 		plan->delay_ns = log_uniform(rng, 0, 200) * NSEC_PER_MS;
 	if (rng_chance(rng, 1, 4))
@@ -266,6 +262,15 @@ static void add_link(struct rng *rng, struct exploration *exploration, unsigned 
 		plan->reorder_ppm = (uint32_t)log_uniform(rng, 100, 300000);
 		plan->jitter_ns = log_uniform(rng, 1, 50) * NSEC_PER_MS;
 	}
+}
+
+static void add_link(struct rng *rng, struct exploration *exploration, unsigned int path)
+{
+	struct element *element = add_element(exploration, path, ELEMENT_LINK);
+	struct link_plan *plan = &element->link[TO_SERVER];
+
+	link_plan_default(plan);
+	draw_link(rng, plan);
 	element->link[TO_CLIENT] = *plan;
 }
 
@@ -352,6 +357,68 @@ static void draw_application(struct rng *rng, struct scenario *scenario)
 	}
 }
 
+/* What the ends do beside sending: an address is told of or taken back, a subflow closed. */
+static void draw_steps(struct rng *rng, struct scenario *scenario)
+{
+	struct step_plan *plan = &scenario->steps;
+	unsigned int count = 1 + (unsigned int)rng_below(rng, 3);
+	nsec_t at = 0;
+
+	for (plan->count = 0; plan->count < count; plan->count++) {
+		struct step *step = &plan->steps[plan->count];
+
+		at += log_uniform(rng, 1, 400) * NSEC_PER_MS;
+		step->at = at;
+		step->by = rng_chance(rng, 1, 2) ? CLIENT : SERVER;
+		/* The last verb ends it all: the others come by far more often. */
+		step->verb = rng_chance(rng, 1, 12) ? STEP_ABORT
+						    : (enum step_verb)rng_below(rng, STEP_ABORT);
+		step->number = 1 + (unsigned int)rng_below(rng, scenario->path_count);
+		/* The only subflow is closed by nobody who means to send on. */
+		if (step->verb == STEP_DROP || step->verb == STEP_WITHDRAW)
+			step->number = 2;
+		if (step->verb == STEP_ANNOUNCE && rng_chance(rng, 1, 4))
+			step->port = 81;
+	}
+}
+
+/* Now and then each way of a link is another one. */
+static void draw_asymmetry(struct rng *rng, struct exploration *exploration)
+{
+	unsigned int path, i;
+
+	for (path = 0; path < exploration->scenario.path_count; path++) {
+		for (i = 0; i < exploration->scenario.paths[path].element_count; i++) {
+			struct link_plan *plan = &exploration->elements[path][i].link[TO_CLIENT];
+
+			if (exploration->elements[path][i].kind != ELEMENT_LINK)
+				continue;
+			link_plan_default(plan);
+			draw_link(rng, plan);
+			if (rng_chance(rng, 1, 3))
+				plan->queue_bytes = (uint32_t)log_uniform(rng, 3000, 300000);
+		}
+	}
+}
+
+/* What few seeds have, drawn by itself: the others stay as they were without. */
+static void draw_rarities(struct rng *rng, struct exploration *exploration)
+{
+	struct scenario *scenario = &exploration->scenario;
+
+	if (rng_chance(rng, 1, 6))
+		draw_steps(rng, scenario);
+	if (rng_chance(rng, 1, 8))
+		draw_asymmetry(rng, exploration);
+	if (scenario->path_count > 1 && rng_chance(rng, 1, 12))
+		scenario->server_joins = 1;
+	if (rng_chance(rng, 1, 64)) {
+		scenario->bytes = log_uniform(rng, 100000, 2000000);
+		/* A key by which less wraps is long to find. */
+		scenario->dsn_wraps = scenario->bytes > 400000 && rng_chance(rng, 1, 2);
+	}
+}
+
 static bool has_box(const struct scenario *scenario, unsigned int path, const char *name)
 {
 	unsigned int i;
@@ -418,11 +485,12 @@ void exploration_expect(struct exploration *exploration)
 void explore_make(const struct explore_plan *plan, uint64_t seed, struct exploration *exploration)
 {
 	struct scenario *scenario = &exploration->scenario;
-	struct rng rng;
+	struct rng rng, rare;
 	unsigned int path;
 
 	memset(exploration, 0, sizeof(*exploration));
 	rng_init(&rng, seed);
+	rare = rng_fork(&rng, "rarities");
 	rng = rng_fork(&rng, "explore");
 	snprintf(exploration->name, sizeof(exploration->name), "seed-%" PRIu64, seed);
 	scenario->suite = "explore";
@@ -445,6 +513,7 @@ void explore_make(const struct explore_plan *plan, uint64_t seed, struct explora
 		add_path(&rng, plan, exploration, path);
 	if (has_box(scenario, 0, "port-map"))
 		scenario->server_port = 8080;
+	draw_rarities(&rare, exploration);
 	exploration_expect(exploration);
 }
 

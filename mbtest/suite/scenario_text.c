@@ -185,6 +185,34 @@ static void write_endpoints(FILE *out, const struct scenario *scenario)
 		fprintf(out, "\tjoin_backup = true,\n");
 	if (scenario->dsn_narrow)
 		fprintf(out, "\tdsn_narrow = true,\n");
+	if (scenario->dsn_wraps)
+		fprintf(out, "\tdsn_wraps = true,\n");
+	if (scenario->server_joins > 0)
+		fprintf(out, "\tserver_joins = %u,\n", scenario->server_joins);
+}
+
+static void write_steps(FILE *out, const struct step_plan *plan)
+{
+	static const char *const verbs[STEP_VERBS] = { "announce", "withdraw", "backup", "regular",
+		"drop", "abort" };
+	unsigned int i;
+
+	if (plan->count == 0)
+		return;
+	fprintf(out, "\tsteps = {\n");
+	for (i = 0; i < plan->count; i++) {
+		const struct step *step = &plan->steps[i];
+
+		fprintf(out, "\t\t{ by = \"%s\",", step->by == CLIENT ? "client" : "server");
+		write_time(out, "at", step->at, 0);
+		if (step->verb == STEP_ABORT)
+			fprintf(out, " abort = true,");
+		else
+			write_number(out, verbs[step->verb], step->number, 0);
+		write_number(out, "port", step->port, 0);
+		fprintf(out, " },\n");
+	}
+	fprintf(out, "\t},\n");
 }
 
 static void write_application(FILE *out, const struct scenario *scenario)
@@ -216,6 +244,7 @@ void scenario_write(FILE *out, const struct scenario *scenario, const char *comm
 		scenario->strict ? "true" : "false");
 	write_endpoints(out, scenario);
 	write_application(out, scenario);
+	write_steps(out, &scenario->steps);
 	write_expectation(out, scenario);
 	fprintf(out, "\tpaths = {\n");
 	for (path = 0; path < scenario->path_count; path++)

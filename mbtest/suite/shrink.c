@@ -106,6 +106,27 @@ static void plainer_endpoints(struct round *round, const struct exploration *fro
 		made->scenario.join_backup = false;
 	if (scenario->dsn_narrow && (made = candidate(round, from)) != NULL)
 		made->scenario.dsn_narrow = false;
+	if (scenario->dsn_wraps && (made = candidate(round, from)) != NULL)
+		made->scenario.dsn_wraps = false;
+	if (scenario->server_joins > 0 && (made = candidate(round, from)) != NULL)
+		made->scenario.server_joins = 0;
+}
+
+static void fewer_steps(struct round *round, const struct exploration *from)
+{
+	unsigned int i;
+
+	for (i = 0; i < from->scenario.steps.count; i++) {
+		struct exploration *made = candidate(round, from);
+		struct step_plan *plan;
+
+		if (made == NULL)
+			return;
+		plan = &made->scenario.steps;
+		plan->count--;
+		memmove(&plan->steps[i], &plan->steps[i + 1],
+			(plan->count - i) * sizeof(plan->steps[0]));
+	}
 }
 
 /* Everything about the application and the case that could be plainer. */
@@ -157,6 +178,7 @@ static void make_candidates(struct round *round, const struct exploration *from)
 	fewer_paths(round, from);
 	fewer_elements(round, from);
 	fewer_args(round, from);
+	fewer_steps(round, from);
 	plainer_endpoints(round, from);
 	plainer_application(round, from);
 	for (i = 0; i < round->count; i++) {

@@ -94,10 +94,10 @@ TEST(o5_own_data_acknowledged_bare)
 	}
 }
 
-/* The peer has closed the subflow, or all by MP_FASTCLOSE: no fallback is left to make. */
-TEST(o5_closed_by_the_peer)
+/* Either has closed the subflow, or all by MP_FASTCLOSE: no fallback is left to make. */
+TEST(o5_closed_beneath)
 {
-	enum { OPEN, BARE, CLOSED, ABORTED, CASES };
+	enum { OPEN, BARE, CLOSED, CLOSED_HERE, ABORTED, CASES };
 	unsigned int how;
 
 	for (how = OPEN; how < CASES; how++) {
@@ -112,6 +112,8 @@ TEST(o5_closed_by_the_peer)
 		if (how == BARE || how == CLOSED)
 			play_say(&play, CLIENT,
 				how == BARE ? fin : with(fin, opt_ack(&play, CLIENT, 0)));
+		if (how == CLOSED_HERE)
+			play_say(&play, SERVER, with(fin, opt_ack(&play, SERVER, 1000)));
 		if (how == ABORTED)
 			play_say(&play, CLIENT, carrying(close));
 		play_say(&play, SERVER, (struct part){ .flags = TCP_RST });

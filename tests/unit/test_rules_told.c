@@ -138,6 +138,27 @@ TEST(f61_beside_a_refused_join)
 	}
 }
 
+/* A subflow that FINs have closed both ways answers strays with RST, whatever they carry. */
+TEST(f61_behind_the_fins)
+{
+	unsigned int closed;
+
+	for (closed = 0; closed < 2; closed++) {
+		struct part fin = { .flags = TCP_FIN };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open_one(&play);
+		play_say(&play, SERVER, with(fin, opt_ack(&play, SERVER, 1000)));
+		if (closed)
+			play_say(&play, CLIENT, with(fin, opt_ack(&play, CLIENT, 0)));
+		play_say(&play, SERVER, carrying(opt_remove(77)));
+		play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
+		CHECK_STATE(&play, "F61", closed ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* MP_FASTCLOSE ends it all: behind two other signals it is no third. */
 TEST(f59_fastclose_behind_two)
 {
