@@ -117,7 +117,7 @@ IDLE = {"E2c"}
 
 def test_selftest(mbtest_release):
     """The three smallest suites catch every fault; the command's default is all suites."""
-    run = mbtest_release("selftest", "fallback", "corner", "signal", "--json", timeout=600)
+    run = mbtest_release("selftest", "fallback", "corner", "signal", "--json", timeout=3600)
     report = run.json()
     assert run.status == 0 and list(report)[0] == "schema"
     assert report["schema"] == "mbkit.selftest/1"
