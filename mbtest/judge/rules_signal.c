@@ -56,9 +56,9 @@ void rule_f60(const struct scene *scene, struct note *note)
  */
 static uint32_t reset_in_answer(const struct scene *scene, uint32_t cause)
 {
-	uint32_t i;
+	uint32_t own = scene->connection->fastclose[SENT], i;
 
-	if (scene->connection->fastclose[SENT] < cause)
+	if (own < cause)
 		return VIEW_NONE;
 	for (i = cause + 1; i < scene->view.fact_count; i++) {
 		const struct fact *fact = &scene->facts[i];
@@ -66,12 +66,11 @@ static uint32_t reset_in_answer(const struct scene *scene, uint32_t cause)
 		if (fact->at > scene->facts[cause].at + SCENE_DUE)
 			break;
 		/* Another one with the right key is a reason. */
-		if (fact->way == RECEIVED && (fact->has & HAS_FASTCLOSE) &&
-			view_option(&scene->view, fact, MP_FASTCLOSE)->fastclose_key ==
-				scene->connection->key[SENT])
+		if (closes_fast(scene, i))
 			return VIEW_NONE;
-		/* In v0 its own MP_FASTCLOSE ends with a RST, answered or not. */
-		if (fact->way == SENT && (fact->has & HAS_FASTCLOSE))
+		/* In v0 its own MP_FASTCLOSE ends with a RST, answered or not; other subflows at
+		 * once. */
+		if (own != VIEW_NONE && fact->at + scene->prompt >= scene->facts[own].at)
 			return VIEW_NONE;
 		if ((fact->flags & TCP_RST) && fact_subflow(scene, i)->flow[SENT].rst >= cause)
 			return fact->way == SENT ? i : VIEW_NONE;

@@ -5,6 +5,8 @@
  */
 #include "mbtest/judge/predicates.h"
 
+#include <string.h>
+
 enum {
 	IN_A_ROW = 2,      /* duplicate ACKs with an option (F59) */
 	IDS = 256,         /* of addresses */
@@ -14,7 +16,28 @@ enum {
 /* Sendings further apart than any retransmission timer are not in a row. */
 #define ROW_GAP (200 * NSEC_PER_MS)
 
-/* A subflow that this host opened later between the same addresses as an older one. */
+/* RFC 8684 3.4.1: who tells of an address once more asks for another try to join there. */
+static bool was_invited(const struct scene *scene, const struct sockname *name, uint32_t from,
+	uint32_t stop)
+{
+	uint32_t i;
+
+	for (i = from; i < stop; i++) {
+		const struct mptcp_opt *told =
+			view_option(&scene->view, &scene->facts[i], MP_ADD_ADDR);
+
+		if (told != NULL && scene->facts[i].way == RECEIVED && !told->add_addr.echo &&
+			addr_equal(&told->add_addr.addr, &name->addr) &&
+			(!told->add_addr.has_port || told->add_addr.port == name->port))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A subflow that this host opened later on the path of an older one, unasked: RFC 8684 1.3 tells
+ * paths apart by address and port, of which this host chooses its own port anew each time.
+ */
 static uint32_t tried_again(const struct scene *scene, const struct subflow_view *older,
 	uint32_t after)
 {
@@ -26,7 +49,8 @@ static uint32_t tried_again(const struct scene *scene, const struct subflow_view
 		if (again->opened_by_us && again->first > after &&
 			scene_knew(scene, again->first, after) &&
 			addr_equal(&again->initiator.addr, &older->initiator.addr) &&
-			addr_equal(&again->responder.addr, &older->responder.addr))
+			sockname_equal(&again->responder, &older->responder) &&
+			!was_invited(scene, &again->responder, after, again->first))
 			return again->first;
 	}
 	return VIEW_NONE;
@@ -73,6 +97,23 @@ void rule_f57(const struct scene *scene, struct note *note)
 	}
 }
 
+/* This host takes back its own address beneath a subflow, which ends for that (3.4.2). */
+static bool withdraws_own(const struct scene *scene, const struct subflow_view *subflow, nsec_t at)
+{
+	uint32_t i;
+
+	for (i = 0; i < scene->view.fact_count && scene->facts[i].at <= at + SCENE_PROMPT; i++) {
+		const struct mptcp_opt *gone =
+			view_option(&scene->view, &scene->facts[i], MP_REMOVE_ADDR);
+
+		if (gone != NULL && scene->facts[i].way == SENT &&
+			memchr(gone->remove_addr.ids, subflow->address_id[SENT],
+				gone->remove_addr.count) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* What this host does soon after fact index and would not do but for a signal in it. */
 static uint32_t acted_upon(const struct scene *scene, uint32_t index)
 {
@@ -83,11 +124,13 @@ static uint32_t acted_upon(const struct scene *scene, uint32_t index)
 
 		if (fact->at > scene->facts[index].at + SCENE_PROMPT)
 			break;
-		if (fact->way == RECEIVED && (fact->flags & (TCP_RST | TCP_FIN)))
+		if ((fact->way == RECEIVED && (fact->flags & (TCP_RST | TCP_FIN))) ||
+			closes_fast(scene, i))
 			break;
 		/* What refuses a SYN, or answers a stray, acts upon that. */
 		if (fact->way == SENT && subflow_is_alive(scene, fact_subflow(scene, i), index) &&
-			((fact->flags & TCP_RST) || (fact->has & (HAS_FAIL | HAS_INFINITE))))
+			((fact->flags & TCP_RST) || (fact->has & (HAS_FAIL | HAS_INFINITE))) &&
+			!withdraws_own(scene, fact_subflow(scene, i), fact->at))
 			return i;
 	}
 	return VIEW_NONE;

@@ -200,6 +200,15 @@ bool scene_signalled(const struct scene *scene, uint32_t index)
 		connection->infinite[SENT] < index || connection->infinite[RECEIVED] < index;
 }
 
+bool closes_fast(const struct scene *scene, uint32_t index)
+{
+	const struct fact *fact = &scene->facts[index];
+
+	return fact->way == RECEIVED && (fact->has & HAS_FASTCLOSE) &&
+		view_option(&scene->view, fact, MP_FASTCLOSE)->fastclose_key ==
+		scene->connection->key[SENT];
+}
+
 bool scene_closed_fast(const struct scene *scene, uint32_t index)
 {
 	const uint32_t *fastclose = scene->connection->fastclose;

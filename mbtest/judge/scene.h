@@ -160,6 +160,9 @@ bool scene_delivered_unmapped(const struct scene *scene);
 /* An MP_FAIL or an infinite mapping went either way before fact index (VIEW_NONE: ever). */
 bool scene_signalled(const struct scene *scene, uint32_t index);
 
+/* Fact index brought MP_FASTCLOSE with this host's key (F62). */
+bool closes_fast(const struct scene *scene, uint32_t index);
+
 /* MP_FASTCLOSE went either way, on whatever subflow, at fact index or before, or this host's own at
  * the same time: it ends them all (3.5). */
 bool scene_closed_fast(const struct scene *scene, uint32_t index);

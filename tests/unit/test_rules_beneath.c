@@ -146,6 +146,29 @@ TEST(f62_close_of_a_subflow_that_is_over)
 	}
 }
 
+/* Both abort: a subflow's RST goes out with this host's own MP_FASTCLOSE on another. */
+TEST(f62_beside_its_own_close)
+{
+	unsigned int own;
+
+	for (own = 0; own < 2; own++) {
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE, .fastclose_key = 1 };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open_two(&play);
+		play_hear(&play, CLIENT, carrying(close));
+		close.fastclose_key = play.key[SERVER];
+		play_wait(&play, NSEC_PER_MS);
+		play_emit(&play, CLIENT, (struct part){ .subflow = 1, .flags = TCP_RST });
+		if (own)
+			play.now -= NSEC_PER_MS;
+		play_emit(&play, CLIENT, carrying(close));
+		CHECK_STATE(&play, "F62", own ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* RFC 7323 5.3: a packet whose timestamp is older than one that was echoed is dropped, too. */
 TEST(f31_infinite_mapping_of_old)
 {

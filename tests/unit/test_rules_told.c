@@ -11,6 +11,16 @@ static struct mptcp_opt opt_remove(uint8_t id)
 	return opt;
 }
 
+/* The server's address that ends in this byte. */
+static struct mptcp_opt opt_add(uint8_t last)
+{
+	struct mptcp_opt opt = { .subtype = MP_ADD_ADDR };
+
+	opt.add_addr.is_v0 = true;
+	opt.add_addr.addr = addr_v4(198, 18, 100, last);
+	return opt;
+}
+
 static struct part join_syn(const struct play *play, uint16_t source_port)
 {
 	struct part part = { .subflow = 1, .flags = TCP_SYN, .source_port = source_port };
@@ -50,6 +60,34 @@ TEST(f57_transient_is_no_ban)
 	play_emit(&play, CLIENT, join_syn(&play, 41001));
 	CHECK_IDLE(&play, "F57");
 	play_fini(&play);
+}
+
+/* "told of once more, an address may be tried again"; another port makes it another path. */
+TEST(f57_another_path_or_an_invitation)
+{
+	enum { SAME, OTHER_PORT, INVITED, INVITED_ELSEWHERE, CASES };
+	unsigned int how;
+
+	for (how = SAME; how < CASES; how++) {
+		struct part reset = { .subflow = 1, .flags = TCP_RST, .ack = 1 };
+		struct part again;
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open_one(&play);
+		play_say(&play, CLIENT, join_syn(&play, 0));
+		play_say(&play, SERVER, with(reset, opt_reset(RESET_PROHIBITED)));
+		play_wait(&play, NSEC_PER_SEC);
+		if (how >= INVITED)
+			play_say(&play, SERVER, carrying(opt_add(how == INVITED ? 2 : 9)));
+		play_wait(&play, NSEC_PER_SEC);
+		again = join_syn(&play, 41001);
+		again.port = how == OTHER_PORT ? 8081 : 0;
+		play_emit(&play, CLIENT, again);
+		CHECK_STATE(&play, "F57",
+			how == SAME || how == INVITED_ELSEWHERE ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
 }
 
 /* "signals are processed only after standard TCP validity checks" */
@@ -155,6 +193,44 @@ TEST(f61_behind_the_fins)
 		play_say(&play, SERVER, carrying(opt_remove(77)));
 		play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
 		CHECK_STATE(&play, "F61", closed ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* A v0 MP_FASTCLOSE is answered by RST (RFC 6824 3.5), if its key is right. */
+TEST(f61_beside_a_fastclose)
+{
+	unsigned int right;
+
+	for (right = 0; right < 2; right++) {
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open_one(&play);
+		close.fastclose_key = play.key[CLIENT] ^ !right;
+		play_say(&play, SERVER, carrying(opt_remove(77)));
+		play_say(&play, SERVER, carrying(close));
+		play_say(&play, CLIENT, (struct part){ .flags = TCP_RST });
+		CHECK_STATE(&play, "F61", right ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
+/* Who takes back an address of its own ends the subflows from there (3.4.2). */
+TEST(f61_beside_an_address_of_its_own)
+{
+	unsigned int own;
+
+	for (own = 0; own < 2; own++) {
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open_two(&play);
+		play_say(&play, SERVER, carrying(opt_remove(77)));
+		play_say(&play, CLIENT, reset_part(1, RESET_PROHIBITED));
+		play_say(&play, CLIENT, carrying(opt_remove(own ? 1 : 9)));
+		CHECK_STATE(&play, "F61", own ? RULE_HELD : RULE_BROKEN);
 		play_fini(&play);
 	}
 }
