@@ -206,6 +206,12 @@ bool net_step(struct net *net)
 	return true;
 }
 
+static bool is_storm(const struct net *net)
+{
+	return net->config.strict &&
+		net->events >= NET_EVENTS_STRICT * (1 + net->config.sends / NET_STRICT_BYTES);
+}
+
 static enum net_stop run_virtual(struct net *net, nsec_t until, bool (*done)(void *self),
 	void *self)
 {
@@ -214,7 +220,7 @@ static enum net_stop run_virtual(struct net *net, nsec_t until, bool (*done)(voi
 	for (;;) {
 		if (net->failed)
 			return NET_FAILED;
-		if (net->config.strict && net->events >= NET_EVENTS_STRICT) {
+		if (is_storm(net)) {
 			net_odd(net, NET_STORM);
 			return NET_EVENTS;
 		}

@@ -91,10 +91,11 @@ struct ecmp_plan {
 struct net_config {
 	enum net_clock clock;
 	uint64_t seed;
-	bool hash;     /* keep the running hash of events */
-	bool taps;     /* record both taps, and what boxes declare */
-	bool strict;   /* ask machines for packets when none is due, too: NET_BEFORE_DEADLINE */
-	bool text_log; /* one line an event to log */
+	bool hash;      /* keep the running hash of events */
+	bool taps;      /* record both taps, and what boxes declare */
+	bool strict;    /* ask machines for packets when none is due, too: NET_BEFORE_DEADLINE */
+	uint64_t sends; /* bytes of a stream, by which a storm is told from a long transfer */
+	bool text_log;  /* one line an event to log */
 	void (*log)(void *self, const char *line);
 	void *log_self;
 	/* Every packet at the taps, of any kind, as it passes: for runs that no memory holds. */

@@ -13,7 +13,8 @@
 enum {
 	NODE_NAME = 64,
 	NET_EVENTS_MAX = 20000000,  /* on the virtual clock, in one network */
-	NET_EVENTS_STRICT = 100000, /* more of them is a storm, where that must not be */
+	NET_EVENTS_STRICT = 100000, /* more of them is a storm, where that must not be, */
+	NET_STRICT_BYTES = 65536,   /* and again so many for each of these that are sent */
 };
 
 struct node;

@@ -69,6 +69,7 @@ void scenario_net_config(const struct scenario *scenario, const struct run_confi
 	config->hash = run->hash && !live;
 	config->taps = true;
 	config->strict = scenario->strict;
+	config->sends = scenario_bytes(scenario, run);
 	config->text_log = run->log != NULL;
 	config->log = run->log;
 	config->log_self = run->log_self;

@@ -222,6 +222,7 @@ static void write_application(FILE *out, const struct scenario *scenario)
 	write_number(out, "server_port", scenario->server_port, 0);
 	write_number(out, "first_chunk", scenario->first_chunk, 0);
 	write_time(out, "pause", scenario->pause_ns, 0);
+	write_time(out, "deadline", scenario->deadline, 0);
 	if (scenario->marker != NULL) {
 		fprintf(out, " marker = ");
 		write_text(out, scenario->marker, strlen(scenario->marker));

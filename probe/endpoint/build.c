@@ -401,7 +401,7 @@ static void draft_signals(struct draft *draft, struct subflow *subflow, nsec_t n
 {
 	struct conn *conn = subflow->conn;
 	struct mptcp_opt option = { .subtype = MP_DSS };
-	bool waited = false;
+	bool told = conn->fail_now;
 
 	if (conn->fail_now) {
 		draft_fail(draft, conn);
@@ -413,11 +413,11 @@ static void draft_signals(struct draft *draft, struct subflow *subflow, nsec_t n
 	}
 	if (!conn_is_mptcp(conn))
 		return;
-	while (signal_take(subflow, TCPOPT_SPACE - draft->used, &option)) {
+	while (signal_take(subflow, TCPOPT_SPACE - draft->used, now, &option)) {
 		draft_mptcp(draft, &option);
-		waited = true;
+		told = true;
 	}
-	if (waited)
+	if (told)
 		signal_sent(subflow, now);
 }
 
@@ -473,7 +473,7 @@ void build_ack(struct subflow *subflow, uint32_t seq, struct packet *packet, nse
 
 	draft_begin(&draft, subflow, seq, TCP_ACK);
 	/* ADD_ADDR of IPv6 with HMAC and port leaves no room for them. */
-	if (subflow->timestamps && (seq != subflow->snd_nxt || !signal_stands_alone(subflow)))
+	if (subflow->timestamps && (seq != subflow->snd_nxt || !signal_stands_alone(subflow, now)))
 		draft_timestamp(&draft, subflow, now);
 	if (seq == subflow->snd_nxt)
 		draft_signals(&draft, subflow, now);

@@ -71,16 +71,22 @@ static bool is_duplicate(const struct subflow *subflow)
 	return subflow->signal_seq == subflow->snd_nxt && subflow->signal_ack == subflow->rcv_nxt;
 }
 
+/* Until when another one would be too many in a row; 0: it may go out. */
+static nsec_t held_until(const struct subflow *subflow)
+{
+	bool is_held = subflow->signal_run >= DUPLICATES_MOST && is_duplicate(subflow) &&
+		!conn_has_fault(subflow->conn, FAULT_SIGNAL_STORM);
+
+	return is_held ? subflow->signal_hold : 0;
+}
+
 nsec_t signal_due(const struct subflow *subflow)
 {
 	if (subflow->conn->signals.count == 0 || !subflow_is_live(subflow) ||
 		!conn_is_mptcp(subflow->conn) ||
 		find(subflow, TCPOPT_SPACE) == subflow->conn->signals.count)
 		return NSEC_NEVER;
-	if (subflow->signal_run >= DUPLICATES_MOST && is_duplicate(subflow) &&
-		!conn_has_fault(subflow->conn, FAULT_SIGNAL_STORM))
-		return subflow->signal_hold;
-	return 0;
+	return held_until(subflow);
 }
 
 /* An ACK that is due needs its DATA_ACK beside any signal. */
@@ -89,21 +95,21 @@ static bool owes_ack(const struct subflow *subflow)
 	return subflow->rcv_acked != subflow->rcv_nxt;
 }
 
-bool signal_stands_alone(const struct subflow *subflow)
+bool signal_stands_alone(const struct subflow *subflow, nsec_t now)
 {
 	size_t count = subflow->conn->signals.count;
 
-	return count > 0 && subflow->phase == PHASE_OPEN && !owes_ack(subflow) &&
-		find(subflow, TCPOPT_SPACE - TIMESTAMP_LENGTH) == count &&
+	return count > 0 && held_until(subflow) <= now && subflow->phase == PHASE_OPEN &&
+		!owes_ack(subflow) && find(subflow, TCPOPT_SPACE - TIMESTAMP_LENGTH) == count &&
 		find(subflow, TCPOPT_SPACE) < count;
 }
 
-bool signal_take(struct subflow *subflow, unsigned int room, struct mptcp_opt *option)
+bool signal_take(struct subflow *subflow, unsigned int room, nsec_t now, struct mptcp_opt *option)
 {
 	struct signals *signals = &subflow->conn->signals;
 	size_t index;
 
-	if (signals->count == 0 || subflow->phase != PHASE_OPEN)
+	if (signals->count == 0 || subflow->phase != PHASE_OPEN || held_until(subflow) > now)
 		return false;
 	if (owes_ack(subflow))
 		room = room > DATA_ACK_LENGTH ? room - DATA_ACK_LENGTH : 0;

@@ -21,15 +21,15 @@ bool signal_queue(struct conn *conn, const struct mptcp_opt *option, uint8_t sub
 nsec_t signal_due(const struct subflow *subflow);
 
 /* What waits has no room beside timestamps: its ACK goes without them. */
-bool signal_stands_alone(const struct subflow *subflow);
+bool signal_stands_alone(const struct subflow *subflow, nsec_t now);
 
 /*
  * The next option for an ACK of a subflow that has room for so many bytes more; it leaves the
- * queue.
+ * queue. None while it would be the third in a row, whatever else the ACK is for.
  */
-bool signal_take(struct subflow *subflow, unsigned int room, struct mptcp_opt *option);
+bool signal_take(struct subflow *subflow, unsigned int room, nsec_t now, struct mptcp_opt *option);
 
-/* An ACK went out for the sake of its signals. */
+/* An ACK went out with signals, MP_FAIL among them. */
 void signal_sent(struct subflow *subflow, nsec_t now);
 
 /* Bytes of an option with its padding. */

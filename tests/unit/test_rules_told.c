@@ -235,22 +235,36 @@ TEST(f61_beside_an_address_of_its_own)
 	}
 }
 
-/* MP_FASTCLOSE ends it all: behind two other signals it is no third. */
-TEST(f59_fastclose_behind_two)
+/* MP_FASTCLOSE ends it all, MP_FAIL must be told: behind two other signals neither is a third. */
+TEST(f59_behind_two)
 {
-	unsigned int closes;
+	static const struct row {
+		enum mptcp_subtype last;
+		unsigned int times;
+		enum rule_state state;
+	} rows[] = {
+		{ MP_REMOVE_ADDR, 1, RULE_BROKEN },
+		{ MP_FASTCLOSE, 1, RULE_HELD },
+		{ MP_FAIL, 1, RULE_HELD },
+		{ MP_FAIL, 2, RULE_BROKEN },
+	};
+	unsigned int i, time;
 
-	for (closes = 0; closes < 2; closes++) {
-		struct mptcp_opt last = { .subtype = MP_FASTCLOSE };
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mptcp_opt last = { .subtype = rows[i].last };
 		struct play play;
 
 		play_init(&play, 0, false);
 		play_open_one(&play);
-		last.fastclose_key = play.key[CLIENT];
+		if (last.subtype == MP_REMOVE_ADDR)
+			last = opt_remove(22);
+		if (last.subtype == MP_FASTCLOSE)
+			last.fastclose_key = play.key[CLIENT];
 		play_say(&play, SERVER, carrying(opt_remove(20)));
 		play_say(&play, SERVER, carrying(opt_remove(21)));
-		play_say(&play, SERVER, carrying(closes ? last : opt_remove(22)));
-		CHECK_STATE(&play, "F59", closes ? RULE_HELD : RULE_BROKEN);
+		for (time = 0; time < rows[i].times; time++)
+			play_say(&play, SERVER, carrying(last));
+		CHECK_STATE(&play, "F59", rows[i].state);
 		play_fini(&play);
 	}
 }
