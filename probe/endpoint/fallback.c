@@ -161,7 +161,15 @@ static bool was_left_by_peer(const struct subflow *subflow, uint64_t shift)
 	const struct receive_stream *rx = &subflow->conn->rx;
 
 	return subflow->fin_known && !subflow->fin_is_bare &&
-		!(rx->fin_known && subflow->fin_position + shift == rx->fin_offset);
+		!(rx->end_is_told && subflow->fin_position + shift == rx->told_end);
+}
+
+bool fallback_ends_by_fin(const struct subflow *subflow)
+{
+	const struct conn *conn = subflow->conn;
+
+	return !conn->was_mptcp || conn->fallback == FALLBACK_INFINITE_MAPPING ||
+		!was_left_by_peer(subflow, conn->linear_shift);
 }
 
 /* shift: NULL when it is not known. */

@@ -29,6 +29,12 @@ void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now);
  */
 void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t shift, nsec_t now);
 
+/*
+ * Whether a FIN in place ends the stream. After a fallback that the peer has not seen yet its FIN
+ * may close but a subflow of Multipath TCP (3.3.3): with an option, and no DATA_FIN where it lies.
+ */
+bool fallback_ends_by_fin(const struct subflow *subflow);
+
 /* The only subflow ends: what would answer MP_FAIL is lost, or was overtaken by the FIN (O5). */
 void fallback_fin_received(struct subflow *subflow, nsec_t now);
 

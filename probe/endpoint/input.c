@@ -257,12 +257,31 @@ static void schedule_ack(struct subflow *subflow, nsec_t now)
 		subflow->ack_at = now + DELAYED_ACK_NS;
 }
 
+/* Only a host that still speaks Multipath TCP sends it: none does so after a fallback (F33). */
+static bool shows_mptcp(const struct mptcp_opt *option)
+{
+	bool is_infinite =
+		option->subtype == MP_DSS && option->dss.has_mapping && option->dss.length == 0;
+
+	return !is_infinite && option->subtype != MP_FAIL;
+}
+
+static bool arrival_is_bare(const struct arrival *in)
+{
+	unsigned int i;
+
+	for (i = 0; i < in->option_count; i++)
+		if (shows_mptcp(&in->options[i]))
+			return false;
+	return true;
+}
+
 static void take_fin(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	if (in->flags & TCP_FIN && !subflow->fin_known) {
 		subflow->fin_known = true;
 		subflow->fin_position = subflow_position(subflow, in->seq) + in->length;
-		subflow->fin_is_bare = in->option_count == 0;
+		subflow->fin_is_bare = arrival_is_bare(in);
 	}
 	if (!subflow->fin_known || subflow->fin_received)
 		return;
@@ -274,6 +293,10 @@ static void take_fin(struct subflow *subflow, const struct arrival *in, nsec_t n
 	subflow->fin_received = true;
 	subflow->rcv_nxt++;
 	subflow->ack_now = true;
+	if (!fallback_ends_by_fin(subflow)) {
+		subflow_reset(subflow, RESET_MIDDLEBOX);
+		return;
+	}
 	conn_take_fin(subflow);
 	fallback_fin_received(subflow, now);
 }

@@ -290,6 +290,15 @@ static bool as_mapping(const struct conn *conn, const struct mptcp_opt *option, 
 	return dss->length > 0;
 }
 
+/* What a FIN is measured by that may only close its subflow. */
+static void note_end(struct conn *conn, const struct mp_dss *dss)
+{
+	if (!dss->data_fin || dss->length == 0 || !is_plausible(conn, dss))
+		return;
+	conn->rx.told_end = dsn_of(conn, dss) - conn->dsn_remote + dss->length - 1;
+	conn->rx.end_is_told = true;
+}
+
 bool mapping_announce(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
@@ -302,6 +311,7 @@ bool mapping_announce(struct subflow *subflow, const struct arrival *in, nsec_t 
 			(has_one && conn_has_fault(conn, FAULT_ONE_DSS)))
 			continue;
 		has_one = true;
+		note_end(conn, &dss);
 		if (!conn_is_mptcp(conn)) {
 			if (!announce_linear(subflow, &dss, in, now))
 				return false;

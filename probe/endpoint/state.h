@@ -133,7 +133,7 @@ struct subflow {
 	bool fin_received;
 	uint64_t fin_position;
 	bool fin_known;           /* a FIN arrived out of order at fin_position */
-	bool fin_is_bare;         /* it had no MPTCP option */
+	bool fin_is_bare;         /* it had no option of a host that still speaks MPTCP */
 	uint64_t rx_next;         /* position of rcv_nxt */
 	struct ring rx_ring;      /* out of order, or waiting for mapping or checksum */
 	struct ranges rx_ooo;     /* positions above rx_next held in rx_ring */
@@ -200,6 +200,8 @@ struct receive_stream {
 	nsec_t measured_at;     /* ... the beginning of a round trip */
 	uint64_t fin_offset;
 	bool fin_known;
+	uint64_t told_end; /* where a DATA_FIN said that the stream ends, valid or not */
+	bool end_is_told;
 	nsec_t fin_answer_at; /* a repeated DATA_FIN is not answered before */
 	bool wide;            /* a 64-bit DSN was received: DATA_ACKs must be wide */
 };

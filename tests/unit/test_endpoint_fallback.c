@@ -482,6 +482,42 @@ TEST(F23_subflow_closed_before_mp_fail_comes)
 	}
 }
 
+/*
+ * F9 by one side, and the other closes its subflow before it learns of that: a FIN of Multipath TCP
+ * (3.3.3) is not the stream's end. Beside the DATA_FIN it is, and without options, for then the
+ * peer has fallen back.
+ */
+TEST(F9_subflow_closed_before_the_peer_follows)
+{
+	enum { SUBFLOW, STREAM, BARE, HOWS };
+	unsigned int v, how;
+
+	for (v = 0; v < 2; v++)
+		for (how = 0; how < HOWS; how++) {
+			struct endpoint_config config = pipe_config(versions[v], false);
+			struct rule rule =
+				strip_all(TO_SERVER, ON_BARE, 2, how == BARE ? UINT64_MAX : 3);
+			struct pipe pipe;
+			struct err err;
+
+			pipe_init(&pipe, &config, &config, 5);
+			pipe.hook = apply;
+			pipe.hook_state = &rule;
+			pipe.app[SERVER].to_write = 100;
+			pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
+			pipe_run(&pipe, pipe.now + 5 * pipe.delay + pipe.delay / 2);
+			CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_NO_DATA_ACK);
+			CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+			if (how == STREAM)
+				conn_shutdown(pipe.app[CLIENT].conn);
+			pipe_run(&pipe, pipe.now + pipe.delay / 4);
+			CHECK(conn_drop(pipe.app[CLIENT].conn, 0, &err));
+			pipe_run(&pipe, pipe.now + 60 * NSEC_PER_SEC);
+			CHECK_U64(pipe_info(&pipe, SERVER).peer_closed, how != SUBFLOW);
+			pipe_fini(&pipe);
+		}
+}
+
 /* F27, O8: checksums off: the changed byte arrives, the connection does not notice. */
 TEST(F27_changed_payload_without_checksums)
 {
