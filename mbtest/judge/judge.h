@@ -46,6 +46,7 @@ struct app_view {
 	const uint8_t *received;
 	uint64_t received_length;
 	nsec_t last_progress; /* time of the last byte read or written */
+	nsec_t aborted_at;    /* it had the connection ended at once; 0: it did not */
 };
 
 struct judge_input {

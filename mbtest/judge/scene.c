@@ -212,10 +212,11 @@ bool closes_fast(const struct scene *scene, uint32_t index)
 bool scene_closed_fast(const struct scene *scene, uint32_t index)
 {
 	const uint32_t *fastclose = scene->connection->fastclose;
+	nsec_t aborted_at = scene->input->app[scene->end].aborted_at;
+	nsec_t at = scene->facts[index].at + scene->prompt;
 
-	return fastclose[RECEIVED] <= index ||
-		(fastclose[SENT] != VIEW_NONE &&
-			scene->facts[fastclose[SENT]].at <= scene->facts[index].at + scene->prompt);
+	return fastclose[RECEIVED] <= index || (aborted_at > 0 && aborted_at <= at) ||
+		(fastclose[SENT] != VIEW_NONE && scene->facts[fastclose[SENT]].at <= at);
 }
 
 void note_must_end(struct note *note, const struct scene *scene, const struct subflow_view *subflow,

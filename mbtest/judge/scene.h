@@ -164,7 +164,8 @@ bool scene_signalled(const struct scene *scene, uint32_t index);
 bool closes_fast(const struct scene *scene, uint32_t index);
 
 /* MP_FASTCLOSE went either way, on whatever subflow, at fact index or before, or this host's own at
- * the same time: it ends them all (3.5). */
+ * the same time: it ends them all (3.5). So does this host's application that aborts, where its
+ * stack has no MP_FASTCLOSE to say so. */
 bool scene_closed_fast(const struct scene *scene, uint32_t index);
 
 /* RFC 8684 3.3.1: a mapping applies to some or all of the segment that carries it. */

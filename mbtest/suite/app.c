@@ -27,7 +27,7 @@ struct app {
 	uint8_t *received;
 	uint64_t received_length; /* kept; what exceeds the bound is read and forgotten */
 	uint64_t room;
-	nsec_t last_progress;
+	nsec_t last_progress, aborted_at;
 	struct conn_info info; /* filled once the connection is closed */
 	bool closed;
 };
@@ -191,6 +191,7 @@ static void take_step(struct app *app, const struct step *step, nsec_t now)
 		drop_subflows(app->conn, &addr);
 		break;
 	case STEP_ABORT:
+		app->aborted_at = now;
 		conn_abort(app->conn);
 		break;
 	default:
@@ -280,6 +281,7 @@ void app_view(const struct app *app, struct app_view *view)
 	view->received = app->received;
 	view->received_length = app->received_length;
 	view->last_progress = app->last_progress;
+	view->aborted_at = app->aborted_at;
 	if (!app->closed)
 		return;
 	view->error = end_error(app->info.end);

@@ -33,9 +33,10 @@ enum {
 /* Written by the child, read by the parent; done is written last. */
 struct app_report {
 	atomic_bool opened, failed, ended, finished, done;
-	_Atomic int error;              /* errno */
-	_Atomic uint64_t received;      /* bytes after this struct, at most room */
-	_Atomic uint64_t last_progress; /* CLOCK_MONOTONIC */
+	_Atomic int error;         /* errno */
+	_Atomic uint64_t received; /* bytes after this struct, at most room */
+	/* CLOCK_MONOTONIC; 0: never */
+	_Atomic uint64_t last_progress, aborted_at;
 };
 
 struct app_kernel {
@@ -212,6 +213,7 @@ static void session_abort(struct session *session)
 {
 	const struct linger none = { .l_onoff = 1, .l_linger = 0 };
 
+	atomic_store(&session->report->aborted_at, monotonic_now());
 	setsockopt(session->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 	close(session->fd);
 	session_fail(session, ECONNABORTED);
@@ -432,10 +434,14 @@ static const char *error_text(int error)
 	}
 }
 
+static nsec_t time_since(nsec_t epoch, nsec_t at)
+{
+	return at > epoch ? at - epoch : 0;
+}
+
 void app_kernel_view(const struct app_kernel *app, nsec_t epoch, struct app_view *view)
 {
 	const struct app_report *report = app->report;
-	nsec_t progress = atomic_load(&report->last_progress);
 
 	*view = (struct app_view){
 		.opened = atomic_load(&report->opened),
@@ -444,7 +450,8 @@ void app_kernel_view(const struct app_kernel *app, nsec_t epoch, struct app_view
 		.finished = atomic_load(&report->finished),
 		.received = (const uint8_t *)(report + 1),
 		.received_length = atomic_load(&report->received),
-		.last_progress = progress > epoch ? progress - epoch : 0,
+		.last_progress = time_since(epoch, atomic_load(&report->last_progress)),
+		.aborted_at = time_since(epoch, atomic_load(&report->aborted_at)),
 	};
 	if (view->failed)
 		view->error = error_text(atomic_load(&report->error));

@@ -253,6 +253,25 @@ TEST(o12_left_for_another_reason)
 	}
 }
 
+/* An application that aborts ends the connection by RST, where its stack has no MP_FASTCLOSE. */
+TEST(o12_reset_of_an_application_that_aborts)
+{
+	unsigned int earlier;
+
+	for (earlier = 0; earlier < 2; earlier++) {
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_syns(&play);
+		play_say(&play, CLIENT, data_part(&play, CLIENT, 0, 0, 100));
+		play_say(&play, CLIENT, carrying(opt_third(&play)));
+		play.input.app[SERVER].aborted_at = play.now + earlier;
+		play_say(&play, SERVER, (struct part){ .flags = TCP_RST });
+		CHECK_STATE(&play, "O12", earlier ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
+}
+
 /* O13: "B answers the newer SYN; the older half-open state is dropped" */
 static uint32_t o13(struct play *play, bool wrong)
 {
