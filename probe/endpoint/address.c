@@ -190,10 +190,6 @@ static void take_echo(struct conn *conn, const struct mp_add_addr *echo)
 	arm(conn);
 }
 
-/*
- * F60: a wrong HMAC is ignored. The same ID with another address is, too: it has to be removed
- * first. The same address again asks for another try to join there (RFC 8684 3.4.1).
- */
 /* In constant time: who guesses learns nothing from how long it takes. */
 static bool is_authentic(const struct conn *conn, const struct mp_add_addr *told)
 {
@@ -203,7 +199,11 @@ static bool is_authentic(const struct conn *conn, const struct mp_add_addr *told
 	return told->has_hmac && key_equal(&told->hmac, &wanted, sizeof(wanted));
 }
 
-static void take_add(struct conn *conn, const struct mp_add_addr *told)
+/*
+ * F60: a wrong HMAC is ignored. The same ID with another address is, too: it has to be removed
+ * first. The same address again asks for another try to join there (RFC 8684 3.4.1).
+ */
+static void take_add(struct conn *conn, const struct mp_add_addr *told, nsec_t now)
 {
 	struct sockname name = { told->addr, told->has_port ? told->port : 0 };
 	struct mptcp_opt echo = { .subtype = MP_ADD_ADDR, .add_addr = *told };
@@ -223,10 +223,11 @@ static void take_add(struct conn *conn, const struct mp_add_addr *told)
 	known = find_id(&conn->theirs, told->address_id);
 	if (known != NULL && !sockname_equal(&known->name, &name))
 		return;
-	if (known == NULL && add(conn, &conn->theirs, told->address_id, &name) == NULL)
+	if (known == NULL)
+		known = add(conn, &conn->theirs, told->address_id, &name);
+	if (known == NULL)
 		return;
-	if (known != NULL)
-		known->tries++;
+	known->told_at = now;
 	if (conn->version > 0) {
 		echo.add_addr.echo = true;
 		echo.add_addr.has_hmac = false;
@@ -399,7 +400,6 @@ static void take_priority(struct subflow *subflow, const struct mp_prio *prio)
 
 void address_take(struct subflow *subflow, const struct mptcp_opt *option, nsec_t now)
 {
-	(void)now;
 	static const struct {
 		enum mptcp_subtype subtype;
 		unsigned int lacks;
@@ -415,7 +415,7 @@ void address_take(struct subflow *subflow, const struct mptcp_opt *option, nsec_
 			conn_lacks(subflow->conn, ignored[i].lacks))
 			return;
 	if (option->subtype == MP_ADD_ADDR)
-		take_add(subflow->conn, &option->add_addr);
+		take_add(subflow->conn, &option->add_addr, now);
 	else if (option->subtype == MP_REMOVE_ADDR)
 		take_remove(subflow->conn, &option->remove_addr);
 	else if (option->subtype == MP_PRIO)

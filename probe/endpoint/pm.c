@@ -114,15 +114,37 @@ struct tally {
 	nsec_t ended_at;                                 /* the last one that may be made again */
 };
 
+/*
+ * When the peer told of the address last: it asks for another try where earlier ones have failed
+ * (RFC 8684 3.4.1), not for tries in advance.
+ */
+static nsec_t invited_at(const struct conn *conn, const struct sockname *remote)
+{
+	nsec_t at = 0;
+	size_t i;
+
+	for (i = 0; i < conn->theirs.count; i++) {
+		const struct address *told = &conn->theirs.list[i];
+
+		if (addr_equal(&told->name.addr, &remote->addr) &&
+			(told->name.port == 0 || told->name.port == remote->port) &&
+			told->told_at > at)
+			at = told->told_at;
+	}
+	return at;
+}
+
 static struct tally count(const struct conn *conn, const struct path_pair *pair)
 {
+	nsec_t invited = invited_at(conn, &pair->remote);
 	struct tally tally = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < conn->subflow_count; i++) {
 		const struct subflow *subflow = conn->subflows[i];
 
-		if (!uses(subflow, pair))
+		if (!uses(subflow, pair) ||
+			(subflow->phase == PHASE_DEAD && subflow->ended_at < invited))
 			continue;
 		if (subflow->phase != PHASE_DEAD)
 			tally.standing++;
@@ -137,17 +159,6 @@ static struct tally count(const struct conn *conn, const struct path_pair *pair)
 	return tally;
 }
 
-/* The peer told of the address once more: it asks for another try (RFC 8684 3.4.1). */
-static unsigned int invitations(const struct conn *conn, const struct path_pair *pair)
-{
-	size_t i;
-
-	for (i = 0; i < conn->theirs.count; i++)
-		if (addr_equal(&conn->theirs.list[i].name.addr, &pair->remote.addr))
-			return conn->theirs.list[i].tries;
-	return 0;
-}
-
 /*
  * When a pair may be joined: at once, never, or after a while, where it was reset in a way that may
  * pass (F57, O17) and no other subflow is left (O11).
@@ -155,7 +166,7 @@ static unsigned int invitations(const struct conn *conn, const struct path_pair 
 static nsec_t join_at(const struct conn *conn, const struct path_pair *pair)
 {
 	const struct subflow *first = conn->subflows[0];
-	unsigned int wanted = conn->pm->copies(conn), invited = invitations(conn, pair);
+	unsigned int wanted = conn->pm->copies(conn);
 	struct tally tally = count(conn, pair);
 
 	if (conn_has_fault(conn, FAULT_JOIN_AGAIN))
@@ -163,10 +174,10 @@ static nsec_t join_at(const struct conn *conn, const struct path_pair *pair)
 	if (pair->local.addr.version != pair->remote.addr.version || tally.standing >= wanted ||
 		(conn->peer_no_join && sockname_equal(&pair->remote, &first->remote)))
 		return NSEC_NEVER;
-	if (tally.standing + tally.failed + tally.transient < wanted + invited)
+	if (tally.standing + tally.failed + tally.transient < wanted)
 		return 0;
 	/* F43: what nobody has answered yet is not tried again. */
-	if (tally.asked > 0 || tally.failed > invited || tally.transient == 0 ||
+	if (tally.asked > 0 || tally.failed > 0 || tally.transient == 0 ||
 		tally.transient > REJOINS_MOST || subflow_live_count(conn) > 0)
 		return NSEC_NEVER;
 	return tally.ended_at + (conn->endpoint->config.rto_initial << (tally.transient - 1));

@@ -211,7 +211,8 @@ struct address {
 	struct sockname name; /* port 0: none was told */
 	uint8_t id;
 	bool told, echoed;  /* ours: with ADD_ADDR */
-	unsigned int tries; /* ours: times told; the peer's: times told again */
+	unsigned int tries; /* ours: times told */
+	nsec_t told_at;     /* the peer's: when it told of it last */
 	nsec_t retry_at;    /* ours: told again then, unless echoed */
 };
 
