@@ -158,17 +158,28 @@ static bool is_half_closed(const struct subflow *subflow)
  */
 static bool was_left_by_peer(const struct subflow *subflow, uint64_t shift)
 {
-	const struct receive_stream *rx = &subflow->conn->rx;
+	const struct conn *conn = subflow->conn;
+	const struct receive_stream *rx = &conn->rx;
+	/* From a fallback at the handshake on nobody knows where its DSNs lie. */
+	bool ends = rx->end_is_told &&
+		((conn->linear && !conn->was_mptcp) ||
+			subflow->fin_position + shift == rx->told_end);
 
-	return subflow->fin_known && !subflow->fin_is_bare &&
-		!(rx->end_is_told && subflow->fin_position + shift == rx->told_end);
+	return subflow->fin_known && !subflow->fin_is_bare && !ends;
+}
+
+/* Who fell back alone at the handshake leaves a peer that takes Multipath TCP for agreed. */
+static bool peer_may_go_on(const struct conn *conn)
+{
+	return conn->was_mptcp || conn->fallback == FALLBACK_ACK_PLAIN ||
+		conn->fallback == FALLBACK_COMPROMISED;
 }
 
 bool fallback_ends_by_fin(const struct subflow *subflow)
 {
 	const struct conn *conn = subflow->conn;
 
-	return !conn->was_mptcp || conn->fallback == FALLBACK_INFINITE_MAPPING ||
+	return !peer_may_go_on(conn) || conn->fallback == FALLBACK_INFINITE_MAPPING ||
 		!was_left_by_peer(subflow, conn->linear_shift);
 }
 

@@ -293,7 +293,9 @@ static bool as_mapping(const struct conn *conn, const struct mptcp_opt *option, 
 /* What a FIN is measured by that may only close its subflow. */
 static void note_end(struct conn *conn, const struct mp_dss *dss)
 {
-	if (!dss->data_fin || dss->length == 0 || !is_plausible(conn, dss))
+	bool has_dsn = conn_is_mptcp(conn) || conn->was_mptcp;
+
+	if (!dss->data_fin || dss->length == 0 || (has_dsn && !is_plausible(conn, dss)))
 		return;
 	conn->rx.told_end = dsn_of(conn, dss) - conn->dsn_remote + dss->length - 1;
 	conn->rx.end_is_told = true;

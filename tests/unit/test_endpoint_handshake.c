@@ -112,6 +112,35 @@ TEST(F3_capable_stripped_from_third_packet)
 		}
 }
 
+/* The client knows nothing of F3 yet: its FIN that closes but a subflow (3.3.3) ends no stream. */
+TEST(F3_subflow_closed_before_the_client_follows)
+{
+	unsigned int speaks, ends;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
+		for (ends = 0; ends < 2; ends++) {
+			struct endpoint_config config = pipe_config(speaks, false);
+			struct pipe pipe;
+			struct err err;
+
+			pipe_init(&pipe, &config, &config, 5);
+			pipe.hook = strip_third;
+			pipe.app[CLIENT].to_write = 100;
+			pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
+			pipe_run(&pipe, pipe.now + 2 * pipe.delay + pipe.delay / 2);
+			CHECK_U64(pipe.hits, 1);
+			if (ends)
+				conn_shutdown(pipe.app[CLIENT].conn);
+			pipe_run(&pipe, pipe.now + pipe.delay / 4);
+			CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
+			CHECK(conn_drop(pipe.app[CLIENT].conn, 0, &err));
+			pipe_run(&pipe, pipe.now + 60 * NSEC_PER_SEC);
+			CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_ACK_PLAIN);
+			CHECK_U64(pipe_info(&pipe, SERVER).peer_closed, ends);
+			pipe_fini(&pipe);
+		}
+}
+
 static enum pipe_verdict drop_capable_syn(struct pipe *pipe, struct packet *packet,
 	enum pipe_side from, unsigned int path)
 {
