@@ -92,6 +92,22 @@ def test_profiles_run_as_stacks(mbtest, profile):
     assert ("F40" in broken) == (profile == "swinburne")
 
 
+def test_an_abort_without_fastclose_is_the_applications(mbtest, tmp_path):
+    """swinburne knows no MP_FASTCLOSE: its application aborts by RST, which breaks no O12."""
+    path = tmp_path / "abort.lua"
+    path.write_text("""scenario {
+        name = "one", expect = { "reset", intact = true }, direction = "to-server", strict = true,
+        case = { version = 0, checksum = false, family = 4 }, sender = "client", bytes = 1,
+        profiles = { server = "swinburne" },
+        steps = { { by = "server", at = "201ms", abort = true } },
+        paths = { path { box.delay { time = "42ms", on = "ack3" } } },
+    }""")
+    run = mbtest("run", path, "--json")
+    rows = run.lines()
+    assert run.status == 0 and len(rows) == 1, run
+    assert "O12" in rows[0]["exercised"] and not rows[0]["broken"]
+
+
 def test_every_scenario_names_rules_and_source(classic):
     _, rows = classic
     assert all(row["rules"] for row in rows)
