@@ -118,6 +118,8 @@ uint64_t table_uint(const struct table *table, const char *name, uint64_t absent
 	return (uint64_t)value;
 }
 
+#define TIME_MOST (1000000000 * NSEC_PER_SEC)
+
 /* Nanoseconds in a text with a unit; false when it is none. */
 static bool parse_time(const char *text, nsec_t *time)
 {
@@ -134,7 +136,7 @@ static bool parse_time(const char *text, nsec_t *time)
 		return false;
 	value = strtoull(text, &end, 10);
 	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(end, units[i].unit) == 0 && value <= 1000000000u) {
+		if (strcmp(end, units[i].unit) == 0 && value <= TIME_MOST / units[i].factor) {
 			*time = (nsec_t)value * units[i].factor;
 			return true;
 		}

@@ -414,7 +414,7 @@ static void draw_rarities(struct rng *rng, struct exploration *exploration)
 		scenario->server_joins = 1;
 	if (rng_chance(rng, 1, 64)) {
 		scenario->bytes = log_uniform(rng, 100000, 2000000);
-		scenario->deadline = 1800 * NSEC_PER_SEC; /* slow paths are paths, too */
+		scenario->deadline = 7200 * NSEC_PER_SEC; /* slow paths are paths, too */
 		/* A key by which less wraps is long to find. */
 		scenario->dsn_wraps = scenario->bytes > 400000 && rng_chance(rng, 1, 2);
 	}
