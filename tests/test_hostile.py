@@ -2,6 +2,7 @@
 """Captures full of rubbish through every box of the catalogue: no crash, no leak, no hang."""
 import pathlib
 import random
+import re
 import struct
 
 import pytest
@@ -33,6 +34,10 @@ def spoil(rng, packet):
     return bytes(packet)
 
 
+# Some of the noise is no byte long.
+LEFT_OUT = r"mbtest: [0-9]+ frames of \S+ without IP are left out\n"
+
+
 @pytest.fixture(scope="module")
 def rubbish(tmp_path_factory):
     """A capture of 4,000 packets: noise, and real ones that were spoiled."""
@@ -57,7 +62,7 @@ def test_every_box_survives(mbtest, tmp_path, rubbish):
         path = tmp_path / "path.lua"
         path.write_text(f"return path {{ box.{row['box'].replace('-', '_')} {{ {given} }} }}\n")
         run = mbtest("pcap", path, rubbish, tmp_path / "out.pcap")
-        assert run.status == 0 and run.err == "", run
+        assert run.status == 0 and re.fullmatch(LEFT_OUT, run.err), run
         assert (tmp_path / "out.pcap").stat().st_size >= 24
 
 
@@ -71,7 +76,7 @@ def test_all_boxes_in_a_row_survive(mbtest, tmp_path, rubbish):
 }
 """)
     run = mbtest("pcap", path, rubbish, tmp_path / "out.pcap")
-    assert run.status == 0 and run.err == "", run
+    assert run.status == 0 and re.fullmatch(LEFT_OUT, run.err), run
 
 
 @pytest.mark.parametrize("seed", range(20))

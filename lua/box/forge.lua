@@ -37,6 +37,11 @@ local function forge(self, flow, packet, dir, out)
 	forged["tcp.seq"] = (seq + self.seq) & 0xffffffff
 	forged["tcp.ack"] = ack & 0xffffffff
 	forged:remove(30)
+	-- Behind the packet an older time would not be believed (RFC 7323 5).
+	local clock = out == dir and packet:option(8)
+	if clock then
+		forged:replace(8, nil, clock)
+	end
 	local option = self.copy and packet:option(30, subtype(self)) or self.raw
 	if option ~= "" and not forged:append(option) then
 		return nil
