@@ -119,7 +119,7 @@ void trace_reset(struct trace *trace, struct packet *packet)
 	packet_finish(packet);
 }
 
-bool trace_must_reset(struct trace *trace, unsigned int ttl)
+bool trace_begin_resets(struct trace *trace, unsigned int ttl)
 {
 	const struct trace_hop *hop = &trace->hops[ttl];
 

@@ -10,7 +10,6 @@
 #include "probe/base/alloc.h"
 #include "probe/wire/mptcp.h"
 #include "tracebox/hidden.h"
-#include "tracebox/view.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -22,39 +21,21 @@ enum known {
 	KNOWN_CHANGED,
 };
 
-/* One field, option or order, followed along the path. */
-bool change_same_subject(const struct change *a, const struct change *b)
-{
-	if (a->field != NULL || b->field != NULL)
-		return a->field == b->field;
-	if (a->is_order || b->is_order)
-		return a->is_order == b->is_order;
-	return optid_equal(&a->option, &b->option) && a->instance == b->instance;
-}
-
-static const struct change *find_subject(const struct hop_view *view, const struct change *subject)
-{
-	for (size_t i = 0; i < view->changes.count; i++)
-		if (change_same_subject(&view->changes.list[i], subject))
-			return &view->changes.list[i];
-	return NULL;
-}
-
 static enum known known_at(const struct hop_view *view, const struct change *subject,
 	const struct change **change)
 {
 	*change = NULL;
 	if (!view->has_quote)
 		return KNOWN_NOT;
-	*change = find_subject(view, subject);
+	*change = view_change(view, subject);
 	if (*change != NULL)
 		return KNOWN_CHANGED;
 	return view_covers(view, subject) ? KNOWN_UNCHANGED : KNOWN_NOT;
 }
 
 /*
- * Fields in which the probes differ: what became of one probe's value says nothing of another's.
- * Their payloads stand at different places of the stream that a box reads.
+ * Fields in which the probes differ; their payloads, too, stand at different places of the stream
+ * that a box reads.
  */
 static bool is_number(const struct change *change)
 {
@@ -101,7 +82,7 @@ static bool same_change(const struct hop_view *a, const struct change *x, const 
 /* Whether this hop alone shows the change, and a later one that could see it does not. */
 static bool is_quote_fault(const struct result *result, size_t at, const struct change *subject)
 {
-	const struct change *here = find_subject(&result->hops[at], subject), *there;
+	const struct change *here = view_change(&result->hops[at], subject), *there;
 
 	for (size_t i = at + 1; i < result->hop_count; i++) {
 		enum known known = known_at(&result->hops[i], subject, &there);
@@ -112,13 +93,6 @@ static bool is_quote_fault(const struct result *result, size_t at, const struct 
 					here->kind == CHANGE_ADDED);
 	}
 	return false;
-}
-
-void result_add_finding(struct result *result, const struct finding *finding)
-{
-	result->findings = xgrow(result->findings, result->finding_count, &result->finding_capacity,
-		sizeof(*finding));
-	result->findings[result->finding_count++] = *finding;
 }
 
 /* Follow one subject along the path and note where it changes. */
@@ -155,9 +129,9 @@ static bool is_followed(const struct result *result, size_t hop, size_t index)
 	const struct change *subject = &result->hops[hop].changes.list[index];
 
 	for (size_t i = 0; i < hop; i++)
-		if (find_subject(&result->hops[i], subject) != NULL)
+		if (view_change(&result->hops[i], subject) != NULL)
 			return true;
-	return find_subject(&result->hops[hop], subject) != subject;
+	return view_change(&result->hops[hop], subject) != subject;
 }
 
 /* ---- the destination's answer ---- */
@@ -201,24 +175,6 @@ static void read_destination(struct result *result)
 
 /* ---- the whole ---- */
 
-static int finding_order(const void *a, const void *b)
-{
-	const struct finding *x = a, *y = b;
-
-	if (x->before->ttl != y->before->ttl)
-		return x->before->ttl < y->before->ttl ? -1 : 1;
-	return x->change.before_offset < y->change.before_offset
-		? -1
-		: x->change.before_offset > y->change.before_offset;
-}
-
-void result_sort(struct result *result)
-{
-	if (result->finding_count > 0)
-		qsort(result->findings, result->finding_count, sizeof(*result->findings),
-			finding_order);
-}
-
 void result_init(struct result *result, const struct trace *trace)
 {
 	unsigned int first = trace_first_ttl(trace), last = trace_last_ttl(trace);
@@ -245,32 +201,4 @@ void result_fini(struct result *result)
 		hop_view_fini(&result->hops[i]);
 	free(result->hops);
 	free(result->findings);
-}
-
-const char *finding_name(const struct finding *finding, char buf[static OPTID_TEXT])
-{
-	return change_name(&finding->change, buf);
-}
-
-const char *finding_before(const struct finding *finding, char *buf, size_t size)
-{
-	const struct change *earlier = finding->previous != NULL
-		? find_subject(finding->previous, &finding->change)
-		: NULL;
-
-	if (earlier != NULL)
-		return change_after(earlier, finding->previous->quote,
-			finding->previous->layers.known, buf, size);
-	return change_before(&finding->change, finding->before->sent, buf, size);
-}
-
-const char *finding_after(const struct finding *finding, char *buf, size_t size)
-{
-	const struct hop_view *view = finding->before;
-	const struct change *now = find_subject(view, &finding->change);
-
-	if (now == NULL && !finding->is_hidden) /* changed back to what was sent */
-		return change_before(&finding->change, view->sent, buf, size);
-	return change_after(now != NULL ? now : &finding->change, view->quote, view->layers.known,
-		buf, size);
 }

@@ -2,6 +2,7 @@
 #include "tracebox/command_campaign.h"
 
 #include "probe/base/alloc.h"
+#include "tracebox/attribute.h"
 #include "tracebox/campaign.h"
 #include "tracebox/run.h"
 #include "tracebox/targets.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tracebox/command_survey.h"
 
+#include "tracebox/attribute.h"
 #include "tracebox/run.h"
 
 #include <stdio.h>

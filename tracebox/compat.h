@@ -8,7 +8,7 @@
 #ifndef TRACEBOX_COMPAT_H
 #define TRACEBOX_COMPAT_H
 
-#include "tracebox/attribute.h"
+#include "tracebox/view.h"
 
 enum { COMPAT_CHANGES = 64, COMPAT_TEXT = 2048, COMPAT_VALUE = 64 };
 

@@ -6,8 +6,6 @@
  */
 #include "tracebox/hidden.h"
 
-#include "tracebox/view.h"
-
 #include <string.h>
 
 static unsigned int ttl_of(const struct hop_view *view)

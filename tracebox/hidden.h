@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hidden.h - findings of what no quote shows: something else tells of it. For attribute.c alone.
+ * hidden.h - findings of what no quote shows: lengths, checksums and addresses tell of it. For
+ * attribute.c alone.
  */
 #ifndef TRACEBOX_HIDDEN_H
 #define TRACEBOX_HIDDEN_H
 
-#include "tracebox/attribute.h"
+#include "tracebox/result.h"
 
-/* Add to what the quotes show: what lengths, checksums and addresses tell besides. */
+/* Add them to the findings that quotes show, where none of those explains them. */
 void hidden_find(struct result *result);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tracebox/join.h"
 
+#include "tracebox/attribute.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #ifndef TRACEBOX_JOIN_H
 #define TRACEBOX_JOIN_H
 
-#include "tracebox/attribute.h"
+#include "tracebox/result.h"
 #include "tracebox/established.h"
 
 /*

@@ -6,6 +6,7 @@
 #include "probe/io/host.h"
 #include "probe/io/interrupt.h"
 #include "probe/io/pcap_file.h"
+#include "tracebox/attribute.h"
 #include "tracebox/channel_live.h"
 #include "tracebox/channel_offline.h"
 #include "tracebox/command_bundle.h"

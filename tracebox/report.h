@@ -7,7 +7,7 @@
 #define TRACEBOX_REPORT_H
 
 #include "probe/base/err.h"
-#include "tracebox/attribute.h"
+#include "tracebox/result.h"
 #include "tracebox/channel.h"
 
 #include <stdio.h>

@@ -3,6 +3,7 @@
  * report_json.c - mbkit.trace/1: one object on one line.
  */
 #include "probe/base/json_text.h"
+#include "probe/endpoint/endpoint.h"
 #include "tracebox/report.h"
 #include "tracebox/verdict.h"
 

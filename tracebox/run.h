@@ -5,7 +5,7 @@
 #ifndef TRACEBOX_RUN_H
 #define TRACEBOX_RUN_H
 
-#include "tracebox/attribute.h"
+#include "tracebox/view.h"
 #include "tracebox/channel.h"
 
 #include <stdio.h>

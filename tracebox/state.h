@@ -74,8 +74,11 @@ void trace_keep_answer(struct trace *trace, const struct answer *answer,
 void trace_note_accepted(struct trace *trace, const struct answer *answer,
 	const struct packet *packet);
 
-/* Whether a RST is to be sent before a probe of this TTL is repeated. */
-bool trace_must_reset(struct trace *trace, unsigned int ttl);
+/*
+ * A probe of this TTL is due: note which connections are to be closed before it, those of earlier
+ * rounds again when it is repeated. Whether there is one, so that trace_reset comes first.
+ */
+bool trace_begin_resets(struct trace *trace, unsigned int ttl);
 
 /* Make a segment that closes one of those that may be open; exactness counts (RFC 5961 3.2). */
 void trace_reset(struct trace *trace, struct packet *packet);

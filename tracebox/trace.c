@@ -325,7 +325,7 @@ bool trace_output(struct trace *trace, struct packet *packet, nsec_t now)
 			hop_settle(trace, todo.ttl);
 			break;
 		case TODO_PROBE:
-			if (trace_must_reset(trace, todo.ttl))
+			if (trace_begin_resets(trace, todo.ttl))
 				trace_reset(trace, packet);
 			else
 				send_probe(trace, todo.ttl, packet, now);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tracebox/verdict.h"
 
+#include "probe/endpoint/endpoint.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

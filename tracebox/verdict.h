@@ -5,7 +5,7 @@
 #ifndef TRACEBOX_VERDICT_H
 #define TRACEBOX_VERDICT_H
 
-#include "tracebox/attribute.h"
+#include "tracebox/result.h"
 
 enum { VERDICT_TEXT = 768 };
 

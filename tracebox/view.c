@@ -48,6 +48,14 @@ bool view_covers(const struct hop_view *view, const struct change *subject)
 	return subject->is_order ? layers->known >= layers->payload : option_known(view, subject);
 }
 
+const struct change *view_change(const struct hop_view *view, const struct change *subject)
+{
+	for (size_t i = 0; i < view->changes.count; i++)
+		if (change_same_subject(&view->changes.list[i], subject))
+			return &view->changes.list[i];
+	return NULL;
+}
+
 bool view_follows(const struct hop_view *after, const struct hop_view *before)
 {
 	return (after != NULL ? after->ttl : 0) + 1 == before->ttl;

@@ -211,6 +211,15 @@ void packet_diff(struct changes *changes, const struct packet *sent, const uint8
 	}
 }
 
+bool change_same_subject(const struct change *a, const struct change *b)
+{
+	if (a->field != NULL || b->field != NULL)
+		return a->field == b->field;
+	if (a->is_order || b->is_order)
+		return a->is_order == b->is_order;
+	return optid_equal(&a->option, &b->option) && a->instance == b->instance;
+}
+
 const char *change_name(const struct change *change, char buf[static OPTID_TEXT])
 {
 	if (change->field != NULL)

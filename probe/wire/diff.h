@@ -52,6 +52,9 @@ struct changes {
 void packet_diff(struct changes *changes, const struct packet *sent, const uint8_t *seen,
 	uint32_t known, unsigned int flags);
 
+/* Whether two are about the same field, the same instance of an option, or both about the order. */
+bool change_same_subject(const struct change *a, const struct change *b);
+
 /* "tcp.window", "tcp.option.mss", "tcp.option-order", "payload"; returns buf. */
 const char *change_name(const struct change *change, char buf[static OPTID_TEXT]);
 

@@ -7,6 +7,7 @@
  */
 #include "probe/wire/icmp.h"
 #include "probe/wire/tcpopt.h"
+#include "tracebox/attribute.h"
 #include "tracebox/compat.h"
 #include "tracebox/verdict.h"
 
