@@ -114,6 +114,9 @@ static bool state_read(struct explorer *explorer, struct err *err)
 	const struct explore_options *options = explorer->options;
 	struct explore_report *report = &explorer->report;
 	uint64_t first, last, shard, shards;
+	_Static_assert(sizeof(report->found->invariant) == 32 &&
+			sizeof(report->found->file) == 256 && sizeof(report->found->why) == 400,
+		"widths of what is read");
 	FILE *file = options->resume == NULL ? NULL : fopen(options->resume, "re");
 	bool ok;
 

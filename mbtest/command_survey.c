@@ -187,7 +187,7 @@ static enum runner_end ask_end(struct survey *survey, const struct survey_option
 	config.run.seed = 1;
 	config.run.slower = options->slower;
 	if (run_is_live(&config.run))
-		config.run.deadline = LIVE_DEADLINE * (options->slower > 1 ? options->slower : 1);
+		config.run.deadline = run_slowed(&config.run, LIVE_DEADLINE);
 	if (run_is_remote(&config.run) && config.jobs == 0)
 		config.jobs = REMOTE_JOBS;
 	if (!stacks_check(&config.run, &cases, err) ||

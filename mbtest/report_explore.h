@@ -5,6 +5,8 @@
 #ifndef MBTEST_REPORT_EXPLORE_H
 #define MBTEST_REPORT_EXPLORE_H
 
+#include "mbtest/judge/judge.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@ struct explore_found {
 	uint64_t seed;
 	char invariant[32];
 	char file[256]; /* the scenario, made small */
-	char why[400];
+	char why[WHY_TEXT];
 };
 
 struct explore_report {

@@ -19,6 +19,19 @@ bool translate_is_echo(const struct packet *packet)
 	return packet->form == PACKET_ICMP && is_echo(packet->version, packet_l4(packet)[0]);
 }
 
+bool translate_has_ports(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
+}
+
+/* Of a port, or an echo's identifier, in the transport header. */
+static uint32_t port_offset(uint8_t protocol, enum side side)
+{
+	if (!translate_has_ports(protocol))
+		return ICMP_IDENTIFIER;
+	return side == SIDE_SRC ? 0 : 2;
+}
+
 bool translate_fits(const struct packet *packet)
 {
 	return packet->form == PACKET_TCP || packet->form == PACKET_UDP ||
@@ -31,7 +44,7 @@ void translate_names(const struct packet *packet, enum side side, struct socknam
 	packet_socknames(packet, side == SIDE_SRC ? name : remote,
 		side == SIDE_SRC ? remote : name);
 	if (translate_is_echo(packet))
-		name->port = get_be16(packet_l4(packet) + ICMP_IDENTIFIER);
+		name->port = get_be16(packet_l4(packet) + port_offset(packet->protocol, side));
 }
 
 static uint32_t addr_offset(uint8_t version, enum side side)
@@ -49,12 +62,8 @@ void translate_addr(struct packet *packet, enum side side, const struct addr *ad
 
 void translate_packet(struct packet *packet, enum side side, const struct sockname *name)
 {
-	uint32_t port_at = side == SIDE_SRC ? 0 : 2;
-
 	translate_addr(packet, side, &name->addr);
-	if (packet->form == PACKET_ICMP)
-		port_at = ICMP_IDENTIFIER;
-	packet_write16(packet, packet->l4 + port_at, name->port);
+	packet_write16(packet, packet->l4 + port_offset(packet->protocol, side), name->port);
 }
 
 /* ICMP messages that quote a packet (RFC 792, RFC 4443 2.1). */
@@ -70,22 +79,17 @@ static bool is_error(const struct packet *packet)
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
-bool quote_has_ports(const struct quote *quote)
-{
-	return quote->protocol == PROTOCOL_TCP || quote->protocol == PROTOCOL_UDP;
-}
-
 /* Where the checksum of a quoted transport header lies. */
 static uint32_t quoted_checksum(const struct quote *quote)
 {
-	if (!quote_has_ports(quote))
+	if (!translate_has_ports(quote->protocol))
 		return quote->l4 + ICMP_CHECKSUM;
 	return quote->l4 + (quote->protocol == PROTOCOL_TCP ? 16 : 6);
 }
 
 bool quote_read(const struct packet *packet, struct quote *quote)
 {
-	const uint8_t *ip = packet_payload(packet), *ports;
+	const uint8_t *ip = packet_payload(packet), *l4;
 	struct icmp_error error;
 	uint32_t room, header;
 	uint8_t version;
@@ -103,21 +107,19 @@ bool quote_read(const struct packet *packet, struct quote *quote)
 	/* A later fragment has no ports. */
 	if (version == 4 && (get_be16(ip + 6) & 0x1fff) != 0)
 		return false;
+	l4 = ip + header;
 	quote->protocol = version == 4 ? ip[9] : ip[6];
-	if (quote_has_ports(quote))
-		ports = ip + header;
-	else if (quote->protocol == (version == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6) &&
-		is_echo(version, ip[header]))
-		ports = NULL;
-	else
+	if (!translate_has_ports(quote->protocol) &&
+		(quote->protocol != (version == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6) ||
+			!is_echo(version, l4[0])))
 		return false;
 	quote->ip = packet->payload;
 	quote->l4 = packet->payload + header;
 	quote->end = error.quote_offset + error.quote_known;
 	quote->src.addr = addr_from_bytes(version, ip + addr_offset(version, SIDE_SRC));
 	quote->dst.addr = addr_from_bytes(version, ip + addr_offset(version, SIDE_DST));
-	quote->src.port = get_be16(ports != NULL ? ports : ip + header + ICMP_IDENTIFIER);
-	quote->dst.port = get_be16(ports != NULL ? ports + 2 : ip + header + ICMP_IDENTIFIER);
+	quote->src.port = get_be16(l4 + port_offset(quote->protocol, SIDE_SRC));
+	quote->dst.port = get_be16(l4 + port_offset(quote->protocol, SIDE_DST));
 	return true;
 }
 
@@ -137,14 +139,12 @@ void quote_translate(struct packet *packet, const struct quote *quote, enum side
 	const struct sockname *name, enum quotes how)
 {
 	const struct sockname *was = side == SIDE_SRC ? &quote->src : &quote->dst;
-	uint32_t port_at = quote->l4 + (side == SIDE_SRC ? 0 : 2);
+	uint32_t port_at = quote->l4 + port_offset(quote->protocol, side);
 	uint32_t checksum_at = quoted_checksum(quote);
 	uint32_t length = (uint32_t)addr_len(&name->addr);
 	uint8_t old_port[2], new_port[2];
 	bool has_checksum = how == QUOTES_TRANSLATE && checksum_at + 2 <= quote->end;
 
-	if (!quote_has_ports(quote))
-		port_at = quote->l4 + ICMP_IDENTIFIER;
 	put_be16(old_port, was->port);
 	put_be16(new_port, name->port);
 	if (quote->protocol == PROTOCOL_UDP && get_be16(packet_data(packet) + checksum_at) == 0)

@@ -19,6 +19,9 @@ enum side {
  */
 bool translate_fits(const struct packet *packet);
 
+/* Whether what fits has ports of this protocol, and not an echo's identifier. */
+bool translate_has_ports(uint8_t protocol);
+
 /* An ICMP echo request or reply, which has one identifier and no ports. */
 bool translate_is_echo(const struct packet *packet);
 
@@ -42,9 +45,6 @@ struct quote {
 
 /* False when the packet is no ICMP error or its quote has no ports. */
 bool quote_read(const struct packet *packet, struct quote *quote);
-
-/* What is quoted has ports, and not an echo's identifier. */
-bool quote_has_ports(const struct quote *quote);
 
 /* What a translator does to the packets that ICMP errors quote. */
 enum quotes {

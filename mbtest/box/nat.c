@@ -228,18 +228,11 @@ static struct addr own_addr(const struct nat *self, uint8_t version, uint32_t nu
 
 static bool is_own_addr(const struct nat *self, const struct addr *addr)
 {
-	for (uint32_t i = 0; i < (uint32_t)self->addresses; i++) {
-		struct addr own = own_addr(self, addr->version, i);
+	struct addr own = own_addr(self, addr->version, 0);
+	uint8_t number = (uint8_t)(addr->bytes[last_index(addr)] - own.bytes[last_index(addr)]);
 
-		if (addr_equal(addr, &own))
-			return true;
-	}
-	return false;
-}
-
-static bool has_ports(uint8_t protocol)
-{
-	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
+	own = own_addr(self, addr->version, number);
+	return number < self->addresses && addr_equal(addr, &own);
 }
 
 /* A free port of the address that is chosen already. */
@@ -271,7 +264,7 @@ static bool choose_outside(const struct box *box, struct nat *self, struct mappi
 	if (self->kind == KIND_DESTINATION) {
 		fresh->outside =
 			(struct sockname){ own_addr(self, inside->version, 0), fresh->inside.port };
-		if (self->port != 0 && has_ports(fresh->protocol))
+		if (self->port != 0 && translate_has_ports(fresh->protocol))
 			fresh->outside.port = (uint16_t)self->port;
 		return true;
 	}
@@ -357,7 +350,7 @@ static enum verdict icmp_error(struct box *box, struct packet *packet, const str
 	const struct sockname *becomes;
 	struct addr addrs[2];
 
-	if (!quote_has_ports(quote))
+	if (!translate_has_ports(quote->protocol))
 		remote.port = 0;
 	mapping = mapping_find(box, self, by, quote->protocol, name,
 		remote_counts(self) ? &remote : NULL);

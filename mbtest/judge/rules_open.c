@@ -393,7 +393,6 @@ void rule_o16(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
 	uint32_t fail = first_of(connection->fail[SENT], connection->fail[RECEIVED]), i;
-
 	const struct flow *flow;
 
 	/* On one of several it costs that subflow, and nobody falls back (F22). */

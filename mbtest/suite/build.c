@@ -43,8 +43,7 @@ static uint64_t scenario_bytes(const struct scenario *scenario, const struct run
 	return run_is_live(run) ? BYTES_REAL : BYTES_VIRTUAL;
 }
 
-/* What real time a scenario's becomes: a slow machine is no slow stack. */
-static nsec_t slowed(const struct run_config *run, nsec_t time)
+nsec_t run_slowed(const struct run_config *run, nsec_t time)
 {
 	return run_is_live(run) && run->slower > 1 ? time * run->slower : time;
 }
@@ -54,8 +53,8 @@ nsec_t scenario_deadline(const struct scenario *scenario, const struct run_confi
 	if (run->deadline > 0)
 		return run->deadline;
 	if (scenario->deadline > 0)
-		return slowed(run, scenario->deadline);
-	return run_is_live(run) ? slowed(run, DEADLINE_REAL) : DEADLINE_VIRTUAL;
+		return run_slowed(run, scenario->deadline);
+	return run_is_live(run) ? run_slowed(run, DEADLINE_REAL) : DEADLINE_VIRTUAL;
 }
 
 void scenario_net_config(const struct scenario *scenario, const struct run_config *run,
@@ -306,11 +305,11 @@ void scenario_apps(const struct scenario *scenario, const struct run_config *run
 		plan->end = end == CLIENT ? CLIENT : SERVER;
 		plan_stream(scenario, run, plan->end, &plan->sends);
 		plan->first_chunk = scenario->first_chunk;
-		plan->pause_ns = slowed(run, scenario->pause_ns);
+		plan->pause_ns = run_slowed(run, scenario->pause_ns);
 		plan->family = scenario->family;
 		step_plan_of(&scenario->steps, plan->end, &plan->steps);
 		for (unsigned int i = 0; i < plan->steps.count; i++)
-			plan->steps.steps[i].at = slowed(run, plan->steps.steps[i].at);
+			plan->steps.steps[i].at = run_slowed(run, plan->steps.steps[i].at);
 		plan_config(scenario, run, plan->end, &ends->config[end]);
 	}
 	ends->plan[CLIENT].local = client;

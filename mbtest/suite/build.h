@@ -67,6 +67,9 @@ bool scenario_build(struct net *net, const struct scenario *scenario, struct err
 void scenario_apps(const struct scenario *scenario, const struct run_config *run,
 	struct scenario_ends *ends);
 
+/* What a time becomes in this run: a slow machine of a live one is no slow stack. */
+nsec_t run_slowed(const struct run_config *run, nsec_t time);
+
 /* The generator of one end's endpoint. */
 struct rng scenario_rng(const struct run_config *run, enum end end);
 
