@@ -6,6 +6,7 @@
 #include "lua/bind_box.h"
 
 #include "lua/packet.h"
+#include "lua/packet_names.h"
 #include "lua/state.h"
 #include "mbtest/flow.h"
 #include "probe/base/alloc.h"

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * packet.c - see packet.h. Which object stands for which packet, and who frees it.
- */
 #include "lua/packet.h"
 
-#include "lua/packet_names.h"
 #include "probe/wire/packet.h"
 
 #include <lauxlib.h>
@@ -203,20 +199,17 @@ static void make_metatable(lua_State *L, const char *name, bool collects)
 		lua_pushcfunction(L, packet_collect);
 		lua_setfield(L, -2, "__gc");
 	}
-	lua_packet_names(L);
 }
 
-void lua_packet_open(lua_State *L, bool lets_go)
+void lua_packet_make_metatables(lua_State *L)
 {
 	make_metatable(L, PACKET_META, true);
 	make_metatable(L, loan_key, false);
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, loan_key);
-	if (lets_go)
-		lua_packet_names_lent(L);
 	/* All light userdata of a state have one metatable. */
 	lua_pushlightuserdata(L, NULL);
-	lua_insert(L, -2);
+	lua_pushvalue(L, -2);
 	lua_setmetatable(L, -2);
-	lua_pop(L, 2);
+	lua_pop(L, 1);
 }

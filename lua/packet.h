@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * packet.h - packets as Lua objects: fields by name, options, payload. An object is valid during
- * the call it was handed to, or, when it was cloned or taken, until it is emitted.
+ * packet.h - packets as Lua objects: which object stands for which packet, and who frees it. An
+ * object is valid during the call it was handed to, or, when it was cloned or taken, until it is
+ * emitted. What can be done to one is packet_names.h.
  */
 #ifndef LUA_PACKET_H
 #define LUA_PACKET_H
@@ -34,11 +35,8 @@ enum { LUA_PACKETS_HELD = 4096 };
 
 struct lua_context **lua_context_of(lua_State *L);
 
-/*
- * Make the metatables; once a state. lets_go: the program uses what it is lent only while it is
- * (plain.h).
- */
-void lua_packet_open(lua_State *L, bool lets_go);
+/* Push two new metatables, of objects that own a packet and, on top, of what is lent. */
+void lua_packet_make_metatables(lua_State *L);
 
 /*
  * Push an object for a packet; it frees it unless lua_packet_release is called. An error when a box

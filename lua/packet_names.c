@@ -421,7 +421,8 @@ static void push_names(lua_State *L, bool methods_too)
 		set_methods(L);
 }
 
-void lua_packet_names(lua_State *L)
+/* __index and __newindex, into the metatable on top. */
+static void set_index(lua_State *L)
 {
 	push_names(L, true);
 	lua_pushcclosure(L, packet_index, 1);
@@ -431,7 +432,11 @@ void lua_packet_names(lua_State *L)
 	lua_setfield(L, -2, "__newindex");
 }
 
-void lua_packet_names_lent(lua_State *L)
+/*
+ * Another __index, for objects that are used only while they are lent: methods are found without a
+ * call, and fields are those of the packet that is lent.
+ */
+static void set_lent_index(lua_State *L)
 {
 	lua_newtable(L);
 	set_methods(L);
@@ -441,4 +446,15 @@ void lua_packet_names_lent(lua_State *L)
 	lua_setfield(L, -2, "__index");
 	lua_setmetatable(L, -2);
 	lua_setfield(L, -2, "__index");
+}
+
+void lua_packet_open(lua_State *L, bool lets_go)
+{
+	lua_packet_make_metatables(L);
+	set_index(L);
+	if (lets_go)
+		set_lent_index(L);
+	lua_pop(L, 1);
+	set_index(L);
+	lua_pop(L, 1);
 }

@@ -8,13 +8,12 @@
 
 #include <lua.h>
 
-/* Put __index and __newindex into the metatable on top. */
-void lua_packet_names(lua_State *L);
+#include <stdbool.h>
 
 /*
- * Another __index, for objects that are used only while they are lent: methods are found without a
- * call, and fields are those of the packet that is lent.
+ * Teach a state what packets are; once. lets_go: the program uses what it is lent only while it is
+ * (plain.h).
  */
-void lua_packet_names_lent(lua_State *L);
+void lua_packet_open(lua_State *L, bool lets_go);
 
 #endif
