@@ -172,7 +172,8 @@ def test_text_names_the_place_in_words(boxes):
 
 @pytest.mark.parametrize("fields, status", [
     ("tcp.option.mptcp.mp_capable", 1), ("tcp.option.mptcp", 1), ("tcp.window", 0),
-    ("tcp.window,tcp.option.mptcp", 1), ("tcp.option.mss", 0),
+    ("tcp.window,tcp.option.mptcp", 1), ("tcp.option.mss", 0), ("tcp.option", 1),
+    ("tcp.option.30", 1), ("tcp.option.mptcp.0", 1), ("tcp.option.2,tcp.option.mptcp.1", 0),
 ])
 def test_fail_on_change(boxes, fields, status):
     path = Path(boxes, ["full"] * 3).box(2, "box.nop {}")

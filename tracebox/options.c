@@ -142,7 +142,7 @@ static bool is_field_name(const char *name)
 	if (strcmp(name, "tcp.option-order") == 0 || strcmp(name, "tcp.option") == 0)
 		return true;
 	if (strncmp(name, option_prefix, sizeof(option_prefix) - 1) == 0)
-		return strcmp(name, "tcp.option.mptcp") == 0 || optid_parse(&id, name);
+		return optid_parse(&id, name);
 	return field_find(name) != NULL;
 }
 
@@ -169,8 +169,7 @@ static const struct row rows[] = {
 	{ 'm', NULL, "MAX", "last TTL (64, or 8 silent hops in a row)", set_last },
 	{ 'M', NULL, "MIN", "first TTL (1)", set_first },
 	{ 'p', NULL, "PROBE", "the probe: IP/TCP/MSS/MPCAPABLE", set_probe },
-	{ 's', NULL, "FILE", "run a Lua script; HOST and the rest are its arguments",
-		set_script },
+	{ 's', NULL, "FILE", "run a Lua script; HOST and the rest are its arguments", set_script },
 	{ 'l', NULL, "LUA", "run a line of Lua", set_chunk },
 	{ 'v', NULL, NULL, "values before and after each change", set_verbose },
 	{ 'w', NULL, NULL, "tell of padding that probes were completed with", set_warnings },
@@ -188,15 +187,13 @@ static const struct row rows[] = {
 	{ 0, "targets", "FILE|-", "trace many: a target a line; with --json JSON Lines",
 		set_targets },
 	{ 0, "shard", "I/N", "of the targets every N-th, from the I-th on", set_shard },
-	{ 0, "resume", NULL, "go on with the file that output is appended to",
-		set_resume },
+	{ 0, "resume", NULL, "go on with the file that output is appended to", set_resume },
 	{ 0, "matrix", "PORT,...", "what becomes of each TCP option towards these ports",
 		set_matrix },
 	{ 0, "mptcp", "0|1", "version of the MPTCP options (1; 0 in scripts)", set_mptcp },
 	{ 0, "established", NULL, "trace data and ACKs of a connection, not its SYN",
 		set_established },
-	{ 0, "reverse", NULL, "the same, and the way back from mpprobe serve",
-		set_reverse },
+	{ 0, "reverse", NULL, "the same, and the way back from mpprobe serve", set_reverse },
 	{ 0, "json", NULL, "JSON, mbkit.trace/1", set_json },
 	{ 0, "bundle", "FILE.tar.gz", "capture, reports, command line, versions in one file",
 		set_bundle },
@@ -364,6 +361,18 @@ enum options_end options_fill(struct options *options, int argc, char **argv, st
 	return check_options(options, err) ? OPTIONS_RUN : OPTIONS_WRONG;
 }
 
+/* Whether a name, length bytes of it, means a field: an option has several ("tcp.option.2"). */
+static bool is_meant(const char *name, size_t length, const char *field)
+{
+	struct optid pattern, option;
+	char text[OPTID_TEXT];
+
+	snprintf(text, sizeof(text), "%.*s", (int)length, name);
+	if (optid_parse(&pattern, text) && optid_parse(&option, field))
+		return optid_matches(&pattern, &option);
+	return strncmp(name, field, length) == 0 && (field[length] == '\0' || field[length] == '.');
+}
+
 bool options_fail_on(const struct options *options, const char *field)
 {
 	const char *name = options->fail_on_change;
@@ -371,8 +380,7 @@ bool options_fail_on(const struct options *options, const char *field)
 	while (name != NULL && *name != '\0') {
 		size_t length = strcspn(name, ",");
 
-		if (strncmp(name, field, length) == 0 &&
-			(field[length] == '\0' || field[length] == '.'))
+		if (is_meant(name, length, field))
 			return true;
 		name += length + (name[length] == ',');
 	}

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { NONE = 0, HOP = 1, FOLLOWS = 2 };
@@ -229,17 +228,6 @@ const char *field_bytes_text(const struct field *field, const uint8_t *at, uint3
 	return buf;
 }
 
-const char *field_text(const struct field *field, const struct layers *layers, const uint8_t *bytes,
-	char *buf, size_t size)
-{
-	uint32_t offset, length;
-
-	buf[0] = '\0';
-	if (!known_range(field, layers, &offset, &length))
-		return buf;
-	return field_bytes_text(field, bytes + offset, length, buf, size);
-}
-
 bool field_get(const struct field *field, const struct packet *packet, uint64_t *value)
 {
 	struct layers layers;
@@ -269,66 +257,4 @@ bool field_set(const struct field *field, struct packet *packet, uint64_t value)
 		bytes[i] = (uint8_t)(around >> 8 * (length - 1 - i));
 	packet_write(packet, offset, bytes, length);
 	return true;
-}
-
-static bool set_addr(const struct field *field, struct packet *packet, const char *text)
-{
-	struct layers layers;
-	uint32_t offset = 0, length = 0;
-	struct addr addr;
-
-	layers_of_packet(&layers, packet);
-	if (!addr_parse(&addr, text) || !field_range(field, &layers, &offset, &length) ||
-		addr_len(&addr) != length)
-		return false;
-	packet_write(packet, offset, addr.bytes, length);
-	return true;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Bytes are replaced by as many. */
-static bool set_bytes(const struct field *field, struct packet *packet, const char *text)
-{
-	uint32_t offset = 0, length = 0, i;
-	struct layers layers;
-	uint8_t byte;
-
-	layers_of_packet(&layers, packet);
-	if (!field_range(field, &layers, &offset, &length) || strlen(text) != 2 * (size_t)length)
-		return false;
-	for (i = 0; i < 2 * length; i++) {
-		if (hex_digit(text[i]) < 0)
-			return false;
-	}
-	for (i = 0; i < length; i++) {
-		byte = (uint8_t)(hex_digit(text[2 * i]) * 16 + hex_digit(text[2 * i + 1]));
-		packet_write(packet, offset + i, &byte, 1);
-	}
-	return true;
-}
-
-bool field_set_text(const struct field *field, struct packet *packet, const char *text)
-{
-	unsigned long long value;
-	uint16_t flags;
-	char *end;
-
-	if (packet->form == PACKET_MALFORMED)
-		return false;
-	if (field->format == FIELD_ADDR)
-		return set_addr(field, packet, text);
-	if (field->format == FIELD_BYTES)
-		return set_bytes(field, packet, text);
-	if (field->format == FIELD_FLAGS && tcp_flags_parse(&flags, text))
-		return field_set(field, packet, flags);
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	value = strtoull(text, &end, 0);
-	return *end == '\0' && field_set(field, packet, value);
 }

@@ -55,13 +55,9 @@ bool field_read(const struct field *field, const struct layers *layers, const ui
 	uint64_t *value);
 
 /*
- * Text of a covered field, as field_set_text reads it; bytes are hex and are cut to fit. Returns
- * buf, empty when the field is not covered.
+ * Value as text, from the bytes that field_range tells; those of a field that is bytes are hex, and
+ * cut to fit. Returns buf.
  */
-const char *field_text(const struct field *field, const struct layers *layers, const uint8_t *bytes,
-	char *buf, size_t size);
-
-/* The same from the bytes that field_range tells. */
 const char *field_bytes_text(const struct field *field, const uint8_t *at, uint32_t length,
 	char *buf, size_t size);
 
@@ -74,6 +70,5 @@ bool field_get(const struct field *field, const struct packet *packet, uint64_t 
  * lie (tcp.offset, ip.header-length) needs packet_parse before the packet is looked at again.
  */
 bool field_set(const struct field *field, struct packet *packet, uint64_t value);
-bool field_set_text(const struct field *field, struct packet *packet, const char *text);
 
 #endif

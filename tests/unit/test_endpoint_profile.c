@@ -199,6 +199,12 @@ TEST(signals_sent_and_heeded)
 		pipe_run(&pipe, pipe.now + 5 * NSEC_PER_SEC);
 		CHECK_U64(seen.count[SERVER][MP_FASTCLOSE] > 0, cases[i].fastclose);
 		pipe_fini(&pipe);
+		begin(&pipe, &seen, config, config, NULL, cases[i].name);
+		conn_abort(pipe.app[CLIENT].conn);
+		pipe_run(&pipe, pipe.now + 2 * pipe.delay);
+		CHECK_U64(seen.count[CLIENT][MP_FASTCLOSE] > 0, true);
+		CHECK_U64(pipe_info(&pipe, SERVER).end == END_RESET, cases[i].hears_fastclose);
+		pipe_fini(&pipe);
 	}
 }
 

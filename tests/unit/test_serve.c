@@ -25,7 +25,6 @@ struct wire {
 	uint64_t bytes[2]; /* carried to the client, to the server */
 	uint8_t *received;
 	size_t received_length;
-	uint64_t stream_length;
 	const char *prefix;
 };
 

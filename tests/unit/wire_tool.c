@@ -88,6 +88,7 @@ static void parse(struct tool *tool, char *rest)
 	const struct field *field;
 	struct layers layers;
 	const char *comma = "";
+	uint32_t offset, length;
 	size_t i;
 
 	load(tool, tool->packet, take_word(&rest));
@@ -98,8 +99,10 @@ static void parse(struct tool *tool, char *rest)
 	for (i = 0; (field = field_at(i)) != NULL; i++) {
 		if (!field_covered(field, &layers))
 			continue;
+		field_range(field, &layers, &offset, &length);
 		printf("%s\"%s\":\"%s\"", comma, field->name,
-			field_text(field, &layers, packet_data(packet), tool->text, LINE));
+			field_bytes_text(field, packet_data(packet) + offset, length, tool->text,
+				LINE));
 		comma = ",";
 	}
 	printf("}");
@@ -153,6 +156,34 @@ static void remove_option(struct tool *tool, char *rest)
 	put_packet(tool->packet);
 }
 
+static bool set_addr(struct packet *packet, const struct field *field, const char *value)
+{
+	struct layers layers;
+	uint32_t offset, length;
+	struct addr addr;
+
+	layers_of_packet(&layers, packet);
+	if (!addr_parse(&addr, value) || !field_range(field, &layers, &offset, &length) ||
+		addr_len(&addr) != length)
+		return false;
+	packet_write(packet, offset, addr.bytes, length);
+	return true;
+}
+
+static bool set_value(struct packet *packet, const struct field *field, const char *value)
+{
+	unsigned long long number;
+	uint16_t flags;
+	char *end;
+
+	if (field->format == FIELD_ADDR)
+		return set_addr(packet, field, value);
+	if (field->format == FIELD_FLAGS && tcp_flags_parse(&flags, value))
+		return field_set(field, packet, flags);
+	number = strtoull(value, &end, 10);
+	return *end == '\0' && field_set(field, packet, number);
+}
+
 static void set_field(struct tool *tool, char *rest)
 {
 	const struct field *field = field_find(take_word(&rest));
@@ -160,7 +191,7 @@ static void set_field(struct tool *tool, char *rest)
 	bool ok;
 
 	load(tool, tool->packet, take_word(&rest));
-	ok = field != NULL && field_set_text(field, tool->packet, value);
+	ok = field != NULL && set_value(tool->packet, field, value);
 	packet_finish(tool->packet);
 	if (ok)
 		put_packet(tool->packet);
