@@ -30,14 +30,22 @@ static void count_held(lua_State *L, int change)
 		context->held += (unsigned int)change;
 }
 
+/*
+ * Collect the objects that nobody has any more: at the bound, since they may hold packets; and
+ * after so many, since what has a finalizer outlives a collection, and would put off the next by
+ * ten times its size.
+ */
 static void check_held(lua_State *L)
 {
-	const struct lua_context *context = *lua_context_of(L);
+	struct lua_context *context = *lua_context_of(L);
 
-	/* Some may be held by objects that nobody has any more. */
-	if (context != NULL && context->held > LUA_PACKETS_HELD)
+	if (context == NULL)
+		return;
+	if (++context->owners == LUA_PACKETS_HELD || context->held > LUA_PACKETS_HELD) {
+		context->owners = 0;
 		lua_gc(L, LUA_GCCOLLECT);
-	if (context != NULL && context->held > LUA_PACKETS_HELD)
+	}
+	if (context->held > LUA_PACKETS_HELD)
 		luaL_error(L, "more than %d packets are held", LUA_PACKETS_HELD);
 }
 

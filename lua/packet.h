@@ -22,6 +22,7 @@ struct lua_context {
 	struct box *box; /* NULL: none */
 	enum dir dir;
 	unsigned int held;     /* packets that objects own: memory that Lua does not count */
+	unsigned int owners;   /* objects that own a packet, made since they were collected */
 	bool takes;            /* it has taken a packet: then they are to be lent by objects */
 	uintptr_t loans;       /* packets lent so far; the number of the one in hand */
 	struct lua_loan loan;  /* of that number */

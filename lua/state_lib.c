@@ -296,6 +296,28 @@ static int stable_sort(lua_State *L)
 	return 0;
 }
 
+/*
+ * xpcall, but that the handler is called when the error has been caught. Lua's own calls it where
+ * the error is raised, and the bound on instructions raises in a hook, where none are counted.
+ */
+static int plain_xpcall(lua_State *L)
+{
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	lua_pushvalue(L, 1);
+	lua_copy(L, 2, 1);
+	lua_replace(L, 2);
+	lua_pushboolean(L, true);
+	lua_insert(L, 2);
+	/* handler, true, function, arguments */
+	if (lua_pcall(L, lua_gettop(L) - 3, LUA_MULTRET, 0) == LUA_OK)
+		return lua_gettop(L) - 1;
+	lua_remove(L, 2);
+	lua_pcall(L, 1, 1, 0);
+	lua_pushboolean(L, false);
+	lua_insert(L, 1);
+	return 2;
+}
+
 static void remove_fields(lua_State *L, const char *const *names)
 {
 	for (; *names != NULL; names++) {
@@ -379,6 +401,8 @@ int script_open_libraries(lua_State *L)
 	lua_setfield(L, -2, "pairs");
 	lua_pushcfunction(L, plain_tostring);
 	lua_setfield(L, -2, "tostring");
+	lua_pushcfunction(L, plain_xpcall);
+	lua_setfield(L, -2, "xpcall");
 	wrap_field(L, "setmetatable", plain_setmetatable);
 	lua_getfield(L, -1, "string");
 	remove_fields(L, text);

@@ -4,7 +4,7 @@ and what a box can do to a packet."""
 
 import pytest
 
-from conftest import BUILD, run_program
+from conftest import BUILD, TOP, run_program
 
 
 def run_suite(mbtest, tmp_path, text, *arguments, **options):
@@ -69,6 +69,16 @@ def test_no_addresses(mbtest, tmp_path, expression, text):
 def test_refused(mbtest, tmp_path, text, words):
     run = run_suite(mbtest, tmp_path, text)
     assert run.status == 2 and words in run.err, run
+
+
+def test_xpcall_is_that_of_lua(mbtest, tmp_path):
+    """But for when its handler is called: one that has no end would not be bounded there."""
+    expression = """(function()
+        local function text(...) return table.concat({ select("#", ...), ... }, " ", 3) end
+        return text(xpcall(select, error, 2, "x", "y", "z"))
+            .. text(xpcall(error, string.upper, "one", 0))
+    end)()"""
+    assert said(mbtest, tmp_path, expression) == "y zONE"
 
 
 def test_random_is_the_same_everywhere(mbtest, tmp_path):
@@ -174,6 +184,7 @@ def box(packet, more=""):
     (box("local x = nil + 1"), ["mine.lua:1:", "arithmetic on a nil"]),
     (box("while true do end"), ["mine.lua:1:", "instructions"]),
     (box("while true do pcall(error) end"), ["instructions"]),
+    (box("while true do xpcall(error, function() while true do end end) end"), ["instructions"]),
     (box("while true do local s = ('0123456789abcdef'):rep(512 << 10) end"),
      ["mine.lua: not enough memory"]),
     (box("return (('x'):rep(40):find(('.-'):rep(40) .. 'y'))"),
@@ -248,11 +259,25 @@ def test_an_error_in_a_box(mbtest, tmp_path, body, words):
          "packet:option(30, 2)) return UNCHANGED"), "mptcp", 0),
     (box("return #packet.payload > 0 and self:refuse('no data') or UNCHANGED"), "reset", None),
     (box("for i = 1, 5000 do self:clone(packet) end return UNCHANGED"), "mptcp", 0),
+    (box("for i = 1, 10000 do self:emit(dir, self:clone(packet)) end return PASS"), "stalled",
+     None),
 ])
 def test_what_a_box_can_do(mbtest, tmp_path, body, outcome, hits):
     run = run_box(mbtest, tmp_path, body, f'"{outcome}"')
     (row,) = run.lines()
     assert row["outcome"] == outcome and (hits is None or row["box_hits"] == hits), run
+
+
+def test_what_a_box_has_sent_takes_no_memory(mbtest, tmp_path):
+    """Nothing is held, however much went through: here more than the box may have in all."""
+    (tmp_path / "mine.lua").write_text(box("""
+        for i = 1, 5000 do self:emit(dir, self:clone(packet)) end
+        return DROP"""))
+    (tmp_path / "path.lua").write_text(
+        f'return path {{ box_file "{tmp_path}/mine.lua" {{}}, box.loss {{}} }}')
+    run = mbtest("pcap", tmp_path / "path.lua", TOP / "tests/data/captures/v1_join_csum.pcap",
+                 tmp_path / "out.pcap")
+    assert run.status == 0, run
 
 
 def test_parameters_of_a_box(mbtest, tmp_path):

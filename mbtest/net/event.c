@@ -128,6 +128,7 @@ uint64_t event_post(struct node *node, struct packet *packet, uint16_t path, enu
 		run = run_for(queue, at);
 	/* In its place at once: copied before it has settled in memory, it would be waited for. */
 	event = run != NULL ? run_place(run, at) : heap_place(queue, at);
+	queue->count++;
 	event->at = at;
 	event->serial = ++queue->serial;
 	event->node = node;
@@ -159,6 +160,7 @@ struct event event_pop(struct event_queue *queue)
 	struct event_run *run;
 	struct event event;
 
+	queue->count--;
 	if (queue->next == EVENT_RUNS)
 		return heap_pop(queue);
 	run = &queue->runs[queue->next];

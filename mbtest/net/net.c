@@ -208,6 +208,8 @@ bool net_step(struct net *net)
 
 static bool is_storm(const struct net *net)
 {
+	if (net->events >= NET_EVENTS_MAX || net->queue.count > NET_QUEUE_MAX)
+		return true;
 	return net->config.strict &&
 		net->events >= NET_EVENTS_STRICT * (1 + net->config.sends / NET_STRICT_BYTES);
 }
@@ -224,8 +226,6 @@ static enum net_stop run_virtual(struct net *net, nsec_t until, bool (*done)(voi
 			net_odd(net, NET_STORM);
 			return NET_EVENTS;
 		}
-		if (net->events >= NET_EVENTS_MAX)
-			return NET_EVENTS;
 		next = event_peek(&net->queue);
 		if (next == NULL)
 			return NET_IDLE;

@@ -158,7 +158,7 @@ enum net_stop {
 	NET_IDLE,     /* nothing left to happen (virtual clock) */
 	NET_DEADLINE, /* time is up */
 	NET_STOPPED,  /* done() said so */
-	NET_EVENTS,   /* more than the bound on events: a loop */
+	NET_EVENTS,   /* more than the bound on events, or on those to come: a storm */
 	NET_FAILED,   /* a box (Lua) failed; net_error says how */
 };
 

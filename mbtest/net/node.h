@@ -13,6 +13,7 @@
 enum {
 	NODE_NAME = 64,
 	NET_EVENTS_MAX = 20000000,  /* on the virtual clock, in one network */
+	NET_QUEUE_MAX = 1 << 16,    /* of these that are still to come: packets in flight */
 	NET_EVENTS_STRICT = 100000, /* more of them is a storm, where that must not be, */
 	NET_STRICT_BYTES = 65536,   /* and again so many for each of these that are sent */
 };
@@ -70,6 +71,7 @@ struct event_queue {
 	struct event_run runs[EVENT_RUNS];
 	struct event *heap;
 	size_t heap_count, heap_capacity;
+	size_t count; /* of all */
 	uint64_t serial;
 	unsigned int
 		next; /* the run that event_peek found the next event in; EVENT_RUNS: the heap */
