@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A path of kernel routers in namespaces, and the fixtures with which tests stand in it."""
+"""Hosts in network namespaces, a path of kernel routers made of them, and the fixtures with which
+tests stand in it."""
+import itertools
 import os
 import subprocess
 
 import pytest
 
-from conftest import RELEASE, run_program
+from conftest import PATIENCE, RELEASE, run_program
 
+PYTHON = "/usr/bin/python3"
 ROUTERS = 4
 TARGET = {"IP": "198.18.5.2", "IPv6": "fd00:5::2"}
 SETTINGS = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratemask=0",
@@ -28,49 +31,99 @@ def wait_for(name, before):
 
 
 def run(*command, **options):
-    return subprocess.run(command, capture_output=True, text=True, check=True, **options)
+    options.setdefault("timeout", PATIENCE)
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                          check=True, **options)
 
 
-class Lab:
-    """Client 0, routers 1..4, server 5; link i+1 between i and i+1 is 198.18.<i+1>.0/24."""
+class Hosts:
+    """Network namespaces, each with a name that is unique on this machine, and what runs inside."""
+    made = itertools.count()
 
     def __init__(self):
         worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        self.prefix = f"mbk{os.getpid() % 100000}{worker}"
-        self.count = ROUTERS + 2
+        self.prefix = f"mbk{os.getpid() % 100000}{worker}.{next(self.made)}"
+        self.hosts = []
         self.children = []
-        self.ruled = set()   # numbers of those that a test has given rules
 
-    def name(self, number):
-        return f"{self.prefix}.{number}"
+    def name(self, host):
+        return f"{self.prefix}.{host}"
 
-    def enter(self, number):
+    def enter(self, host):
         """The words before a command that is to run inside; "ip netns exec" would mount things."""
-        return "nsenter", f"--net=/run/netns/{self.name(number)}"
+        return "nsenter", f"--net=/run/netns/{self.name(host)}"
 
-    def inside(self, number, *command, **options):
-        return run(*self.enter(number), *command, **options)
+    def inside(self, host, *command, **options):
+        return run(*self.enter(host), *command, **options)
 
-    def set(self, number, name, value):
+    def set(self, host, name, value):
         """A setting of the kernel; not every kernel has each of them."""
-        subprocess.run([*self.enter(number), "sh", "-c", 'echo "$1" >"$2"', "sh", str(value),
+        subprocess.run([*self.enter(host), "sh", "-c", 'echo "$1" >"$2"', "sh", str(value),
                         "/proc/sys/" + name.replace(".", "/")], check=False, capture_output=True)
+
+    def add(self, host, settings=()):
+        """A new host, of itself alone; settings are "net.ipv4.ip_forward=1"."""
+        run("ip", "netns", "add", self.name(host))
+        self.hosts.append(host)
+        for setting in settings:
+            self.set(host, *setting.split("=", 1))
+        self.inside(host, "ip", "link", "set", "lo", "up")
+
+    def join(self, one, device, other, other_device):
+        """A link between two hosts, down and without addresses."""
+        run("ip", "link", "add", device, "netns", self.name(one), "type", "veth", "peer", "name",
+            other_device, "netns", self.name(other))
+
+    def address(self, host, device, link, last):
+        """198.18.<link>.<last> and fd00:<link>::<last> for a device, which then is up."""
+        self.inside(host, "ip", "addr", "add", f"198.18.{link}.{last}/24", "dev", device)
+        self.inside(host, "ip", "addr", "add", f"fd00:{link}::{last}/64", "dev", device, "nodad")
+        self.inside(host, "ip", "link", "set", device, "up")
+
+    def start(self, host, *command, **options):
+        """A program that ends with the hosts at the latest."""
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+        child = subprocess.Popen([*self.enter(host), *map(str, command)], **options)
+        self.children.append(child)
+        return child
+
+    def serve(self, host, *command):
+        """The same, once it has said something."""
+        child = self.start(host, *command)
+        assert child.stdout.readline(), child.stderr.read()
+        return child
+
+    def mptcp_counters(self, host):
+        """The kernel's counts of Multipath TCP."""
+        text = self.inside(host, "cat", "/proc/net/netstat").stdout
+        names, values = [line.split()[1:] for line in text.splitlines()
+                         if line.startswith("MPTcpExt:")]
+        return dict(zip(names, map(int, values)))
+
+    def down(self):
+        for child in self.children:
+            child.kill()
+            child.wait()
+        for host in self.hosts:
+            subprocess.run(["ip", "netns", "del", self.name(host)], check=False,
+                           capture_output=True)
+
+
+class Lab(Hosts):
+    """Client 0, routers 1..4, server 5; link i+1 between i and i+1 is 198.18.<i+1>.0/24."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = ROUTERS + 2
+        self.ruled = set()   # numbers of those that a test has given rules
 
     def up(self):
         for i in range(self.count):
-            run("ip", "netns", "add", self.name(i))
-            for setting in SETTINGS:
-                name, value = setting.split("=", 1)
-                self.set(i, name, value)
-            self.inside(i, "ip", "link", "set", "lo", "up")
+            self.add(i, SETTINGS)
         for i in range(self.count - 1):
-            run("ip", "link", "add", "right", "netns", self.name(i), "type", "veth", "peer",
-                "name", "left", "netns", self.name(i + 1))
-            for who, device, last in ((i, "right", 1), (i + 1, "left", 2)):
-                self.inside(who, "ip", "addr", "add", f"198.18.{i + 1}.{last}/24", "dev", device)
-                self.inside(who, "ip", "addr", "add", f"fd00:{i + 1}::{last}/64", "dev", device,
-                            "nodad")
-                self.inside(who, "ip", "link", "set", device, "up")
+            self.join(i, "right", i + 1, "left")
+            self.address(i, "right", i + 1, 1)
+            self.address(i + 1, "left", i + 1, 2)
         for i in range(self.count):
             if i < self.count - 1:
                 self.inside(i, "ip", "route", "add", "default", "via", f"198.18.{i + 1}.2")
@@ -79,24 +132,14 @@ class Lab:
                 self.inside(i, "ip", "route", "add", f"198.18.{j}.0/24", "via", f"198.18.{i}.1")
                 self.inside(i, "ip", "-6", "route", "add", f"fd00:{j}::/64", "via", f"fd00:{i}::1")
 
-    def down(self):
-        for child in self.children:
-            child.kill()
-            child.wait()
-        for i in range(self.count):
-            subprocess.run(["ip", "netns", "del", self.name(i)], check=False, capture_output=True)
-
     def listen(self, port, protocol):
-        """A server that accepts connections over both families."""
+        """A server that accepts connections over both families; false when it cannot be."""
         text = ("import socket\n"
                 f"s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, {protocol})\n"
                 "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
                 f"s.bind(('::', {port})); s.listen(); print('up', flush=True)\n"
                 "while True: s.accept()\n")
-        child = subprocess.Popen([*self.enter(self.count - 1), "/usr/bin/python3", "-c", text],
-                                 stdout=subprocess.PIPE)
-        self.children.append(child)
-        return child.stdout.readline() == b"up\n"
+        return self.start(self.count - 1, PYTHON, "-c", text).stdout.readline() == "up\n"
 
     def rules(self, number, text):
         """Replace the rules of a router; skips the test when this kernel does not know them."""

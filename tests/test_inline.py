@@ -2,7 +2,6 @@
 """mbtest box in the way of real traffic: between two interfaces, and on an NFQUEUE."""
 import itertools
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -12,10 +11,10 @@ import subprocess
 import pytest
 
 from conftest import PATIENCE, RELEASE, TOP, as_nobody, eventually, run_program
+from laboratory import PYTHON, Hosts
 
 pytestmark = pytest.mark.live
 
-PYTHON = "/usr/bin/python3"
 MBTEST = RELEASE / "mbtest"
 EMPTY = "return path {}"
 STRIP = 'return path { box.strip { kind = 8, on = "any" }, box.seq_rewrite {} }'
@@ -48,67 +47,25 @@ while True:
 """
 
 
-def run(*command):
-    subprocess.run([str(word) for word in command], check=True, capture_output=True,
-                   timeout=PATIENCE)
-
-
-class Lab:
-    """Namespaces 0 (client), 1 (the box), 2 (server), joined by veth; a queue needs one alone."""
-
-    def __init__(self, count):
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        self.names = [f"mbx{os.getpid() % 100000}{worker}.{count}.{i}" for i in range(count)]
-        self.children = []
-
-    def words(self, number, *command):
-        return [f"--net=/run/netns/{self.names[number]}", *map(str, command)]
-
-    def inside(self, number, *command):
-        run("nsenter", *self.words(number, *command))
+class Lab(Hosts):
+    """Hosts 0 (client), 1 (the box), 2 (server), joined by veth; a queue needs one alone."""
 
     def up(self):
-        for name in self.names:
-            run("ip", "netns", "add", name)
-            run("ip", "-n", name, "link", "set", "lo", "up")
-        if len(self.names) == 1:
-            run("ip", "-n", self.names[0], "link", "set", "lo", "mtu", "1500")
-            return
+        for number in range(3):
+            self.add(number)
         for number, middle, last in ((0, "in", 2), (2, "out", 3)):
-            name = self.names[number]
-            run("ip", "link", "add", "e", "netns", name, "type", "veth", "peer", "name", middle,
-                "netns", self.names[1])
-            self.inside(1, "sh", "-c", f"echo 1 > /proc/sys/net/ipv6/conf/{middle}/disable_ipv6")
-            run("ip", "-n", name, "addr", "add", f"198.18.1.{last}/24", "dev", "e")
-            run("ip", "-n", name, "addr", "add", f"fd00:1::{last}/64", "dev", "e", "nodad")
-            run("ip", "-n", name, "link", "set", "e", "up")
-            run("ip", "-n", self.names[1], "link", "set", middle, "up")
-
-    def start(self, number, *command, **options):
-        child = subprocess.Popen(["nsenter", *self.words(number, *command)],
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                 **options)
-        self.children.append(child)
-        return child
-
-    def serve(self):
-        child = self.start(len(self.names) - 1, PYTHON, "-c", ECHO)
-        assert child.stdout.readline() == "up\n"
-
-    def down(self):
-        for child in self.children:
-            child.kill()
-            child.communicate()
-        for name in self.names:
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+            self.join(number, "e", 1, middle)
+            self.set(1, f"net.ipv6.conf.{middle}.disable_ipv6", 1)
+            self.address(number, "e", 1, last)
+            self.inside(1, "ip", "link", "set", middle, "up")
 
 
 @pytest.fixture(name="lab", scope="module")
 def fixture_lab():
-    lab = Lab(3)
+    lab = Lab()
     try:
         lab.up()
-        lab.serve()
+        lab.serve(2, PYTHON, "-c", ECHO)
         yield lab
     finally:
         lab.down()
@@ -148,7 +105,7 @@ def fixture_bridge(lab, tmp_path):
 
 def transfer(lab, address):
     """8 MiB there and back through whatever is in the way."""
-    return run_program("nsenter", *lab.words(0, PYTHON, "-c", TRANSFER, address))
+    return run_program(*lab.enter(0), PYTHON, "-c", TRANSFER, address)
 
 
 # ---- two interfaces ----
@@ -275,8 +232,8 @@ def test_a_trace_whose_first_syn_is_overtaken(lab, bridge, address, what):
     """By the next one, or lost: the server is not a hop farther away, and its port not closed."""
     box = bridge('return path { box.%s { from = 1, ["until"] = 1, on = "syn" } }' % what)
     family = ["-6"] if ":" in address else []
-    report = run_program("nsenter", *lab.words(0, RELEASE / "tracebox", "-n", "--json", *family,
-                                               address)).json()
+    report = run_program(*lab.enter(0), RELEASE / "tracebox", "-n", "--json", *family,
+                         address).json()
     _, summary, _ = box.stop()
     assert [hop["reply"] for hop in report["hops"]] == ["syn-ack"], report
     assert report["destination"]["ttl"] == 1 and report["destination"]["reply"] == "syn-ack"
@@ -284,11 +241,11 @@ def test_a_trace_whose_first_syn_is_overtaken(lab, bridge, address, what):
 
 
 def test_interface_that_vanishes(lab, tmp_path):
-    run("ip", "-n", lab.names[1], "link", "add", "x", "type", "veth", "peer", "name", "y")
+    lab.inside(1, "ip", "link", "add", "x", "type", "veth", "peer", "name", "y")
     for device in "xy":
-        run("ip", "-n", lab.names[1], "link", "set", device, "up")
+        lab.inside(1, "ip", "link", "set", device, "up")
     box = Box(lab, tmp_path / "path.lua", EMPTY, "--in", "x", "--out", "y")
-    run("ip", "-n", lab.names[1], "link", "del", "x")
+    lab.inside(1, "ip", "link", "del", "x")
     status, summary, err = box.stop(None)
     assert status == 2 and summary is None
     assert re.fullmatch(r"mbtest: the interface [xy] has gone\n", err)
@@ -297,7 +254,7 @@ def test_interface_that_vanishes(lab, tmp_path):
 def test_interface_that_goes_down_comes_back(lab, bridge):
     box = bridge(EMPTY)
     for state in "down", "up":
-        run("ip", "-n", lab.names[1], "link", "set", "in", state)
+        lab.inside(1, "ip", "link", "set", "in", state)
     assert transfer(lab, "198.18.1.3").out == "True\n"
     assert box.stop(signal.SIGTERM)[0] == 0
 
@@ -346,7 +303,7 @@ def test_a_box_that_fails_open(lab, bridge, tmp_path):
 ])
 def test_wrong_usage_is_one_sentence(lab, tmp_path, arguments, sentence):
     (tmp_path / "path.lua").write_text(EMPTY)
-    done = run_program("nsenter", *lab.words(1, MBTEST, "box", tmp_path / "path.lua", *arguments))
+    done = run_program(*lab.enter(1), MBTEST, "box", tmp_path / "path.lua", *arguments)
     assert done.status == 2 and done.out == "" and done.err.count("\n") == 1, done
     assert done.err.startswith("mbtest: " + sentence), done
 
@@ -356,8 +313,8 @@ def test_wrong_usage_is_one_sentence(lab, tmp_path, arguments, sentence):
     (["--nfqueue", "5"], "needs root (CAP_NET_ADMIN); packets come to it by a rule: iptables"),
 ])
 def test_who_is_not_root_is_told(lab, arguments, sentence):
-    done = run_program("nsenter", *lab.words(1, *as_nobody(MBTEST), MBTEST, "box",
-                                             TOP / "scripts/paths/strip.lua", *arguments))
+    done = run_program(*lab.enter(1), *as_nobody(MBTEST), MBTEST, "box",
+                       TOP / "scripts/paths/strip.lua", *arguments)
     assert done.status == 2 and done.err.count("\n") == 1 and sentence in done.err, done
 
 
@@ -366,16 +323,17 @@ def test_who_is_not_root_is_told(lab, arguments, sentence):
 @pytest.fixture(name="queue", scope="module")
 def fixture_queue():
     """A host whose own TCP goes through queue 5; skips when the kernel or iptables cannot."""
-    lab = Lab(1)
+    lab = Hosts()
     if shutil.which("iptables") is None:
         pytest.skip("needs iptables")
     try:
-        lab.up()
-        rule = lab.words(0, "iptables", "-A", "OUTPUT", "-o", "lo", "-p", "tcp", "-m", "mark", "!",
-                         "--mark", "0x6d62", "-j", "NFQUEUE", "--queue-num", "5")
-        if subprocess.run(["nsenter", *rule], check=False, capture_output=True).returncode != 0:
+        lab.add(0)
+        lab.inside(0, "ip", "link", "set", "lo", "mtu", "1500")
+        rule = [*lab.enter(0), "iptables", "-A", "OUTPUT", "-o", "lo", "-p", "tcp", "-m", "mark",
+                "!", "--mark", "0x6d62", "-j", "NFQUEUE", "--queue-num", "5"]
+        if subprocess.run(rule, check=False, capture_output=True).returncode != 0:
             pytest.skip("this kernel has no NFQUEUE for iptables")
-        lab.serve()
+        lab.serve(0, PYTHON, "-c", ECHO)
         yield lab
     finally:
         lab.down()
@@ -398,8 +356,7 @@ def test_packets_of_a_queue(queue, tmp_path, text, more):
 
 def test_queue_that_another_has(queue, tmp_path):
     box = Box(queue, tmp_path / "path.lua", EMPTY, "--nfqueue", "5", number=0)
-    done = run_program("nsenter", *queue.words(0, MBTEST, "box", tmp_path / "path.lua", "--nfqueue",
-                                               "5"))
+    done = run_program(*queue.enter(0), MBTEST, "box", tmp_path / "path.lua", "--nfqueue", "5")
     assert done.status == 2 and done.err == \
         "mbtest: queue 5 is taken by another program\n", done
     assert box.stop()[0] == 0

@@ -2,7 +2,6 @@
 """mpprobe connect and serve against the kernel's own Multipath TCP, in two namespaces joined by two
 links: what arrives, what the kernel counts, what tshark reads, and what is left behind."""
 import json
-import os
 import shutil
 import signal
 import struct
@@ -11,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import LONG, PATIENCE, RELEASE, eventually, run_program
-from laboratory import COUNTED
+from laboratory import COUNTED, PYTHON, Hosts, run
 
 pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp]
 
@@ -82,83 +81,34 @@ for number in range(int(sys.argv[1])):
 """
 
 
-def run(*command, **options):
-    return subprocess.run(command, capture_output=True, text=True, check=True, **options)
-
-
-class Lab:
-    """Namespaces "a" and "b" with two links; a is 198.18.N.1 and fd00:N::1 on link N, b is 2."""
-
-    def __init__(self):
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        self.prefix = f"mpp{os.getpid() % 100000}{worker}"
-        self.children = []
-
-    def enter(self, side):
-        return "nsenter", f"--net=/run/netns/{self.prefix}{side}"
-
-    def inside(self, side, *command, **options):
-        return run(*self.enter(side), *command, **options)
-
-    def set(self, side, name, value):
-        self.inside(side, "sh", "-c", f"echo {value} >/proc/sys/net/{name}")
+class Lab(Hosts):
+    """Hosts "a" and "b" with two links; a is 198.18.N.1 and fd00:N::1 on link N, b is 2."""
 
     def up(self):
+        settings = ["net.mptcp.blackhole_timeout=0", "net.ipv4.tcp_no_metrics_save=1"]
+        for name in ("all", "default"):
+            settings += [f"net.ipv4.conf.{name}.rp_filter=0",
+                         f"net.ipv6.conf.{name}.router_solicitations=0"]
         for side in "ab":
-            run("ip", "netns", "add", self.prefix + side)
-            self.inside(side, "ip", "link", "set", "lo", "up")
-            self.set(side, "mptcp/blackhole_timeout", 0)
-            self.set(side, "ipv4/tcp_no_metrics_save", 1)
-            for name in ("all", "default"):
-                self.set(side, f"ipv4/conf/{name}/rp_filter", 0)
-                self.set(side, f"ipv6/conf/{name}/router_solicitations", 0)
+            self.add(side, settings)
         for link in (1, 2):
-            run("ip", "link", "add", f"link{link}", "netns", self.prefix + "a", "type", "veth",
-                "peer", "name", f"link{link}", "netns", self.prefix + "b")
-            for side, last in (("a", 1), ("b", 2)):
-                self.inside(side, "ip", "addr", "add", f"198.18.{link}.{last}/24", "dev",
-                            f"link{link}")
-                self.inside(side, "ip", "addr", "add", f"fd00:{link}::{last}/64", "dev",
-                            f"link{link}", "nodad")
-                self.inside(side, "ip", "link", "set", f"link{link}", "up")
+            self.join("a", f"link{link}", "b", f"link{link}")
+            self.address("a", f"link{link}", link, 1)
+            self.address("b", f"link{link}", link, 2)
         self.inside("b", "ip", "route", "add", "10.0.0.0/8", "via", "198.18.1.1")
         for side in "ab":
             self.inside(side, "ip", "mptcp", "limits", "set", "subflow", "8",
                         "add_addr_accepted", "8")
 
-    def down(self):
-        for child in self.children:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-        for side in "ab":
-            subprocess.run(["ip", "netns", "del", self.prefix + side], check=False,
-                           capture_output=True)
-
-    def start(self, side, *command):
-        """A server, once it has said something."""
-        child = subprocess.Popen([*self.enter(side), *map(str, command)], text=True,
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.children.append(child)
-        assert child.stdout.readline(), child.stderr.read()
-        return child
-
     def connect(self, *arguments):
-        done = run_program("nsenter", f"--net=/run/netns/{self.prefix}a", RELEASE / "mpprobe",
-                           "connect", "--json", *arguments)
+        done = run_program(*self.enter("a"), RELEASE / "mpprobe", "connect", "--json",
+                           *arguments)
         assert done.status == 0 and done.err == "", done
         return json.loads(done.out)
 
     def client(self, host, protocol, size, head="", counted=()):
-        return self.inside("a", "/usr/bin/python3", "-c", CLIENT, host, "6000", str(protocol),
+        return self.inside("a", PYTHON, "-c", CLIENT, host, "6000", str(protocol),
                            str(size), head, *counted).stdout
-
-    def counters(self, side):
-        """The kernel's counts of Multipath TCP."""
-        text = self.inside(side, "cat", "/proc/net/netstat").stdout
-        names, values = [line.split()[1:] for line in text.splitlines()
-                         if line.startswith("MPTcpExt:")]
-        return dict(zip(names, map(int, values)))
 
     def tables(self, side):
         return self.inside(side, "nft", "list", "tables").stdout
@@ -169,8 +119,8 @@ def lab():
     made = Lab()
     try:
         made.up()
-        made.start("b", "/usr/bin/python3", "-c", ECHO, 5001, 262)
-        made.start("b", "/usr/bin/python3", "-c", ECHO, 5002, 0)
+        made.serve("b", PYTHON, "-c", ECHO, 5001, 262)
+        made.serve("b", PYTHON, "-c", ECHO, 5002, 0)
         yield made
     finally:
         made.down()
@@ -178,7 +128,7 @@ def lab():
 
 @pytest.fixture
 def served(lab):
-    child = lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6000")
+    child = lab.serve("b", RELEASE / "mpprobe", "serve", "--port", "6000")
     yield child
     child.send_signal(signal.SIGINT)
     assert child.wait(timeout=PATIENCE) == 0
@@ -191,7 +141,7 @@ def served(lab):
 @pytest.mark.parametrize("checksum", [False, True])
 def test_a_transfer(lab, host, checksum):
     """A mebibyte there and back: intact, as Multipath TCP, by the packets and by the kernel."""
-    before = lab.counters("b")
+    before = lab.mptcp_counters("b")
     options = ["--checksum"] if checksum else []
     told = lab.connect("--bytes", MEBI, *options, f"{host}:5001")
     assert (told["sent"], told["received"], told["echo"]) == (MEBI, MEBI, True)
@@ -203,7 +153,7 @@ def test_a_transfer(lab, host, checksum):
     (subflow,) = connection["subflows"]
     assert (subflow["bytes_client"], subflow["bytes_server"]) == (MEBI, MEBI)
     assert subflow["checksum_failures"] == subflow["gaps"] == 0
-    after = lab.counters("b")
+    after = lab.mptcp_counters("b")
     assert after["MPCapableSYNRX"] == before["MPCapableSYNRX"] + 1
     assert after["MPCapableACKRX"] == before["MPCapableACKRX"] + 1
     for name in ("DataCsumErr", "MPCapableFallbackACK", "MPFallbackTokenInit", "MPFailRx"):
@@ -212,7 +162,7 @@ def test_a_transfer(lab, host, checksum):
 
 def test_further_subflows(lab, tmp_path):
     """From the same address and by another interface; tshark reads the packets as we do."""
-    before = lab.counters("b")
+    before = lab.mptcp_counters("b")
     pcap = tmp_path / "x.pcap"
     told = lab.connect("--bytes", MEBI, "--join", 1, "--via", "link2", "--checksum", "--pcap",
                        pcap, "198.18.1.2:5001")
@@ -223,7 +173,7 @@ def test_further_subflows(lab, tmp_path):
     for subflow in subflows[1:]:
         assert (subflow["join"]["hmac_synack"], subflow["join"]["hmac_ack"]) == ("ok", "ok")
         assert subflow["bytes_client"] > 0 and subflow["checksum_failures"] == 0
-    after = lab.counters("b")
+    after = lab.mptcp_counters("b")
     for name in ("MPJoinSynRx", "MPJoinAckRx"):
         assert after[name] == before[name] + 2
     for name in ("MPJoinAckHMacFailure", "MPJoinNoTokenFound", "DataCsumErr"):
@@ -241,7 +191,7 @@ def test_further_subflows(lab, tmp_path):
 def test_an_address_is_announced(lab):
     lab.inside("b", "ip", "mptcp", "endpoint", "add", "198.18.2.2", "dev", "link2", "signal")
     try:
-        lab.start("b", "/usr/bin/python3", "-c", ECHO, 5004, 262, "EchoAdd")
+        lab.serve("b", PYTHON, "-c", ECHO, 5004, 262, "EchoAdd")
         told = lab.connect("--bytes", 20000, "198.18.1.2:5004")
     finally:
         lab.inside("b", "ip", "mptcp", "endpoint", "flush")
@@ -253,24 +203,22 @@ def test_an_address_is_announced(lab):
 @pytest.fixture
 def narrow(lab):
     """A server behind side b, over a link of 1,300 bytes that it does not tell of in its SYN."""
-    c = lab.prefix + "c"
-    run("ip", "netns", "add", c)
     try:
+        lab.add("c")
         lab.inside("b", "ip", "link", "add", "link3", "mtu", "1300", "type", "veth", "peer", "name",
-                   "link3", "mtu", "1300", "netns", c)
+                   "link3", "mtu", "1300", "netns", lab.name("c"))
         for side, last in (("b", 1), ("c", 2)):
             lab.inside(side, "ip", "addr", "add", f"198.18.3.{last}/24", "dev", "link3")
             lab.inside(side, "ip", "link", "set", "link3", "up")
         lab.inside("c", "ip", "route", "add", "default", "via", "198.18.3.1", "advmss", "1460")
         lab.inside("a", "ip", "route", "add", "198.18.3.0/24", "via", "198.18.1.2")
-        lab.set("b", "ipv4/ip_forward", 1)
-        lab.start("c", "/usr/bin/python3", "-c", ECHO, 5001, 262)
+        lab.set("b", "net.ipv4.ip_forward", 1)
+        lab.serve("c", PYTHON, "-c", ECHO, 5001, 262)
         yield "198.18.3.2:5001"
     finally:
-        lab.set("b", "ipv4/ip_forward", 0)
+        lab.set("b", "net.ipv4.ip_forward", 0)
         subprocess.run([*lab.enter("a"), "ip", "route", "del", "198.18.3.0/24"], check=False)
         subprocess.run([*lab.enter("b"), "ip", "link", "del", "link3"], check=False)
-        subprocess.run(["ip", "netns", "del", c], check=False)
 
 
 def test_a_smaller_path_mtu(lab, narrow, tmp_path):
@@ -305,7 +253,7 @@ def test_nobody_listens(lab):
 
 def test_a_path_by_http(lab, tmp_path):
     (tmp_path / "page").write_text("what was asked for\n")
-    child = lab.start("b", "/usr/bin/python3", "-c",
+    child = lab.serve("b", PYTHON, "-c",
                       "import functools as f, http.server as h\n"
                       "s = h.HTTPServer(('198.18.1.2', 8000), f.partial("
                       f"h.SimpleHTTPRequestHandler, directory='{tmp_path}'))\n"
@@ -328,12 +276,12 @@ def test_nothing_partial_is_left(lab, tmp_path):
 @pytest.mark.parametrize("host, protocol", [
     ("198.18.1.2", 262), ("fd00:1::2", 262), ("198.18.1.2", 0)])
 def test_echo(lab, served, host, protocol):
-    before = lab.counters("a")
+    before = lab.mptcp_counters("a")
     assert lab.client(host, protocol, MEBI) == "same\n"
     line = served.stdout.readline()
     assert f"{MEBI} bytes received, {MEBI} sent back, closed" in line
     assert ("v1, 1 subflow" if protocol else "TCP: F1") in line
-    after = lab.counters("a")
+    after = lab.mptcp_counters("a")
     assert after["MPCapableSYNACKRX"] == before["MPCapableSYNACKRX"] + (protocol == 262)
     assert after["MPCapableFallbackSYNACK"] == before["MPCapableFallbackSYNACK"]
     assert after["DataCsumErr"] == before["DataCsumErr"]
@@ -341,13 +289,13 @@ def test_echo(lab, served, host, protocol):
 
 def test_the_kernel_joins(lab, served):
     lab.inside("a", "ip", "mptcp", "endpoint", "add", "198.18.2.1", "dev", "link2", "subflow")
-    before = lab.counters("a")
+    before = lab.mptcp_counters("a")
     try:
         assert lab.client("198.18.1.2", 262, MEBI, counted=["MPJoinSynAckRx"]) == "same\n"
     finally:
         lab.inside("a", "ip", "mptcp", "endpoint", "flush")
     assert "v1, 2 subflows" in served.stdout.readline()
-    after = lab.counters("a")
+    after = lab.mptcp_counters("a")
     assert after["MPJoinSynAckRx"] == before["MPJoinSynAckRx"] + 1
     assert after["MPJoinSynAckHMacFailure"] == before["MPJoinSynAckHMacFailure"]
 
@@ -394,10 +342,10 @@ def test_a_flood_of_syns(lab, served):
     """Memory does not grow with it, no SYN gets two packets, and others are still served."""
     assert lab.client("198.18.1.2", 262, 1000) == "same\n"
     served.stdout.readline()
-    lab.inside("a", "/usr/bin/python3", "-c", FLOOD, "3000")
+    lab.inside("a", PYTHON, "-c", FLOOD, "3000")
     before, first = int(status_of(served.pid)["VmHWM"].split()[0]), traffic(lab)
     syns = 1000000 if LONG else 60000
-    lab.inside("a", "/usr/bin/python3", "-c", FLOOD, str(syns), timeout=3600)
+    lab.inside("a", PYTHON, "-c", FLOOD, str(syns), timeout=3600)
     assert lab.client("198.18.1.2", 262, 1000) == "same\n"
     after, last = int(status_of(served.pid)["VmHWM"].split()[0]), traffic(lab)
     assert after < before + 2048, (before, after)
@@ -414,17 +362,17 @@ def test_privileges_are_given_up(served):
 
 
 def test_killed_it_leaves_nothing(lab):
-    child = lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6001")
+    child = lab.serve("b", RELEASE / "mpprobe", "serve", "--port", "6001")
     assert "mbkit" in lab.tables("b")
     child.kill()
     child.wait()
     assert eventually(lambda: lab.tables("b") == "")
-    lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6001").kill()
+    lab.serve("b", RELEASE / "mpprobe", "serve", "--port", "6001").kill()
     assert eventually(lambda: lab.tables("b") == "")
 
 
 def test_a_server_tells_programs(lab):
-    child = lab.start("b", RELEASE / "mpprobe", "serve", "--port", "6002", "--json", "--count", "2")
+    child = lab.serve("b", RELEASE / "mpprobe", "serve", "--port", "6002", "--json", "--count", "2")
     lab.connect("--bytes", "1000", "198.18.1.2:6002", "--checksum")
     lab.connect("--bytes", "500", "[fd00:1::2]:6002", "--mptcp", "0")
     first, second = [json.loads(child.stdout.readline()) for _ in range(2)]

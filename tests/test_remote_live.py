@@ -10,8 +10,7 @@ pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp]
 
 
 def mbtest(lab, *arguments):
-    return run_program("nsenter", f"--net=/run/netns/{lab.prefix}a", RELEASE / "mbtest",
-                       *arguments)
+    return run_program(*lab.enter("a"), RELEASE / "mbtest", *arguments)
 
 
 @pytest.mark.parametrize("host", ["198.18.1.2", "[fd00:1::2]"])
@@ -19,19 +18,19 @@ def test_boxes_on_our_side(lab, host):
     """What the boxes take away, the kernel never saw; what they leave alone, it did. On a busy
     machine a second subflow may be late for the transfer, or a SYN sent twice: three chances."""
     for pace in PACES:
-        before = lab.counters("b")
+        before = lab.mptcp_counters("b")
         run = mbtest(lab, "run", "tests/data/remote.lua", "--server", f"remote:{host}:5001",
                      "--mptcp", "1", "--slower", pace, "--json")
         rows = {(row["scenario"], row["checksum"]): row for row in run.lines()}
         failed = [row for row in rows.values() if not row["pass"]]
-        syns = lab.counters("b")["MPCapableSYNRX"] - before["MPCapableSYNRX"]
+        syns = lab.mptcp_counters("b")["MPCapableSYNRX"] - before["MPCapableSYNRX"]
         if not failed and syns == 4:    # clean and joined, twice
             break
     assert not failed and syns == 4 and run.status == 0, (failed, syns)
     assert "1 scenarios are left out" in run.err or "2 scenarios are left out" in run.err
     assert {row["outcome"] for (name, _), row in rows.items() if name == "clean"} == {"mptcp"}
     assert {row["outcome"] for (name, _), row in rows.items() if name == "stripped"} == {"tcp"}
-    after = lab.counters("b")
+    after = lab.mptcp_counters("b")
     assert after["MPJoinSynRx"] - before["MPJoinSynRx"] >= 2
     assert after["MPJoinAckRx"] - before["MPJoinAckRx"] >= 2
     assert lab.tables("a") == ""

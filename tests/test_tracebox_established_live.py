@@ -5,12 +5,11 @@ import json
 import select
 import shutil
 import signal
-import subprocess
 
 import pytest
 
 from conftest import PATIENCE, RELEASE, eventually
-from laboratory import TARGET, laboratory
+from laboratory import PYTHON, TARGET, laboratory
 
 pytestmark = [pytest.mark.live, pytest.mark.kernel_mptcp,
               pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
@@ -44,11 +43,7 @@ DATA, ACKS = "meta length > 250", "meta length < 150 tcp flags & (syn | fin | rs
 class Server:
     def __init__(self, lab, port, protocol):
         self.lab, self.port = lab, port
-        self.child = subprocess.Popen(
-            [*lab.enter(lab.count - 1), "/usr/bin/python3", "-c", SERVER, str(port), str(protocol)],
-            stdout=subprocess.PIPE, text=True)
-        lab.children.append(self.child)
-        assert self.child.stdout.readline() == "up\n"
+        self.child = lab.serve(lab.count - 1, PYTHON, "-c", SERVER, port, protocol)
 
     def connection(self):
         """What the next connection brought."""
@@ -186,9 +181,8 @@ def test_an_interrupted_trace_closes_its_connection(lab, when):
                               "meta l4proto icmp drop; }; chain p { type filter hook prerouting "
                               "priority 0; ip ttl 1 tcp dport 8000 counter; }; }")
     before = lab.mptcp.counters()
-    child = subprocess.Popen([*lab.enter(0), RELEASE / "tracebox", "-n", "--established", "-d",
-                              "8000", "-t", "30", "--json", TARGET["IP"]],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = lab.start(0, RELEASE / "tracebox", "-n", "--established", "-d", "8000", "-t", "30",
+                      "--json", TARGET["IP"])
     # The SYN, or a segment, has come no farther than a router.
     where = 2 if when == "opening" else 1
     assert eventually(lambda: "packets 0" not in lab.inside(where, "nft", "list",

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from conftest import PATIENCE, RELEASE, TOP
-from laboratory import TARGET, laboratory
+from laboratory import PYTHON, TARGET, laboratory
 
 pytestmark = [pytest.mark.live,
               pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")]
@@ -25,10 +25,10 @@ class Script:
 
     def __init__(self, lab, text, *arguments):
         self.lab = lab
-        self.child = subprocess.Popen(
-            [*lab.enter(0), RELEASE / "tracebox", "-n", *arguments, "-l",
-             "io.stdout:setvbuf('no')\nfunction pause(word) print(word); io.read() end\n" + text],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.child = lab.start(
+            0, RELEASE / "tracebox", "-n", *arguments, "-l",
+            "io.stdout:setvbuf('no')\nfunction pause(word) print(word); io.read() end\n" + text,
+            stdin=subprocess.PIPE)
 
     def __enter__(self):
         return self
@@ -104,9 +104,7 @@ def test_a_filter_guards_an_exchange_until_it_is_closed(lab, version):
 
 
 def test_a_filter_for_datagrams(lab):
-    lab.children.append(subprocess.Popen([*lab.enter(5), "/usr/bin/python3", "-c", ECHO],
-                                         stdout=subprocess.PIPE))
-    assert lab.children[-1].stdout.readline() == b"up\n"
+    lab.serve(5, PYTHON, "-c", ECHO)
     count(lab, "icmp type destination-unreachable")
     with Script(lab, """
             p = IP / udp{dst = 7777, src = 4322} / raw "hello"
@@ -203,9 +201,8 @@ def test_a_sniffer_with_a_callback(lab):
             print(n)
             """) as script:
         assert script.said() == "up"
-        lab.children.append(subprocess.Popen(
-            [*lab.enter(5), RELEASE / "tracebox", "-l", "for i = 1, 100 do\n"
-             "(ip{dst = '198.18.1.1'} / ICMPEchoReq(9, i)):send() sleep(100) end"]))
+        lab.start(5, RELEASE / "tracebox", "-l", "for i = 1, 100 do\n"
+                  "(ip{dst = '198.18.1.1'} / ICMPEchoReq(9, i)):send() sleep(100) end")
         assert script.said() == "3"
         script.end()
     assert lab.inside(0, "nft", "list", "ruleset").stdout == ""

@@ -3,12 +3,11 @@
 segments, and with servers that are none, or answer whatever they like."""
 import shutil
 import signal
-import subprocess
 
 import pytest
 
 from conftest import PATIENCE, RELEASE
-from laboratory import TARGET, laboratory
+from laboratory import PYTHON, TARGET, laboratory
 from test_tracebox_established import DSS
 from test_tracebox_established_live import ACKS, DATA, FAMILY, found
 
@@ -43,20 +42,8 @@ while True:
 ANSWERS = 8
 
 
-class Far:
-    """mpprobe serve at the end of a laboratory's path."""
-
-    def __init__(self, lab):
-        self.lab = lab
-        self.child = subprocess.Popen(
-            [*lab.enter(lab.count - 1), RELEASE / "mpprobe", "serve", "--port", str(PORT)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        lab.children.append(self.child)
-        assert self.child.stdout.readline() == f"serving port {PORT}\n", self.child.stderr.read()
-
-
 def prepare(made):
-    made.far = Far(made)
+    made.far = made.serve(made.count - 1, RELEASE / "mpprobe", "serve", "--port", PORT)
 
 
 lab, clean = laboratory(prepare)
@@ -106,10 +93,7 @@ def test_damage_on_the_way_back_is_found_at_its_hop(lab, router, version, rule, 
 
 
 def test_servers_that_answer_whatever_they_like(lab):
-    child = subprocess.Popen([*lab.enter(lab.count - 1), "/usr/bin/python3", "-c", ANSWERER],
-                             stdout=subprocess.PIPE, text=True)
-    lab.children.append(child)
-    assert child.stdout.readline() == "up\n"
+    lab.serve(lab.count - 1, PYTHON, "-c", ANSWERER)
     said = [trace(lab, "IP", port=HOSTILE)["reverse"] for _ in range(ANSWERS)]
     assert all(reverse.keys() == {"error", "verdict"} for reverse in said), said
     assert [reverse["error"].split()[2] for reverse in said] == \
@@ -118,9 +102,9 @@ def test_servers_that_answer_whatever_they_like(lab):
 
 def test_nothing_is_left_behind(lab):
     trace(lab, "IP")
-    lab.far.child.send_signal(signal.SIGINT)
-    out, err = lab.far.child.communicate(timeout=PATIENCE)
-    assert (lab.far.child.returncode, err) == (0, "")
+    lab.far.send_signal(signal.SIGINT)
+    out, err = lab.far.communicate(timeout=PATIENCE)
+    assert (lab.far.returncode, err) == (0, "")
     lines = out.splitlines()
     traced = [line for line in lines if " sent in a trace, " in line]
     assert len(traced) >= 1 and len(lines) == 2 * len(traced), out
