@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * state.h - the inside of a trace, shared by trace.c (what is sent when), match.c (whose answer a
- * packet is) and accepted.c (what the destination says to several SYNs).
+ * state.h - the inside of a trace, shared by trace.c (what is sent and kept), schedule.c (when),
+ * match.c (whose answer a packet is) and accepted.c (what the destination says to several SYNs).
  */
 #ifndef TRACEBOX_STATE_H
 #define TRACEBOX_STATE_H
@@ -64,6 +64,23 @@ bool match_answer(const struct trace *trace, const struct packet *packet, struct
 /* Note an answer to a probe that had none: the first one of its hop is kept, with its packet. */
 void trace_keep_answer(struct trace *trace, const struct answer *answer,
 	const struct packet *packet);
+
+/* ---- what to do next, and when (schedule.c) ---- */
+
+struct todo {
+	nsec_t at;
+	enum { TODO_NOTHING, TODO_SETTLE, TODO_PROBE, TODO_RESET, TODO_REST } action;
+	uint8_t ttl;
+};
+
+/* The one decision: what is due first, among equals the nearest hop. */
+struct todo trace_todo(const struct trace *trace);
+
+/*
+ * A connection that stays open is used for something else next: what the destination says to the
+ * probes that reached it after the first must have come before that.
+ */
+nsec_t trace_rest_end(const struct trace *trace);
 
 /* ---- several SYNs, one destination (accepted.c) ---- */
 

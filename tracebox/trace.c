@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trace.c - what is sent when, and when a hop is given up. Whose answer a packet is: match.c; what
- * several answers of the destination say together: accepted.c.
+ * trace.c - what is sent and kept, and where the path ends. When it is sent: schedule.c; whose
+ * answer a packet is: match.c; what several answers of the destination say together: accepted.c.
  */
 #include "tracebox/trace.h"
 
@@ -11,32 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/*
- * Waits for the answer to one probe. Behind a hop that answered, a round trip and a half of that
- * one is enough; a hop with nothing but nearer ones to compare with may be much farther away than
- * they are, so that there is a floor; and when nothing has answered yet nobody knows.
- */
-enum {
-	WAIT_INNER_FLOOR_MS = 60,
-	WAIT_INNER_EXTRA_MS = 10,
-	WAIT_TAIL_FLOOR_MS = 140,
-	WAIT_UNKNOWN_MS = 500,
-};
-
 enum { DEFAULT_STEP = 256 };
-
-/* A hop that has answered so often and does not now may have used up what it sends at once. */
-enum {
-	LIMITED_ANSWERS = 5,
-	LIMITED_WAIT_MS = 1050,
-};
-
-/* What to do next, and when. */
-struct todo {
-	nsec_t at;
-	enum { TODO_NOTHING, TODO_SETTLE, TODO_PROBE, TODO_RESET, TODO_REST } action;
-	uint8_t ttl;
-};
 
 void trace_config_default(struct trace_config *config)
 {
@@ -134,142 +109,6 @@ void trace_probe(const struct trace *trace, uint8_t ttl, unsigned int attempt,
 		packet_close_gap(packet, packet->end - number, number);
 	packet_finish(packet);
 }
-
-/* ---- when ---- */
-
-/* How long to wait for a hop; behind: the longest round trip of one with a higher TTL, or 0. */
-static nsec_t hop_wait(const struct trace *trace, nsec_t behind)
-{
-	nsec_t wait = WAIT_UNKNOWN_MS * NSEC_PER_MS;
-
-	if (trace->config.fixed_wait)
-		return trace->config.wait;
-	if (behind != 0) {
-		wait = behind * 3 / 2 + WAIT_INNER_EXTRA_MS * NSEC_PER_MS;
-		if (wait < WAIT_INNER_FLOOR_MS * NSEC_PER_MS)
-			wait = WAIT_INNER_FLOOR_MS * NSEC_PER_MS;
-	} else if (trace->longest_rtt != 0) {
-		wait = trace->longest_rtt * 5 / 2;
-		if (wait < WAIT_TAIL_FLOOR_MS * NSEC_PER_MS)
-			wait = WAIT_TAIL_FLOOR_MS * NSEC_PER_MS;
-	}
-	return nsec_min(wait, trace->config.wait);
-}
-
-/* Whether a hop is silent because it limits its answers: more of them come with time. */
-static bool is_limited(const struct trace *trace, unsigned int ttl)
-{
-	return !trace->config.fixed_wait && trace->pace->answers[ttl] >= LIMITED_ANSWERS;
-}
-
-/* Probes this hop may get: a retry only while it is silent and its answer could still matter. */
-static unsigned int hop_budget(const struct trace *trace, unsigned int ttl)
-{
-	const struct trace_config *config = &trace->config;
-	unsigned int reach = trace->farthest + config->silent_limit;
-
-	if (is_limited(trace, ttl))
-		return config->probes + config->retries;
-	if (trace->hops[ttl].answered > 0 || (config->silent_limit != 0 && ttl > reach))
-		return config->probes;
-	return config->probes + config->retries;
-}
-
-/* What a hop needs next, the rate aside. */
-static struct todo hop_todo(const struct trace *trace, unsigned int ttl, nsec_t behind)
-{
-	const struct trace_hop *hop = &trace->hops[ttl];
-	struct todo todo = { .action = TODO_PROBE, .ttl = (uint8_t)ttl };
-	unsigned int under_way = hop->sent - hop->lost;
-
-	if (hop->is_settled) {
-		todo.at = NSEC_NEVER;
-		todo.action = TODO_NOTHING;
-	} else if (hop->answered >= trace->config.probes) {
-		todo.at = trace_doubt_end(trace, ttl);
-		if (!trace_lacks_syn_ack(trace, ttl) ||
-			hop->sent >= trace->config.probes + trace->config.retries)
-			todo.action = TODO_SETTLE;
-	} else if (under_way > hop->answered) {
-		todo.at = hop->sent_at[hop->sent - 1] + hop_wait(trace, behind);
-		if (under_way >= hop_budget(trace, ttl) || hop->sent == TRACE_ATTEMPTS)
-			todo.action = TODO_SETTLE;
-		else if (is_limited(trace, ttl))
-			todo.at = hop->sent_at[hop->sent - 1] + LIMITED_WAIT_MS * NSEC_PER_MS;
-	} else if (hop->sent == TRACE_ATTEMPTS) {
-		todo.action = TODO_SETTLE;
-	}
-	return todo;
-}
-
-static unsigned int first_unsettled(const struct trace *trace)
-{
-	unsigned int ttl = trace->config.first_ttl;
-
-	while (ttl <= trace->last && trace->hops[ttl].is_settled)
-		ttl++;
-	return ttl;
-}
-
-/* First TTL that is not worth a probe: behind the last, or behind too many silent hops. */
-static unsigned int window_end(const struct trace *trace)
-{
-	unsigned int reach = trace->config.silent_limit, likely = trace->config.likely_end;
-
-	if (likely <= trace->last && first_unsettled(trace) <= likely)
-		return likely + 1;
-	if (reach == 0)
-		return trace->last + 1;
-	if (reach < trace->config.parallel)
-		reach = trace->config.parallel;
-	reach += trace->farthest;
-	return (reach < trace->last ? reach : trace->last) + 1;
-}
-
-/*
- * A connection that stays open is used for something else next: what the destination says to the
- * probes that reached it after the first must have come before that.
- */
-static nsec_t rest_end(const struct trace *trace)
-{
-	return trace->last_sent_at + trace->longest_rtt + WAIT_STRAY_MS * NSEC_PER_MS;
-}
-
-/*
- * The one decision: what is due first, among equals the nearest hop. The window reaches so and so
- * far behind the first hop that is not settled; the pass goes from its end to its beginning,
- * because a wait depends on the hops behind.
- */
-static struct todo trace_todo(const struct trace *trace)
-{
-	struct todo best = { .at = NSEC_NEVER, .action = TODO_NOTHING };
-	unsigned int first = first_unsettled(trace), end = first + trace->config.parallel, ttl;
-	nsec_t behind = 0;
-
-	if (end > window_end(trace))
-		end = window_end(trace);
-	for (ttl = end > trace->farthest ? end : trace->farthest + 1; ttl-- > first;) {
-		const struct trace_hop *hop = &trace->hops[ttl];
-
-		if (ttl < end && !trace->is_stopped) {
-			struct todo todo = hop_todo(trace, ttl, behind);
-
-			if (todo.action == TODO_PROBE && todo.at < trace->next_send)
-				todo.at = trace->next_send;
-			if (todo.action != TODO_NOTHING && todo.at <= best.at)
-				best = todo;
-		}
-		if (hop->answered > 0 && hop->answer.rtt >= behind)
-			behind = hop->answer.rtt + 1;
-	}
-	if (best.action == TODO_NOTHING && trace->open > 0 && !trace->config.keep_open)
-		best = (struct todo){ .at = 0, .action = TODO_RESET };
-	else if (best.action == TODO_NOTHING && !trace->is_rested)
-		best = (struct todo){ .at = rest_end(trace), .action = TODO_REST };
-	return best;
-}
-
-/* ---- what ---- */
 
 /* A hop is done; when it ends a row of silent ones with nothing behind, so is the path. */
 static void hop_settle(struct trace *trace, unsigned int ttl)
@@ -375,7 +214,7 @@ static void take_turns(struct trace *trace, const struct answer *answer, nsec_t 
 		if (hop->answered == 0 && !hop->is_settled)
 			hop->lost = hop->sent;
 	}
-	quiet = rest_end(trace);
+	quiet = trace_rest_end(trace);
 	if (quiet > trace->next_send)
 		trace->next_send = quiet;
 }
@@ -452,7 +291,11 @@ const struct trace_hop *trace_hop(const struct trace *trace, uint8_t ttl)
 
 unsigned int trace_settled_ttl(const struct trace *trace)
 {
-	return first_unsettled(trace);
+	unsigned int ttl = trace->config.first_ttl;
+
+	while (ttl <= trace->last && trace->hops[ttl].is_settled)
+		ttl++;
+	return ttl;
 }
 
 const struct addr *trace_target(const struct trace *trace)
