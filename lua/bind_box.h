@@ -9,8 +9,6 @@
 #include "lua/plain.h"
 #include "mbtest/box.h"
 
-#include <lua.h>
-
 enum { LUA_BOX_PARAMS = 16 };
 
 /* Room for one parameter of any kind. */
@@ -50,8 +48,5 @@ struct lua_box_state {
 
 /* Fill in the functions of box->type. */
 void lua_box_bind(struct lua_box *box);
-
-/* The constants and packet methods a box may use; lets_go as in plain.h. */
-void lua_box_open(lua_State *L, bool lets_go);
 
 #endif

@@ -5,6 +5,7 @@
 #include "lua/box.h"
 
 #include "lua/bind_box.h"
+#include "lua/bind_self.h"
 #include "lua/files.h"
 #include "lua/state.h"
 #include "lua/table.h"
