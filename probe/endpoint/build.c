@@ -1,148 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/endpoint/build.h"
 
+#include "probe/endpoint/draft.h"
 #include "probe/endpoint/handshake.h"
 #include "probe/endpoint/key.h"
-#include "probe/endpoint/output.h"
 #include "probe/endpoint/reassembly.h"
 #include "probe/endpoint/signal.h"
 #include "probe/endpoint/subflow.h"
 #include "probe/wire/checksum.h"
 
 #include <assert.h>
-#include <string.h>
-
-/* A header in the making: fields, and options padded to multiples of four. */
-struct draft {
-	struct tcp_header header;
-	uint8_t options[TCPOPT_SPACE + 4];
-	unsigned int used;
-};
-
-static void draft_begin(struct draft *draft, struct subflow *subflow, uint32_t seq, uint16_t flags)
-{
-	draft->header = (struct tcp_header){ .src = subflow->local,
-		.dst = subflow->remote,
-		.seq = seq,
-		.flags = flags,
-		.ip_id = subflow->conn->endpoint->ip_id++ };
-	draft->used = 0;
-}
-
-static void draft_align(struct draft *draft)
-{
-	while (draft->used % 4 != 0)
-		draft->options[draft->used++] = TCPOPT_NOP;
-}
-
-static void draft_mptcp(struct draft *draft, const struct mptcp_opt *option)
-{
-	uint8_t bytes[TCPOPT_SPACE];
-	uint32_t length = mptcp_emit(option, bytes);
-
-	assert(draft->used + length <= TCPOPT_SPACE);
-	memcpy(draft->options + draft->used, bytes, length);
-	draft->used += length;
-	draft_align(draft);
-}
-
-static void draft_timestamp(struct draft *draft, const struct subflow *subflow, nsec_t now)
-{
-	uint8_t *at = draft->options + draft->used;
-
-	at[0] = at[1] = TCPOPT_NOP;
-	at[2] = TCPOPT_TIMESTAMP;
-	at[3] = 10;
-	put_be32(at + 4, (uint32_t)(now / NSEC_PER_MS) + subflow->ts_offset);
-	put_be32(at + 8, subflow->ts_recent);
-	draft->used += 12;
-}
-
-/* Out-of-order blocks, the newest first (RFC 2018 4), as many as fit. */
-static void draft_sack(struct draft *draft, const struct subflow *subflow, unsigned int space)
-{
-	uint64_t base = subflow->rx_next;
-	unsigned int most = space >= 12 ? (space - 4) / 8 : 0, count = 0;
-	size_t i, index = subflow->rx_ooo.count;
-	uint8_t *at = draft->options + draft->used;
-	uint64_t newest = subflow_position(subflow, subflow->sack_first.first);
-
-	if (most > 3)
-		most = 3;
-	if (most == 0 || index == 0)
-		return;
-	index = ranges_find(&subflow->rx_ooo, newest);
-	for (i = 0; i <= subflow->rx_ooo.count && count < most; i++) {
-		size_t which = i == 0 ? index : i - 1;
-		const struct range *range = &subflow->rx_ooo.list[which];
-
-		if (which == subflow->rx_ooo.count || (i > 0 && which == index))
-			continue;
-		put_be32(at + 4 + 8 * count, subflow->rcv_nxt + (uint32_t)(range->first - base));
-		put_be32(at + 8 + 8 * count, subflow->rcv_nxt + (uint32_t)(range->end - base));
-		count++;
-	}
-	at[0] = at[1] = TCPOPT_NOP;
-	at[2] = TCPOPT_SACK;
-	at[3] = (uint8_t)(2 + 8 * count);
-	draft->used += 4 + 8 * count;
-}
-
-/* What every ACK does: number, window, and the end of its being owed. */
-static void draft_ack(struct draft *draft, struct subflow *subflow)
-{
-	uint32_t window = subflow_window(subflow), edge;
-	unsigned int scale = draft->header.flags & TCP_SYN ? 0 : subflow->scale_local;
-
-	window >>= scale;
-	draft->header.window = window < UINT16_MAX ? (uint16_t)window : UINT16_MAX;
-	draft->header.ack = subflow->rcv_nxt;
-	edge = subflow->rcv_nxt + ((uint32_t)draft->header.window << scale);
-	subflow->rcv_edge = seq_max(subflow->rcv_edge, edge);
-	subflow->rcv_acked = subflow->rcv_nxt;
-	subflow->ack_now = false;
-	subflow->ack_at = NSEC_NEVER;
-	subflow->unacked_segments = 0;
-}
-
-static void draft_finish(struct draft *draft, struct packet *packet)
-{
-	packet_init_tcp(packet, &draft->header);
-	if (draft->used > 0)
-		tcpopt_append(packet, draft->options, draft->used);
-}
 
 /* ---- handshake ---- */
-
-static void draft_syn_options(struct draft *draft, const struct subflow *subflow, nsec_t now)
-{
-	uint8_t *at = draft->options;
-
-	at[0] = TCPOPT_MSS;
-	at[1] = 4;
-	put_be16(at + 2, subflow->mss_clamped);
-	draft->used = 4;
-	if (subflow->timestamps) {
-		draft_timestamp(draft, subflow, now);
-		if (subflow->sack) {
-			at[4] = TCPOPT_SACK_PERMITTED;
-			at[5] = 2;
-		}
-	} else if (subflow->sack) {
-		at[4] = at[5] = TCPOPT_NOP;
-		at[6] = TCPOPT_SACK_PERMITTED;
-		at[7] = 2;
-		draft->used = 8;
-	}
-	if (subflow->window_scale) {
-		at = draft->options + draft->used;
-		at[0] = TCPOPT_NOP;
-		at[1] = TCPOPT_WSCALE;
-		at[2] = 3;
-		at[3] = subflow->scale_local;
-		draft->used += 4;
-	}
-}
 
 static uint8_t capable_flags(const struct conn *conn, bool checksum)
 {
@@ -178,7 +47,6 @@ void build_syn(struct subflow *subflow, struct packet *packet, nsec_t now)
 		? (uint16_t)subflow_window(subflow)
 		: UINT16_MAX;
 	draft_finish(&draft, packet);
-	packet_finish(packet);
 }
 
 void build_synack(struct subflow *subflow, struct packet *packet, nsec_t now)
@@ -206,7 +74,6 @@ void build_synack(struct subflow *subflow, struct packet *packet, nsec_t now)
 	}
 	draft_ack(&draft, subflow);
 	draft_finish(&draft, packet);
-	packet_finish(packet);
 }
 
 void build_join_ack(struct subflow *subflow, struct packet *packet, nsec_t now)
@@ -225,7 +92,6 @@ void build_join_ack(struct subflow *subflow, struct packet *packet, nsec_t now)
 	draft_mptcp(&draft, &option);
 	draft_ack(&draft, subflow);
 	draft_finish(&draft, packet);
-	packet_finish(packet);
 }
 
 /* ---- MPTCP options of an open subflow ---- */
@@ -387,7 +253,7 @@ void build_segment(struct subflow *subflow, const struct segment *segment, struc
 	if (subflow->sack)
 		draft_sack(&draft, subflow, space);
 	draft_ack(&draft, subflow);
-	draft_finish(&draft, packet);
+	draft_write(&draft, packet);
 	if (segment->length > 0) {
 		payload = packet_append_payload(packet, segment->length);
 		assert(payload != NULL);
@@ -464,7 +330,6 @@ void build_third_ack(struct subflow *subflow, struct packet *packet, nsec_t now)
 	draft_ack(&draft, subflow);
 	subflow->third_now = false;
 	draft_finish(&draft, packet);
-	packet_finish(packet);
 }
 
 void build_ack(struct subflow *subflow, uint32_t seq, struct packet *packet, nsec_t now)
@@ -482,7 +347,6 @@ void build_ack(struct subflow *subflow, uint32_t seq, struct packet *packet, nse
 		draft_sack(&draft, subflow, TCPOPT_SPACE - draft.used);
 	draft_ack(&draft, subflow);
 	draft_finish(&draft, packet);
-	packet_finish(packet);
 }
 
 /* ---- ends ---- */
@@ -512,7 +376,6 @@ void build_reset(struct subflow *subflow, struct packet *packet)
 		draft_reason(&draft, subflow->reset_reason);
 	draft.header.ack = subflow->rcv_nxt;
 	draft_finish(&draft, packet);
-	packet_finish(packet);
 }
 
 void build_fastclose(struct subflow *subflow, struct packet *packet, nsec_t now)
@@ -527,7 +390,6 @@ void build_fastclose(struct subflow *subflow, struct packet *packet, nsec_t now)
 	draft_mptcp(&draft, &close);
 	draft_ack(&draft, subflow);
 	draft_finish(&draft, packet);
-	packet_finish(packet);
 }
 
 void build_stray(struct subflow *subflow, struct packet *packet)
@@ -536,7 +398,6 @@ void build_stray(struct subflow *subflow, struct packet *packet)
 
 	draft_begin(&draft, subflow, subflow->stray_ack, TCP_RST);
 	draft_finish(&draft, packet);
-	packet_finish(packet);
 }
 
 void build_reply(struct endpoint *endpoint, const struct reply *reply, struct packet *packet)
@@ -551,10 +412,9 @@ void build_reply(struct endpoint *endpoint, const struct reply *reply, struct pa
 	if (reply->with_reason)
 		draft_reason(&draft, reply->reason);
 	draft_finish(&draft, packet);
-	packet_finish(packet);
 }
 
-uint32_t output_payload_most(const struct subflow *subflow)
+uint32_t build_payload_most(const struct subflow *subflow)
 {
 	const struct conn *conn = subflow->conn;
 	uint32_t options = subflow->timestamps ? 12 : 0;

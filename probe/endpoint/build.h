@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * build.h - packets of a subflow as they go on the wire: headers, options in the order and padding
- * that Linux uses, payload from the send stream. Decides nothing about when.
+ * build.h - packets of a subflow as they go on the wire: headers, options in the order that Linux
+ * has them, payload from the send stream. Decides nothing about when.
  */
 #ifndef PROBE_ENDPOINT_BUILD_H
 #define PROBE_ENDPOINT_BUILD_H
@@ -33,5 +33,8 @@ void build_fastclose(struct subflow *subflow, struct packet *packet, nsec_t now)
 /* A bare RST for an ACK of what was never sent. */
 void build_stray(struct subflow *subflow, struct packet *packet);
 void build_reply(struct endpoint *endpoint, const struct reply *reply, struct packet *packet);
+
+/* Payload bytes that fit a segment beside the options it may need. */
+uint32_t build_payload_most(const struct subflow *subflow);
 
 #endif

@@ -47,7 +47,4 @@ struct todo conn_todo(const struct conn *conn);
 /* Perform a todo that is due; true when it filled the packet. */
 bool conn_perform(struct conn *conn, const struct todo *todo, struct packet *packet, nsec_t now);
 
-/* Payload bytes that fit a segment beside the options it may need. */
-uint32_t output_payload_most(const struct subflow *subflow);
-
 #endif

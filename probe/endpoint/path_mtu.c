@@ -2,7 +2,7 @@
 #include "probe/endpoint/path_mtu.h"
 
 #include "probe/endpoint/ack.h"
-#include "probe/endpoint/output.h"
+#include "probe/endpoint/build.h"
 #include "probe/endpoint/subflow.h"
 #include "probe/wire/icmp.h"
 
@@ -91,7 +91,7 @@ void path_mtu_input(struct endpoint *endpoint, const struct packet *packet)
 	if (mss >= subflow->mss)
 		return; /* known already */
 	subflow->mss = (uint16_t)mss;
-	subflow->cc.mss = output_payload_most(subflow);
+	subflow->cc.mss = build_payload_most(subflow);
 	ack_cut(subflow, (uint16_t)subflow->cc.mss);
 	subflow->conn->dirty = true;
 }

@@ -2,8 +2,8 @@
 #include "probe/endpoint/stream.h"
 
 #include "probe/base/alloc.h"
+#include "probe/endpoint/build.h"
 #include "probe/endpoint/fallback.h"
-#include "probe/endpoint/output.h"
 #include "probe/endpoint/sched.h"
 #include "probe/endpoint/subflow.h"
 
@@ -277,13 +277,13 @@ static struct piece choose(const struct conn *conn, const struct subflow *subflo
 /* Payload of a segment: the subflow's own most, or one size for all. */
 static uint32_t piece_most(const struct conn *conn, const struct subflow *subflow)
 {
-	uint32_t most = output_payload_most(subflow), other;
+	uint32_t most = build_payload_most(subflow), other;
 	unsigned int i;
 
 	for (i = 0; conn->endpoint->config.common_mss && i < conn->subflow_count; i++) {
 		if (!subflow_is_live(conn->subflows[i]))
 			continue;
-		other = output_payload_most(conn->subflows[i]);
+		other = build_payload_most(conn->subflows[i]);
 		if (other < most)
 			most = other;
 	}

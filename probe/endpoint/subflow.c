@@ -4,7 +4,7 @@
 #include "probe/base/alloc.h"
 #include "probe/base/hash.h"
 #include "probe/endpoint/ack.h"
-#include "probe/endpoint/output.h"
+#include "probe/endpoint/build.h"
 #include "probe/endpoint/reassembly.h"
 #include "probe/endpoint/stream.h"
 
@@ -183,7 +183,7 @@ void subflow_open(struct subflow *subflow, nsec_t now)
 	subflow->rto_at = NSEC_NEVER;
 	subflow->backoff = 0;
 	subflow->tries = 0;
-	cc_init(&subflow->cc, &conn->cc_group, conn->cc, output_payload_most(subflow),
+	cc_init(&subflow->cc, &conn->cc_group, conn->cc, build_payload_most(subflow),
 		config->initial_window);
 	conn->progress_at = now;
 	conn->pm_news = true;
