@@ -33,7 +33,7 @@ unsigned int option_remove(const struct option_choice *choice, struct packet *pa
 	struct tcpopt opt = { 0 };
 	unsigned int count = 0;
 
-	while (tcpopt_next(packet, &opt)) {
+	while (tcpopt_next_of(packet, (uint8_t)choice->kind, &opt)) {
 		if (!option_chosen(choice, packet, &opt))
 			continue;
 		tcpopt_remove(packet, &opt, how);

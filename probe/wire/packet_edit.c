@@ -78,8 +78,8 @@ static bool is_tcp_word(const struct packet *packet, uint32_t offset, uint32_t l
 		(offset + length <= at || offset >= at + 2);
 }
 
-/* Count the bytes of span, as they are now, into (or out of) the checksums that cover them. */
-static void account(struct packet *packet, uint32_t offset, uint32_t length, bool negative)
+/* Count any bytes, as they are now, into (or out of) the checksums that cover them. */
+static void account_bytes(struct packet *packet, uint32_t offset, uint32_t length, bool negative)
 {
 	const uint8_t *bytes = packet_data(packet);
 	struct span span = { offset, offset + length };
@@ -88,13 +88,6 @@ static void account(struct packet *packet, uint32_t offset, uint32_t length, boo
 
 	if (length == 0 || (packet->ip_stale && packet->l4_stale))
 		return;
-	if (length <= FEW && length % 4 == 0 && is_tcp_word(packet, offset, length)) {
-		/* Fields and options, where nearly all edits are. */
-		for (sum = packet->l4_delta, at = 0; at < length; at += 4)
-			sum += get_be32(bytes + offset + at) ^ (negative ? UINT32_MAX : 0);
-		packet->l4_delta = sum;
-		return;
-	}
 	if (offset < packet->l4)
 		account_ip(packet, bytes, span, negative);
 	at = packet_checksum_offset(packet);
@@ -109,6 +102,21 @@ static void account(struct packet *packet, uint32_t offset, uint32_t length, boo
 	sum = (uint64_t)sum_within(bytes, span, packet->l4, at, packet->l4) +
 		sum_within(bytes, span, at + 2, packet_covered_end(packet), packet->l4);
 	packet->l4_delta = delta_plus(packet->l4_delta, sum, negative);
+}
+
+/* The same; where nearly all edits are, in fields and options, they are words. */
+static inline void account(struct packet *packet, uint32_t offset, uint32_t length, bool negative)
+{
+	const uint8_t *word = packet_data(packet) + offset, *end = word + length;
+	uint64_t sum = 0;
+
+	if (length > FEW || length % 4 != 0 || !is_tcp_word(packet, offset, length)) {
+		account_bytes(packet, offset, length, negative);
+		return;
+	}
+	for (; word < end; word += 4)
+		sum += negative ? ~get_be32(word) : get_be32(word);
+	packet->l4_delta += sum;
 }
 
 void packet_write(struct packet *packet, uint32_t offset, const void *bytes, uint32_t length)

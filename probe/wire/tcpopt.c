@@ -35,13 +35,10 @@ bool tcpopt_find(const struct packet *packet, uint8_t kind, struct tcpopt *opt)
 {
 	struct tcpopt step = { 0 };
 
-	while (tcpopt_next(packet, &step)) {
-		if (step.kind == kind) {
-			*opt = step;
-			return true;
-		}
-	}
-	return false;
+	if (!tcpopt_next_of(packet, kind, &step))
+		return false;
+	*opt = step;
+	return true;
 }
 
 uint32_t tcpopt_room(const struct packet *packet)

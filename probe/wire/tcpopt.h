@@ -53,6 +53,14 @@ static inline uint32_t tcpopt_length(const uint8_t *bytes, uint32_t room)
 	return bytes[1];
 }
 
+/* Offset of what stands behind an option, or of the first; no less than payload: there is none. */
+static inline uint32_t tcpopt_behind(const struct packet *packet, const struct tcpopt *opt)
+{
+	if (packet->form != PACKET_TCP || (opt->offset > 0 && opt->kind == TCPOPT_EOL))
+		return UINT32_MAX;
+	return opt->offset > 0 ? opt->offset + opt->length : packet->l4 + TCPOPT_FIRST;
+}
+
 /*
  * Step through the options: set opt->offset = 0 before the first call (struct tcpopt opt = {0}).
  * Returns false at the end: after an EOL (which is returned itself), at the end of the header, or
@@ -60,25 +68,36 @@ static inline uint32_t tcpopt_length(const uint8_t *bytes, uint32_t room)
  */
 static inline bool tcpopt_next(const struct packet *packet, struct tcpopt *opt)
 {
-	uint32_t at = opt->offset + opt->length, length;
-	const uint8_t *bytes;
+	const uint8_t *bytes = packet_data(packet);
+	uint32_t at = tcpopt_behind(packet, opt), length;
 
-	if (packet->form != PACKET_TCP)
-		return false;
-	if (opt->offset == 0)
-		at = packet->l4 + TCPOPT_FIRST;
-	else if (opt->kind == TCPOPT_EOL)
-		return false;
 	if (at >= packet->payload)
 		return false;
-	bytes = packet_data(packet) + at;
-	length = tcpopt_length(bytes, packet->payload - at);
+	length = tcpopt_length(bytes + at, packet->payload - at);
 	if (length == 0)
 		return false;
-	opt->kind = bytes[0];
-	opt->length = (uint8_t)length;
-	opt->offset = at;
+	*opt = (struct tcpopt){ bytes[at], (uint8_t)length, at };
 	return true;
+}
+
+/* Step to the next option of a kind, as tcpopt_next does to the next of any. */
+static inline bool tcpopt_next_of(const struct packet *packet, uint8_t kind, struct tcpopt *opt)
+{
+	const uint8_t *bytes = packet_data(packet);
+	uint32_t at = tcpopt_behind(packet, opt), end = packet->payload, length;
+
+	for (; at < end; at += length) {
+		length = tcpopt_length(bytes + at, end - at);
+		if (length == 0)
+			return false;
+		if (bytes[at] == kind) {
+			*opt = (struct tcpopt){ kind, (uint8_t)length, at };
+			return true;
+		}
+		if (bytes[at] == TCPOPT_EOL)
+			return false;
+	}
+	return false;
 }
 
 /* Whether the list ends in an option whose length cannot be. */
