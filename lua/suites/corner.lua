@@ -372,11 +372,16 @@ case("F57", {
 	joined = { box.strip { subtype = "mp_join", on = "ack3" } },
 })
 case("F59", {
-	help = "ADD_ADDR, its echo and priorities: few duplicate ACKs in a row", sender = "both",
-	expect = clean, rules = { "F59" }, subflows = 2, joins = 0, paths = { path {}, path {} },
-	pause = "400ms", steps = { { at = "50ms", by = "server", announce = 2 },
-		{ at = "200ms", by = "client", backup = 1 }, { at = "300ms", by = "client",
-		regular = 1 } },
+	help = "priorities one upon the other, while data come: few duplicate ACKs in a row",
+	sender = "server", expect = clean, rules = { "F59" }, subflows = 2, joins = 0,
+	-- slow enough for data to be outstanding: else no ACK is a duplicate (RFC 5681)
+	bytes = 200000, paths = { path { link { delay = "5ms", rate = 1000000 } },
+		path { link { delay = "5ms", rate = 1000000 } } },
+	steps = { { at = "50ms", by = "server", announce = 2 },
+		{ at = "300ms", by = "client", backup = 1 },
+		{ at = "301ms", by = "client", regular = 1 },
+		{ at = "302ms", by = "client", backup = 1 },
+		{ at = "303ms", by = "client", regular = 1 } },
 })
 case("E2b", {
 	help = "only SYN/ACKs with option 30 are dropped (F5)", sender = "client",

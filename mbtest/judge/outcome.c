@@ -154,6 +154,13 @@ static bool is_refused(const struct scene scenes[ENDS], struct judgement *judgem
 
 /* ---- what the wire tells ---- */
 
+/* A host's DATA_ACKs reach so many bytes of the peer's stream, whatever came mapped. */
+static bool has_data_acked(const struct connection_view *receiver, uint64_t length)
+{
+	return receiver->has_key[RECEIVED] && receiver->has_data_ack[SENT] &&
+		!dsn_before(receiver->data_ack[SENT], receiver->idsn[RECEIVED] + 1 + length);
+}
+
 /*
  * Whether data from one end went by MPTCP to the end: its bytes mapped as sent and as received,
  * and the last of them not acknowledged by packets without DATA_ACK.
@@ -167,7 +174,10 @@ static bool direction_is_mptcp(const struct scene *from, const struct scene *to)
 
 	if (from->plain_out != VIEW_NONE || sender->infinite[SENT] != VIEW_NONE)
 		return false;
-	if (input->app[to->end].received_length > receiver->mapped[RECEIVED])
+	/* Bytes that no mapping covers were taken for the stream's: by a host that has left, or by
+	 * one that DATA_ACKs them. */
+	if (input->app[to->end].received_length > receiver->mapped[RECEIVED] &&
+		!has_data_acked(receiver, input->app[to->end].received_length))
 		return false;
 	if (!sender->has_dsn[SENT] ||
 		(sender->has_data_ack[RECEIVED] &&
@@ -266,6 +276,25 @@ static bool has_fallen_back(const struct scene scenes[ENDS], struct judgement *j
 		"MPTCP any more");
 }
 
+/* Both streams, DATA_FINs included, had been DATA_ACKed when fact index came. */
+static bool was_over(const struct scene *scene, uint32_t index)
+{
+	const struct connection_view *connection = scene->connection;
+	bool done[WAYS] = { false, false };
+	uint32_t i;
+
+	if (connection->data_fin[SENT] == VIEW_NONE || connection->data_fin[RECEIVED] == VIEW_NONE)
+		return false;
+	for (i = 0; i < index; i++) {
+		const struct fact *fact = &scene->facts[i];
+		enum way acked = way_back((enum way)fact->way);
+
+		if ((fact->has & HAS_DATA_ACK) && fact->data_ack == connection->dsn_end[acked])
+			done[acked] = true;
+	}
+	return done[SENT] && done[RECEIVED];
+}
+
 /* A subflow that was reset while data still moved, or with a reason; in this host's view. */
 static const char *subflow_failure(const struct scene *scene, uint32_t index, nsec_t last)
 {
@@ -279,7 +308,8 @@ static const char *subflow_failure(const struct scene *scene, uint32_t index, ns
 	if (reset == VIEW_NONE)
 		return NULL;
 	opt = view_option(&scene->view, &scene->facts[reset], MP_TCPRST);
-	if (scene->facts[reset].at <= last || (scene->facts[reset].has & HAS_FAIL) ||
+	if ((scene->facts[reset].at <= last && !was_over(scene, reset)) ||
+		(scene->facts[reset].has & HAS_FAIL) ||
 		(opt != NULL && opt->tcprst.reason != RESET_UNSPECIFIED))
 		return flow[SENT].rst < flow[RECEIVED].rst ? "was reset by" : "was reset at";
 	return NULL;

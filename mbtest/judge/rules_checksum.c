@@ -69,8 +69,10 @@ void rule_f14(const struct scene *scene, struct note *note)
 		if (!is_ordinary_in(scene, mapping) || mapping->has_checksum ||
 			scene->cause <= mapping->fact)
 			continue;
-		note_must_reset(note, scene, scene_subflow(scene, mapping->subflow), mapping->fact,
-			"takes a DSS without the checksum that was negotiated");
+		if (!scene->odd_flag_a)
+			note_must_reset(note, scene, scene_subflow(scene, mapping->subflow),
+				mapping->fact,
+				"takes a DSS without the checksum that was negotiated");
 		return;
 	}
 }

@@ -267,6 +267,13 @@ static uint32_t first_unmapped(const struct scene *scene, const struct subflow_v
 	return first_of(flow[RECEIVED].unmapped, flow[RECEIVED].early);
 }
 
+/* Reset before it had acknowledged a window of what came without mapping. */
+static bool was_reset_in_time(const struct subflow_view *subflow, const struct fact *unmapped)
+{
+	return subflow->flow[SENT].rst != VIEW_NONE &&
+		subflow->flow[RECEIVED].acked <= fact_end(unmapped) + UINT16_MAX;
+}
+
 /* The subflow is broken: not reset, its bare bytes taken for the stream's, or MPTCP left. */
 static void note_broken_path(struct note *note, const struct scene *scene,
 	const struct subflow_view *subflow)
@@ -275,12 +282,15 @@ static void note_broken_path(struct note *note, const struct scene *scene,
 	uint32_t first = first_unmapped(scene, subflow), overrun = scene_overrun(scene);
 	uint32_t window = 0, i;
 	uint32_t left = first_of(subflow->flow[SENT].plain, subflow->flow[SENT].infinite);
+	bool reset = was_reset_in_time(subflow, &scene->facts[first]);
 
 	note_held(note);
-	if (scene_delivered_unmapped(scene))
+	if (scene_delivered_unmapped(scene) && !reset)
 		note_broken(note, first,
 			"delivered data without mapping after DATA_ACKs had been "
 			"sent, instead of resetting the subflow");
+	else if (scene_delivered_unmapped(scene) && !scene->stream.intact)
+		note_broken(note, first, "delivered data without mapping, then reset the subflow");
 	else if (overrun != VIEW_NONE)
 		note_broken(note, overrun, "DATA_ACKs data that came without a mapping");
 	else if (left != VIEW_NONE && left > first)

@@ -293,7 +293,8 @@ void rule_f7b(const struct scene *scene, struct note *note)
 	for (i = 0; i < scene->view.mapping_count; i++) {
 		const struct mapping *mapping = &scene->view.mappings[i];
 
-		if (mapping->way == SENT && !mapping->infinite && !mapping->has_checksum)
+		if (mapping->way == SENT && !mapping->infinite && !mapping->has_checksum &&
+			!scene->odd_flag_a)
 			note_broken(note, mapping->fact,
 				"sends mappings without checksum to a peer that requires them");
 	}

@@ -247,8 +247,9 @@ void rule_f33(const struct scene *scene, struct note *note)
 
 		if (fact->way != SENT || (received && !scene_knew(scene, i, left)))
 			continue;
+		/* What two interfaces bring at about the same time a tap sees in either order. */
 		if ((fact->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && (fact->has & HAS_JOIN) &&
-			i == subflow->first)
+			i == subflow->first && fact->at >= scene->facts[left].at + scene->prompt)
 			note_broken(note, i, "started a new subflow after leaving MPTCP");
 		if (fact->payload > 0 && (fact->has & HAS_MAPPING) && !received &&
 			subflow == fact_subflow(scene, left) &&

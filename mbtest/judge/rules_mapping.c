@@ -346,8 +346,9 @@ void rule_f53(const struct scene *scene, struct note *note)
 	if (!twice)
 		return;
 	note_held(note);
+	/* Bytes of a mapped segment's that no mapping covers are another matter (F49). */
 	if (scene_delivered_unmapped(scene) && !scene_signalled(scene, VIEW_NONE) &&
-		scene->unmapped_in == VIEW_NONE)
+		scene->unmapped_in == VIEW_NONE && !scene->stream.intact)
 		note_broken(note, view->mappings[i - 1].fact,
 			"delivered data twice that came twice");
 }

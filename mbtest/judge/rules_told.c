@@ -165,6 +165,39 @@ static bool is_signal(const struct fact *fact)
 		(fact->has & (HAS_ADDRESS | HAS_FAIL | HAS_FASTCLOSE));
 }
 
+/* A subflow as the peer's own tap has it; NULL. */
+static const struct subflow_view *at_peer(const struct scene *scene,
+	const struct subflow_view *subflow)
+{
+	const struct view *peer = &scene->other->view;
+	size_t i;
+
+	for (i = 0; i < peer->subflow_count; i++) {
+		const struct subflow_view *seen = &peer->subflows[i];
+
+		if (seen->path == subflow->path && seen->is_join == subflow->is_join &&
+			seen->opened_by_us != subflow->opened_by_us &&
+			seen->nonce[RECEIVED] == subflow->nonce[SENT])
+			return seen;
+	}
+	return NULL;
+}
+
+/* RFC 5681 2: an ACK is a duplicate only to who has data outstanding. */
+static bool peer_has_outstanding(const struct scene *scene, const struct subflow_view *subflow,
+	const struct fact *ack)
+{
+	const struct subflow_view *seen = at_peer(scene, subflow);
+	const struct fact *facts = scene->other->facts;
+	uint32_t i;
+
+	for (i = seen != NULL ? seen->first : VIEW_NONE; i != VIEW_NONE; i = facts[i].next)
+		if (facts[i].way == SENT && facts[i].at <= ack->at &&
+			fact_end(&facts[i]) > ack->ack)
+			return true;
+	return false;
+}
+
 void rule_f59(const struct scene *scene, struct note *note)
 {
 	size_t i;
@@ -191,7 +224,9 @@ void rule_f59(const struct scene *scene, struct note *note)
 				? run + 1
 				: 1;
 			/* Until MP_FAIL is told (3.7: MUST) what the peer sends is lost. */
-			if (run > IN_A_ROW && (!(fact->has & HAS_FAIL) || (before->has & HAS_FAIL)))
+			if (run > IN_A_ROW &&
+				peer_has_outstanding(scene, &scene->view.subflows[i], fact) &&
+				(!(fact->has & HAS_FAIL) || (before->has & HAS_FAIL)))
 				note_broken(note, j,
 					"sent over two duplicate ACKs with an option in a row");
 			before = fact;

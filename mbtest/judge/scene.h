@@ -40,6 +40,7 @@ struct scene {
 	uint32_t keys;       /* ... which came with this fact, if ever; 0: no wait for them */
 	bool odd_keys;       /* F7e: the third packet echoes other keys */
 	bool odd_answer;     /* F6, F7, F7a, F7b: the SYN/ACK may be ignored */
+	bool odd_flag_a;     /* the SYN wants checksums, the third packet confirms none (3.1) */
 	uint8_t version;
 	bool checksum; /* negotiated, by what passed here */
 	/* facts, VIEW_NONE when it never happened */

@@ -69,6 +69,8 @@ static void handshake_oddities(struct scene *scene, const struct mp_capable *syn
 			(synack->version > syn->version || (synack->flags & MPC_EXTENSION) ||
 				!(synack->flags & MPC_HMAC) ||
 				((synack->flags & MPC_CHECKSUM) && !(syn->flags & MPC_CHECKSUM)));
+	scene->odd_flag_a = !scene->active && third != NULL && synack != NULL && scene->checksum &&
+		!((third->flags | synack->flags) & MPC_CHECKSUM);
 	if (third != NULL && synack != NULL)
 		scene->odd_keys = third->receiver_key != synack->sender_key ||
 			third->version != synack->version || !keys_agree(scene, third);

@@ -157,6 +157,57 @@ TEST(subflow_closed_by_a_plain_synack)
 	play_fini(&play);
 }
 
+/* A RST ends a subflow early, or what all had been said on: however late an application notices. */
+TEST(subflow_reset_behind_the_last_data_ack)
+{
+	unsigned int late;
+
+	for (late = 0; late < 2; late++) {
+		struct part reset = { .subflow = 1, .flags = TCP_RST };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play.input.subflows = 2;
+		play_open_two(&play);
+		if (!late)
+			play_say(&play, SERVER, reset);
+		play_close(&play, 1000, 0, 1);
+		if (late)
+			play_say(&play, SERVER, reset);
+		play_streams(&play, 1000, 1000, 0, 0);
+		CHECK_OUTCOME(&play, late ? "mptcp" : "subflow-closed");
+		play_fini(&play);
+	}
+}
+
+/* Bytes outside a mapping were taken for the stream's, in their place: wrong, but no fallback. */
+TEST(no_fallback_while_data_acks_go_on)
+{
+	unsigned int acked;
+
+	for (acked = 0; acked < 2; acked++) {
+		struct part joined;
+		struct play play;
+
+		play_init(&play, 1, false);
+		play.input.subflows = 2;
+		play_open_two(&play);
+		joined = bare_part(&play, CLIENT, 0, 1000, 200);
+		joined = with(joined, opt_map(&play, CLIENT, joined.seq, 1000, 100));
+		play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 100));
+		play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 1100, 100));
+		play_hear(&play, SERVER, joined);
+		play_say(&play, SERVER, (struct part){ .flags = TCP_RST });
+		if (acked) {
+			play.data_ack[SERVER] = 1200;
+			play_data_ack(&play, SERVER, 1);
+		}
+		play_streams(&play, 1200, 1200, 0, 0);
+		CHECK_OUTCOME(&play, acked ? "subflow-closed" : "fallback");
+		play_fini(&play);
+	}
+}
+
 TEST(refused)
 {
 	struct play play;

@@ -271,9 +271,41 @@ static uint32_t f15(struct play *play, bool wrong)
 	number = (uint32_t)play->tap[SERVER].count;
 	play_say(play, SERVER, with((struct part){ .flags = TCP_RST }, opt_reset(RESET_MIDDLEBOX)));
 	play_exchange(play, CLIENT, 1, 1000, 100);
-	play_streams(play, 1200, wrong ? 1200 : 1100, 0, 0);
+	play_streams(play, 1100, wrong ? 1200 : 1100, 0, 0);
 	play->input.app[SERVER].ended = wrong;
 	return number;
+}
+
+/*
+ * Two segments made one with one mapping: bytes outside it, taken for the stream's, were in their
+ * right place. Reset the subflow was; what is to be said is that they were DATA_ACKed.
+ */
+TEST(f15_reset_but_data_acked)
+{
+	unsigned int said;
+
+	for (said = 0; said < 2; said++) {
+		struct part joined;
+		struct play play;
+		uint32_t packet;
+
+		play_init(&play, 1, false);
+		play_open_two(&play);
+		joined = bare_part(&play, CLIENT, 0, 1000, 200);
+		joined = with(joined, opt_map(&play, CLIENT, joined.seq, 1000, 100));
+		play_emit(&play, CLIENT, joined);
+		play_hear(&play, SERVER, joined);
+		play_say(&play, SERVER, (struct part){ .flags = TCP_RST });
+		play.data_ack[SERVER] = said ? 1200 : 1100;
+		packet = play_data_ack(&play, SERVER, 1);
+		play_streams(&play, 1200, 1200, 0, 0);
+		if (said)
+			CHECK_BROKEN(&play, "F15", SERVER, packet);
+		else
+			CHECK_HELD(&play, "F15");
+		CHECK_STATE(&play, "F53", RULE_NOT_EXERCISED);
+		play_fini(&play);
+	}
 }
 
 TEST(f15_mappings_stop_on_one_of_two)

@@ -213,9 +213,38 @@ static uint32_t f7b(struct play *play, bool wrong)
 		with((struct part){ .flags = TCP_SYN },
 			flags(opt_syn(play), MPC_HMAC | MPC_CHECKSUM)));
 	play_say(play, SERVER, with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(play)));
-	play_say(play, CLIENT, carrying(opt_third(play)));
+	play_say(play, CLIENT, carrying(flags(opt_third(play), MPC_HMAC | MPC_CHECKSUM)));
 	play->checksum = !wrong;
 	return play_emit(play, SERVER, data_part(play, SERVER, 0, 0, 50));
+}
+
+/*
+ * "This decision is confirmed by the setting of the A bit in the third packet": where that confirms
+ * none after a SYN that wants them nobody can tell what was agreed on (F7b, F14).
+ */
+TEST(f7b_third_packet_against_the_syn)
+{
+	unsigned int confirmed;
+
+	for (confirmed = 0; confirmed < 2; confirmed++) {
+		uint8_t third = MPC_HMAC | (confirmed ? MPC_CHECKSUM : 0);
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_say(&play, CLIENT,
+			with((struct part){ .flags = TCP_SYN },
+				flags(opt_syn(&play), MPC_HMAC | MPC_CHECKSUM)));
+		play_say(&play, SERVER,
+			with((struct part){ .flags = TCP_SYN | TCP_ACK }, opt_synack(&play)));
+		play_say(&play, CLIENT, carrying(flags(opt_third(&play), third)));
+		play_exchange(&play, CLIENT, 0, 0, 100);
+		play_exchange(&play, SERVER, 0, 0, 100);
+		CHECK(rule_finding(play_judge(&play), "F7b")->of[SERVER] ==
+			(confirmed ? RULE_BROKEN : RULE_HELD));
+		CHECK(rule_finding(play_judge(&play), "F14")->of[SERVER] ==
+			(confirmed ? RULE_BROKEN : RULE_NOT_EXERCISED));
+		play_fini(&play);
+	}
 }
 
 TEST(f7b_checksums_required)

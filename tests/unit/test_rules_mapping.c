@@ -307,6 +307,28 @@ TEST(f53_same_data_twice)
 	play_both("F53", 1, false, SERVER, f53);
 }
 
+/* More was delivered than came mapped, and none of it twice: it came unmapped, on the join. */
+TEST(f53_beside_unmapped_bytes)
+{
+	unsigned int whole;
+
+	for (whole = 0; whole < 2; whole++) {
+		struct part joined;
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open_two(&play);
+		play_data(&play, CLIENT, 0, 1000, 100);
+		play_data(&play, CLIENT, 1, 1000, 100);
+		joined = bare_part(&play, CLIENT, 1, 1100, 200);
+		joined = with(joined, opt_map(&play, CLIENT, joined.seq, 1100, 100));
+		play_say(&play, CLIENT, joined);
+		play_streams(&play, whole ? 1300 : 1200, 1300, 0, 0);
+		CHECK_STATE(&play, "F53", whole ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "DSN outside the window: drop, send no DATA_ACK; no reset" */
 static uint32_t f54(struct play *play, bool wrong)
 {

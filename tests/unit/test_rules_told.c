@@ -125,6 +125,7 @@ static uint32_t f59(struct play *play, bool wrong)
 	unsigned int i;
 
 	play_open_one(play);
+	play_emit(play, CLIENT, data_part(play, CLIENT, 0, 1000, 100));
 	for (i = 0; i < 3; i++) {
 		packet = play_say(play, SERVER,
 			with((struct part){ .subflow = 0 }, opt_remove((uint8_t)(20 + i))));
@@ -241,12 +242,15 @@ TEST(f59_behind_two)
 	static const struct row {
 		enum mptcp_subtype last;
 		unsigned int times;
+		bool idle; /* the peer has no data outstanding: no ACK is a duplicate (RFC 5681 2)
+			    */
 		enum rule_state state;
 	} rows[] = {
-		{ MP_REMOVE_ADDR, 1, RULE_BROKEN },
-		{ MP_FASTCLOSE, 1, RULE_HELD },
-		{ MP_FAIL, 1, RULE_HELD },
-		{ MP_FAIL, 2, RULE_BROKEN },
+		{ MP_REMOVE_ADDR, 1, false, RULE_BROKEN },
+		{ MP_REMOVE_ADDR, 1, true, RULE_HELD },
+		{ MP_FASTCLOSE, 1, false, RULE_HELD },
+		{ MP_FAIL, 1, false, RULE_HELD },
+		{ MP_FAIL, 2, false, RULE_BROKEN },
 	};
 	unsigned int i, time;
 
@@ -256,6 +260,8 @@ TEST(f59_behind_two)
 
 		play_init(&play, 0, false);
 		play_open_one(&play);
+		if (!rows[i].idle)
+			play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 1000, 100));
 		if (last.subtype == MP_REMOVE_ADDR)
 			last = opt_remove(22);
 		if (last.subtype == MP_FASTCLOSE)
