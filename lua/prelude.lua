@@ -24,7 +24,7 @@
 --
 -- Every field may be a function of the case c = { version, checksum, family, sender, direction,
 -- path, subflows }. A scenario whose expect is nil in a case does not exist in that case. One with
--- case = { version, checksum, family } is run in that case alone, with a seed of its own if given.
+-- case = { version, checksum, family } is run in that case alone. doc/simulator.md has all fields.
 --
 -- library "places" runs lua/places.lua of ours: what several suites share, or is too much for one.
 
@@ -60,7 +60,7 @@ local function check_cases(spec, level)
 		end
 		for key, value in pairs(list) do
 			local possible = fits[of or key] or {}
-			if not possible[value] and not (of == nil and key == "seed") then
+			if not possible[value] then
 				error(field .. " cannot hold " .. tostring(value), level + 2)
 			end
 		end

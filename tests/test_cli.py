@@ -120,6 +120,7 @@ def test_bad_arguments(mbtest, arguments, words):
     (scenario(more="versions = { 2 }"), 2, ["versions cannot hold 2"]),
     (scenario(more="checksums = { 'on' }"), 2, ["checksums cannot hold on"]),
     (scenario(more="case = { family = 5 }"), 2, ["case cannot hold 5"]),
+    (scenario(more="case = { seed = 5 }"), 2, ["case cannot hold 5"]),
     ("error('mine')", 2, ["mine"]),
 ])
 def test_bad_suite(mbtest, tmp_path, text, line, words):

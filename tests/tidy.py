@@ -49,7 +49,7 @@ ARROWS = {
     "ground": {"base"},
     "box": {"base", "wire", "ground"},
     "relay": {"base", "wire", "ground", "box", "endpoint"},
-    "net": {"base", "wire", "machine", "io", "endpoint", "key", "ground", "box"},
+    "net": {"base", "wire", "machine", "io", "ground", "box"},
     "judge": {"base", "wire", "analyze", "ground"},
     "suite": _PROBE | _MBTEST - {"report"},
     "report": {"base", "wire"} | _MBTEST,
