@@ -192,6 +192,15 @@ cross(both_first, { "client", "server" }, function(place, sender)
 end)
 
 for _, sender in ipairs { "client", "server" } do
+	-- A bare FIN would end the stream for a peer that has fallen back.
+	rule("F8", single, sender, {
+		help = "the only subflow closes while nobody knows whether options pass",
+		detail = "drop", direction = data_of[sender], first_chunk = 1000,
+		pause = "200ms", expect = { "reset", "fallback", "infinite", intact = true },
+		steps = { { at = "1ms", by = sender, drop = 1 } },
+		boxes = { box.strip { kind = 30, direction = data_of[sender],
+			from = sender == "client" and 3 or 2 } },
+	})
 	rule("F8a", first, sender, {
 		help = "no subflow before a DSS came on the first one", direction = "to-client",
 		expect = { "infinite", "fallback", intact = true },

@@ -47,6 +47,7 @@ struct app_view {
 	uint64_t received_length;
 	nsec_t last_progress; /* time of the last byte read or written */
 	nsec_t aborted_at;    /* it had the connection ended at once; 0: it did not */
+	nsec_t closed_at;     /* it last had a subflow closed; 0: never */
 };
 
 struct judge_input {

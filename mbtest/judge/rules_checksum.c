@@ -10,11 +10,14 @@
 static bool is_ordinary_in(const struct scene *scene, const struct mapping *mapping)
 {
 	const struct subflow_view *subflow = scene_subflow(scene, mapping->subflow);
+	const struct flow *flow = subflow->flow;
 
-	/* Before the keys came nothing was taken (O12), nor is once this host left or closes. */
+	/* Before the keys came nothing was taken (O12), nor is once this host left or closes; and
+	 * behind both FINs there is no subflow to reset. */
 	return mapping->way == RECEIVED && !mapping->infinite && mapping->fact >= scene->keys &&
 		mapping->fact < scene->connection->infinite[SENT] &&
 		mapping->fact < scene->connection->fastclose[SENT] &&
+		(flow[SENT].fin > mapping->fact || flow[RECEIVED].fin >= mapping->fact) &&
 		&scene->view.connections[subflow->connection] == scene->connection &&
 		subflow_is_up(scene, subflow, VIEW_NONE);
 }

@@ -451,7 +451,7 @@ static bool has_own_reason(const struct scene *scene, const struct subflow_view 
 {
 	return scene->bad != VIEW_NONE || reset_has_ground(scene, subflow, index) ||
 		scene_signalled(scene, index) || has_timed_out(scene, subflow, index) ||
-		scene_closed_fast(scene, index);
+		scene_closed(scene, index);
 }
 
 void rule_f56(const struct scene *scene, struct note *note)

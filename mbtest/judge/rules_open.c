@@ -33,7 +33,7 @@ static uint32_t gave_up(const struct scene *scene, uint32_t from)
 	 * MP_FASTCLOSE. Nor is MPTCP left where another subflow lives. */
 	if (reset != VIEW_NONE &&
 		(reset < from || flow[SENT].fin < reset || flow[RECEIVED].fin < reset ||
-			scene_closed_fast(scene, reset) || answers_strays(flow, reset) ||
+			scene_closed(scene, reset) || answers_strays(flow, reset) ||
 			others_alive(scene, scene->initial, reset) > 0 ||
 			scene_misfit(scene, scene->initial) < reset ||
 			scene->facts[reset].at - scene->facts[scene->initial->first].at >
@@ -91,7 +91,7 @@ static bool was_confirmed(const struct scene *scene, uint32_t index)
 static bool is_of_another_kind(const struct scene *scene, uint32_t reset)
 {
 	return scene->connection->infinite[SENT] < reset ||
-		answers_strays(scene->initial->flow, reset) || scene_closed_fast(scene, reset) ||
+		answers_strays(scene->initial->flow, reset) || scene_closed(scene, reset) ||
 		scene_misfit(scene, scene->initial) < reset || was_confirmed(scene, reset);
 }
 
@@ -179,7 +179,7 @@ static bool was_closed_beneath(const struct scene *scene, const struct subflow_v
 
 	return (theirs < index && (scene->facts[theirs].has & HAS_OPTION)) ||
 		(ours < index && (scene->facts[ours].has & HAS_OPTION)) ||
-		scene_closed_fast(scene, index);
+		scene_closed(scene, index);
 }
 
 void rule_o5(const struct scene *scene, struct note *note)

@@ -169,6 +169,10 @@ bool closes_fast(const struct scene *scene, uint32_t index);
  * stack has no MP_FASTCLOSE to say so. */
 bool scene_closed_fast(const struct scene *scene, uint32_t index);
 
+/* The same, or this host's application has just had a subflow closed: who may not end the only one
+ * by FIN, which could pass for the end of the stream (F8, F64), resets it. */
+bool scene_closed(const struct scene *scene, uint32_t index);
+
 /* RFC 8684 3.3.1: a mapping applies to some or all of the segment that carries it. */
 static inline bool mapping_touches(const struct mapping *mapping, const struct fact *fact)
 {

@@ -27,7 +27,7 @@ struct app {
 	uint8_t *received;
 	uint64_t received_length; /* kept; what exceeds the bound is read and forgotten */
 	uint64_t room;
-	nsec_t last_progress, aborted_at;
+	nsec_t last_progress, aborted_at, closed_at;
 	struct conn_info info; /* filled once the connection is closed */
 	bool closed;
 };
@@ -155,18 +155,20 @@ static void open_stream(struct app *app, nsec_t now)
 	app->last_progress = now;
 }
 
-/* Every subflow from a local address. */
-static void drop_subflows(struct conn *conn, const struct addr *local)
+/* Every subflow from a local address; false when there is none. */
+static bool drop_subflows(struct conn *conn, const struct addr *local)
 {
 	struct conn_info info;
 	struct err ignored;
+	bool any = false;
 	unsigned int i;
 
 	conn_info(conn, &info);
 	for (i = 0; i < info.subflow_count; i++)
 		if (addr_equal(&info.subflows[i].local.addr, local) &&
 			info.subflows[i].state == SUBFLOW_OPEN)
-			conn_drop(conn, i, &ignored);
+			any = conn_drop(conn, i, &ignored) || any;
+	return any;
 }
 
 /* What cannot be done, on a connection that fell back say, is left out. */
@@ -175,20 +177,21 @@ static void take_step(struct app *app, const struct step *step, nsec_t now)
 	struct addr addr = step_addr(app->plan.end, step->number, app->plan.family);
 	struct sockname name = { addr, step->port };
 	struct err ignored;
+	bool closes = false;
 
 	switch (step->verb) {
 	case STEP_ANNOUNCE:
 		conn_announce(app->conn, &name, now, &ignored);
 		break;
 	case STEP_WITHDRAW:
-		conn_withdraw(app->conn, &addr, 1, &ignored);
+		closes = conn_withdraw(app->conn, &addr, 1, &ignored);
 		break;
 	case STEP_BACKUP:
 	case STEP_REGULAR:
 		conn_set_address_backup(app->conn, &addr, step->verb == STEP_BACKUP, &ignored);
 		break;
 	case STEP_DROP:
-		drop_subflows(app->conn, &addr);
+		closes = drop_subflows(app->conn, &addr);
 		break;
 	case STEP_ABORT:
 		app->aborted_at = now;
@@ -197,6 +200,8 @@ static void take_step(struct app *app, const struct step *step, nsec_t now)
 	default:
 		break;
 	}
+	if (closes)
+		app->closed_at = now;
 }
 
 static nsec_t next_step_at(const struct app *app)
@@ -282,6 +287,7 @@ void app_view(const struct app *app, struct app_view *view)
 	view->received_length = app->received_length;
 	view->last_progress = app->last_progress;
 	view->aborted_at = app->aborted_at;
+	view->closed_at = app->closed_at;
 	if (!app->closed)
 		return;
 	view->error = end_error(app->info.end);

@@ -374,9 +374,6 @@ static void draw_steps(struct rng *rng, struct scenario *scenario)
 		step->verb = rng_chance(rng, 1, 12) ? STEP_ABORT
 						    : (enum step_verb)rng_below(rng, STEP_ABORT);
 		step->number = 1 + (unsigned int)rng_below(rng, scenario->path_count);
-		/* The only subflow is closed by nobody who means to send on. */
-		if (step->verb == STEP_DROP || step->verb == STEP_WITHDRAW)
-			step->number = 2;
 		if (step->verb == STEP_ANNOUNCE && rng_chance(rng, 1, 4))
 			step->port = 81;
 	}

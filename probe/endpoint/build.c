@@ -267,12 +267,12 @@ static void draft_signals(struct draft *draft, struct subflow *subflow, nsec_t n
 {
 	struct conn *conn = subflow->conn;
 	struct mptcp_opt option = { .subtype = MP_DSS };
-	bool told = conn->fail_now;
+	bool falls_back = signal_falls_back(subflow), told = falls_back && conn->fail_now;
 
-	if (conn->fail_now) {
+	if (told) {
 		draft_fail(draft, conn);
 		conn->fail_now = false;
-	} else if (conn->infinite_wanted && conn->infinite_on_ack) {
+	} else if (falls_back) {
 		put_infinite(subflow, &option.dss);
 		conn->infinite_wanted = false;
 		draft_mptcp(draft, &option);

@@ -169,7 +169,9 @@ bool conn_join(struct conn *conn, const struct sockname *local, const struct soc
 
 /*
  * Close one subflow and no more: FIN after what it carries. With the last one closed the connection
- * goes on for its time-out, for a later one to join (RFC 8684 3.3.3, break before make).
+ * goes on for its time-out, for a later one to join (RFC 8684 3.3.3, break before make). The only
+ * one is reset, which ends the connection, before any of our data was DATA_ACKed (F8): a peer that
+ * has fallen back would take its FIN for the end of our stream.
  */
 bool conn_drop(struct conn *conn, unsigned int subflow, struct err *err);
 

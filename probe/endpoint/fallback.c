@@ -183,6 +183,33 @@ bool fallback_ends_by_fin(const struct subflow *subflow)
 		!was_left_by_peer(subflow, conn->linear_shift);
 }
 
+/* Another subflow is in use beside this one. */
+static bool has_others(const struct subflow *subflow)
+{
+	const struct conn *conn = subflow->conn;
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++)
+		if (conn->subflows[i] != subflow && subflow_is_live(conn->subflows[i]) &&
+			!subflow_is_spent(conn->subflows[i]))
+			return true;
+	return false;
+}
+
+/* The peer has ended it as one of Multipath TCP, and waits for the answer. */
+static bool was_closed_as_subflow(const struct subflow *subflow)
+{
+	return subflow->fin_received && !subflow->fin_is_bare;
+}
+
+bool fallback_may_take_fin(const struct subflow *subflow)
+{
+	const struct conn *conn = subflow->conn;
+
+	return conn_is_mptcp(conn) && !conn->data_confirmed && !conn->tx.fin_sent &&
+		!subflow->is_join && !was_closed_as_subflow(subflow) && !has_others(subflow);
+}
+
 /* shift: NULL when it is not known. */
 static bool fall_back(struct subflow *subflow, enum fallback_reason reason, const uint64_t *shift,
 	nsec_t now)
@@ -258,7 +285,7 @@ void fallback_checksum_failed(struct subflow *subflow, const struct mapping *map
 		(mapping->offset == conn->rx.next ||
 			(!conn->was_joined && dsn_before(mapping->offset, conn->rx.next)));
 	/* One that is just joining will carry the stream: the two are several already (F21). */
-	bool several = (subflow_live_count(conn) > 1 || is_joining(conn)) &&
+	bool several = (has_others(subflow) || is_joining(conn)) &&
 		!conn_has_fault(conn, FAULT_FAIL_ALONE) &&
 		!conn_has_fault(conn, FAULT_FALL_BACK_BESIDE);
 
@@ -288,7 +315,7 @@ void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now)
 	/* O18: a mirrored one names a DSN of the other direction. */
 	if (!conn_is_mptcp(conn) || (answer ? dsn == conn->fail_dsn : offset > conn->tx.next))
 		return;
-	if (subflow_live_count(conn) > 1 && !conn_has_fault(conn, FAULT_FALL_BACK_BESIDE)) {
+	if (has_others(subflow) && !conn_has_fault(conn, FAULT_FALL_BACK_BESIDE)) {
 		subflow_reset(subflow, RESET_MIDDLEBOX);
 		return;
 	}
@@ -307,7 +334,7 @@ void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t s
 	struct conn *conn = subflow->conn;
 
 	if (conn_is_mptcp(conn)) {
-		if (subflow_live_count(conn) == 1)
+		if (!has_others(subflow))
 			fall_back(subflow, FALLBACK_INFINITE_MAPPING, &shift, now);
 		else if (!conn_has_fault(conn, FAULT_INFINITE_BESIDE))
 			subflow_reset(subflow, RESET_MPTCP); /* F34 */
@@ -322,25 +349,15 @@ void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t s
 	mapping_settle(subflow, now);
 }
 
-static struct subflow *only_live(const struct conn *conn)
-{
-	unsigned int i;
-
-	for (i = 0; i < conn->subflow_count; i++)
-		if (subflow_is_live(conn->subflows[i]))
-			return conn->subflows[i];
-	return NULL;
-}
-
 void fallback_fin_received(struct subflow *subflow, nsec_t now)
 {
-	if (subflow->conn->fail_sent && only_live(subflow->conn) == subflow)
+	if (subflow->conn->fail_sent && subflow_in_use(subflow->conn) == subflow)
 		fallback_to_tcp(subflow, FALLBACK_SIGNAL_LOST, now);
 }
 
 void fallback_fail_expired(struct conn *conn, nsec_t now)
 {
-	struct subflow *subflow = only_live(conn);
+	struct subflow *subflow = subflow_in_use(conn);
 
 	conn->fail_at = NSEC_NEVER;
 	if (subflow == NULL || !conn->fail_sent)
@@ -360,7 +377,7 @@ void fallback_fail_expired(struct conn *conn, nsec_t now)
  */
 void fallback_data_unconfirmed(struct conn *conn, nsec_t now)
 {
-	struct subflow *subflow = only_live(conn);
+	struct subflow *subflow = subflow_in_use(conn);
 
 	if (subflow == NULL)
 		return;

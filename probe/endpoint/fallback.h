@@ -35,6 +35,13 @@ void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t s
  */
 bool fallback_ends_by_fin(const struct subflow *subflow);
 
+/*
+ * Whether a FIN of ours that closes but the only subflow could pass for the stream's end: until
+ * some of our data was DATA_ACKed (F8) nobody knows that options pass. Without them the peer has
+ * fallen back (F4, F9), and a FIN that lost its own tells it nothing of Multipath TCP.
+ */
+bool fallback_may_take_fin(const struct subflow *subflow);
+
 /* The only subflow ends: what would answer MP_FAIL is lost, or was overtaken by the FIN (O5). */
 void fallback_fin_received(struct subflow *subflow, nsec_t now);
 

@@ -53,8 +53,7 @@ static void todo_open(struct subflow *subflow, struct todo *todo)
 	}
 	if (subflow->third_now)
 		consider(todo, 0, ACT_THIRD_ACK, subflow);
-	if (subflow->conn->fail_now ||
-		(subflow->conn->infinite_wanted && subflow->conn->infinite_on_ack))
+	if (signal_falls_back(subflow))
 		consider(todo, 0, ACT_SIGNAL, subflow);
 	consider(todo, signal_due(subflow), ACT_SIGNAL, subflow);
 	if (lost != NULL &&
@@ -294,8 +293,13 @@ static bool send_data(struct subflow *subflow, const struct piece *piece, struct
 
 static bool send_fin(struct subflow *subflow, struct packet *packet, nsec_t now)
 {
-	struct segment *segment = push(subflow, subflow->conn->tx.next, 0, SEG_FIN);
+	struct segment *segment;
 
+	if (fallback_may_take_fin(subflow)) {
+		subflow_reset(subflow, RESET_UNSPECIFIED);
+		return false;
+	}
+	segment = push(subflow, subflow->conn->tx.next, 0, SEG_FIN);
 	subflow->fin_sent = true;
 	subflow->fin_after_peer = subflow->fin_received;
 	build_segment(subflow, segment, packet, now);

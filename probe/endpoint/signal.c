@@ -2,6 +2,7 @@
 #include "probe/endpoint/signal.h"
 
 #include "probe/base/alloc.h"
+#include "probe/endpoint/subflow.h"
 
 #include <string.h>
 
@@ -19,23 +20,12 @@ unsigned int signal_length(const struct mptcp_opt *option)
 	return (mptcp_emit(option, bytes) + 3) & ~3u;
 }
 
-/* The first subflow that is live: who carries what may go anywhere. */
-static const struct subflow *carrier(const struct conn *conn)
-{
-	unsigned int i;
-
-	for (i = 0; i < conn->subflow_count; i++)
-		if (subflow_is_live(conn->subflows[i]))
-			return conn->subflows[i];
-	return NULL;
-}
-
 bool signal_queue(struct conn *conn, const struct mptcp_opt *option, uint8_t subflow)
 {
 	struct signals *signals = &conn->signals;
 
 	if (signals->count == SIGNALS_MOST ||
-		(subflow == SIGNAL_ANYWHERE && carrier(conn) == NULL)) {
+		(subflow == SIGNAL_ANYWHERE && subflow_in_use(conn) == NULL)) {
 		conn->endpoint->dropped[DROP_LIMIT]++;
 		return false;
 	}
@@ -59,7 +49,8 @@ static size_t find(const struct subflow *subflow, unsigned int room)
 		if (length > room)
 			continue;
 		if (signal->subflow == subflow->index ||
-			(signal->subflow == SIGNAL_ANYWHERE && carrier(subflow->conn) == subflow))
+			(signal->subflow == SIGNAL_ANYWHERE &&
+				subflow_in_use(subflow->conn) == subflow))
 			break;
 	}
 	return i;
@@ -78,6 +69,14 @@ static nsec_t held_until(const struct subflow *subflow)
 		!conn_has_fault(subflow->conn, FAULT_SIGNAL_STORM);
 
 	return is_held ? subflow->signal_hold : 0;
+}
+
+bool signal_falls_back(const struct subflow *subflow)
+{
+	const struct conn *conn = subflow->conn;
+
+	return (conn->fail_now || (conn->infinite_wanted && conn->infinite_on_ack)) &&
+		(!subflow_is_spent(subflow) || subflow_in_use(conn) == subflow);
 }
 
 nsec_t signal_due(const struct subflow *subflow)

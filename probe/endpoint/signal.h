@@ -17,6 +17,12 @@ enum { SIGNAL_ANYWHERE = 0xff }; /* whichever subflow can carry it */
  */
 bool signal_queue(struct conn *conn, const struct mptcp_opt *option, uint8_t subflow);
 
+/*
+ * MP_FAIL, or an infinite mapping that no data waits to carry, is due on a subflow: any but one
+ * that both sides have closed beside another.
+ */
+bool signal_falls_back(const struct subflow *subflow);
+
 /* When an ACK with signals is due on a subflow; NSEC_NEVER when none is. */
 nsec_t signal_due(const struct subflow *subflow);
 

@@ -354,6 +354,12 @@ static inline bool subflow_is_live(const struct subflow *subflow)
 	return subflow->phase == PHASE_OPEN && !subflow->reset_wanted;
 }
 
+/* Both FINs have gone, and are but to be acknowledged: it carries nothing any more. */
+static inline bool subflow_is_spent(const struct subflow *subflow)
+{
+	return subflow->fin_sent && subflow->fin_received;
+}
+
 static inline bool fin_is_consumed(const struct receive_stream *rx)
 {
 	return rx->fin_known && rx->next == rx->fin_offset;

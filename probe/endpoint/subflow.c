@@ -254,6 +254,22 @@ unsigned int subflow_live_count(const struct conn *conn)
 	return count;
 }
 
+struct subflow *subflow_in_use(const struct conn *conn)
+{
+	struct subflow *spent = NULL;
+	unsigned int i;
+
+	for (i = 0; i < conn->subflow_count; i++) {
+		struct subflow *subflow = conn->subflows[i];
+
+		if (subflow_is_live(subflow) && !subflow_is_spent(subflow))
+			return subflow;
+		if (subflow_is_live(subflow) && spent == NULL)
+			spent = subflow;
+	}
+	return spent;
+}
+
 uint32_t subflow_window(const struct subflow *subflow)
 {
 	const struct conn *conn = subflow->conn;

@@ -44,6 +44,9 @@ unsigned int subflow_standing_count(const struct conn *conn);
 /* Subflows that are live; used to tell single-path from multi-path rules. */
 unsigned int subflow_live_count(const struct conn *conn);
 
+/* The first that is live, and not spent unless all are; NULL when none is live. */
+struct subflow *subflow_in_use(const struct conn *conn);
+
 /* Bytes the peer may send on it from rcv_nxt on. */
 uint32_t subflow_window(const struct subflow *subflow);
 

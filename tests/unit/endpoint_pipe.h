@@ -386,6 +386,22 @@ static inline void become_reset(struct packet *packet)
 	packet_parse(packet);
 }
 
+/* Make it the FIN of a host that closes but a subflow: with a DSS that says nothing of an end. */
+static inline void become_subflow_fin(struct packet *packet)
+{
+	struct tcp_header header = { .seq = tcp_seq(packet),
+		.ack = tcp_ack(packet),
+		.flags = TCP_FIN | TCP_ACK };
+	struct mptcp_opt option = { .subtype = MP_DSS, .dss = { .has_ack = true } };
+	uint8_t bytes[TCPOPT_SPACE];
+
+	packet_socknames(packet, &header.src, &header.dst);
+	packet_init_tcp(packet, &header);
+	tcpopt_append(packet, bytes, mptcp_emit(&option, bytes));
+	packet_finish(packet);
+	packet_parse(packet);
+}
+
 static inline bool is_syn(const struct packet *packet)
 {
 	return (tcp_flags(packet) & (TCP_SYN | TCP_ACK)) == TCP_SYN;

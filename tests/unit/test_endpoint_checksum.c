@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Checksums that disagree with what was negotiated (F13, F14).
+ * Checksums that disagree with what was negotiated (F13, F14), or fail in odd places (F23, O10).
  */
 #include "tests/unit/endpoint_pipe.h"
 
@@ -98,6 +98,43 @@ TEST(F23_number_moved_back)
 		CHECK(pipe_is_clean(&pipe));
 		CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_CHECKSUM);
 		CHECK_U64(pipe_info(&pipe, CLIENT).fallback, FALLBACK_MP_FAIL);
+		pipe_fini(&pipe);
+	}
+}
+
+/* The server's data on the second path fails, and the first is not heard of any more. */
+static enum pipe_verdict fail_on_second(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	if (from == SERVER && path == 0 && !(tcp_flags(packet) & TCP_FIN))
+		return PIPE_DROP;
+	if (from == SERVER && path == 1 && packet_payload_len(packet) > 0 && pipe->hits++ == 0)
+		flip_payload(packet, 0);
+	return PIPE_PASS;
+}
+
+/* O10: FINs went both ways on the first subflow, only an ACK is missing: the second is alone. */
+TEST(O10_beside_a_subflow_that_closes)
+{
+	unsigned int v;
+
+	for (v = 0; v < 2; v++) {
+		struct endpoint_config client = pipe_config(versions[v], true), server = client;
+		struct pipe pipe;
+		struct err err;
+
+		client.join[client.join_count++] = pipe_second.addr;
+		pipe_init(&pipe, &client, &server, 5);
+		pipe_quiet(&pipe);
+		pipe.hook = fail_on_second;
+		CHECK(conn_drop(pipe.app[SERVER].conn, 0, &err));
+		pipe_run(&pipe, pipe.now + 3 * pipe.delay);
+		CHECK_U64(pipe_info(&pipe, CLIENT).subflows[0].state, SUBFLOW_CLOSING);
+		pipe.app[SERVER].to_write += 100;
+		pipe_run(&pipe, pipe.now + 20 * pipe.delay);
+		CHECK_U64(pipe_info(&pipe, CLIENT).fallback, FALLBACK_CHECKSUM);
+		CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_MP_FAIL);
+		CHECK_U64(pipe.app[CLIENT].read, pipe.app[SERVER].to_write);
 		pipe_fini(&pipe);
 	}
 }

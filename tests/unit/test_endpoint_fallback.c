@@ -503,9 +503,11 @@ TEST(F9_subflow_closed_before_the_peer_follows)
 			pipe_init(&pipe, &config, &config, 5);
 			pipe.hook = apply;
 			pipe.hook_state = &rule;
-			pipe.app[SERVER].to_write = 100;
+			pipe.app[CLIENT].to_write = 100;
 			pipe.app[CLIENT].hold_open = pipe.app[SERVER].hold_open = true;
-			pipe_run(&pipe, pipe.now + 5 * pipe.delay + pipe.delay / 2);
+			pipe_run(&pipe, pipe.now + 5 * pipe.delay);
+			pipe.app[SERVER].to_write = 100;
+			pipe_run(&pipe, pipe.now + 2 * pipe.delay + pipe.delay / 2);
 			CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_NO_DATA_ACK);
 			CHECK_U64(pipe_info(&pipe, CLIENT).mode, MODE_MPTCP);
 			if (how == STREAM)

@@ -262,6 +262,54 @@ TEST(break_and_no_make)
 	pipe_fini(&pipe);
 }
 
+/* The handshake passes, no mapping and no DATA_ACK does. */
+static enum pipe_verdict strip_dss(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	(void)from, (void)path;
+	pipe->hits +=
+		strip_mptcp(packet, packet_payload_len(packet) > 0 ? ALL_SUBTYPES : 1u << MP_DSS);
+	return PIPE_PASS;
+}
+
+/*
+ * Before the first contact (F8) nobody knows whether options pass: a FIN that closes but the only
+ * subflow could come bare, and end the stream for a peer that has fallen back. So it is a RST; once
+ * the stream has ended it is FIN.
+ */
+TEST(break_before_first_contact)
+{
+	unsigned int speaks, closer, ends;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++)
+		for (closer = CLIENT; closer <= SERVER; closer++)
+			for (ends = 0; ends < 2; ends++) {
+				struct endpoint_config config = pipe_config(speaks, false);
+				struct pipe pipe;
+				struct pipe_app *app = &pipe.app[closer];
+				struct err err;
+
+				pipe_init(&pipe, &config, &config, 41);
+				pipe.hook = strip_dss;
+				app->to_write = 100;
+				pipe.app[!closer].hold_open = app->hold_open = true;
+				pipe_run(&pipe, pipe.now + (2 + closer) * pipe.delay + 1);
+				CHECK_U64(pipe_info(&pipe, closer).mode, MODE_MPTCP);
+				CHECK_U64(app->written, 100);
+				if (ends)
+					conn_shutdown(app->conn);
+				pipe_run(&pipe, pipe.now + 1);
+				CHECK(conn_drop(app->conn, 0, &err));
+				pipe_run(&pipe, pipe.now + 60 * NSEC_PER_SEC);
+				CHECK(pipe.hits > 0);
+				CHECK_U64(pipe_info(&pipe, !closer).peer_closed, ends);
+				CHECK_U64(pipe_info(&pipe, closer).subflows[0].reset_by_us, !ends);
+				if (ends)
+					CHECK_U64(pipe.app[!closer].read, 100);
+				pipe_fini(&pipe);
+			}
+}
+
 /* ---- joining again ---- */
 
 /* Both ends of the first subflow get a RST, as a middlebox would send it, with an option or not. */

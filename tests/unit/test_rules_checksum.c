@@ -62,13 +62,15 @@ TEST(f14_checksum_missing)
 	play_both("F14", 1, true, SERVER, f14);
 }
 
-/* Who has left by the infinite mapping, or by MP_FASTCLOSE, takes no mapping any more. */
+/* Who has left by the infinite mapping, or by MP_FASTCLOSE, takes no mapping any more; and where
+ * FINs went both ways none takes any. */
 TEST(f14_after_leaving)
 {
 	unsigned int left;
 
-	for (left = 0; left < 3; left++) {
+	for (left = 0; left < 4; left++) {
 		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct part fin = { .flags = TCP_FIN };
 		struct play play;
 		struct part part;
 
@@ -76,7 +78,11 @@ TEST(f14_after_leaving)
 		play_open(&play);
 		play_exchange(&play, SERVER, 0, 0, 100);
 		close.fastclose_key = play.key[CLIENT];
-		if (left > 0)
+		if (left == 3)
+			play_say(&play, CLIENT, with(fin, opt_ack(&play, CLIENT, 100)));
+		if (left == 3)
+			play_say(&play, SERVER, with(fin, opt_ack(&play, SERVER, 0)));
+		else if (left > 0)
 			play_say(&play, SERVER,
 				with((struct part){ .flags = 0 },
 					left > 1 ? close : opt_infinite(&play, SERVER, 1, 0)));
@@ -228,24 +234,29 @@ TEST(f22_data_lost_with_a_reset)
 	play_both("F22", 1, true, CLIENT, f22);
 }
 
-/* The other subflow waits for an ACK that never comes: nothing can be re-sent there. */
+/* The other subflow waits for an ACK that never comes, or has this host's own FIN behind what it
+ * carried: nothing can be re-sent there. */
 TEST(f22_beside_one_that_stands_still)
 {
-	unsigned int stands;
+	enum { IDLE, STANDS, CLOSED, CASES };
+	unsigned int how;
 
-	for (stands = 0; stands < 2; stands++) {
+	for (how = IDLE; how < CASES; how++) {
+		struct part fin = { .flags = TCP_FIN };
 		struct play play;
 
 		play_init(&play, 1, true);
 		play_open_two(&play);
 		play_data(&play, CLIENT, 0, 1000, 100);
 		play.data_ack[SERVER] = 1100;
-		play_data_ack(&play, SERVER, stands ? 1 : 0);
+		if (how == CLOSED)
+			play_say(&play, CLIENT, with(fin, opt_ack(&play, CLIENT, 0)));
+		play_data_ack(&play, SERVER, how == STANDS ? 1 : 0);
 		play_spoilt(&play, 1, 1100, 100);
 		play_say(&play, SERVER,
 			with(reset_part(1, RESET_MIDDLEBOX), opt_fail(&play, CLIENT, 1100)));
 		play_wait(&play, 20 * NSEC_PER_SEC);
-		CHECK_STATE(&play, "F22", stands ? RULE_HELD : RULE_BROKEN);
+		CHECK_STATE(&play, "F22", how == IDLE ? RULE_BROKEN : RULE_HELD);
 		play_fini(&play);
 	}
 }

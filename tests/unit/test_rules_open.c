@@ -253,21 +253,29 @@ TEST(o12_left_for_another_reason)
 	}
 }
 
-/* An application that aborts ends the connection by RST, where its stack has no MP_FASTCLOSE. */
-TEST(o12_reset_of_an_application_that_aborts)
+/*
+ * An application that aborts ends the connection by RST, where its stack has no MP_FASTCLOSE; one
+ * that closes the only subflow does before the first contact, where FIN could end the stream (F8).
+ */
+TEST(o12_reset_of_an_application_that_ends_it)
 {
-	unsigned int earlier;
+	enum { ABORTS, CLOSES, ABORTS_LATER, CLOSES_LATER, CASES };
+	unsigned int how;
 
-	for (earlier = 0; earlier < 2; earlier++) {
+	for (how = 0; how < CASES; how++) {
+		bool later = how >= ABORTS_LATER;
 		struct play play;
 
 		play_init(&play, 0, false);
 		play_syns(&play);
 		play_say(&play, CLIENT, data_part(&play, CLIENT, 0, 0, 100));
 		play_say(&play, CLIENT, carrying(opt_third(&play)));
-		play.input.app[SERVER].aborted_at = play.now + earlier;
+		if (how == ABORTS || how == ABORTS_LATER)
+			play.input.app[SERVER].aborted_at = play.now + later;
+		else
+			play.input.app[SERVER].closed_at = play.now + later;
 		play_say(&play, SERVER, (struct part){ .flags = TCP_RST });
-		CHECK_STATE(&play, "O12", earlier ? RULE_BROKEN : RULE_HELD);
+		CHECK_STATE(&play, "O12", later ? RULE_BROKEN : RULE_HELD);
 		play_fini(&play);
 	}
 }
