@@ -261,6 +261,9 @@ static void read_subflows(struct suite_build *build, const struct table *table,
 	scenario->dsn_narrow = table_bool(table, "dsn_narrow", false);
 	scenario->dsn_wraps = table_bool(table, "dsn_wraps", false);
 	scenario->join_backup = table_bool(table, "join_backup", false);
+	scenario->no_timestamps = !table_bool(table, "timestamps", true);
+	scenario->no_sack = !table_bool(table, "sack", true);
+	scenario->no_window_scale = !table_bool(table, "window_scale", true);
 	read_steps(table, scenario);
 }
 

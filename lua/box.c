@@ -84,14 +84,14 @@ const char *lua_box_builtin(size_t index, char name[static 64])
 
 /* ---- parameters ---- */
 
-/* The list of words in field choices, NULL-ended, allocated; NULL when there is none. */
-static const char *const *read_choices(const struct table *table)
+/* The list of words in a field, NULL-ended, allocated; NULL when there is none. */
+static const char *const *read_words(const struct table *table, const char *field)
 {
 	lua_State *L = table->L;
 	const char **words;
 	size_t count, i;
 
-	if (!table_enter(table, "choices"))
+	if (!table_enter(table, field))
 		return NULL;
 	count = (size_t)lua_rawlen(L, -1);
 	words = xcalloc(count + 1, sizeof(*words));
@@ -159,10 +159,12 @@ static void read_param(lua_State *L, struct lua_box *box, unsigned int index)
 	param->name = xstrdup(lua_tostring(L, -2));
 	param->help = xstrdup(table_text(&table, "help", ""));
 	param->default_text = read_default(&table, &kind);
-	param->choices = read_choices(&table);
+	param->choices = read_words(&table, "choices");
 	if (param->choices != NULL)
 		kind = PARAM_CHOICE;
 	param->kind = (enum param_kind)table_choice(&table, "kind", kinds, kind);
+	if (param->kind != PARAM_CHOICE)
+		param->choices = read_words(&table, "examples");
 	param->min = read_bound(&table, "min", param->kind == PARAM_INT ? INT64_MIN : 0);
 	param->max = read_bound(&table, "max", param->kind == PARAM_INT ? INT64_MAX : 0);
 	param->offset = offsetof(struct lua_box_state, values) + index * sizeof(union lua_value);
@@ -183,6 +185,7 @@ static int read_definition(lua_State *L)
 	box->type.alters_payload = table_bool(&table, "alters_payload", false);
 	box->type.any_form = table_bool(&table, "any_form", false);
 	box->type.sees_all = table_bool(&table, "sees_all", false);
+	box->type.translates = table_bool(&table, "translates", false);
 	if (!table_enter(&table, "params"))
 		return 0;
 	lua_getglobal(L, "pairs");

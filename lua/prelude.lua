@@ -16,6 +16,7 @@
 --   path_manager = "ndiffports"    of our endpoint; join_backup = true: joins are backups
 --   dsn_narrow = true              of our endpoint: 32-bit DSNs, and so 32-bit DATA_ACKs
 --   dsn_wraps = true               the same, and the DSNs wrap in the midst
+--   timestamps = false             of our endpoint: without; likewise sack, window_scale
 --   profiles = { server = "anon" } of our endpoints, unless the run names others
 --   steps = { { at = "200ms", by = "server", announce = 2, port = 81 }, ... }
 --
@@ -44,6 +45,7 @@ for _, name in ipairs {
 	"versions", "profiles",
 	"checksums", "virtual_server", "server_port", "case", "seed", "strict", "joins",
 	"join_backup", "path_manager", "steps", "dsn_narrow", "dsn_wraps", "server_joins",
+	"timestamps", "sack", "window_scale",
 } do
 	known[name] = true
 end

@@ -13,6 +13,7 @@ return {
 
 	-- What it can be told; self has the values. A parameter without default must be given. The
 	-- kind follows from the default, or is said: int, bool, ratio, text, addr, time, point.
+	-- Of what is no choice, examples = { ... } tells mbtest explore what makes sense.
 	params = {
 		kind = { default = 30, min = 2, max = 255, help = "the kind of option" },
 		most = { default = 1000, min = 1, help = "packets of one connection" },
@@ -23,6 +24,7 @@ return {
 	-- any_form = true,         it is shown more than whole TCP packets: UDP, ICMP, fragments
 	-- sees_all = true,         it is shown packets that direction, on, from ... do not mean;
 	--                          self:matched() says which are meant
+	-- translates = true,       names or numbers differ on its two sides: it must miss no packet
 
 	-- Called once, before any packet.
 	init = function(self)

@@ -57,13 +57,16 @@ struct when {
 };
 
 static const char *const directions[] = { "to-server", "to-client", "both", NULL };
+static const char *const ons[] = { "syn", "synack", "ack3", "data", "ack", "fin", "rst",
+	"syn+synack", "data+fin", NULL };
+static const char *const everies[] = { "2", "3", "5", "10", NULL };
 static const char *const checksums[] = { "fix", "leave", NULL };
 
 const struct box_param box_when_params[] = {
 	{ "direction", PARAM_CHOICE, offsetof(struct when, direction), "both", 0, 0, directions,
 		"packets going this way" },
-	{ "on", PARAM_TEXT, offsetof(struct when, on), "any", 0, 0, NULL,
-		"packets of these kinds, joined by +: syn synack ack3 data ack fin rst any" },
+	{ "on", PARAM_TEXT, offsetof(struct when, on), "any", 0, 0, ons,
+		"packets of these kinds, any or several joined by +" },
 	{ "path", PARAM_INT, offsetof(struct when, path), "0", 0, UINT8_MAX, NULL,
 		"only where it stands on this path, the first subflow's being 1; 0: any" },
 	{ "from", PARAM_POINT, offsetof(struct when, from), "", 0, 0, NULL,
@@ -71,7 +74,7 @@ const struct box_param box_when_params[] = {
 		" (\"20000B\"), or a time (\"50ms\")" },
 	{ "until", PARAM_POINT, offsetof(struct when, until), "", 0, 0, NULL,
 		"the last packet that is meant, likewise" },
-	{ "every", PARAM_INT, offsetof(struct when, every), "1", 1, INT32_MAX, NULL,
+	{ "every", PARAM_INT, offsetof(struct when, every), "1", 1, INT32_MAX, everies,
 		"only each n-th of them" },
 	{ "chance", PARAM_RATIO, offsetof(struct when, chance), "1", 0, 0, NULL,
 		"each of them with this probability" },

@@ -66,7 +66,8 @@ struct box_param {
 	size_t offset;            /* into the box's state */
 	const char *default_text; /* as typed; NULL: must be given; "" is no text, address, point */
 	int64_t min, max;         /* PARAM_INT; PARAM_TIME in ns when max > 0 */
-	const char *const *choices; /* PARAM_CHOICE */
+	/* PARAM_CHOICE: all there are; else NULL, or examples: what mbtest explore draws from */
+	const char *const *choices;
 	const char *help;
 };
 
@@ -89,6 +90,9 @@ struct box_type {
 	bool any_form;
 	/* packet() gets every packet, matching or not (box_matched): it also undoes what it did. */
 	bool sees_all;
+	/* Names or numbers of a connection differ on its two sides: one that misses a packet of it
+	 * breaks it. */
+	bool translates;
 	/* All optional but packet. */
 	bool (*init)(struct box *box, struct err *err);
 	enum verdict (*packet)(struct box *box, struct packet *packet, enum dir dir);

@@ -108,6 +108,24 @@ static const struct command_help help = {
 
 /* ---- how far it is ---- */
 
+static bool counts_read(FILE *file, uint64_t *counts, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (fscanf(file, "%" SCNu64, &counts[i]) != 1)
+			return false;
+	return fscanf(file, "\n") == 0;
+}
+
+static void counts_write(FILE *file, const uint64_t *counts, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		fprintf(file, "%" PRIu64 "%c", counts[i], i + 1 < count ? ' ' : '\n');
+}
+
 /* Read what an earlier run wrote; a file of another exploration is refused. */
 static bool state_read(struct explorer *explorer, struct err *err)
 {
@@ -129,7 +147,8 @@ static bool state_read(struct explorer *explorer, struct err *err)
 		     "\n",
 		     &first, &last, &shard, &shards, &explorer->next, &report->ran) == 6 &&
 		first == options->first && last == options->last && shard == options->shard &&
-		shards == options->shards;
+		shards == options->shards && counts_read(file, report->outcomes, OUTCOME_COUNT) &&
+		counts_read(file, report->exercised, rule_count());
 	while (ok && report->count < EXPLORE_FOUND) {
 		struct explore_found *found = &report->found[report->count];
 
@@ -165,6 +184,8 @@ static bool state_write(const struct explorer *explorer, struct err *err)
 		"explore %" PRIu64 " %" PRIu64 " %" PRIu64 "/%" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
 		options->first, options->last, options->shard, options->shards, explorer->next,
 		report->ran);
+	counts_write(file, report->outcomes, OUTCOME_COUNT);
+	counts_write(file, report->exercised, rule_count());
 	for (i = 0; i < report->count; i++)
 		fprintf(file, "%" PRIu64 "\t%s\t%s\t%s\n", report->found[i].seed,
 			report->found[i].invariant, report->found[i].file, report->found[i].why);
@@ -191,6 +212,18 @@ static void show_progress(const struct explorer *explorer)
 
 /* ---- what is found ---- */
 
+static void count_result(struct explore_report *report, const struct result *result)
+{
+	unsigned int i;
+
+	/* What crashed or hung came to nothing that has a name. */
+	if (result->lost)
+		return;
+	report->outcomes[result->outcome]++;
+	for (i = 0; i < rule_count(); i++)
+		report->exercised[i] += result->rules_exercised[i / 64] >> i % 64 & 1;
+}
+
 static void note_result(void *self, const struct scenario *scenario, const struct result *result)
 {
 	struct explorer *explorer = self;
@@ -199,6 +232,7 @@ static void note_result(void *self, const struct scenario *scenario, const struc
 	char text[32];
 
 	report->ran++;
+	count_result(report, result);
 	if (*explore_violation(result, text) == '\0' || report->count >= explorer->options->stop)
 		return;
 	memset(found, 0, sizeof(*found));
@@ -315,9 +349,6 @@ static bool collect_boxes(struct explorer *explorer, struct explore_plan *plan, 
 	for (i = 0; lua_box_builtin(i, explorer->names[i]) != NULL; i++) {
 		struct box_entry *own = &explorer->boxes[plan->box_count];
 
-		/* It speaks in a host's name: what it says that host is judged by. */
-		if (strcmp(explorer->names[i], "forge") == 0)
-			continue;
 		if (plan->box_count++ == BOXES_AT_MOST)
 			return err_set(err, "there are more than %d boxes", BOXES_AT_MOST);
 		own->name = explorer->names[i];

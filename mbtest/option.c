@@ -17,6 +17,10 @@ const char *const option_subtypes[] = {
 	NULL,
 };
 
+const char *const option_kind_examples[] = { "2", "3", "4", "5", "8", "30", "253", NULL };
+
+const char *const option_set_examples[] = { "2,3,4,5,8", "2,3,4,5,8,30", "30", "2", NULL };
+
 bool option_chosen(const struct option_choice *choice, const struct packet *packet,
 	const struct tcpopt *opt)
 {

@@ -18,10 +18,13 @@ struct option_choice {
 /* "any", "mp_capable", "mp_join", "dss", ...; ends with NULL. */
 extern const char *const option_subtypes[];
 
+/* Of the parameter kind. */
+extern const char *const option_kind_examples[];
+
 /* The two parameters, as entries of a table; choice is a member of the box's state. */
 #define OPTION_PARAMS(state, choice)                                                          \
-	{ "kind", PARAM_INT, offsetof(struct state, choice.kind), "30", 2, 255, NULL,         \
-		"option kind (30: MPTCP)" },                                                  \
+	{ "kind", PARAM_INT, offsetof(struct state, choice.kind), "30", 2, 255,               \
+		option_kind_examples, "option kind (30: MPTCP)" },                            \
 	{                                                                                     \
 		"subtype", PARAM_CHOICE, offsetof(struct state, choice.subtype), "any", 0, 0, \
 			option_subtypes, "only this MPTCP subtype"                            \
@@ -31,6 +34,9 @@ extern const char *const option_subtypes[];
 struct option_set {
 	uint64_t bits[4];
 };
+
+/* As examples of a parameter's texts. */
+extern const char *const option_set_examples[];
 
 /* Read one; false with a sentence naming box and parameter. No text is no kind. */
 bool option_set_read(struct option_set *set, const struct box *box, const char *param,

@@ -61,8 +61,12 @@ static void print_params(FILE *out, const struct box_param *params)
 			(size_t)snprintf(line, sizeof(line), "%s: %s", params->name, params->help);
 
 		for (i = 0; params->choices != NULL && params->choices[i] != NULL; i++)
-			used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s",
-				i == 0 ? ": " : ", ", params->choices[i]);
+			used += (size_t)snprintf(line + used, sizeof(line) - used,
+				params->kind == PARAM_TEXT ? "%s\"%s\"" : "%s%s",
+				i > 0                                  ? ", "
+					: params->kind == PARAM_CHOICE ? ": "
+								       : ", such as ",
+				params->choices[i]);
 		if (params->default_text == NULL)
 			snprintf(line + used, sizeof(line) - used, " (must be given)");
 		else if (*params->default_text != '\0')
@@ -178,7 +182,8 @@ static json_t *params_array(const struct box_param *params)
 
 			for (i = 0; params->choices[i] != NULL; i++)
 				json_array_append_new(choices, json_string(params->choices[i]));
-			json_object_set_new(object, "choices", choices);
+			json_object_set_new(object,
+				params->kind == PARAM_CHOICE ? "choices" : "examples", choices);
 		}
 		if (params->kind == PARAM_INT) {
 			json_object_set_new(object, "min", json_integer(params->min));

@@ -21,7 +21,9 @@ struct explore_found {
 };
 
 struct explore_report {
-	uint64_t first, last, ran; /* seeds asked for, both ends included; seeds tried */
+	uint64_t first, last, ran; /* seeds asked for, both ends included; seeds tried, ... */
+	uint64_t outcomes[OUTCOME_COUNT]; /* ... by what came of them, ... */
+	uint64_t exercised[RULE_COUNT];   /* ... and that put a rule to the test */
 	struct explore_found found[EXPLORE_FOUND];
 	size_t count;
 };

@@ -24,7 +24,7 @@ PLANTED = {
     "ack-after-fallback": "rule-F31",       # options after a fallback
     "wait-for-ever": "both-ends-end",
 }
-BOX = re.compile(r"^\t\t\tbox\.", re.MULTILINE)
+BOX = re.compile(r"^\t+box\.", re.MULTILINE)
 
 
 def explore(mbtest, tmp_path, *arguments, **options):
@@ -57,7 +57,12 @@ def test_nothing_is_violated(mbtest_release, tmp_path):
     """Where thousands of seeds are run, the sanitizers would take minutes."""
     run = explore(mbtest_release, tmp_path, "--seeds", "1..20000")
     assert run.status == 0, run
-    assert run.json()["ran"] == 20000
+    report = run.json()
+    assert report["ran"] == sum(report["outcomes"].values()) == 20000
+    assert report["outcomes"]["mptcp"] > 8000, "most paths are to carry a connection"
+    assert report["outcomes"]["infinite"] + report["outcomes"]["tcp"] > 1000, "or to fall back"
+    idle = [rule for rule, seeds in report["exercised"].items() if seeds == 0]
+    assert len(report["exercised"]) > 80 and len(idle) < 10, idle
 
 
 @pytest.mark.live

@@ -55,7 +55,8 @@ return {
 	params = {
 		flags = { default = "ack", choices = { "ack", "rst" },
 			help = "an ACK or a reset" },
-		option = { default = "", help = "the option in it, in hex digits" },
+		option = { default = "", help = "the option in it, in hex digits",
+			examples = { "1e044000", "1e044063", "1e0c60000000000000000001" } },
 		copy = { default = false,
 			help = "the option in it is the packet's own MPTCP option, mirrored" },
 		subtype = { default = "any", choices = subtypes,
@@ -65,9 +66,10 @@ return {
 			help = "to the packet's sender, as its peer would send it" },
 		seq = { default = 0, min = -2147483648, max = 2147483647,
 			help = "added to the sequence number that would be right" },
-		most = { default = 1, min = 1, max = 1000,
+		most = { default = 1, min = 1, max = 1000, examples = { 1, 2, 10 },
 			help = "packets of one connection that it does so after" },
-		count = { default = 1, min = 1, max = 100, help = "how many it sends then" },
+		count = { default = 1, min = 1, max = 100, examples = { 1, 2, 3 },
+			help = "how many it sends then" },
 	},
 
 	init = function(self)

@@ -5,8 +5,8 @@ return {
 	help = "puts the SYN's own options of some kinds into the SYN/ACK that answers it",
 	sees_all = true, -- the SYN, whatever is meant; what is meant chooses among the SYN/ACKs
 	params = {
-		kinds = { default = "30",
-			help = "kinds of options that are copied, such as 30,254 (30: MPTCP)" },
+		kinds = { default = "30", examples = { "30", "2,3,4,30", "8" },
+			help = "kinds of options that are copied (30: MPTCP)" },
 	},
 
 	init = function(self)

@@ -70,7 +70,8 @@ static const struct box_param params[] = {
 		"it repeats what the receiver has not acknowledged in this time, then twice it" },
 	{ "tries", PARAM_INT, offsetof(struct ack_proxy, tries), "8", 1, 30, NULL,
 		"repetitions of one segment; then both ends get a reset" },
-	{ "knows", PARAM_TEXT, offsetof(struct ack_proxy, known_text), "2,3,4,5,8", 0, 0, NULL,
+	{ "knows", PARAM_TEXT, offsetof(struct ack_proxy, known_text), "2,3,4,5,8", 0, 0,
+		option_set_examples,
 		"kinds of options that are left in what it repeats; with 8 its acknowledgements "
 		"have timestamps" },
 	{ "acks", PARAM_CHOICE, offsetof(struct ack_proxy, acks), "translate", 0, 0, acks_names,

@@ -15,7 +15,8 @@ struct blackhole {
 };
 
 static const struct box_param params[] = {
-	{ "kind", PARAM_INT, offsetof(struct blackhole, choice.kind), "0", 0, 255, NULL,
+	{ "kind", PARAM_INT, offsetof(struct blackhole, choice.kind), "0", 0, 255,
+		option_kind_examples,
 		"only packets with a TCP option of this kind (30: MPTCP); 0: all" },
 	{ "subtype", PARAM_CHOICE, offsetof(struct blackhole, choice.subtype), "any", 0, 0,
 		option_subtypes, "only this MPTCP subtype" },

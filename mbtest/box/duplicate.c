@@ -8,8 +8,10 @@ struct duplicate {
 	int64_t copies;
 };
 
+static const char *const counts[] = { "1", "2", "3", NULL };
+
 static const struct box_param params[] = {
-	{ "copies", PARAM_INT, offsetof(struct duplicate, copies), "1", 1, 100, NULL,
+	{ "copies", PARAM_INT, offsetof(struct duplicate, copies), "1", 1, 100, counts,
 		"how many more" },
 	{ 0 },
 };

@@ -56,8 +56,8 @@ static const char *const resets[] = { "sender", "both", NULL };
 
 static const struct box_param params[] = {
 	ACTION_PARAM(unknown_options, "SYNs and SYN/ACKs with an option that it does not know"),
-	{ "knows", PARAM_TEXT, offsetof(struct firewall, known_text), "2,3,4,5,8", 0, 0, NULL,
-		"the kinds of options that it knows" },
+	{ "knows", PARAM_TEXT, offsetof(struct firewall, known_text), "2,3,4,5,8", 0, 0,
+		option_set_examples, "the kinds of options that it knows" },
 	ACTION_PARAM(syn_data, "SYNs with data"),
 	ACTION_PARAM(holes, "data whose predecessor it has not passed on"),
 	ACTION_PARAM(unseen_acks, "acknowledgements and SACK blocks of data it has not passed on"),

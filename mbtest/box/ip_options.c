@@ -31,12 +31,15 @@ struct ip_options {
 
 static const char *const ops[] = { "strip", "nop", "add", "drop", NULL };
 
+/* router alert, NOPs, record route of one hop, stream identifier */
+static const char *const texts[] = { "94040000", "01010101", "07070400000000", "88040000", NULL };
+
 static const struct box_param params[] = {
 	{ "op", PARAM_CHOICE, offsetof(struct ip_options, op), "strip", 0, 0, ops,
 		"remove options, overwrite them by NOPs, add one, or drop packets having any" },
 	{ "kind", PARAM_INT, offsetof(struct ip_options, kind), "0", 0, 255, NULL,
 		"only options of this kind (first byte); 0: all" },
-	{ "option", PARAM_TEXT, offsetof(struct ip_options, text), "94040000", 0, 0, NULL,
+	{ "option", PARAM_TEXT, offsetof(struct ip_options, text), "94040000", 0, 0, texts,
 		"what add adds, in hex digits (94040000: router alert)" },
 	{ 0 },
 };

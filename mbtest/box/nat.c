@@ -56,6 +56,9 @@ static const char *const kinds[] = { "source", "destination", NULL };
 static const char *const quotes_names[] = { "translate", "names", "leave", NULL };
 static const char *const policies[] = { "endpoint-independent", "symmetric", NULL };
 
+static const char *const first_ports[] = { "1024", "20000", NULL };
+static const char *const last_ports[] = { "20063", "65535", NULL };
+
 static const struct box_param params[] = {
 	{ "kind", PARAM_CHOICE, offsetof(struct nat, kind), "source", 0, 0, kinds,
 		"whether the client's or the server's name is translated" },
@@ -66,9 +69,9 @@ static const struct box_param params[] = {
 	{ "addresses", PARAM_INT, offsetof(struct nat, addresses), "1", 1, ADDRESSES_MAX, NULL,
 		"how many it has, from that one on; what is behind it keeps to one of them as long "
 		"as that has a port (kind source)" },
-	{ "first_port", PARAM_INT, offsetof(struct nat, first_port), "20000", 1, 65535, NULL,
+	{ "first_port", PARAM_INT, offsetof(struct nat, first_port), "20000", 1, 65535, first_ports,
 		"first of the box's ports (kind source)" },
-	{ "last_port", PARAM_INT, offsetof(struct nat, last_port), "29999", 1, 65535, NULL,
+	{ "last_port", PARAM_INT, offsetof(struct nat, last_port), "29999", 1, 65535, last_ports,
 		"last of the box's ports (kind source)" },
 	{ "preserve", PARAM_BOOL, offsetof(struct nat, preserve), "false", 0, 0, NULL,
 		"keep the port where it is free (kind source)" },
@@ -407,6 +410,7 @@ BOX_TYPE(nat) = {
 	.state_size = sizeof(struct nat),
 	.any_form = true,
 	.sees_all = true,
+	.translates = true,
 	.init = nat_init,
 	.packet = nat_packet,
 	.wake = nat_wake,

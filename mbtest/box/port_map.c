@@ -30,9 +30,11 @@ struct mapped {
 
 static const char *const quotes_names[] = { "translate", "names", "leave", NULL };
 
+static const char *const maps[] = { "80:8080", "80:8080,443:8443", "80:81", NULL };
+
 static const struct box_param params[] = {
-	{ "map", PARAM_TEXT, offsetof(struct port_map, text), NULL, 0, 0, NULL,
-		"pairs of ports, such as 8080:80,8443:443" },
+	{ "map", PARAM_TEXT, offsetof(struct port_map, text), NULL, 0, 0, maps,
+		"pairs of ports, the one that is seen before the box first" },
 	{ "quotes", PARAM_CHOICE, offsetof(struct port_map, quotes), "translate", 0, 0,
 		quotes_names,
 		"the port in the packets that ICMP errors quote: translated, and the checksum "
@@ -189,6 +191,7 @@ BOX_TYPE(port_map) = {
 	.state_size = sizeof(struct port_map),
 	.any_form = true,
 	.sees_all = true,
+	.translates = true,
 	.init = port_map_init,
 	.packet = port_map_packet,
 	.fini = port_map_fini,

@@ -10,8 +10,10 @@ struct rate {
 	struct packet_queue queues[DIRS];
 };
 
+static const char *const rates[] = { "100000", "400000", "2000000", "10000000", NULL };
+
 static const struct box_param params[] = {
-	{ "rate", PARAM_INT, offsetof(struct rate, rate), NULL, 1, INT64_C(1000000000000), NULL,
+	{ "rate", PARAM_INT, offsetof(struct rate, rate), NULL, 1, INT64_C(1000000000000), rates,
 		"bits a second" },
 	{ "queue", PARAM_INT, offsetof(struct rate, queue), "100000", 0, INT32_MAX, NULL,
 		"a packet that finds more bytes than this waiting is dropped" },

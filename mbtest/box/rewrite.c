@@ -83,6 +83,7 @@ BOX_TYPE(rewrite) = {
 	.state_size = sizeof(struct rewrite),
 	.alters_payload = true,
 	.sees_all = true,
+	.translates = true,
 	.init = rewrite_init,
 	.packet = rewrite_packet,
 	.fini = rewrite_fini,

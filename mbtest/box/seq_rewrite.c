@@ -36,8 +36,10 @@ struct shift {
 static const char *const sack_names[] = { "translate", "ignore", "strip", NULL };
 static const char *const quotes_names[] = { "leave", "translate", NULL };
 
+static const char *const offsets[] = { "random", "1", "1000", "2147483648", "4294967295", NULL };
+
 static const struct box_param params[] = {
-	{ "offset", PARAM_TEXT, offsetof(struct seq_rewrite, offset_text), "random", 0, 0, NULL,
+	{ "offset", PARAM_TEXT, offsetof(struct seq_rewrite, offset_text), "random", 0, 0, offsets,
 		"added to sequence numbers: 1..4294967295, or random for each flow and direction" },
 	{ "sack", PARAM_CHOICE, offsetof(struct seq_rewrite, sack), "translate", 0, 0, sack_names,
 		"SACK blocks are moved back too, left as they are, or removed" },
@@ -221,6 +223,7 @@ BOX_TYPE(seq_rewrite) = {
 	.state_size = sizeof(struct seq_rewrite),
 	.any_form = true,
 	.sees_all = true,
+	.translates = true,
 	.init = seq_rewrite_init,
 	.packet = seq_rewrite_packet,
 	.fini = seq_rewrite_fini,

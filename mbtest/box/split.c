@@ -21,8 +21,10 @@ struct split {
 static const char *const options_names[] = { "copy", "first", "last", "none", NULL };
 static const char *const psh_names[] = { "last", "all", NULL };
 
+static const char *const sizes[] = { "88", "300", "536", "1200", NULL };
+
 static const struct box_param params[] = {
-	{ "mss", PARAM_INT, offsetof(struct split, mss), "500", 1, 65535, NULL,
+	{ "mss", PARAM_INT, offsetof(struct split, mss), "500", 1, 65535, sizes,
 		"payload bytes a piece has at most" },
 	{ "options", PARAM_CHOICE, offsetof(struct split, options), "copy", 0, 0, options_names,
 		"which pieces keep the options of this kind" },

@@ -288,6 +288,7 @@ BOX_TYPE(split_tcp) = {
 	.state_size = sizeof(struct split_tcp),
 	.any_form = true,
 	.sees_all = true,
+	.translates = true,
 	.init = split_tcp_init,
 	.packet = split_tcp_packet,
 	.wake = split_tcp_wake,

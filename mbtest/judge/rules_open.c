@@ -28,14 +28,15 @@ static uint32_t gave_up(const struct scene *scene, uint32_t from)
 	/* Where data that the subflow acknowledged lacks its DATA_ACK, O2 says when to leave. */
 	if (lacks_data_acks(scene, scene->initial, VIEW_NONE))
 		return VIEW_NONE;
-	/* Once it is over, strays are answered with RST; a checksum that is there or not against
-	 * the agreement asks for one; and any wait ends one day, the connection's with
+	/* Once it is over, strays are answered with RST; a checksum that fails, or is there or not
+	 * against the agreement, asks for one; and any wait ends one day, the connection's with
 	 * MP_FASTCLOSE. Nor is MPTCP left where another subflow lives. */
 	if (reset != VIEW_NONE &&
 		(reset < from || flow[SENT].fin < reset || flow[RECEIVED].fin < reset ||
 			scene_closed(scene, reset) || answers_strays(flow, reset) ||
 			others_alive(scene, scene->initial, reset) > 0 ||
 			scene_misfit(scene, scene->initial) < reset ||
+			has_failed(scene, scene->initial, reset) ||
 			scene->facts[reset].at - scene->facts[scene->initial->first].at >
 				SCENE_PATIENCE))
 		reset = VIEW_NONE;

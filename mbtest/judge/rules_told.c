@@ -125,11 +125,12 @@ static uint32_t acted_upon(const struct scene *scene, uint32_t index)
 		if (fact->at > scene->facts[index].at + SCENE_PROMPT)
 			break;
 		if ((fact->way == RECEIVED && (fact->flags & (TCP_RST | TCP_FIN))) ||
-			closes_fast(scene, i))
+			closes_fast(scene, i) || scene_aborted(scene, i))
 			break;
 		/* What refuses a SYN, or answers a stray, acts upon that. */
 		if (fact->way == SENT && subflow_is_alive(scene, fact_subflow(scene, i), index) &&
 			((fact->flags & TCP_RST) || (fact->has & (HAS_FAIL | HAS_INFINITE))) &&
+			!reset_has_ground(scene, fact_subflow(scene, i), i) &&
 			!withdraws_own(scene, fact_subflow(scene, i), fact->at))
 			return i;
 	}

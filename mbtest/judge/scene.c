@@ -209,13 +209,19 @@ bool closes_fast(const struct scene *scene, uint32_t index)
 		scene->connection->key[SENT];
 }
 
+bool scene_aborted(const struct scene *scene, uint32_t index)
+{
+	nsec_t aborted_at = scene->input->app[scene->end].aborted_at;
+
+	return aborted_at > 0 && aborted_at <= scene->facts[index].at + scene->prompt;
+}
+
 bool scene_closed_fast(const struct scene *scene, uint32_t index)
 {
 	const uint32_t *fastclose = scene->connection->fastclose;
-	nsec_t aborted_at = scene->input->app[scene->end].aborted_at;
 	nsec_t at = scene->facts[index].at + scene->prompt;
 
-	return fastclose[RECEIVED] <= index || (aborted_at > 0 && aborted_at <= at) ||
+	return fastclose[RECEIVED] <= index || scene_aborted(scene, index) ||
 		(fastclose[SENT] != VIEW_NONE && scene->facts[fastclose[SENT]].at <= at);
 }
 
@@ -289,12 +295,10 @@ static bool reset_blames(const struct scene *scene, uint32_t reset)
 static uint64_t data_acked_before(const struct scene *scene, uint32_t index)
 {
 	const struct connection_view *connection = scene->connection;
-	uint64_t acked = connection->idsn[SENT];
+	uint64_t acked = connection->idsn[SENT] + 1;
 	uint32_t i;
 
-	if (index == VIEW_NONE)
-		return connection->data_ack[RECEIVED];
-	for (i = 0; i < index; i++) {
+	for (i = 0; i < index && i < scene->view.fact_count; i++) {
 		const struct fact *fact = &scene->facts[i];
 
 		/* Of what was not sent it says nothing (O18). */

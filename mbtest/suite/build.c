@@ -263,6 +263,9 @@ static void plan_config(const struct scenario *scenario, const struct run_config
 		config->scheduler = scenario->scheduler;
 	if (run->scheduler != NULL)
 		config->scheduler = run->scheduler;
+	config->timestamps = config->timestamps && !scenario->no_timestamps;
+	config->sack = config->sack && !scenario->no_sack;
+	config->window_scale = config->window_scale && !scenario->no_window_scale;
 	config->join_count = 0;
 	/* Finding such a key costs the more, the sooner it wraps. */
 	if (scenario->dsn_wraps)

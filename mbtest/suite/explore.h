@@ -17,17 +17,23 @@
 
 enum {
 	EXPLORE_PATHS = 3,
-	EXPLORE_ELEMENTS = 6, /* on one path */
-	EXPLORE_ARGS = 6,     /* of one box */
-	EXPLORE_TEXT = 24,    /* of one argument */
+	EXPLORE_BRANCHES = 3, /* of the one place where ways part, if there is one */
+	EXPLORE_ROWS = EXPLORE_PATHS + EXPLORE_BRANCHES,
+	EXPLORE_ELEMENTS = 6, /* of one row */
+	EXPLORE_ARGS = 8,     /* of one box */
+	EXPLORE_TEXT = 32,    /* of one argument */
 };
 
-/* A scenario with all that it points to. Copied by exploration_copy alone. */
+/*
+ * A scenario with all that it points to: rows of elements, the paths first, then the branches.
+ * Copied by exploration_copy alone.
+ */
 struct exploration {
 	struct scenario scenario;
-	struct element elements[EXPLORE_PATHS][EXPLORE_ELEMENTS];
-	struct box_arg args[EXPLORE_PATHS][EXPLORE_ELEMENTS][EXPLORE_ARGS];
-	char texts[EXPLORE_PATHS][EXPLORE_ELEMENTS][EXPLORE_ARGS][EXPLORE_TEXT];
+	struct path_plan branches[EXPLORE_BRANCHES];
+	struct element elements[EXPLORE_ROWS][EXPLORE_ELEMENTS];
+	struct box_arg args[EXPLORE_ROWS][EXPLORE_ELEMENTS][EXPLORE_ARGS];
+	char texts[EXPLORE_ROWS][EXPLORE_ELEMENTS][EXPLORE_ARGS][EXPLORE_TEXT];
 	char name[32];
 };
 
@@ -44,11 +50,21 @@ void explore_make(const struct explore_plan *plan, uint64_t seed, struct explora
 
 void exploration_copy(struct exploration *to, const struct exploration *from);
 
-/* Take an element, or an argument of one, out. */
-void exploration_drop_element(struct exploration *exploration, unsigned int path,
+/* Where a row's plan is kept, whether the scenario has that row or not. */
+struct path_plan *exploration_row(struct exploration *exploration, unsigned int row);
+
+/* Elements of a row; 0 when the scenario has no such row. */
+unsigned int exploration_length(const struct exploration *exploration, unsigned int row);
+
+/* Branches of the place where ways part; 0: there is none. */
+unsigned int exploration_branches(const struct exploration *exploration);
+
+/* Take an element, an argument of one, or a branch out. */
+void exploration_drop_element(struct exploration *exploration, unsigned int row,
 	unsigned int element);
-void exploration_drop_arg(struct exploration *exploration, unsigned int path, unsigned int element,
+void exploration_drop_arg(struct exploration *exploration, unsigned int row, unsigned int element,
 	unsigned int arg);
+void exploration_drop_branch(struct exploration *exploration, unsigned int branch);
 
 /* Set what is allowed to come of it, by the boxes that are in it. */
 void exploration_expect(struct exploration *exploration);

@@ -145,6 +145,7 @@ struct scenario {
 	bool join_backup;          /* they are for want of others (B); of our endpoint */
 	bool dsn_narrow; /* our endpoint's DSNs, and so its peer's DATA_ACKs, have 32 bits */
 	bool dsn_wraps;  /* the same, and the DSNs wrap in the midst of the transfer */
+	bool no_timestamps, no_sack, no_window_scale; /* our endpoints do without these options */
 	struct step_plan steps;
 	uint64_t seed; /* 0: the run's */
 	bool strict;   /* the network's own invariants are tried, too (net.h) */

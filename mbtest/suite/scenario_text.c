@@ -126,6 +126,50 @@ static void write_box(FILE *out, const struct element *element)
 	fprintf(out, " }");
 }
 
+/* What stands on a branch, or on a path between the places where ways part. */
+static void write_element(FILE *out, const struct element *element)
+{
+	if (element->kind == ELEMENT_LINK)
+		write_link(out, element);
+	else if (element->kind == ELEMENT_HOP)
+		write_hop(out, &element->hop);
+	else
+		write_box(out, element);
+}
+
+/* By what ways part; the direction is that of the packets that have a choice. */
+static void write_choice(FILE *out, const struct ecmp_plan *plan)
+{
+	static const char *const bys[] = { "none", "flow", "label", "packet" };
+
+	fprintf(out, "ecmp { by = \"%s\",", bys[plan->by]);
+	if (plan->one_way[TO_SERVER] || plan->one_way[TO_CLIENT])
+		fprintf(out, " direction = \"to-%s\",",
+			plan->one_way[TO_SERVER] ? "client" : "server");
+	write_number(out, "salt", plan->salt, 0);
+	write_time(out, "change", plan->change_ns, NSEC_NEVER);
+}
+
+static void write_ecmp(FILE *out, const struct element *element)
+{
+	unsigned int branch, i;
+
+	write_choice(out, &element->ecmp);
+	fprintf(out, " paths = {");
+	for (branch = 0; branch < element->branch_count; branch++) {
+		const struct path_plan *row = &element->branches[branch];
+
+		fprintf(out, "\n\t\t\t\tpath {");
+		for (i = 0; i < row->element_count; i++) {
+			fprintf(out, "\n\t\t\t\t\t");
+			write_element(out, &row->elements[i]);
+			fputc(',', out);
+		}
+		fprintf(out, "\n\t\t\t\t},");
+	}
+	fprintf(out, "\n\t\t\t} }");
+}
+
 static void write_path(FILE *out, const struct path_plan *path)
 {
 	unsigned int i;
@@ -135,12 +179,10 @@ static void write_path(FILE *out, const struct path_plan *path)
 		const struct element *element = &path->elements[i];
 
 		fprintf(out, "\n\t\t\t");
-		if (element->kind == ELEMENT_LINK)
-			write_link(out, element);
-		else if (element->kind == ELEMENT_HOP)
-			write_hop(out, &element->hop);
+		if (element->kind == ELEMENT_ECMP)
+			write_ecmp(out, element);
 		else
-			write_box(out, element);
+			write_element(out, element);
 		fputc(',', out);
 	}
 	fprintf(out, path->element_count > 0 ? "\n\t\t},\n" : "},\n");
@@ -187,6 +229,12 @@ static void write_endpoints(FILE *out, const struct scenario *scenario)
 		fprintf(out, "\tdsn_narrow = true,\n");
 	if (scenario->dsn_wraps)
 		fprintf(out, "\tdsn_wraps = true,\n");
+	if (scenario->no_timestamps)
+		fprintf(out, "\ttimestamps = false,\n");
+	if (scenario->no_sack)
+		fprintf(out, "\tsack = false,\n");
+	if (scenario->no_window_scale)
+		fprintf(out, "\twindow_scale = false,\n");
 	if (scenario->server_joins > 0)
 		fprintf(out, "\tserver_joins = %u,\n", scenario->server_joins);
 }

@@ -49,25 +49,32 @@ static void fewer_paths(struct round *round, const struct exploration *from)
 
 static void fewer_elements(struct round *round, const struct exploration *from)
 {
-	unsigned int path, i;
+	unsigned int row, branch, i;
 
-	for (path = 0; path < from->scenario.path_count; path++) {
-		for (i = 0; i < from->scenario.paths[path].element_count; i++) {
+	for (row = 0; row < EXPLORE_ROWS; row++) {
+		for (i = 0; i < exploration_length(from, row); i++) {
 			struct exploration *made = candidate(round, from);
 
 			if (made != NULL)
-				exploration_drop_element(made, path, i);
+				exploration_drop_element(made, row, i);
 		}
+	}
+	for (branch = 0; exploration_branches(from) > 1 && branch < exploration_branches(from);
+		branch++) {
+		struct exploration *made = candidate(round, from);
+
+		if (made != NULL)
+			exploration_drop_branch(made, branch);
 	}
 }
 
 static void fewer_args(struct round *round, const struct exploration *from)
 {
-	unsigned int path, i, k;
+	unsigned int row, i, k;
 
-	for (path = 0; path < from->scenario.path_count; path++) {
-		for (i = 0; i < from->scenario.paths[path].element_count; i++) {
-			const struct element *element = &from->elements[path][i];
+	for (row = 0; row < EXPLORE_ROWS; row++) {
+		for (i = 0; i < exploration_length(from, row); i++) {
+			const struct element *element = &from->elements[row][i];
 
 			for (k = 0; k < element->arg_count; k++) {
 				struct exploration *made = candidate(round, from);
@@ -75,12 +82,12 @@ static void fewer_args(struct round *round, const struct exploration *from)
 
 				if (made == NULL)
 					return;
-				exploration_drop_arg(made, path, i, k);
-				element = &made->elements[path][i];
+				exploration_drop_arg(made, row, i, k);
+				element = &made->elements[row][i];
 				if (!box_check(element->box, element->type, element->args,
 					    element->arg_count, &err))
 					round->count--;
-				element = &from->elements[path][i];
+				element = &from->elements[row][i];
 			}
 		}
 	}
@@ -108,6 +115,12 @@ static void plainer_endpoints(struct round *round, const struct exploration *fro
 		made->scenario.dsn_narrow = false;
 	if (scenario->dsn_wraps && (made = candidate(round, from)) != NULL)
 		made->scenario.dsn_wraps = false;
+	if (scenario->no_timestamps && (made = candidate(round, from)) != NULL)
+		made->scenario.no_timestamps = false;
+	if (scenario->no_sack && (made = candidate(round, from)) != NULL)
+		made->scenario.no_sack = false;
+	if (scenario->no_window_scale && (made = candidate(round, from)) != NULL)
+		made->scenario.no_window_scale = false;
 	if (scenario->server_joins > 0 && (made = candidate(round, from)) != NULL)
 		made->scenario.server_joins = 0;
 }

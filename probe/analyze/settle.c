@@ -87,6 +87,14 @@ static bool pieces_agree(const struct view *view, const struct piece *a, const s
 			end - first) == 0;
 }
 
+/* Without its bytes before seq. */
+static void piece_cut_front(struct piece *piece, uint32_t seq)
+{
+	piece->offset += seq - piece->seq;
+	piece->length -= seq - piece->seq;
+	piece->seq = seq;
+}
+
 /* Cut overlaps, so that each byte stands in one piece: the copy that came first. */
 static void pieces_cut(struct view *view)
 {
@@ -102,16 +110,18 @@ static void pieces_cut(struct view *view)
 
 			piece.doubted = !pieces_agree(view, top, &piece);
 			top->doubted = top->doubted || piece.doubted;
-			if (piece.fact < top->fact && piece.seq > top->seq &&
-				piece.seq + piece.length >= top_end) {
+			if (piece.fact < top->fact && piece.seq + piece.length >= top_end) {
+				/* What is before the top stands in another piece. */
+				if (piece.seq < top->seq)
+					piece_cut_front(&piece, top->seq);
 				flow->bytes -= top_end - piece.seq;
 				top->length = piece.seq - top->seq;
+				kept -= top->length == 0;
+				flow->piece_count -= top->length == 0;
 			} else if (piece.seq + piece.length <= top_end) {
 				continue;
 			} else {
-				piece.offset += top_end - piece.seq;
-				piece.length -= top_end - piece.seq;
-				piece.seq = top_end;
+				piece_cut_front(&piece, top_end);
 			}
 		}
 		if (flow->piece_count++ == 0)

@@ -373,6 +373,11 @@ static void synack_of_join(struct subflow *subflow, const struct arrival *in, ns
 	uint8_t hmac64[8];
 
 	subflow->snd_una = in->ack;
+	/* O16: what this host began itself goes no further, either. */
+	if (subflow->conn->fail_sent) {
+		subflow_reset(subflow, RESET_PROHIBITED);
+		return;
+	}
 	if (option == NULL && conn_has_fault(subflow->conn, FAULT_ACCEPT_PLAIN_JOIN)) {
 		subflow_open(subflow, now);
 		subflow->third_now = true;

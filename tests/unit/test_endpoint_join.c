@@ -513,3 +513,42 @@ TEST(F11_part_acked_without_data_ack)
 		pipe_fini(&pipe);
 	}
 }
+
+/* A checksum fails between the client's own SYN and the answer to it, and MP_FAIL is lost at first.
+ */
+static enum pipe_verdict fail_while_joining(struct pipe *pipe, struct packet *packet,
+	enum pipe_side from, unsigned int path)
+{
+	struct mptcp_opt option;
+
+	if (path == 0 && from == SERVER && packet_payload_len(packet) > 0 && ++pipe->hits == 2)
+		flip_payload(packet, 3);
+	return mptcp_find(packet, MP_FAIL, &option, NULL) && pipe->now < 1100 * NSEC_PER_MS
+		? PIPE_DROP
+		: PIPE_PASS;
+}
+
+/* O16: while a fallback is in progress no subflow is added, and all that is sent comes once. */
+TEST(O16_own_join_while_falling_back)
+{
+	unsigned int speaks;
+
+	for (speaks = SPEAKS_V0; speaks <= SPEAKS_V1; speaks++) {
+		struct endpoint_config client = pipe_config(speaks, true), server = client;
+		struct conn_info info;
+		struct pipe pipe;
+
+		client.join[client.join_count++] = pipe_second.addr;
+		pipe_init(&pipe, &client, &server, 9);
+		pipe.hook = fail_while_joining;
+		pipe.app[SERVER].to_write = 30000;
+		pipe_run(&pipe, 60 * NSEC_PER_SEC);
+		info = pipe_info(&pipe, CLIENT);
+		CHECK_U64(info.subflow_count, 2);
+		CHECK_U64(info.subflows[1].state, SUBFLOW_RESET);
+		CHECK(info.subflows[1].reset_by_us);
+		CHECK_U64(info.mode, MODE_INFINITE);
+		CHECK_U64(pipe.app[CLIENT].read, 30000);
+		pipe_fini(&pipe);
+	}
+}

@@ -531,3 +531,36 @@ TEST(f26_mapping_behind_bare_data)
 		play_fini(&play);
 	}
 }
+
+/* Of the copies of a byte the first one counts, also where a later one spans more than it. */
+TEST(f46_failed_before_a_late_copy)
+{
+	unsigned int spoilt;
+
+	for (spoilt = 0; spoilt < 2; spoilt++) {
+		struct part whole, bad, reset = reset_part(0, RESET_MIDDLEBOX);
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open_two(&play);
+		whole = data_part(&play, CLIENT, 0, 1000, 1000);
+		bad = data_part(&play, CLIENT, 0, 2000, 100);
+		bad.seq = 2001;
+		bad.options[0] = opt_map(&play, CLIENT, 2001, 2000, 100);
+		bad.spoil = spoilt;
+		play_hear(&play, SERVER, bad);
+		whole.payload = 900;
+		play_hear(&play, SERVER, whole);
+		whole.seq += 900;
+		whole.offset += 900;
+		whole.payload = 100;
+		play_hear(&play, SERVER, whole);
+		play_emit(&play, SERVER, with(reset, opt_fail(&play, CLIENT, 2000)));
+		whole.seq -= 900;
+		whole.offset -= 900;
+		whole.payload = 1000;
+		play_hear(&play, SERVER, whole);
+		CHECK_STATE(&play, "F46", spoilt ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}

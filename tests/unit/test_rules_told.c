@@ -218,6 +218,27 @@ TEST(f61_beside_a_fastclose)
 	}
 }
 
+/* The application has it ended at once, whatever its host was told. */
+TEST(f61_beside_an_abort)
+{
+	unsigned int aborts;
+
+	for (aborts = 0; aborts < 2; aborts++) {
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open_one(&play);
+		close.fastclose_key = play.key[SERVER];
+		play_say(&play, SERVER, carrying(opt_remove(77)));
+		if (aborts)
+			play.input.app[CLIENT].aborted_at = play.now;
+		play_say(&play, CLIENT, with((struct part){ .flags = TCP_RST }, close));
+		CHECK_STATE(&play, "F61", aborts ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* Who takes back an address of its own ends the subflows from there (3.4.2). */
 TEST(f61_beside_an_address_of_its_own)
 {
