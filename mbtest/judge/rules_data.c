@@ -17,11 +17,14 @@ static bool is_bare_ack(const struct scene *scene, const struct subflow_view *su
 		subflow->flow[RECEIVED].fin > i;
 }
 
-/* F9 by the letter: data is acked without a DATA_ACK, whatever else the packet carries. */
+/*
+ * F9 by the letter: data is acked without a DATA_ACK, whatever else the packet carries. And one
+ * without any option, perhaps with SACK blocks for data, is O1's: who leaves over it chose so.
+ */
 static bool is_disappointing(const struct fact *fact)
 {
-	return fact->way == RECEIVED && fact->ack > 1 && !(fact->flags & (TCP_SYN | TCP_RST)) &&
-		!(fact->has & HAS_DATA_ACK);
+	return fact->way == RECEIVED && !(fact->flags & (TCP_SYN | TCP_RST)) &&
+		(fact->ack > 1 ? !(fact->has & HAS_DATA_ACK) : !(fact->has & HAS_OPTION));
 }
 
 /* DATA_ACKs stayed away, and from here on there are no mappings but an infinite one (O2). */

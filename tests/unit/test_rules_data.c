@@ -32,6 +32,27 @@ TEST(f8_mapping_in_every_segment)
 	play_both("F8", 1, false, CLIENT, f8_nothing_covered);
 }
 
+/* The second segment came, the first did not: an ACK without option, which is O1's to judge. */
+TEST(f8_after_a_bare_ack)
+{
+	unsigned int bare;
+
+	for (bare = 0; bare < 2; bare++) {
+		struct part answer = { .ack = 1 };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		play_emit(&play, CLIENT,
+			with(bare_part(&play, CLIENT, 0, 0, 100), opt_first(&play, 100)));
+		play_data(&play, CLIENT, 0, 100, 100);
+		play_say(&play, SERVER, bare ? answer : with(answer, opt_ack(&play, SERVER, 0)));
+		play_emit(&play, CLIENT, bare_part(&play, CLIENT, 0, 200, 100));
+		CHECK_STATE(&play, "F8", bare ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* First data whose mapping comes with its second half: MAY be held, so leaving is no fault. */
 TEST(f8_does_not_blame)
 {
