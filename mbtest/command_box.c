@@ -7,10 +7,9 @@
 #include "probe/options.h"
 #include "mbtest/report_box.h"
 #include "mbtest/suite/inline.h"
+#include "probe/io/interrupt.h"
 
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 struct box_options {
@@ -85,19 +84,6 @@ static void print_tick(void *self, const struct inline_counts *counts, nsec_t no
 	options->then_at = now;
 }
 
-/* Becomes readable when somebody wants us to end. */
-static int stop_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 static bool run_inline(struct box_options *options, const char *name, struct inline_run *run,
 	const struct inline_plan *plan, struct err *err)
 {
@@ -130,21 +116,21 @@ static int run_file(struct box_options *options, const char *name, struct err *e
 	struct path_file *file = path_file_load(name, 1, err);
 	struct inline_plan plan = { .seed = options->seed, .fail_open = options->fail == 1 };
 	struct inline_run run = { .failed = false };
-	struct err late;
 	bool ok;
 
 	if (file == NULL)
 		return STATUS_WRONG;
 	plan.path = path_file_plan(file);
-	plan.stop = stop_signals();
+	plan.stop = interrupt_open(err);
 	if (isatty(STDERR_FILENO) == 1) {
 		plan.tick = print_tick;
 		plan.tick_self = options;
 	}
-	ok = open_captures(options, &plan, err) && run_inline(options, name, &run, &plan, err);
-	ok = pcap_log_close(plan.before, ok ? err : &late) && ok;
-	ok = pcap_log_close(plan.after, ok ? err : &late) && ok;
-	close(plan.stop);
+	ok = plan.stop >= 0 && open_captures(options, &plan, err) &&
+		run_inline(options, name, &run, &plan, err);
+	ok = pcap_log_close(plan.before, ok, err);
+	ok = pcap_log_close(plan.after, ok, err);
+	interrupt_close(plan.stop);
 	path_file_free(file);
 	return ok ? STATUS_FINE : STATUS_WRONG;
 }

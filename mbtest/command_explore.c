@@ -9,6 +9,7 @@
 #include "mbtest/report_explore.h"
 #include "mbtest/suite/shrink.h"
 #include "probe/base/alloc.h"
+#include "probe/io/interrupt.h"
 #include "probe/options.h"
 
 #include <errno.h>
@@ -380,6 +381,8 @@ static int explore(struct explore_options *options, struct err *err)
 	struct explorer *explorer = xcalloc(1, sizeof(*explorer));
 	int status = STATUS_WRONG;
 
+	/* Between batches, too: what was found is told, and files are written whole. */
+	interrupt_hold();
 	explorer->options = options;
 	explorer->err = err;
 	explorer->lua = lua_boxes_new();

@@ -10,6 +10,7 @@
 #include "mbtest/report_net.h"
 #include "mbtest/suite/build.h"
 #include "mbtest/suite/wire_log.h"
+#include "probe/io/host.h"
 #include "probe/io/pcap_log.h"
 
 #include <stdlib.h>
@@ -270,13 +271,6 @@ static bool pcaps_open(struct net_run *run, struct err *err)
 	return true;
 }
 
-static bool pcaps_close(struct net_run *run, struct err *err)
-{
-	bool client = pcap_log_close(run->pcap[CLIENT], err);
-
-	return pcap_log_close(run->pcap[SERVER], err) && client;
-}
-
 /* What stands at the far end: what was asked for, else what the path says. */
 static void plan_far(const struct net_options *options, const struct path_file *file,
 	struct inside_plan *plan)
@@ -310,7 +304,6 @@ static int run_command(const struct net_options *options, const struct path_file
 		.path_count = path_file_count(file),
 		.ended_at = NSEC_NEVER };
 	char hosts[HOSTS_BYTES];
-	struct err late = { "" };
 	bool ok;
 
 	run.quiet_ns = QUIET_NS + round_trip(&run);
@@ -321,7 +314,8 @@ static int run_command(const struct net_options *options, const struct path_file
 	ok = inside_open(&run.inside, &plan, err) && run_build(&run, err) &&
 		pcaps_open(&run, err) && run_network(&run, err);
 	inside_stop(&run.inside);
-	ok = pcaps_close(&run, ok ? err : &late) && ok;
+	for (size_t end = 0; end < ENDS; end++)
+		ok = pcap_log_close(run.pcap[end], ok, err);
 	if (ok && !options->quiet)
 		ok = summary_write(&run, name, err);
 	net_free(run.net);
@@ -341,6 +335,9 @@ int command_net(int argc, char **argv, struct err *err)
 		err_set(err, "a path and a command are needed: %s", help.usage);
 		return STATUS_WRONG;
 	}
+	/* A command that has run is not to be lost for that. */
+	if (options.summary != NULL && !host_can_write(options.summary, err))
+		return STATUS_WRONG;
 	file = path_file_load(argv[first], NET_PATHS, err);
 	if (file == NULL)
 		return STATUS_WRONG;

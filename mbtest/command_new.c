@@ -16,10 +16,17 @@ enum { NAME_MOST = 40 };
 
 static const char placeholder[] = "NAME";
 
-static const struct option_row rows[] = { OPTION_END_ROW };
+struct new_options {
+	bool json;
+};
+
+static const struct option_row rows[] = {
+	OPTION_FLAG_ROW(struct new_options, json, "json", "one object: mbkit.new/1"),
+	OPTION_END_ROW,
+};
 
 static const struct command_help help = {
-	"mbtest new box NAME",
+	"mbtest new [--json] box NAME",
 	"Write NAME.lua: a box that works, with comments that say what else it can do.\n"
 	"A '-' in the name is a '_' in the file's. A file that is there is left alone.",
 	"  mbtest new box slow-syn\n"
@@ -57,7 +64,7 @@ static void write_text(FILE *out, const char *text, size_t length, const char *n
 	fwrite(text, 1, (size_t)(end - text), out);
 }
 
-static bool write_box(const char *name, struct err *err)
+static bool write_box(const char *name, bool json, struct err *err)
 {
 	char stem[NAME_MOST + 1], path[NAME_MOST + 5], *at;
 	size_t length;
@@ -82,20 +89,22 @@ static bool write_box(const char *name, struct err *err)
 		unlink(path);
 		return false;
 	}
-	printf("wrote %s\n", path);
+	printf(json ? "{\"schema\":\"mbkit.new/1\",\"file\":\"%s\"}\n" : "wrote %s\n", path);
 	return output_done(err);
 }
 
 int command_new(int argc, char **argv, struct err *err)
 {
+	struct new_options options = { .json = false };
 	int first, status;
 
-	if (!options_parse(argc, argv, rows, &help, NULL, &first, &status, err))
+	if (!options_parse(argc, argv, rows, &help, &options, &first, &status, err))
 		return status;
 	if (argc - first != 2 || strcmp(argv[first], "box") != 0) {
 		err_set(err, "what is new, and its name, are needed: %s", help.usage);
 		return STATUS_WRONG;
 	}
-	return name_is_good(argv[first + 1], err) && write_box(argv[first + 1], err) ? STATUS_FINE
-										     : STATUS_WRONG;
+	return name_is_good(argv[first + 1], err) && write_box(argv[first + 1], options.json, err)
+		? STATUS_FINE
+		: STATUS_WRONG;
 }

@@ -13,6 +13,7 @@
 #include "probe/base/alloc.h"
 #include "probe/endpoint/cc.h"
 #include "probe/endpoint/sched.h"
+#include "probe/io/host.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -347,7 +348,6 @@ static enum runner_end run_simulated(const struct run_options *options, const st
 /* Run and report; the exit status. */
 static int run_suites(struct run_options *options, const struct suites *suites, struct err *err)
 {
-	const char *no_color = getenv("NO_COLOR");
 	struct report_run report = { .run = &options->config.run,
 		.one_end = options->one_end,
 		.blamed = options->blamed };
@@ -355,7 +355,7 @@ static int run_suites(struct run_options *options, const struct suites *suites, 
 	enum runner_end end;
 	int status = STATUS_WRONG;
 
-	report.colour = isatty(STDOUT_FILENO) == 1 && (no_color == NULL || *no_color == '\0');
+	report.colour = host_shows_colour();
 	end = run_simulated(options, suites, &simulated, err);
 	if (end == RUNNER_DONE && options->log)
 		end = run_logged(suites, options, &report, err) ? RUNNER_DONE : RUNNER_FAILED;

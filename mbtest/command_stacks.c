@@ -56,21 +56,27 @@ bool stack_parse(struct stack *stack, enum end end, const char *text, struct err
 	return true;
 }
 
+/* Of two cases one: told in one sentence, an error when the other is not asked for. */
+static bool leave_out(unsigned int *cases, unsigned int which, const char *what, const char *who,
+	const char *speaks, struct err *err)
+{
+	if ((*cases & which) == 0)
+		return true;
+	*cases &= ~which;
+	if (*cases == 0)
+		return err_set(err, "nothing is left to run: %s speaks %s only", who, speaks);
+	fprintf(stderr, "mbtest: %s is left out: %s speaks %s only\n", what, who, speaks);
+	return true;
+}
+
 static bool check_profile(const struct stack *stack, struct suite_cases *cases, struct err *err)
 {
 	if (stack->profile == NULL)
 		return true;
-	if ((cases->versions & CASE_ON) != 0) {
-		fprintf(stderr, "mbtest: MPTCP v1 is left out: %s speaks v0 only\n", stack->name);
-		cases->versions &= ~(unsigned int)CASE_ON;
-	}
-	if (!stack->profile->has_ipv6 && (cases->families & CASE_IP6) != 0) {
-		fprintf(stderr, "mbtest: IPv6 is left out: %s speaks IPv4 only\n", stack->name);
-		cases->families &= ~(unsigned int)CASE_IP6;
-	}
-	if (cases->versions == 0 || cases->families == 0)
-		return err_set(err, "nothing is left to run with %s", stack->name);
-	return true;
+	if (!leave_out(&cases->versions, CASE_ON, "MPTCP v1", stack->name, "v0", err))
+		return false;
+	return stack->profile->has_ipv6 ||
+		leave_out(&cases->families, CASE_IP6, "IPv6", stack->name, "IPv4", err);
 }
 
 /* A kernel has its version; a server elsewhere its address. */
@@ -85,12 +91,7 @@ static bool check_real(const struct run_config *run, struct suite_cases *cases, 
 		cases->families = addr->version == 4 ? CASE_IP4 : CASE_IP6;
 		return true;
 	}
-	if ((cases->versions & CASE_OFF) != 0) {
-		fprintf(stderr, "mbtest: MPTCP v0 is left out: the kernel speaks v1 only\n");
-		cases->versions &= ~(unsigned int)CASE_OFF;
-	}
-	return cases->versions != 0 ||
-		err_set(err, "nothing is left to run: the kernel speaks MPTCP v1 only");
+	return leave_out(&cases->versions, CASE_OFF, "MPTCP v0", "the kernel", "v1", err);
 }
 
 bool stacks_check(const struct run_config *run, struct suite_cases *cases, struct err *err)

@@ -8,6 +8,7 @@
 #include "mbtest/suite/tap_file.h"
 #include "probe/base/alloc.h"
 #include "probe/endpoint/fault.h"
+#include "probe/io/interrupt.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -168,7 +169,11 @@ bool taps_folder_make(char folder[static TAPS_FOLDER], struct err *err)
 	if (parent == NULL)
 		parent = "/tmp";
 	snprintf(folder, TAPS_FOLDER, "%.230s/mbtest.XXXXXX", parent);
-	return mkdtemp(folder) != NULL || err_set_errno(err, "cannot make a folder in %s", parent);
+	interrupt_hold();
+	if (mkdtemp(folder) != NULL)
+		return true;
+	interrupt_release();
+	return err_set_errno(err, "cannot make a folder in %s", parent);
 }
 
 void taps_folder_remove(const char *folder, size_t jobs)
@@ -178,4 +183,5 @@ void taps_folder_remove(const char *folder, size_t jobs)
 	for (job = 0; job < jobs; job++)
 		tap_file_remove(folder, (uint32_t)job);
 	rmdir(folder);
+	interrupt_release();
 }

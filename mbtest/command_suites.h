@@ -54,7 +54,10 @@ enum runner_end suites_run(const struct suites *suites, struct runner_config *co
 	struct report_run *report, struct err *err);
 void report_run_fini(struct report_run *report);
 
-/* A new folder for the taps of a run (runner_config.record), and its end with all that is in it. */
+/*
+ * A new folder for the taps of a run (runner_config.record), and its end with all that is in it;
+ * interrupts that come between times wait for that.
+ */
 bool taps_folder_make(char folder[static TAPS_FOLDER], struct err *err);
 void taps_folder_remove(const char *folder, size_t jobs);
 

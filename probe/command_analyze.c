@@ -7,6 +7,7 @@
 #include "probe/analyze/split.h"
 #include "probe/base/alloc.h"
 #include "probe/command_set.h"
+#include "probe/io/host.h"
 #include "probe/io/pcap_file.h"
 #include "probe/report.h"
 
@@ -244,7 +245,6 @@ int command_analyze(int argc, char **argv, struct err *err)
 {
 	struct analyze_options options = { 0 };
 	struct analysis analysis = { .format = &capture_text };
-	const char *no_color = getenv("NO_COLOR");
 	int first, status;
 
 	if (!options_parse(argc, argv, rows, &help, &options, &first, &status, err))
@@ -255,8 +255,7 @@ int command_analyze(int argc, char **argv, struct err *err)
 	}
 	if (options.json)
 		analysis.format = &capture_json;
-	analysis.capture.colour =
-		isatty(STDOUT_FILENO) == 1 && (no_color == NULL || *no_color == '\0');
+	analysis.capture.colour = host_shows_colour();
 	analysis.all = tmpfile();
 	if (analysis.all == NULL) {
 		err_set_errno(err, "cannot make a temporary file");

@@ -4,9 +4,10 @@
  */
 #include "probe/options.h"
 
+#include "probe/io/host.h"
+
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,7 +36,7 @@ static void print_help(const struct option_row *table, const struct command_help
 	printf("\nexamples:\n%s", help->examples);
 }
 
-/* The getopt table: values are the row's number plus one; help and version come last. */
+/* The getopt table: values are LONG_ONLY and the row's number; help and version come last. */
 static int fill_getopt(struct option *options, const struct option_row *table)
 {
 	int count = 0;
@@ -43,10 +44,10 @@ static int fill_getopt(struct option *options, const struct option_row *table)
 	for (; table[count].name != NULL && count < OPTIONS_AT_MOST - 3; count++) {
 		options[count] = (struct option){ table[count].name,
 			table[count].argument == NULL ? no_argument : required_argument, NULL,
-			count + 1 };
+			LONG_ONLY + count };
 	}
-	options[count] = (struct option){ "help", no_argument, NULL, count + 1 };
-	options[count + 1] = (struct option){ "version", no_argument, NULL, count + 2 };
+	options[count] = (struct option){ "help", no_argument, NULL, LONG_ONLY + count };
+	options[count + 1] = (struct option){ "version", no_argument, NULL, LONG_ONLY + count + 1 };
 	return count;
 }
 
@@ -76,20 +77,27 @@ static bool store(const struct option_row *row, void *self, const char *text, st
 static bool take(int got, char **argv, const struct option_row *table,
 	const struct command_help *help, int count, void *self, bool *printed, struct err *err)
 {
-	if (got == count + 1 || got == 'h') {
+	if (got == LONG_ONLY + count || got == 'h') {
 		print_help(table, help);
 		*printed = true;
-	} else if (got == count + 2) {
+	} else if (got == LONG_ONLY + count + 1) {
 		printf("%.*s %s\n", (int)strcspn(help->usage, " "), help->usage, MBKIT_VERSION);
 		*printed = true;
 	} else if (got == ':' || got == '?') {
-		return err_set(err,
-			got == ':' ? "option %s needs a value" : "there is no option %s",
-			argv[optind - 1]);
+		return option_refuse(got, argv, err);
 	} else {
-		return store(&table[got - 1], self, optarg, err);
+		return store(&table[got - LONG_ONLY], self, optarg, err);
 	}
 	return true;
+}
+
+bool option_refuse(int got, char **argv, struct err *err)
+{
+	char letter[] = { '-', (char)optopt, '\0' };
+
+	/* Of letters in a word getopt tells the one; else it has gone beyond the word. */
+	return err_set(err, got == ':' ? "option %s needs a value" : "there is no option %s",
+		optopt > 0 && optopt < LONG_ONLY ? letter : argv[optind - 1]);
 }
 
 bool options_parse(int argc, char **argv, const struct option_row *table,
@@ -220,8 +228,7 @@ int program_run(const struct program *program, int argc, char **argv)
 	struct err err = { "" };
 	int status;
 
-	/* A reader that goes away is an error of the write, not the end of us. */
-	signal(SIGPIPE, SIG_IGN);
+	host_settle_streams();
 	status = command_find(program, argc, argv, &err);
 	/* A command that runs another one may end with that status on the other's account. */
 	if (status == STATUS_WRONG && err.text[0] != '\0')

@@ -88,6 +88,12 @@ struct command_help {
 bool options_parse(int argc, char **argv, const struct option_row *table,
 	const struct command_help *help, void *self, int *first, int *status, struct err *err);
 
+/* In tables for getopt_long: values of long options begin where those of letters end. */
+enum { LONG_ONLY = 256 };
+
+/* The sentence for what getopt_long did not take: an option that is none, or lacks its value. */
+bool option_refuse(int got, char **argv, struct err *err);
+
 /* Whether standard output took everything; false with a sentence. */
 bool output_done(struct err *err);
 

@@ -83,19 +83,20 @@ static json_t *address_object(const struct report_connection *connection,
 		[ADDRESS_REMOVE] = "remove",
 		[ADDRESS_PRIORITY] = "priority",
 	};
+	bool is_add = address->op == ADDRESS_ADD;
 	char text[ADDR_TEXT];
 	json_t *object = json_pack("{s:s, s:s, s:i}", "op", ops[address->op], "by",
 		report_side(connection->history, address->by), "id", address->id);
 
-	if (address->op == ADDRESS_ADD) {
-		json_object_set_new(object, "addr", json_string(addr_text(&address->addr, text)));
-		json_object_set_new(object, "port",
-			address->has_port ? json_integer(address->port) : json_null());
-		json_object_set_new(object, "hmac", json_string(hmac_text(address->hmac)));
-		json_object_set_new(object, "echoed", json_boolean(address->echoed));
-	} else if (address->op == ADDRESS_PRIORITY) {
+	json_object_set_new(object, "addr",
+		is_add ? json_string(addr_text(&address->addr, text)) : json_null());
+	json_object_set_new(object, "port",
+		address->has_port ? json_integer(address->port) : json_null());
+	json_object_set_new(object, "hmac",
+		is_add ? json_string(hmac_text(address->hmac)) : json_null());
+	json_object_set_new(object, "echoed", is_add ? json_boolean(address->echoed) : json_null());
+	if (address->op == ADDRESS_PRIORITY)
 		json_object_set_new(object, "backup", json_boolean(address->backup));
-	}
 	json_object_set_new(object, "packet", packet_or_null(connection, address->fact));
 	json_object_set_new(object, "times", json_integer(address->times));
 	return object;

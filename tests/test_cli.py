@@ -71,6 +71,8 @@ def test_version(mbtest, arguments):
     (["run", "nosuch"], ["no suite nosuch"]),
     (["run", "./nosuch.lua"], ["nosuch.lua", "No such file"]),
     (["run", "--nosuch"], ["--nosuch"]),
+    (["run", "-xy"], ["no option -x"]),
+    (["run", "--client", "sim:anon", "--mptcp", "1"], ["nothing is left", "sim:anon", "v0 only"]),
     (["run", "--seed"], ["--seed"]),
     (["run", "--jobs", "0"], ["--jobs", "1 to 64"]),
     (["run", "--repeat", "x"], ["--repeat"]),
@@ -143,6 +145,14 @@ def test_unwritable_output(tmp_path):
         done = subprocess.run([BUILD / "mbtest", "run", "--only", ONE], stdout=full,
                               stderr=subprocess.PIPE, text=True, check=False, env=ENVIRONMENT)
     assert done.returncode == 2 and "cannot write the output" in done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ["mbtest", "run", "--only", ONE], ["mpprobe", "analyze", CAPTURE], ["tracebox", "--version"]])
+def test_output_that_is_closed(words):
+    """No file or socket of a program's own takes its place."""
+    done = run_program("sh", "-c", 'exec "$@" >&-', "sh", BUILD / words[0], *words[1:])
+    assert done.status == 2 and "cannot write the output" in done.err, done
 
 
 def test_no_partial_junit_is_left(mbtest, tmp_path):
@@ -516,6 +526,8 @@ def test_json_is_one_object_a_line(mbtest):
 
 def test_new_box(mbtest, tmp_path):
     """What it writes works as it says, and is not written twice."""
+    run = mbtest("new", "box", "another", "--json", cwd=tmp_path)
+    assert run.json() == {"schema": "mbkit.new/1", "file": "another.lua"}
     run = mbtest("new", "box", "my-own", cwd=tmp_path)
     assert (run.status, run.out, run.err) == (0, "wrote my_own.lua\n", "")
     text = (tmp_path / "my_own.lua").read_text()

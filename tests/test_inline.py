@@ -303,9 +303,11 @@ def test_a_box_that_fails_open(lab, bridge, tmp_path):
 ])
 def test_wrong_usage_is_one_sentence(lab, tmp_path, arguments, sentence):
     (tmp_path / "path.lua").write_text(EMPTY)
-    done = run_program(*lab.enter(1), MBTEST, "box", tmp_path / "path.lua", *arguments)
+    done = run_program(*lab.enter(1), MBTEST, "box", tmp_path / "path.lua", "--pcap-before",
+                       tmp_path / "before", *arguments)
     assert done.status == 2 and done.out == "" and done.err.count("\n") == 1, done
     assert done.err.startswith("mbtest: " + sentence), done
+    assert not (tmp_path / "before").exists()
 
 
 @pytest.mark.parametrize("arguments, sentence", [

@@ -177,8 +177,9 @@ def test_addresses(name, expected):
 
 
 def test_addresses_of_version_0():
-    told = [(one["op"], one["by"], one["id"], one["packet"])
-            for one in connection_of(CAPTURES / "v0_synthetic.pcap")["addresses"]]
+    addresses = connection_of(CAPTURES / "v0_synthetic.pcap")["addresses"]
+    assert all({"addr", "port", "hmac", "echoed"} <= set(one) for one in addresses)
+    told = [(one["op"], one["by"], one["id"], one["packet"]) for one in addresses]
     assert told == [("add", "client", 2, 7), ("add", "client", 2, 8), ("add", "client", 3, 9),
                     ("priority", "client", 2, 10), ("remove", "client", 3, 11)]
 

@@ -118,11 +118,13 @@ def test_exit_status_is_the_commands(net, script, status):
     (["--server", "exit 3", "--", "true"], "the server ended before anything began: exit 3"),
     (["--family", "5", "--", "true"], "--family is one of 4, 6, both"),
     (["--pcap-client", "/no/such/folder/x.pcap", "--", "true"], "cannot write /no/such/folder"),
+    (["--summary", "/no/such/folder/x", "--", "echo", "has run"], "cannot write /no/such/folder"),
 ])
-def test_wrong_usage_is_one_sentence(net, arguments, sentence):
-    run = net(PLAIN, *arguments)
+def test_wrong_usage_is_one_sentence(net, tmp_path, arguments, sentence):
+    run = net(PLAIN, "--pcap-server", tmp_path / "x.pcap", *arguments)
     assert run.status == 2 and run.out == "" and run.summary is None, run
     assert run.err.startswith("mbtest: " + sentence) and run.err.count("\n") == 1
+    assert not (tmp_path / "x.pcap").exists()
 
 
 def test_wrong_path_is_one_sentence(net):

@@ -232,9 +232,9 @@ def test_intact_is_held_against_the_expectation(mbtest, tmp_path):
 
 # ---- worker processes ----
 
-def start(*arguments):
+def start(*arguments, env=ENVIRONMENT):
     return subprocess.Popen([BUILD / "mbtest", "run", *arguments], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, cwd=TOP, env=ENVIRONMENT)
+                            stderr=subprocess.PIPE, text=True, cwd=TOP, env=env)
 
 
 def wait_for_children(process):
@@ -268,13 +268,17 @@ def test_a_run_that_does_not_end():
     assert "the run of nat-source-client-1 did not end by itself" in run.out, run
 
 
-def test_an_interrupted_run_ends_cleanly():
-    with start("classic", "--repeat", "50", "--jobs", "2") as process:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_run_ends_cleanly(tmp_path, number):
+    page = tmp_path / "page.html"
+    with start("classic", "--repeat", "50", "--jobs", "2", "--html", page,
+               env=dict(ENVIRONMENT, TMPDIR=str(tmp_path))) as process:
         workers = wait_for_children(process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2 and NOISE.sub("", err) == "mbtest: interrupted\n"
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
+    assert not list(tmp_path.iterdir())
 
 
 # ---- ecmp ----

@@ -20,7 +20,6 @@
 #include "tracebox/run.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -352,7 +351,7 @@ static void make_lua(struct program *program)
 	program->about.last_ttl = o->trace.last_ttl;
 	program->about.verbose = o->verbose;
 	program->about.names = o->numeric ? NULL : &program->channel;
-	program->about.colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+	program->about.colour = host_shows_colour();
 }
 
 static int run(struct program *program, struct err *err)
@@ -396,8 +395,7 @@ int main(int argc, char **argv)
 	struct err err = { "" };
 	int status = STATUS_WRONG;
 
-	/* A reader that goes away is an error of the write, not the end of us. */
-	signal(SIGPIPE, SIG_IGN);
+	host_settle_streams();
 	switch (options_fill(&program.options, argc, argv, &err)) {
 	case OPTIONS_DONE:
 		if (output_written(&err))

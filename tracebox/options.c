@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tracebox/options.h"
 
+#include "probe/options.h"
 #include "probe/wire/diff.h"
 #include "tracebox/established.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONG_ONLY = 256, ROWS_MAX = 64, HELP_COLUMN = 26 };
+enum { ROWS_MAX = 64, HELP_COLUMN = 26 };
 
 /* One option; letter 0: only the long name, name NULL: only the letter. */
 struct row {
@@ -20,20 +20,6 @@ struct row {
 	const char *help;
 	bool (*set)(struct options *options, const char *text, struct err *err);
 };
-
-static bool parse_number(const char *name, const char *text, unsigned long low, unsigned long high,
-	unsigned long *value, struct err *err)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtoul(text, &end, 10);
-	if (errno == 0 && *text >= '0' && *text <= '9' && *end == '\0' && *value >= low &&
-		*value <= high)
-		return true;
-	return err_set(err, "%s must be a whole number from %lu to %lu, not \"%s\"", name, low,
-		high, text);
-}
 
 #define FLAG(set_name, member)                                                     \
 	static bool set_name(struct options *o, const char *text, struct err *err) \
@@ -53,7 +39,7 @@ static bool parse_number(const char *name, const char *text, unsigned long low, 
 #define NUMBER(set_name, what, low, high, type, member)                            \
 	static bool set_name(struct options *o, const char *text, struct err *err) \
 	{                                                                          \
-		unsigned long value;                                               \
+		uint64_t value;                                                    \
                                                                                    \
 		if (!parse_number(what, text, low, high, &value, err))             \
 			return false;                                              \
@@ -93,7 +79,7 @@ NUMBER(set_mptcp, "MPTCP version", 0, 1, int, mptcp)
 
 static bool set_last(struct options *o, const char *text, struct err *err)
 {
-	unsigned long value;
+	uint64_t value;
 
 	if (!parse_number("last TTL", text, 1, 255, &value, err))
 		return false;
@@ -346,9 +332,7 @@ enum options_end options_fill(struct options *options, int argc, char **argv, st
 			return OPTIONS_DONE;
 		}
 		if (row == NULL) {
-			err_set(err,
-				got == ':' ? "option %s needs a value" : "there is no option %s",
-				argv[optind - 1]);
+			option_refuse(got, argv, err);
 			return OPTIONS_WRONG;
 		}
 		if (!row->set(options, optarg, err))

@@ -9,6 +9,7 @@
 #include "mbtest/suite/keep.h"
 #include "mbtest/suite/worker.h"
 #include "probe/base/alloc.h"
+#include "probe/io/interrupt.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -19,7 +20,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,7 +205,8 @@ static bool end_worker(struct runner *runner, unsigned int index)
 	runner->alive--;
 	work_rest(&runner->work, index, WORKER_IDLE);
 	if (WIFSIGNALED(status) && !worker->was_killed &&
-		(WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM))
+		(WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM ||
+			WTERMSIG(status) == SIGHUP))
 		runner->interrupted = true;
 	else if (current > 0 && !has_result(runner, current - 1))
 		store_crash(runner, worker, current - 1, status);
@@ -293,16 +294,14 @@ static bool open_descriptors(struct runner *runner)
 		.it_interval = { .tv_nsec = 1000000000 / TICKS_PER_SECOND },
 		.it_value = { .tv_nsec = 1000000000 / TICKS_PER_SECOND },
 	};
-	sigset_t mask;
 
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGTERM);
-	sigprocmask(SIG_BLOCK, &mask, &runner->old_mask);
-	runner->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigprocmask(SIG_BLOCK, NULL, &runner->old_mask);
+	runner->signals = interrupt_open(runner->err);
+	if (runner->signals < 0)
+		return false;
 	runner->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (runner->signals < 0 || runner->timer < 0)
-		return err_set_errno(runner->err, "cannot watch signals and time");
+	if (runner->timer < 0)
+		return err_set_errno(runner->err, "cannot watch the time");
 	timerfd_settime(runner->timer, 0, &period, NULL);
 	return true;
 }
@@ -310,9 +309,7 @@ static bool open_descriptors(struct runner *runner)
 /* Take what is pending, or it would strike when it is no longer blocked. */
 static void take_signals(struct runner *runner)
 {
-	struct signalfd_siginfo info;
-
-	while (read(runner->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	while (interrupt_came(runner->signals))
 		runner->interrupted = true;
 }
 

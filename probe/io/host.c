@@ -6,8 +6,10 @@
 #include <cap-ng.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +122,27 @@ void host_discard(const char *path)
 
 	if (lstat(path, &about) == 0 && S_ISREG(about.st_mode))
 		unlink(path);
+}
+
+void host_settle_streams(void)
+{
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	/* One that cannot be written: what is closed stays an error. */
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+bool host_shows_colour(void)
+{
+	const char *objection = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) == 1 && (objection == NULL || *objection == '\0') &&
+		terminal != NULL && strcmp(terminal, "dumb") != 0;
 }
 
 bool host_is_net_admin(void)

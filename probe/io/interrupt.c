@@ -13,6 +13,22 @@ static void fill(sigset_t *signals)
 	sigaddset(signals, SIGHUP);
 }
 
+void interrupt_hold(void)
+{
+	sigset_t signals;
+
+	fill(&signals);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
+void interrupt_release(void)
+{
+	sigset_t signals;
+
+	fill(&signals);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
 int interrupt_open(struct err *err)
 {
 	sigset_t signals;
@@ -24,19 +40,8 @@ int interrupt_open(struct err *err)
 		err_set_errno(err, "cannot watch for signals");
 		return -1;
 	}
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	interrupt_hold();
 	return fd;
-}
-
-void interrupt_close(int fd)
-{
-	sigset_t signals;
-
-	if (fd < 0)
-		return;
-	fill(&signals);
-	sigprocmask(SIG_UNBLOCK, &signals, NULL);
-	close(fd);
 }
 
 bool interrupt_came(int fd)
@@ -44,4 +49,15 @@ bool interrupt_came(int fd)
 	struct signalfd_siginfo info;
 
 	return read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info);
+}
+
+void interrupt_close(int fd)
+{
+	if (fd < 0)
+		return;
+	/* What has been heard need not strike. */
+	while (interrupt_came(fd)) {
+	}
+	interrupt_release();
+	close(fd);
 }

@@ -16,6 +16,10 @@ int interrupt_open(struct err *err);
 /* Let the signals end the program again. */
 void interrupt_close(int fd);
 
+/* Until they are released such signals wait, for who has files to take away or to write whole. */
+void interrupt_hold(void);
+void interrupt_release(void);
+
 /* Whether one came since the last time this was asked. */
 bool interrupt_came(int fd);
 

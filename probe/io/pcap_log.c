@@ -3,6 +3,7 @@
 #include "probe/io/pcap_log.h"
 
 #include "probe/base/alloc.h"
+#include "probe/io/host.h"
 
 #include <pcap/pcap.h>
 
@@ -15,13 +16,13 @@ struct pcap_log {
 	char *path;
 	pcap_t *format;
 	pcap_dumper_t *out;
+	uint64_t count; /* packets */
 };
 
 struct pcap_log *pcap_log_open(const char *path, struct err *err)
 {
 	struct pcap_log *log = xcalloc(1, sizeof(*log));
 	FILE *file = fopen(path, "wbe");
-	struct err ignored;
 
 	if (file == NULL) {
 		err_set_errno(err, "cannot write %s", path);
@@ -37,7 +38,7 @@ struct pcap_log *pcap_log_open(const char *path, struct err *err)
 		return log;
 	err_set(err, "libpcap cannot write captures");
 	fclose(file);
-	pcap_log_close(log, &ignored);
+	pcap_log_close(log, false, err);
 	return NULL;
 }
 
@@ -48,6 +49,7 @@ void pcap_log_add(struct pcap_log *log, const struct packet *packet, nsec_t at)
 	header.ts.tv_sec = (time_t)(at / NSEC_PER_SEC);
 	/* Nanoseconds: the file is opened with that precision. */
 	header.ts.tv_usec = (suseconds_t)(at % NSEC_PER_SEC);
+	log->count++;
 	pcap_dump((u_char *)log->out, &header, packet_data(packet));
 }
 
@@ -59,19 +61,22 @@ static bool pcap_log_flush(struct pcap_log *log, struct err *err)
 	return err_set_errno(err, "cannot write %s", log->path);
 }
 
-bool pcap_log_close(struct pcap_log *log, struct err *err)
+bool pcap_log_close(struct pcap_log *log, bool ok, struct err *err)
 {
-	bool ok = true;
+	bool written = true;
+	struct err late;
 
 	if (log == NULL)
-		return true;
+		return ok;
 	if (log->out != NULL) {
-		ok = pcap_log_flush(log, err);
+		written = pcap_log_flush(log, ok ? err : &late);
 		pcap_dump_close(log->out);
 	}
+	if (!written || (!ok && log->count == 0))
+		host_discard(log->path);
 	if (log->format != NULL)
 		pcap_close(log->format);
 	free(log->path);
 	free(log);
-	return ok;
+	return ok && written;
 }

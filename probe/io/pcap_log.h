@@ -19,7 +19,11 @@ struct pcap_log *pcap_log_open(const char *path, struct err *err);
 
 void pcap_log_add(struct pcap_log *log, const struct packet *packet, nsec_t at);
 
-/* Flush and close; NULL is nothing. False when not all that was added could be written. */
-bool pcap_log_close(struct pcap_log *log, struct err *err);
+/*
+ * Flush and close; NULL is nothing. ok: what was logged went well, or err says already why not; the
+ * same comes back, or false with a sentence when not all that was added could be written. No file
+ * is left then, nor an empty one of what failed.
+ */
+bool pcap_log_close(struct pcap_log *log, bool ok, struct err *err);
 
 #endif
