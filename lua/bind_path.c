@@ -243,7 +243,7 @@ static void read_row(struct suite_build *build, const struct table *outer, struc
 		struct table table = { L, index + 1, NULL };
 
 		if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TTABLE)
-			table_error(&row, "a path holds boxes, links and hops");
+			table_error(&row, "a path holds boxes, links and hops, as in box.strip {}");
 		table.where = table_where(L, index + 1);
 		if (*table.where == '\0')
 			table.where = row.where;

@@ -144,6 +144,8 @@ bool script_load(struct script *script, const char *name, const void *text, size
 	snprintf(chunk, sizeof(chunk), "@%s", name);
 	snprintf(script->name, sizeof(script->name), "%s", name);
 	/* Text only: compiled Lua from elsewhere could do anything. */
+	if (length > 0 && *(const char *)text == LUA_SIGNATURE[0])
+		return err_set(err, "%s is compiled Lua, which is not run", name);
 	status = luaL_loadbufferx(script->state, text, length, chunk, "t");
 	return status == LUA_OK || take_error(script, status, err);
 }

@@ -134,7 +134,7 @@ static bool state_read(struct explorer *explorer, struct err *err)
 	struct explore_report *report = &explorer->report;
 	uint64_t first, last, shard, shards;
 	_Static_assert(sizeof(report->found->invariant) == 32 &&
-			sizeof(report->found->file) == 256 && sizeof(report->found->why) == 400,
+			sizeof(report->found->file) == 4096 && sizeof(report->found->why) == 400,
 		"widths of what is read");
 	FILE *file = options->resume == NULL ? NULL : fopen(options->resume, "re");
 	bool ok;
@@ -153,7 +153,7 @@ static bool state_read(struct explorer *explorer, struct err *err)
 	while (ok && report->count < EXPLORE_FOUND) {
 		struct explore_found *found = &report->found[report->count];
 
-		if (fscanf(file, "%" SCNu64 "\t%31[^\t]\t%255[^\t]\t%399[^\n]\n", &found->seed,
+		if (fscanf(file, "%" SCNu64 "\t%31[^\t]\t%4095[^\t]\t%399[^\n]\n", &found->seed,
 			    found->invariant, found->file, found->why) != 4)
 			break;
 		report->count++;
@@ -170,7 +170,7 @@ static bool state_write(const struct explorer *explorer, struct err *err)
 {
 	const struct explore_options *options = explorer->options;
 	const struct explore_report *report = &explorer->report;
-	char path[512];
+	char path[PATH_MAX + sizeof(".new")];
 	FILE *file;
 	size_t i;
 	bool ok;

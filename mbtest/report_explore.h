@@ -7,6 +7,7 @@
 
 #include "mbtest/judge/judge.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ enum { EXPLORE_FOUND = 64 };
 struct explore_found {
 	uint64_t seed;
 	char invariant[32];
-	char file[256]; /* the scenario, made small */
+	char file[PATH_MAX]; /* the scenario, made small */
 	char why[WHY_TEXT];
 };
 

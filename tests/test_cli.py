@@ -123,6 +123,7 @@ def test_bad_arguments(mbtest, arguments, words):
     (scenario(more="checksums = { 'on' }"), 2, ["checksums cannot hold on"]),
     (scenario(more="case = { family = 5 }"), 2, ["case cannot hold 5"]),
     (scenario(more="case = { seed = 5 }"), 2, ["case cannot hold 5"]),
+    (scenario("box.strip"), 2, ["as in box.strip {}"]),
     ("error('mine')", 2, ["mine"]),
 ])
 def test_bad_suite(mbtest, tmp_path, text, line, words):
@@ -287,6 +288,23 @@ def test_repeat_lists_every_outcome(mbtest, tmp_path):
                                     'needs_box = false'))
     run = mbtest("run", path, "--repeat", "3", "--mptcp", "1", "--checksum", "off")
     assert re.search(r"one v1 plain: .*x\d", run.out), run
+
+
+def test_names_of_any_length(mbtest, tmp_path):
+    """What is kept is in the folder that was named, and nowhere else."""
+    folder = tmp_path.joinpath(*[letter * 200 for letter in "abcdef"])
+    folder.mkdir(parents=True)
+    run = mbtest("run", suite(tmp_path, scenario(expect='"tcp"')), "--mptcp", "1", "--checksum",
+                 "on", "--keep", folder)
+    assert run.status == 1 and {path.name for path in folder.iterdir()} == {
+        "one-v1-checksum-ip4.client.pcap", "one-v1-checksum-ip4.server.pcap"}
+    run = mbtest("explore", "--seeds", "1..100", "--fault", "deliver-unmapped", "--stop", "1",
+                 "--keep", folder, "--resume", folder / "state", "--json")
+    (found,) = run.json()["violations"]
+    assert {path.suffix for path in folder.iterdir()} == {".lua", ".pcap", ""}
+    assert mbtest("run", found["scenario"], "--fault", "deliver-unmapped").status == 1
+    run = mbtest("pcap", TOP / "scripts/paths/strip.lua", CAPTURE, folder / "out.pcap")
+    assert run.status == 0 and (folder / "out.pcap").exists(), run
 
 
 def test_races_leave_a_capture_of_each_outcome(mbtest, tmp_path):

@@ -231,6 +231,7 @@ def box(packet, more=""):
     ("return 3", ["returns a table"]),
     ("return { help = 'x' }", ["needs a function packet"]),
     ("syntax error", ["mine.lua:1:"]),
+    ("\033Lua", ["mine.lua is compiled Lua"]),
     (box("return PASS", "init = function() error('early') end,"), ["early"]),
 ])
 def test_an_error_in_a_box(mbtest, tmp_path, body, words):

@@ -7,6 +7,7 @@
 #include "probe/io/pcap_file.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -21,24 +22,24 @@ static void file_stem(const struct scenario *scenario, char *name, size_t size)
 }
 
 static const char *path_of(const struct work *work, uint32_t job, const struct result *result,
-	enum end end, char path[static 512])
+	enum end end, char path[static PATH_MAX])
 {
 	const char *name = end_text(end);
 	char scenario[160];
 
 	file_stem(work_scenario(work, job), scenario, sizeof(scenario));
 	if (work->config->repeat > 1)
-		snprintf(path, 512, "%s/%s.seed%" PRIu64 ".%s.%s.pcap", work->config->keep,
+		snprintf(path, PATH_MAX, "%s/%s.seed%" PRIu64 ".%s.%s.pcap", work->config->keep,
 			scenario, result->seed, outcome_text(result->outcome), name);
 	else
-		snprintf(path, 512, "%s/%s.%s.pcap", work->config->keep, scenario, name);
+		snprintf(path, PATH_MAX, "%s/%s.%s.pcap", work->config->keep, scenario, name);
 	return path;
 }
 
 bool keep_write(const struct work *work, uint32_t job, const struct result *result,
 	const struct run_taps *taps, struct err *err)
 {
-	char path[512];
+	char path[PATH_MAX];
 	unsigned int end;
 
 	if (work->config->keep == NULL || (result->pass && work->config->repeat == 1))
@@ -52,7 +53,7 @@ bool keep_write(const struct work *work, uint32_t job, const struct result *resu
 
 static void remove_files(const struct work *work, uint32_t job, const struct result *result)
 {
-	char path[512];
+	char path[PATH_MAX];
 	unsigned int end;
 
 	for (end = 0; end < ENDS; end++)

@@ -11,6 +11,7 @@
 #include <pcap/pcap.h>
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ bool pcap_file_write(const char *path, const struct capture *capture, struct err
 	pcap_t *pcap = pcap_open_dead_with_tstamp_precision(DLT_RAW, SNAP_LENGTH,
 		PCAP_TSTAMP_PRECISION_NANO);
 	bool replaced = is_replaced(path), ok;
-	char partial[1024];
+	char partial[PATH_MAX + 32];
 	FILE *file;
 	pcap_dumper_t *dumper;
 
