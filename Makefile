@@ -129,7 +129,7 @@ install: all
 	install -m 644 $(wildcard doc/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
 	for name in $(notdir $(PROGRAMS)); do install -D -m 644 scripts/$$name.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$name || exit; done
-	for file in $(LUA) $(wildcard scripts/probes/*.lua); do \
+	for file in $(LUA) $(wildcard scripts/*/*.lua); do \
 		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/mbkit/$$file || exit; done
 
 deb: all

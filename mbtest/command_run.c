@@ -150,7 +150,7 @@ static const struct option_row rows[] = {
 	OPTION_CALL_ROW(set_scheduler, "scheduler", "NAME",
 		"who sends next: least-filled, or see mbtest(1)"),
 	OPTION_CALL_ROW(set_fault, "fault", "NAME", "make our endpoint wrong on purpose"),
-	OPTION_CALL_ROW(set_blame, "blame", "END",
+	OPTION_CALL_ROW(set_blame, "blame", "client|server",
 		"only what the client, or the server, did wrong fails"),
 	TEXT(keep, "keep", "DIR", "write the captures of failures there"),
 	FLAG(json, "json", "JSON Lines: mbkit.result/1"),

@@ -4,19 +4,27 @@
 _mbtest()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} program=${COMP_WORDS[0]} command=${COMP_WORDS[1]} words=
+	local before=${COMP_WORDS[COMP_CWORD - 1]} takes=
 	if [ "$COMP_CWORD" = 1 ]; then
 		words=$("$program" --help | sed -n 's/^  \([a-z-]*\)  .*/\1/p')
 	elif [ "${cur#-}" != "$cur" ]; then
-		words=$("$program" "$command" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
+		words=$("$program" "$command" --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
 	else
-		case $command:${COMP_WORDS[COMP_CWORD - 1]} in
-		*:--client) words='sim sim:uclouvain sim:swinburne sim:anon sim:citrix kernel' ;;
-		*:--server) words='sim sim:uclouvain sim:swinburne sim:anon sim:citrix kernel remote:' ;;
-		*:--mptcp) words='0 1 both' ;;
-		*:--checksum) words='on off both' ;;
-		*:--family) words='4 6 both' ;;
+		# What the option before takes: a kind of thing, or the words there are.
+		takes=$("$program" "$command" --help 2>/dev/null | awk -v name="$before" \
+			'$1 == name && /^  --[a-z-]* [^ ]/ { print $2 }')
+		case $command:$before:$takes in
+		*:--fault:*) words=$("$program" list faults | sed -n 's/^\([a-z][a-z0-9-]*\).*/\1/p') ;;
+		*:STACK)
+			words='sim sim:uclouvain sim:swinburne sim:anon sim:citrix kernel'
+			[ "$before" = --client ] || words="$words remote:"
+			;;
+		*:IF) words=$(ls /sys/class/net) ;;
+		*:*'|'*) words=${takes//|/ } ;;
+		*:*:?*) ;;
 		list:*) words='boxes suites scenarios faults rules' ;;
-		run:*) words=$("$program" list suites | sed -n 's/^\([a-z][a-z0-9-]*\).*/\1/p') ;;
+		new:*) words=box ;;
+		run:* | selftest:*) words=$("$program" list suites | sed -n 's/^\([a-z][a-z0-9-]*\).*/\1/p') ;;
 		esac
 	fi
 	COMPREPLY=($(compgen -W "$words" -- "$cur"))

@@ -7,7 +7,7 @@ _mpprobe()
 	if [ "$COMP_CWORD" = 1 ]; then
 		words=$("$program" --help | sed -n 's/^  \([a-z-]*\)  .*/\1/p')
 	elif [ "${cur#-}" != "$cur" ]; then
-		words=$("$program" "$command" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
+		words=$("$program" "$command" --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
 	else
 		case $command:${COMP_WORDS[COMP_CWORD - 1]} in
 		*:--via) words=$(ls /sys/class/net) ;;

@@ -112,6 +112,7 @@ def test_make_install_puts_things_in_place(release_dir, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "usr/share/man/man1/mbtest.1").is_file()
     assert (tmp_path / "usr/share/mbkit/lua/suites/classic.lua").is_file()
+    assert (tmp_path / "usr/share/mbkit/scripts/paths/strip.lua").is_file()
     for name in ("mbtest", "mpprobe", "tracebox"):
         assert (tmp_path / f"usr/share/bash-completion/completions/{name}").is_file()
         assert (tmp_path / f"usr/share/man/man1/{name}.1").is_file()
@@ -124,6 +125,11 @@ def test_make_install_puts_things_in_place(release_dir, tmp_path):
     (["mbtest", "run", "--onl"], ["--only"]),
     (["mbtest", "run", "--client", "k"], ["kernel"]),
     (["mbtest", "run", "clas"], ["classic"]),
+    (["mbtest", "run", "--fault", "deliver-u"], ["deliver-unmapped"]),
+    (["mbtest", "run", "--seed", "''"], []),
+    (["mbtest", "box", "--fail", "o"], ["open"]),
+    (["mbtest", "box", "--in", "l"], ["lo"]),
+    (["mbtest", "nosuch", "--"], []),
     (["mbtest", "list", "ru"], ["rules"]),
     (["mpprobe", "an"], ["analyze"]),
     (["mpprobe", "analyze", "--js"], ["--json"]),
@@ -136,7 +142,7 @@ def test_completion_offers(release_dir, typed, offered):
     script = (f". scripts/{name}.bash; COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; "
               f'complete() {{ :; }}; _{name}; printf "%s\\n" "${{COMPREPLY[@]}}"')
     run = run_program("bash", "-c", script)
-    assert run.out.split() == offered, run
+    assert run.out.split() == offered and run.err == "", run
 
 
 @pytest.mark.skipif(shutil.which("dpkg-shlibdeps") is None, reason="dpkg-dev is not installed")
