@@ -38,7 +38,7 @@ static int open_socket(int family, const char *device, struct err *err)
 	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW), one = 1;
 
 	if (fd < 0 && (errno == EPERM || errno == EACCES)) {
-		err_set(err, "sending probes needs the capability CAP_NET_RAW (or root)");
+		err_set(err, "raw sockets need the capability CAP_NET_RAW (or root)");
 		return -1;
 	}
 	if (fd < 0) {
