@@ -477,7 +477,7 @@ void rule_f56(const struct scene *scene, struct note *note)
 
 			if (other != dead && also != VIEW_NONE && also > reset &&
 				subflow_is_established(scene, other, reset) &&
-				other->flow[RECEIVED].rst > also &&
+				subflow_is_alive(scene, other, also) &&
 				connection->data_fin[SENT] > also &&
 				scene->facts[also].at < scene->facts[reset].at + SCENE_DUE &&
 				!has_own_reason(scene, other, also))

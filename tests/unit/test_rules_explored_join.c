@@ -126,14 +126,18 @@ TEST(f46_first_of_two_acked_bare)
 	}
 }
 
-/* F11, 3.5, or a time-out: what else ends a subflow soon after another was reset. */
+/*
+ * F11, 3.5, a time-out, FINs both ways, or the application: what else ends a subflow soon after
+ * another was reset.
+ */
 TEST(f56_another_reason)
 {
-	enum { NO_REASON, ACKED_BARE, CLOSED_FAST, TIMED_OUT, CASES };
+	enum { NO_REASON, ACKED_BARE, CLOSED_FAST, TIMED_OUT, CLOSED, BY_APPLICATION, CASES };
 	unsigned int how, i;
 
 	for (how = 0; how < CASES; how++) {
 		struct part reset = { .subflow = 1, .flags = TCP_RST }, ack = { .subflow = 1 };
+		struct part fin = { .subflow = 1, .flags = TCP_FIN };
 		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
 		struct play play;
 		uint32_t packet;
@@ -148,6 +152,12 @@ TEST(f56_another_reason)
 		play_hear(&play, CLIENT, (struct part){ .flags = TCP_RST });
 		if (how == ACKED_BARE)
 			play_say(&play, SERVER, ack);
+		if (how == CLOSED) {
+			play_say(&play, SERVER, with(fin, opt_ack(&play, SERVER, 1500)));
+			play_say(&play, CLIENT, with(fin, opt_ack(&play, CLIENT, 1000)));
+		}
+		if (how == BY_APPLICATION)
+			play.input.app[CLIENT].closed_at = play.now;
 		packet = play_say(&play, CLIENT, with(reset, opt_reset(RESET_MIDDLEBOX)));
 		if (how == CLOSED_FAST) {
 			play.now -= 2 * NSEC_PER_MS;
