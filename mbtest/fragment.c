@@ -6,21 +6,12 @@
 #include <string.h>
 
 enum {
-	IPV4_HEADER = 20,
-	IPV6_HEADER = 40,
 	FRAGMENT_HEADER = 8, /* IPv6 */
 	MORE_V4 = 0x2000,
 	RESERVED_V4 = 0x8000,
 	OFFSET_V4 = 0x1fff,
 	OPTION_COPIED = 0x80,
 	OPTION_NOP = 1,
-};
-
-/* IPv6 extension headers that each router reads, and the one that makes fragments. */
-enum {
-	NEXT_HOP_BY_HOP = 0,
-	NEXT_ROUTING = 43,
-	NEXT_FRAGMENT = 44,
 };
 
 /* How a packet is cut: headers that each fragment repeats, and the rest, in rooms. */
@@ -58,9 +49,10 @@ static bool plan_v6(struct cut *cut, struct box *box, const struct packet *packe
 	cut->next_at = 6;
 	for (; ipv6_extension_len(kind, none) != 0; at += length) {
 		length = ipv6_extension_len(kind, ip + at);
-		if (kind == NEXT_FRAGMENT)
+		if (kind == EXTENSION_FRAGMENT)
 			return false;
-		if (kind == NEXT_HOP_BY_HOP || kind == NEXT_ROUTING) {
+		/* Each router reads these. */
+		if (kind == EXTENSION_HOP_BY_HOP || kind == EXTENSION_ROUTING) {
 			cut->header = at + length;
 			cut->next_at = at;
 		}
@@ -109,7 +101,7 @@ static void settle_v6(uint8_t *ip, const struct cut *cut, uint32_t offset, uint3
 
 	put_be16(ip + 4, (uint16_t)(cut->header + FRAGMENT_HEADER + length - IPV6_HEADER));
 	fragment[0] = ip[cut->next_at];
-	ip[cut->next_at] = NEXT_FRAGMENT;
+	ip[cut->next_at] = EXTENSION_FRAGMENT;
 	fragment[1] = 0;
 	put_be16(fragment + 2, (uint16_t)(offset | (offset + length < cut->rest)));
 	put_be32(fragment + 4, cut->id);

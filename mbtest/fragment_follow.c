@@ -3,10 +3,7 @@
 
 #include <string.h>
 
-enum {
-	NEXT_FRAGMENT = 44, /* RFC 8200 4.5 */
-	WAIT_S = 30,        /* for the first one: as long as a host puts a packet together */
-};
+enum { WAIT_S = 30 }; /* for the first one: as long as a host puts a packet together */
 
 static const char no_first[] = "a fragment whose first one did not come";
 
@@ -17,7 +14,7 @@ static uint32_t fragment_header(const struct packet *packet)
 	uint8_t kind = bytes[6];
 	uint32_t at = 40;
 
-	while (kind != NEXT_FRAGMENT) {
+	while (kind != EXTENSION_FRAGMENT) {
 		uint32_t length = ipv6_extension_len(kind, bytes + at);
 
 		if (length == 0 || at + length >= packet->l4)

@@ -29,7 +29,6 @@ enum {
 	LAYER_TFO_ID = 0x9034,
 	LAYER_RAW_ID = 0xfff1,
 	LAYERS_MAX = 64,
-	TCP_FIXED = 20,
 };
 
 /* In their order, which is that of the changes. */
@@ -170,7 +169,7 @@ static void add_layer(struct packet_layers *out, int id, uint32_t offset, uint32
 
 static void find_options(struct packet_layers *out, const struct layers *layers)
 {
-	uint32_t at = layers->l4 + TCP_FIXED, end = layers->payload, length;
+	uint32_t at = layers->l4 + TCP_HEADER, end = layers->payload, length;
 
 	out->options_known = layers->payload != 0 && layers->known >= layers->payload;
 	if (end > layers->known)
@@ -194,7 +193,7 @@ static void find_layers(struct packet_layers *out, const uint8_t *bytes,
 	if (layers->l4 == 0 || layers->is_fragment)
 		return;
 	if (layers->protocol == PROTOCOL_TCP) {
-		add_layer(out, LAYER_TCP_ID, layers->l4, TCP_FIXED);
+		add_layer(out, LAYER_TCP_ID, layers->l4, TCP_HEADER);
 		find_options(out, layers);
 	} else if (layers->protocol == PROTOCOL_UDP) {
 		add_layer(out, LAYER_UDP_ID, layers->l4, 8);

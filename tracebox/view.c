@@ -5,16 +5,13 @@
 
 #include <string.h>
 
-enum {
-	TCP_FIXED = 20,
-	TCP_OFFSET_END = 13, /* bytes of a TCP header that tell the data offset */
-};
+enum { TCP_OFFSET_END = 13 }; /* bytes of a TCP header that tell the data offset */
 
 /* The instance-th option of this identity among the quote's known bytes, whole. */
 static bool option_known(const struct hop_view *view, const struct change *subject)
 {
 	const struct layers *layers = &view->layers;
-	uint32_t at = layers->l4 + TCP_FIXED, end = layers->payload, length;
+	uint32_t at = layers->l4 + TCP_HEADER, end = layers->payload, length;
 	unsigned int instance = 0;
 
 	if (layers->known >= end)

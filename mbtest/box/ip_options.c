@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-	IPV4_HEADER = 20,
 	OPTIONS_MAX = 40,
 	OPTION_EOL = 0,
 	OPTION_NOP = 1,

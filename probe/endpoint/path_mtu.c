@@ -9,7 +9,6 @@
 enum {
 	LEAST_V4 = 256, /* below, whoever says it means harm (RFC 5927 7.2) */
 	LEAST_V6 = 1280,
-	TCP_HEADER = 20,
 };
 
 /* What an error about a packet of ours says; sizes are those of IP packets. */

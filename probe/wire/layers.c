@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { NEXT_FRAGMENT = 44 };
-
 static void read_v4(struct layers *layers, const uint8_t *bytes)
 {
 	uint32_t header = (uint32_t)(bytes[0] & 15) * 4;
@@ -44,8 +42,9 @@ static void read_v6(struct layers *layers, const uint8_t *bytes)
 		if (layers->known < at + 4)
 			return;
 		header = bytes + at;
-		layers->is_fragment = kind == NEXT_FRAGMENT && (get_be16(header + 2) & 0xfff8) != 0;
-		layers->has_more |= kind == NEXT_FRAGMENT && (get_be16(header + 2) & 1) != 0;
+		layers->is_fragment =
+			kind == EXTENSION_FRAGMENT && (get_be16(header + 2) & 0xfff8) != 0;
+		layers->has_more |= kind == EXTENSION_FRAGMENT && (get_be16(header + 2) & 1) != 0;
 		at += ipv6_extension_len(kind, header);
 		kind = header[0];
 	}

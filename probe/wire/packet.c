@@ -12,23 +12,8 @@
 #include <string.h>
 
 enum {
-	IPV4_HEADER = 20,
-	IPV6_HEADER = 40,
-	TCP_HEADER = 20,
 	UDP_HEADER = 8,
 	ICMP_HEADER = 8,
-};
-
-/* IPv6 extension headers (RFC 8200 4, RFC 4302, RFC 6275, RFC 7401, RFC 5533). */
-enum {
-	NEXT_HOP_BY_HOP = 0,
-	NEXT_ROUTING = 43,
-	NEXT_FRAGMENT = 44,
-	NEXT_AUTHENTICATION = 51,
-	NEXT_DESTINATION = 60,
-	NEXT_MOBILITY = 135,
-	NEXT_HIP = 139,
-	NEXT_SHIM6 = 140,
 };
 
 /* Room in its own memory for so many bytes, and in front of them. */
@@ -194,16 +179,16 @@ static enum packet_fault parse_v4(struct packet *packet, const uint8_t *bytes)
 uint32_t ipv6_extension_len(uint8_t kind, const uint8_t *header)
 {
 	switch (kind) {
-	case NEXT_HOP_BY_HOP:
-	case NEXT_ROUTING:
-	case NEXT_DESTINATION:
-	case NEXT_MOBILITY:
-	case NEXT_HIP:
-	case NEXT_SHIM6:
+	case EXTENSION_HOP_BY_HOP:
+	case EXTENSION_ROUTING:
+	case EXTENSION_DESTINATION:
+	case EXTENSION_MOBILITY:
+	case EXTENSION_HIP:
+	case EXTENSION_SHIM6:
 		return ((uint32_t)header[1] + 1) * 8;
-	case NEXT_FRAGMENT:
+	case EXTENSION_FRAGMENT:
 		return 8;
-	case NEXT_AUTHENTICATION:
+	case EXTENSION_AUTHENTICATION:
 		return ((uint32_t)header[1] + 2) * 4;
 	default:
 		return 0;
@@ -237,7 +222,8 @@ static enum packet_fault parse_v6(struct packet *packet, const uint8_t *bytes)
 		length = ipv6_extension_len(packet->protocol, header);
 		if (packet->end - packet->l4 < length)
 			return FAULT_EXTENSION;
-		fragment = packet->protocol == NEXT_FRAGMENT ? get_be16(header + 2) & 0xfff9 : 0;
+		fragment =
+			packet->protocol == EXTENSION_FRAGMENT ? get_be16(header + 2) & 0xfff9 : 0;
 		packet->is_fragment |= fragment != 0;
 		packet->protocol = header[0];
 		packet->l4 += length;
@@ -385,7 +371,7 @@ static const uint8_t *final_destination(const uint8_t *bytes, uint32_t l4)
 		const uint8_t *header = bytes + at;
 
 		length = ipv6_extension_len(kind, header);
-		if (kind == NEXT_ROUTING && header[3] > 0 && length >= 24) {
+		if (kind == EXTENSION_ROUTING && header[3] > 0 && length >= 24) {
 			if (header[2] == 4)
 				return header + 8;
 			if (header[2] == 0 || header[2] == 2)

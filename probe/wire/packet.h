@@ -29,6 +29,13 @@ enum {
 	PACKET_LARGE = 66048, /* capacity that holds any IP packet */
 };
 
+/* Bytes of the headers without options. */
+enum {
+	IPV4_HEADER = 20,
+	IPV6_HEADER = 40,
+	TCP_HEADER = 20,
+};
+
 enum {
 	PROTOCOL_ICMP = 1,
 	PROTOCOL_TCP = 6,
@@ -218,6 +225,18 @@ static inline uint32_t tcp_seq_len(const struct packet *p)
 
 /* Source and destination with ports (0 where the form has none). */
 void packet_socknames(const struct packet *packet, struct sockname *src, struct sockname *dst);
+
+/* IPv6 extension headers (RFC 8200 4, RFC 4302, RFC 6275, RFC 7401, RFC 5533). */
+enum {
+	EXTENSION_HOP_BY_HOP = 0,
+	EXTENSION_ROUTING = 43,
+	EXTENSION_FRAGMENT = 44,
+	EXTENSION_AUTHENTICATION = 51,
+	EXTENSION_DESTINATION = 60,
+	EXTENSION_MOBILITY = 135,
+	EXTENSION_HIP = 139,
+	EXTENSION_SHIM6 = 140,
+};
 
 /*
  * Length of the IPv6 extension header of a kind, from its first two bytes; 0 when the kind is none

@@ -184,15 +184,6 @@ static const uint8_t *find_exact(const struct packet *packet, uint8_t kind, uint
 	return tcpopt_bytes(packet, &opt);
 }
 
-bool tcpopt_mss(const struct packet *packet, uint16_t *mss)
-{
-	const uint8_t *bytes = find_exact(packet, TCPOPT_MSS, 4);
-
-	if (bytes != NULL)
-		*mss = get_be16(bytes + 2);
-	return bytes != NULL;
-}
-
 bool tcpopt_wscale(const struct packet *packet, uint8_t *shift)
 {
 	const uint8_t *bytes = find_exact(packet, TCPOPT_WSCALE, 3);

@@ -133,7 +133,6 @@ bool tcpopt_insert_first(struct packet *packet, const void *bytes, uint32_t leng
 
 /* ---- decoded values of the common options, false when absent or of the wrong length ---- */
 
-bool tcpopt_mss(const struct packet *packet, uint16_t *mss);
 bool tcpopt_wscale(const struct packet *packet, uint8_t *shift);
 bool tcpopt_timestamp(const struct packet *packet, uint32_t *value, uint32_t *echo);
 
