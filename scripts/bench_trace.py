@@ -120,7 +120,7 @@ class Routers:
         self.names = [f"mbkb{os.getpid()}.{i}" for i in range(1, ROUTERS + 2)]
 
     def __enter__(self):
-        lines, settings = [], []
+        lines = []
         for i, name in enumerate(self.names, 1):
             subprocess.run(["ip", "netns", "add", name], check=True)
             lines += [f"link add right netns {name} type veth peer name left netns {after}"

@@ -164,6 +164,27 @@ def catalogue(mbtest_release):
     return mbtest_release("list", "--json").json()
 
 
+SET_FIELD = """
+return {
+	help = "sets a field of every packet to the server",
+	params = { field = { default = "", help = "which" },
+		value = { default = 0, help = "to what", min = 0, max = 4294967295 } },
+	packet = function(self, packet, dir)
+		packet[self.field] = self.value
+		return PASS
+	end,
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory):
+    """A folder with a box that sets fields, for the paths of simulated.py."""
+    folder = tmp_path_factory.mktemp("boxes")
+    (folder / "set_field.lua").write_text(SET_FIELD)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def is_root():
     return os.geteuid() == 0

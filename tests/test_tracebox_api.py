@@ -334,7 +334,7 @@ def test_every_name(tmp_path, section):
 
 def test_dns_over_udp_against_scapy(tmp_path):
     """Our bytes are read by scapy, and its answer with compressed names by us."""
-    from scapy.all import DNS, DNSQR, DNSRR, IP, UDP
+    from scapy.all import DNS, DNSQR, IP, UDP
     run = run_lua(tmp_path, """
         d = DNS.new{id = 77, rd = true}
         d:add_query(dnsquery "www.example.org")

@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from conftest import BUILD, run_program
-from test_tracebox import Path, boxes  # noqa: F401
+from simulated import Path
 
 DSS = "tcp.option.mptcp.dss"
 QUOTES = ["full"] * 5
@@ -41,9 +41,9 @@ class Capture:
 
     def read(self, packet):
         if packet[0] >> 4 == 4:
-            start, ttl, protocol, client = (packet[0] & 15) * 4, packet[8], packet[9], packet[12:16]
+            start, ttl, protocol = (packet[0] & 15) * 4, packet[8], packet[9]
         else:
-            start, ttl, protocol, client = 40, packet[7], packet[6], packet[8:24]
+            start, ttl, protocol = 40, packet[7], packet[6]
         if protocol != 6:
             return
         tcp = packet[start:]

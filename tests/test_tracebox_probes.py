@@ -5,7 +5,6 @@ import re
 import pytest
 
 from conftest import BUILD, TOP, run_program
-from test_tracebox import boxes  # noqa: F401  pylint: disable=unused-import
 
 PROBES = TOP / "scripts" / "probes"
 

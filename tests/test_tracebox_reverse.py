@@ -8,7 +8,7 @@ import xml.etree.ElementTree
 import pytest
 
 from conftest import BUILD, run_program
-from test_tracebox import Path, boxes  # noqa: F401
+from simulated import Path
 from test_tracebox_established import DSS, FAMILY, QUOTES, TRUTHS, TRUTHS4, TRUTHS6
 
 HOPS = len(QUOTES)

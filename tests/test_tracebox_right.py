@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from conftest import BUILD, as_nobody, run_program
-from test_tracebox import Path, boxes, found  # noqa: F401
+from simulated import Path, found
 from test_tracebox_scripts import PCAP_HEADER, responder  # noqa: F401
 
 CHANGES = ("Modifications", "Additions", "Deletions")
