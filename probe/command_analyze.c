@@ -9,6 +9,7 @@
 #include "probe/command_set.h"
 #include "probe/io/host.h"
 #include "probe/io/pcap_file.h"
+#include "probe/io/progress.h"
 #include "probe/report.h"
 
 #include <uthash.h>
@@ -16,8 +17,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 enum {
 	COPY_BYTES = 65536,
@@ -54,7 +53,7 @@ struct analysis {
 	FILE *connections; /* of the capture that is being read */
 	struct report_capture capture;
 	struct peer *peers;
-	time_t started, told;
+	struct progress progress;
 };
 
 /* ---- totals ---- */
@@ -139,25 +138,6 @@ static void tell_connections(void *self, const struct view *view, const uint64_t
 	}
 }
 
-/* A line on a terminal for what takes longer than a second. */
-static void show_progress(struct analysis *analysis)
-{
-	time_t now = time(NULL);
-
-	if (now <= analysis->started || now == analysis->told || isatty(STDERR_FILENO) != 1)
-		return;
-	analysis->told = now;
-	fprintf(stderr, "\r%s: %" PRIu64 " packets", analysis->capture.file,
-		analysis->capture.packets);
-}
-
-static void clear_progress(struct analysis *analysis)
-{
-	if (analysis->told != 0)
-		fprintf(stderr, "\r\033[K");
-	analysis->told = 0;
-}
-
 static bool read_packets(struct analysis *analysis, struct pcap_file *file, struct err *err)
 {
 	struct split *split = split_new(0, tell_connections, analysis);
@@ -167,10 +147,12 @@ static bool read_packets(struct analysis *analysis, struct pcap_file *file, stru
 	while ((next = pcap_file_next(file, packet, err)) == PCAP_FILE_PACKET) {
 		analysis->capture.packets = pcap_file_frames(file);
 		split_add(split, packet, analysis->capture.packets);
-		if (analysis->capture.packets % LOOK_EVERY == 0)
-			show_progress(analysis);
+		if (analysis->capture.packets % LOOK_EVERY == 0 &&
+			progress_due(&analysis->progress))
+			fprintf(stderr, "\r%s: %" PRIu64 " packets", analysis->capture.file,
+				analysis->capture.packets);
 	}
-	clear_progress(analysis);
+	progress_clear(&analysis->progress);
 	analysis->capture.packets = pcap_file_frames(file);
 	if (next == PCAP_FILE_END)
 		split_finish(split);
@@ -229,7 +211,7 @@ static bool analyze_files(struct analysis *analysis, char **names, int count, st
 	int i;
 
 	for (i = 0; i < count; i++) {
-		analysis->started = time(NULL);
+		progress_begin(&analysis->progress);
 		if (!analyze_file(analysis, names[i], err))
 			return false;
 		if (i + 1 < count && analysis->format == &capture_text)

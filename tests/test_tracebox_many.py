@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tracebox --targets: many at once, shares of them, and going on after an interruption."""
 import json
+import os
+import pty
 import subprocess
+import time
 
 import pytest
 
@@ -38,6 +41,24 @@ def test_each_target_has_its_line(campaign):
         assert [hop["reply"] for hop in report["hops"]] == ["time-exceeded"] * 3 + ["syn-ack"]
         assert [(f["field"], f["after"]["ttl"], f["before"]["ttl"])
                 for f in report["findings"]] == [("tcp.option.mptcp.mp_capable", 2, 3)]
+
+
+def test_progress_is_shown_on_a_terminal(tmp_path):
+    """Of a campaign that takes a second, because its targets do."""
+    (tmp_path / "path.lua").write_text(PATH)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([BUILD / "tracebox", "-n", "--sim", tmp_path / "path.lua", "--json",
+                           "--targets", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=theirs, env=ENVIRONMENT) as child:
+        os.close(theirs)
+        child.stdin.write(b"198.19.0.1\n")
+        child.stdin.flush()
+        time.sleep(2)
+        out, _ = child.communicate(b"198.19.0.2\n")
+    assert child.returncode == 0 and out.count(b"\n") == 2
+    shown = os.read(ours, 4096)
+    assert shown.startswith(b"\r0 targets traced, 0 not") and shown.endswith(b"\r\033[K"), shown
+    os.close(ours)
 
 
 def test_the_same_target_twice_is_traced_twice(campaign):

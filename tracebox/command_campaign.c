@@ -2,6 +2,7 @@
 #include "tracebox/command_campaign.h"
 
 #include "probe/base/alloc.h"
+#include "probe/io/progress.h"
 #include "tracebox/attribute.h"
 #include "tracebox/campaign.h"
 #include "tracebox/run.h"
@@ -39,8 +40,9 @@ struct run {
 	struct finished *first, *last;
 	unsigned int finished;
 	struct err last_error;
-	unsigned int tried, failed;
+	unsigned int tried, failed, reported;
 	bool has_found;
+	struct progress progress;
 };
 
 /* ---- one target begins ---- */
@@ -167,6 +169,7 @@ static void report_finished(struct run *run, struct finished *finished)
 	run->about.addr = *trace_target(finished->trace);
 	run->about.elapsed_ns = trace_elapsed(finished->trace);
 	report_target(run, &result);
+	run->reported++;
 	for (size_t i = 0; i < result.finding_count; i++)
 		run->has_found |= options_fail_on(run->plan->options,
 			finding_name(&result.findings[i], name));
@@ -210,11 +213,19 @@ static void complete_target(void *self, struct trace *trace, void *tag)
 	report_named(run);
 }
 
+/* Where the reports go elsewhere. */
+static void show_progress(struct run *run)
+{
+	if (isatty(STDOUT_FILENO) != 1 && progress_due(&run->progress))
+		fprintf(stderr, "\r%u targets traced, %u not", run->reported, run->failed);
+}
+
 static bool is_done(void *self)
 {
 	struct run *run = self;
 
 	report_named(run);
+	show_progress(run);
 	/* What nobody can read any more need not be traced. */
 	return ferror(stdout) || (campaign_done(run->campaign) && run->first == NULL);
 }
@@ -285,11 +296,13 @@ int command_campaign(const struct campaign_plan *plan, struct err *err)
 	if (run.targets == NULL)
 		return STATUS_WRONG;
 	run.campaign = campaign_new(&config);
+	progress_begin(&run.progress);
 	template = template_of(plan->probe);
 	ok = (!o->resume || resume(run.targets, err)) &&
 		plan->channel->ops->run(plan->channel->self, template,
 			campaign_machine(run.campaign), is_done, &run, err) &&
 		targets_were_read(run.targets, err);
+	progress_clear(&run.progress);
 	packet_free(template);
 	campaign_free(run.campaign);
 	targets_free(run.targets);
