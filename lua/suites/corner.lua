@@ -184,6 +184,16 @@ case("C2-both-ways", {
 	boxes = { box.flip { on = "data", direction = "to-server", from = "30000B",
 		["until"] = "30000B" } },
 })
+-- What the other subflow had carried is sent again behind the mapping that fails.
+case("F25-again", {
+	help = "a checksum fails on the only subflow left, before data sent again (F25)",
+	sender = "both", subflows = 2, path_manager = "ndiffports", joins = 1, server_joins = 1,
+	versions = { 1 }, checksums = { true }, direction = "both", server_port = 8080,
+	bytes = 3179, first_chunk = 1027, pause = "21ms", marker = "MARK", marker_offset = 3085,
+	expect = { "reset", "infinite", "subflow-closed", intact = "any" }, rules = { "F21" },
+	paths = { path { box.port_map { map = "80:8080" },
+		box.rewrite { pattern = "MARK", replacement = "mark" } }, path {} },
+})
 case("C4", {
 	help = "the first subflow closes before the rest of the data, a second has joined",
 	sender = "both", subflows = 2, expect = either, first_chunk = 1, pause = "400ms",

@@ -91,7 +91,8 @@ static const struct mapping *failed(const struct scene *scene)
 	/* With the peer's infinite mapping come bytes that ordinary ones no longer cover (F29). */
 	if (scene_subflow(scene, mapping->subflow)->flow[SENT].rst < mapping->complete ||
 		scene_subflow(scene, mapping->subflow)->flow[RECEIVED].rst < mapping->complete ||
-		scene->connection->infinite[RECEIVED] <= mapping->complete)
+		scene->connection->infinite[RECEIVED] <= mapping->complete ||
+		scene_closed_fast(scene, mapping->complete))
 		return NULL;
 	return scene->cause < mapping->complete ||
 			!subflow_is_up(scene, scene_subflow(scene, mapping->subflow),

@@ -43,6 +43,7 @@ void fallback_at_handshake(struct conn *conn, enum fallback_reason reason)
 /*
  * Where the subflow's receive stream goes on: the first byte that was not delivered is the stream's
  * next (O6). Of unmapped bytes beside further subflows nobody knows: those may have brought them.
+ * And behind what goes on there may be what another subflow had carried, sent again (F25).
  */
 static bool receive_shift(const struct subflow *subflow, uint64_t *shift)
 {
@@ -60,9 +61,14 @@ static bool receive_shift(const struct subflow *subflow, uint64_t *shift)
 
 		*shift = mapping->offset - mapping->first;
 		if (next - mapping->offset < mapping->end - mapping->first)
-			return true;
+			break;
 	}
-	return false;
+	if (i == set->count)
+		return false;
+	while (++i < set->count)
+		if (set->list[i].offset - set->list[i].first != *shift)
+			return false;
+	return true;
 }
 
 /*

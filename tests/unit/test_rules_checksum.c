@@ -289,6 +289,27 @@ TEST(f23_failed_on_the_only_one)
 	play_both("F23", 1, true, SERVER, f23_ignored);
 }
 
+/* Behind MP_FASTCLOSE, on an ACK in v0, a host takes nothing any more. */
+TEST(f23_behind_an_own_fastclose)
+{
+	unsigned int closes;
+
+	for (closes = 0; closes < 2; closes++) {
+		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct play play;
+
+		play_init(&play, 0, true);
+		play_open_one(&play);
+		close.fastclose_key = play.key[CLIENT];
+		if (closes)
+			play_emit(&play, SERVER, carrying(close));
+		play_spoilt(&play, 0, 1000, 100);
+		play_wait(&play, 2 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F23", closes ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* One packet completes two that fail, and the later one was announced first: no hole (F25). */
 TEST(f25_two_failed_at_once)
 {
