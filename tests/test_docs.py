@@ -53,6 +53,14 @@ def test_example_suites_go_as_they_say(mbtest, tmp_path, text):
     assert run.status == 0, run
 
 
+def test_every_field_of_a_scenario_is_told():
+    fields = re.search(r"^local known = {}\nfor _, name in ipairs {(.*?)}", (
+        TOP / "lua/prelude.lua").read_text(), re.M | re.S).group(1)
+    names = set(re.findall(r'"(\w+)"', fields))
+    told = set(re.findall(r"`(\w+)(?: = [^`]*)?`", (TOP / "doc/simulator.md").read_text()))
+    assert len(names) > 30 and names <= told, names - told
+
+
 def test_readme_shows_the_two_commands():
     text = (TOP / "README.md").read_text()
     assert "make run" in text and "make check" in text

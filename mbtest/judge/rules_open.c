@@ -67,7 +67,11 @@ void rule_o1(const struct scene *scene, struct note *note)
 		note_broken(note, up, "left MPTCP over a bare ACK that acknowledges no data");
 }
 
-/* Before a fact all that this host had mapped was DATA_ACKed, its DATA_FIN, too. */
+/*
+ * Before a fact all that this host had mapped was DATA_ACKed, its DATA_FIN, too. A DATA_ACK of more
+ * than that counts here, as it does not for what is still to come (scene_unconfirmed, O18): it
+ * leaves the host nothing to wait for.
+ */
 static bool was_confirmed(const struct scene *scene, uint32_t index)
 {
 	const struct connection_view *connection = scene->connection;
