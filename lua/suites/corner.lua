@@ -194,6 +194,17 @@ case("F25-again", {
 	paths = { path { box.port_map { map = "80:8080" },
 		box.rewrite { pattern = "MARK", replacement = "mark" } }, path {} },
 })
+-- The first subflow's data came by the second, and is sent again there after MP_FAIL.
+case("F24-again", {
+	help = "MP_FAIL, and what is sent again had come by another subflow (F24, F64)",
+	sender = "both", subflows = 2, path_manager = "ndiffports", joins = 1, seed = 1554026,
+	scheduler = "redundant", versions = { 0 }, checksums = { true }, direction = "both",
+	bytes = 11149, first_chunk = 4010, pause = "16ms", marker = "MARK", marker_offset = 5493,
+	expect = { "reset", "infinite", "subflow-closed", intact = "any" }, rules = { "F64", "O6" },
+	paths = { path { link { reorder = 0.242761, jitter = "34ms" },
+		box.mss_clamp { value = "3", direction = "to-client" },
+		box.rewrite { pattern = "MARK", replacement = "MARKER" } }, path {} },
+})
 case("C4", {
 	help = "the first subflow closes before the rest of the data, a second has joined",
 	sender = "both", subflows = 2, expect = either, first_chunk = 1, pause = "400ms",

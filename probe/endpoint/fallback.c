@@ -216,6 +216,19 @@ bool fallback_may_take_fin(const struct subflow *subflow)
 		!subflow->is_join && !was_closed_as_subflow(subflow) && !has_others(subflow);
 }
 
+/*
+ * What is sent again goes without its mapping (F33). Beside other subflows the peer cannot know
+ * where it belongs, and is told with the first of it.
+ */
+static void map_again(struct subflow *subflow)
+{
+	struct segment_queue *queue = &subflow->queue;
+
+	if (subflow->conn->was_joined && subflow->conn->infinite_wanted &&
+		queue->una != queue->tail)
+		segment_at(queue, queue->una)->flags |= SEG_INFINITE;
+}
+
 /* shift: NULL when it is not known. */
 static bool fall_back(struct subflow *subflow, enum fallback_reason reason, const uint64_t *shift,
 	nsec_t now)
@@ -258,6 +271,7 @@ static bool fall_back(struct subflow *subflow, enum fallback_reason reason, cons
 	conn->infinite_on_ack = conn->tx.next == conn->tx.end && conn->tx.una < conn->tx.next;
 	if (conn->infinite_on_ack)
 		subflow->ack_now = true;
+	map_again(subflow);
 	stream_arm(conn, now);
 	mapping_settle(subflow, now);
 	if (subflow->fin_received)
@@ -350,7 +364,7 @@ void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t s
 	if (!dsn_before(shift, conn->linear_shift))
 		return;
 	conn->linear_turns = true;
-	conn->turn_at = at;
+	conn->turn_at = dsn_before(at, subflow->rx_next) ? subflow->rx_next : at;
 	conn->turn_shift = shift;
 	mapping_settle(subflow, now);
 }

@@ -24,8 +24,8 @@ void fallback_checksum_failed(struct subflow *subflow, const struct mapping *map
 void fallback_fail_received(struct subflow *subflow, uint64_t dsn, nsec_t now);
 
 /*
- * The infinite mapping arrived (F29, F34) with a segment at a position: position + shift = offset.
- * It may go back to data that was sent before; each byte is delivered once (O6).
+ * The infinite mapping arrived (F29, F34); it begins at a position: position + shift = offset. It
+ * may go back to data that was sent before; each byte is delivered once (O6).
  */
 void fallback_infinite_received(struct subflow *subflow, uint64_t at, uint64_t shift, nsec_t now);
 

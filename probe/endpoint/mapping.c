@@ -224,8 +224,8 @@ static bool announce(struct subflow *subflow, const struct mp_dss *dss, const st
 
 	if (dss->length == 0) {
 		mapping.first = dsn_expand(subflow->rx_next + 1, dss->ssn) - 1;
-		fallback_infinite_received(subflow, subflow_position(subflow, in->seq),
-			mapping.offset - mapping.first, now);
+		fallback_infinite_received(subflow, mapping.first, mapping.offset - mapping.first,
+			now);
 		return !subflow->reset_wanted;
 	}
 	if (!checksum_is_agreed(subflow, dss))
@@ -249,21 +249,21 @@ static bool announce(struct subflow *subflow, const struct mp_dss *dss, const st
  * them for new ones would corrupt the stream, so the subflow is reset (F64). Its infinite mapping
  * says from where it goes on (F24).
  */
-static bool announce_linear(struct subflow *subflow, const struct mp_dss *dss,
-	const struct arrival *in, nsec_t now)
+static bool announce_linear(struct subflow *subflow, const struct mp_dss *dss, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
-	uint64_t expected = conn->dsn_remote + conn->rx.next, dsn, shift;
+	uint64_t expected = conn->dsn_remote + conn->rx.next, at, dsn, shift;
 
 	if (!conn->was_mptcp || dss->ssn == 0)
 		return true;
 	dsn = dss->dsn_wide ? dss->dsn : dsn_expand(expected, (uint32_t)dss->dsn);
-	shift = dsn - conn->dsn_remote - (dsn_expand(subflow->rx_next + 1, dss->ssn) - 1);
+	at = dsn_expand(subflow->rx_next + 1, dss->ssn) - 1;
+	shift = dsn - conn->dsn_remote - at;
 	if (shift == conn->linear_shift || (int64_t)(dsn - expected) > DSN_PLAUSIBLE ||
 		(int64_t)(dsn - expected) < -DSN_PLAUSIBLE)
 		return true;
 	if (dss->length == 0) {
-		fallback_infinite_received(subflow, subflow_position(subflow, in->seq), shift, now);
+		fallback_infinite_received(subflow, at, shift, now);
 		return true;
 	}
 	subflow_reset(subflow, RESET_MIDDLEBOX);
@@ -315,7 +315,7 @@ bool mapping_announce(struct subflow *subflow, const struct arrival *in, nsec_t 
 		has_one = true;
 		note_end(conn, &dss);
 		if (!conn_is_mptcp(conn)) {
-			if (!announce_linear(subflow, &dss, in, now))
+			if (!announce_linear(subflow, &dss, now))
 				return false;
 			continue;
 		}
