@@ -5,13 +5,24 @@
  */
 #include "mbtest/judge/predicates.h"
 
-/* The host echoed an ADD_ADDR, or started a subflow to its address. */
+/* Told of the same address again, and rightly. */
+static bool is_told_well(const struct scene *scene, uint32_t index, const struct mp_add_addr *add)
+{
+	const struct mptcp_opt *again =
+		view_option(&scene->view, &scene->facts[index], MP_ADD_ADDR);
+
+	return scene->facts[index].way == RECEIVED && again != NULL && !again->add_addr.echo &&
+		addr_equal(&again->add_addr.addr, &add->addr) &&
+		add_addr_verify(scene->connection, RECEIVED, &again->add_addr) != HMAC_BAD;
+}
+
+/* The host echoed an ADD_ADDR, or started a subflow to its address, before it was told well. */
 static uint32_t took_address(const struct scene *scene, uint32_t told,
 	const struct mp_add_addr *add)
 {
 	uint32_t i;
 
-	for (i = told + 1; i < scene->view.fact_count; i++) {
+	for (i = told + 1; i < scene->view.fact_count && !is_told_well(scene, i, add); i++) {
 		const struct fact *fact = &scene->facts[i];
 		const struct subflow_view *subflow = fact_subflow(scene, i);
 		const struct mptcp_opt *echo;

@@ -125,7 +125,7 @@ static uint32_t acted_upon(const struct scene *scene, uint32_t index)
 		if (fact->at > scene->facts[index].at + SCENE_PROMPT)
 			break;
 		if ((fact->way == RECEIVED && (fact->flags & (TCP_RST | TCP_FIN))) ||
-			closes_fast(scene, i) || scene_aborted(scene, i))
+			closes_fast(scene, i) || scene_app_closed(scene, i))
 			break;
 		/* What refuses a SYN, or answers a stray, acts upon that. */
 		if (fact->way == SENT && subflow_is_alive(scene, fact_subflow(scene, i), index) &&

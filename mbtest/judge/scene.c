@@ -225,13 +225,18 @@ bool scene_closed_fast(const struct scene *scene, uint32_t index)
 		(fastclose[SENT] != VIEW_NONE && scene->facts[fastclose[SENT]].at <= at);
 }
 
-bool scene_closed(const struct scene *scene, uint32_t index)
+bool scene_app_closed(const struct scene *scene, uint32_t index)
 {
 	nsec_t closed_at = scene->input->app[scene->end].closed_at;
 	nsec_t at = scene->facts[index].at;
 
-	return scene_closed_fast(scene, index) ||
+	return scene_aborted(scene, index) ||
 		(closed_at > 0 && closed_at <= at + scene->prompt && at < closed_at + SCENE_DUE);
+}
+
+bool scene_closed(const struct scene *scene, uint32_t index)
+{
+	return scene_closed_fast(scene, index) || scene_app_closed(scene, index);
 }
 
 void note_must_end(struct note *note, const struct scene *scene, const struct subflow_view *subflow,

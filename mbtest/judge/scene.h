@@ -167,6 +167,9 @@ bool closes_fast(const struct scene *scene, uint32_t index);
 /* This host's application had the connection ended at once before fact index, or with it (3.5). */
 bool scene_aborted(const struct scene *scene, uint32_t index);
 
+/* That, or it had a subflow closed shortly before. */
+bool scene_app_closed(const struct scene *scene, uint32_t index);
+
 /* MP_FASTCLOSE went either way, on whatever subflow, at fact index or before, or this host's own at
  * the same time: it ends them all (3.5). So does this host's application that aborts, where its
  * stack has no MP_FASTCLOSE to say so. */

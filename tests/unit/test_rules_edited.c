@@ -98,3 +98,29 @@ TEST(o12_reset_for_a_checksum)
 		play_fini(&play);
 	}
 }
+
+/* RFC 8684 3.4.1: ADD_ADDR is repeated; the copy that no box touched may be taken. */
+TEST(f60_told_again_rightly)
+{
+	unsigned int again;
+
+	for (again = 0; again < 2; again++) {
+		struct mptcp_opt add = { .subtype = MP_ADD_ADDR }, echo = add;
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open_one(&play);
+		add.add_addr.address_id = echo.add_addr.address_id = 3;
+		add.add_addr.addr = echo.add_addr.addr = addr_v4(198, 18, 100, 9);
+		add.add_addr.has_hmac = echo.add_addr.echo = true;
+		add.add_addr.hmac = 1;
+		play_say(&play, SERVER, carrying(add));
+		add.add_addr.hmac = key_add_addr_hmac(play.key[SERVER], play.key[CLIENT], 3,
+			&add.add_addr.addr, 0);
+		if (again)
+			play_say(&play, SERVER, carrying(add));
+		play_say(&play, CLIENT, carrying(echo));
+		CHECK_STATE(&play, "F60", again ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}

@@ -218,12 +218,12 @@ TEST(f61_beside_a_fastclose)
 	}
 }
 
-/* The application has it ended at once, whatever its host was told. */
+/* The application has all ended at once, or a subflow closed, whatever its host was told. */
 TEST(f61_beside_an_abort)
 {
 	unsigned int aborts;
 
-	for (aborts = 0; aborts < 2; aborts++) {
+	for (aborts = 0; aborts < 3; aborts++) {
 		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
 		struct play play;
 
@@ -231,8 +231,10 @@ TEST(f61_beside_an_abort)
 		play_open_one(&play);
 		close.fastclose_key = play.key[SERVER];
 		play_say(&play, SERVER, carrying(opt_remove(77)));
-		if (aborts)
+		if (aborts == 1)
 			play.input.app[CLIENT].aborted_at = play.now;
+		if (aborts == 2)
+			play.input.app[CLIENT].closed_at = play.now;
 		play_say(&play, CLIENT, with((struct part){ .flags = TCP_RST }, close));
 		CHECK_STATE(&play, "F61", aborts ? RULE_HELD : RULE_BROKEN);
 		play_fini(&play);
