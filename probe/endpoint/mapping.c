@@ -246,15 +246,16 @@ static bool announce(struct subflow *subflow, const struct mp_dss *dss, const st
 /*
  * After a fallback the peer's options mean nothing, but a mapping that puts bytes elsewhere than
  * the linear one shows a peer that still sends by mappings, perhaps bytes sent before: taking
- * them for new ones would corrupt the stream, so the subflow is reset (F64). Its infinite mapping
- * says from where it goes on (F24).
+ * them for new ones would corrupt the stream, so the subflow is reset (F64). A bare DATA_FIN puts
+ * none anywhere, whatever a box made of its SSN. The peer's infinite mapping says from where it
+ * goes on (F24).
  */
 static bool announce_linear(struct subflow *subflow, const struct mp_dss *dss, nsec_t now)
 {
 	struct conn *conn = subflow->conn;
 	uint64_t expected = conn->dsn_remote + conn->rx.next, at, dsn, shift;
 
-	if (!conn->was_mptcp || dss->ssn == 0)
+	if (!conn->was_mptcp || dss->ssn == 0 || is_bare_fin(dss))
 		return true;
 	dsn = dss->dsn_wide ? dss->dsn : dsn_expand(expected, (uint32_t)dss->dsn);
 	at = dsn_expand(subflow->rx_next + 1, dss->ssn) - 1;

@@ -102,6 +102,52 @@ TEST(F23_number_moved_back)
 	}
 }
 
+static void spoil_sum_or_end(struct mptcp_opt *option)
+{
+	if (option->subtype == MP_CAPABLE)
+		option->capable.checksum ^= option->capable.has_checksum;
+	else if (option->dss.data_fin && option->dss.length == 1)
+		option->dss.ssn = 256;
+	else if (option->dss.has_mapping)
+		option->dss.checksum ^= 1;
+}
+
+/* MP_FAIL never arrives, and the client's DATA_FIN names an SSN. */
+static enum pipe_verdict edit_end(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	(void)path;
+	if (from == SERVER)
+		pipe->hits += strip_mptcp(packet, 1u << MP_FAIL);
+	else if (!edit_mptcp(packet, MP_CAPABLE, spoil_sum_or_end))
+		edit_mptcp(packet, MP_DSS, spoil_sum_or_end);
+	return PIPE_PASS;
+}
+
+/* O5, F64: who fell back alone takes a DATA_FIN, which maps no byte (3.3.3), for no mapping. */
+TEST(O5_data_fin_with_a_number)
+{
+	unsigned int v;
+
+	for (v = 0; v < 2; v++) {
+		struct endpoint_config config = pipe_config(versions[v], true);
+		struct pipe pipe;
+
+		pipe_init(&pipe, &config, &config, 5);
+		pipe.hook = edit_end;
+		pipe.app[CLIENT].to_write = 1000;
+		pipe.app[SERVER].hold_open = true;
+		pipe_run(&pipe, 20 * NSEC_PER_SEC);
+		CHECK(pipe.hits > 0);
+		CHECK_U64(pipe_info(&pipe, SERVER).fallback, FALLBACK_SIGNAL_LOST);
+		CHECK_U64(pipe_info(&pipe, CLIENT).fallback, FALLBACK_NO_DATA_ACK);
+		pipe.app[SERVER].hold_open = false;
+		pipe_run(&pipe, 60 * NSEC_PER_SEC);
+		CHECK(pipe_is_clean(&pipe));
+		pipe_fini(&pipe);
+	}
+}
+
 /* The server's data on the second path fails, and the first is not heard of any more. */
 static enum pipe_verdict fail_on_second(struct pipe *pipe, struct packet *packet,
 	enum pipe_side from, unsigned int path)
