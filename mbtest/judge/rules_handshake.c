@@ -164,10 +164,26 @@ static bool asked_again(const struct scene *scene)
 	return false;
 }
 
+/* The SYN/ACK that was answered: in v0 one with flag B is as if none came (F7a). */
+static uint32_t answered_synack(const struct scene *scene)
+{
+	uint32_t answered = VIEW_NONE, i;
+
+	for (i = scene->initial->synack; i < scene->initial->third; i = scene->facts[i].next) {
+		const struct mp_capable *capable = scene_capable(scene, i);
+
+		if (capable != NULL && (scene->facts[i].flags & TCP_SYN) &&
+			!(scene->version == 0 && (capable->flags & MPC_EXTENSION)))
+			answered = i;
+	}
+	return answered;
+}
+
 void rule_f6(const struct scene *scene, struct note *note)
 {
 	const struct mp_capable *syn = scene_capable(scene, scene->initial->syn_last);
-	const struct mp_capable *synack = scene_capable(scene, scene->initial->synack);
+	uint32_t answered = answered_synack(scene);
+	const struct mp_capable *synack = scene_capable(scene, answered);
 	bool none;
 
 	if (is_passive(scene) && syn != NULL && scene->syn_capable && crypto_missing(syn, &none)) {
@@ -180,7 +196,7 @@ void rule_f6(const struct scene *scene, struct note *note)
 	}
 	if (is_active(scene) && scene->syn_capable && synack != NULL && scene->synack_capable &&
 		crypto_missing(synack, &none))
-		note_plain_after(note, scene, scene->initial->synack,
+		note_plain_after(note, scene, answered,
 			"went on with MPTCP though the SYN/ACK names no algorithm");
 }
 
@@ -261,27 +277,11 @@ void rule_f7a(const struct scene *scene, struct note *note)
 			"went on with MPTCP after a SYN/ACK with flag B");
 }
 
-/* MP_CAPABLE of the SYN/ACK that was answered: in v0 one with flag B is as if none came (F7a). */
-static const struct mp_capable *answered_capable(const struct scene *scene)
-{
-	const struct mp_capable *answered = NULL;
-	uint32_t i;
-
-	for (i = scene->initial->synack; i < scene->initial->third; i = scene->facts[i].next) {
-		const struct mp_capable *capable = scene_capable(scene, i);
-
-		if (capable != NULL && (scene->facts[i].flags & TCP_SYN) &&
-			!(scene->version == 0 && (capable->flags & MPC_EXTENSION)))
-			answered = capable;
-	}
-	return answered;
-}
-
 /* A=1 received, A=0 sent: either checksums are used after all, or MPTCP is not. */
 void rule_f7b(const struct scene *scene, struct note *note)
 {
 	const struct mp_capable *syn = scene_capable(scene, scene->initial->syn_last);
-	const struct mp_capable *synack = answered_capable(scene);
+	const struct mp_capable *synack = scene_capable(scene, answered_synack(scene));
 	const struct mp_capable *sent = scene->active ? syn : synack;
 	const struct mp_capable *received = scene->active ? synack : syn;
 	uint32_t i;

@@ -115,6 +115,28 @@ TEST(f6_no_algorithm)
 	play_both("F6", 1, false, SERVER, f6);
 }
 
+/* v0: a SYN/ACK with flag B is ignored (F7a), whatever it lacks: the next one counts. */
+TEST(f6_ignored_answer)
+{
+	unsigned int lacks;
+
+	for (lacks = 0; lacks < 2; lacks++) {
+		struct part answer = { .flags = TCP_SYN | TCP_ACK };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_say(&play, CLIENT, with((struct part){ .flags = TCP_SYN }, opt_syn(&play)));
+		play_hear(&play, CLIENT, with(answer, flags(opt_synack(&play), MPC_EXTENSION)));
+		play_wait(&play, NSEC_PER_SEC);
+		play_hear(&play, CLIENT,
+			with(answer, flags(opt_synack(&play), lacks ? 0 : MPC_HMAC)));
+		play_say(&play, CLIENT, carrying(opt_third(&play)));
+		play_exchange(&play, CLIENT, 0, 0, 1000);
+		CHECK_STATE(&play, "F6", lacks ? RULE_BROKEN : RULE_NOT_EXERCISED);
+		play_fini(&play);
+	}
+}
+
 /* "answer with own version <= offered; A receiving a version higher than offered: plain TCP" */
 static uint32_t f7(struct play *play, bool wrong)
 {
