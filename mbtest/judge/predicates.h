@@ -56,8 +56,8 @@ rule_predicate *rule_predicate_at(unsigned int index);
 uint32_t bare_acks_later(const struct scene *scene, const struct subflow_view *subflow,
 	unsigned int *count);
 
-/* Beside this subflow another is alive at fact index, not closed by this host, with nothing under
- * way on it. */
+/* Beside this subflow another may carry data at fact index: established (F42), not closed by this
+ * host, with nothing under way on it. */
 bool has_idle_other(const struct scene *scene, const struct subflow_view *subflow, uint32_t index);
 
 /* Last sending of bytes that were never acknowledged nor sent again for long; VIEW_NONE. */

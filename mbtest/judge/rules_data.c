@@ -409,7 +409,7 @@ bool has_idle_other(const struct scene *scene, const struct subflow_view *subflo
 	for (i = scene->connection->subflow; i != VIEW_NONE; i = scene_subflow(scene, i)->sibling) {
 		const struct subflow_view *other = scene_subflow(scene, i);
 
-		if (other != subflow && subflow_is_alive(scene, other, index) &&
+		if (other != subflow && subflow_is_established(scene, other, index) &&
 			other->flow[SENT].fin > index &&
 			other->flow[SENT].acked >= other->flow[SENT].end)
 			return true;

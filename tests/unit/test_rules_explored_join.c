@@ -219,3 +219,31 @@ TEST(f55_closed_fast)
 		play_fini(&play);
 	}
 }
+
+/* F42: on a join whose third packet was never acknowledged nothing can be re-sent (F22). */
+TEST(f22_beside_a_join_not_yet_established)
+{
+	unsigned int established;
+
+	for (established = 0; established < 2; established++) {
+		struct part bad, third = { .subflow = 1 };
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open_one(&play);
+		play_join_syns(&play, 1);
+		play_say(&play, CLIENT, with(third, opt_join(&play, 1, JOIN_ACK)));
+		if (established)
+			play_data_ack(&play, SERVER, 1);
+		bad = data_part(&play, CLIENT, 0, 1000, 100);
+		play_complete(&play, CLIENT, &bad);
+		play_emit(&play, CLIENT, bad);
+		bad.spoil = true;
+		play_hear(&play, SERVER, bad);
+		play_say(&play, SERVER,
+			with(reset_part(0, RESET_MIDDLEBOX), opt_fail(&play, CLIENT, 1000)));
+		play_wait(&play, 20 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F22", established ? RULE_BROKEN : RULE_HELD);
+		play_fini(&play);
+	}
+}
