@@ -127,8 +127,10 @@ static uint32_t acted_upon(const struct scene *scene, uint32_t index)
 		if ((fact->way == RECEIVED && (fact->flags & (TCP_RST | TCP_FIN))) ||
 			closes_fast(scene, i) || scene_app_closed(scene, i))
 			break;
-		/* What refuses a SYN, or answers a stray, acts upon that. */
-		if (fact->way == SENT && subflow_is_alive(scene, fact_subflow(scene, i), index) &&
+		/* What refuses a SYN, or answers a stray, acts upon that, and who had a cause to
+		 * leave upon the cause. */
+		if (fact->way == SENT && scene->cause >= i &&
+			subflow_is_alive(scene, fact_subflow(scene, i), index) &&
 			((fact->flags & TCP_RST) || (fact->has & (HAS_FAIL | HAS_INFINITE))) &&
 			!reset_has_ground(scene, fact_subflow(scene, i), i) &&
 			!withdraws_own(scene, fact_subflow(scene, i), fact->at))

@@ -118,6 +118,29 @@ TEST(f58_outside_the_window)
 	play_fini(&play);
 }
 
+/* The peer's first data is numbered far from where its key says: it leaves for that (F7e). */
+TEST(f58_leaves_for_another_cause)
+{
+	unsigned int odd;
+
+	for (odd = 0; odd < 2; odd++) {
+		struct part first, forged = { .seq = 1 << 30 };
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_open(&play);
+		first = data_part(&play, CLIENT, 0, 0, 100);
+		if (odd)
+			first.options[0].dss.dsn ^= 1ull << 40;
+		play_hear(&play, SERVER, first);
+		play_hear(&play, SERVER, with(forged, opt_fail(&play, SERVER, 0)));
+		play.got[0][SERVER] = 101;
+		play_emit(&play, SERVER, carrying(opt_infinite(&play, SERVER, 1, 0)));
+		CHECK_STATE(&play, "F58", odd ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "SHOULD NOT send more than two in a row" */
 static uint32_t f59(struct play *play, bool wrong)
 {
