@@ -398,29 +398,74 @@ static uint32_t bare_data_out(const struct scene *scene)
 	return VIEW_NONE;
 }
 
-/* Its first acknowledgement of data behind fact from, if since then it sent no option at all. */
+/* The last that this host sent with an option behind fact from, but for RSTs; else from itself. */
+static uint32_t last_option_since(const struct scene *scene, uint32_t from)
+{
+	uint32_t last = from, i;
+
+	for (i = from; i != VIEW_NONE; i = scene->facts[i].next)
+		if (scene->facts[i].way == SENT && (scene->facts[i].has & HAS_OPTION) &&
+			!(scene->facts[i].flags & TCP_RST))
+			last = i;
+	return last;
+}
+
+/* Its first acknowledgement of data behind fact from, behind which it sent no option. */
 static uint32_t bare_since(const struct scene *scene, uint32_t from)
 {
-	uint32_t bare = VIEW_NONE, i;
+	uint32_t i;
 
 	for (i = from; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];
 
-		if (fact->way != SENT || (fact->flags & TCP_RST))
-			continue;
-		if (fact->has & HAS_OPTION)
-			return VIEW_NONE;
-		if (fact->ack > 1)
-			bare = first_of(bare, i);
+		if (i > from && fact->way == SENT && !(fact->flags & TCP_RST) && fact->ack > 1)
+			return i;
 	}
-	return bare;
+	return VIEW_NONE;
+}
+
+/* A mapping of the first subflow that came before fact end covers the first byte of data fact. */
+static bool was_mapped(const struct scene *scene, uint32_t data, uint32_t end)
+{
+	size_t i;
+
+	for (i = 0; i < scene->view.mapping_count; i++) {
+		const struct mapping *mapping = &scene->view.mappings[i];
+
+		if (mapping->way == RECEIVED && mapping->fact < end &&
+			scene_subflow(scene, mapping->subflow) == scene->initial &&
+			scene->facts[data].seq - mapping->ssn < mapping->length)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The peer's first data came bare: a mapping that comes late MAY be waited for, some leave MPTCP at
+ * once (F4, F48). Who still answered a stray with options left no earlier than it stopped to.
+ */
+static uint32_t early_cause(const struct scene *scene)
+{
+	uint32_t early = scene->initial->flow[RECEIVED].early, last, bare, left;
+
+	if (early >= scene->acked_out)
+		return VIEW_NONE;
+	last = last_option_since(scene, early);
+	bare = bare_since(scene, last);
+	left = first_of(scene->plain_out, scene->connection->infinite[SENT]);
+	left = first_of(left, bare_data_out(scene));
+	if (last == early)
+		left = first_of(left, bare);
+	if (early < left && left != VIEW_NONE)
+		return early;
+	return bare < scene->acked_out && !was_mapped(scene, early, bare) ? bare : VIEW_NONE;
 }
 
 /* All that lets a host go back to plain TCP: F1 to F4, F7, F9, F10, F23, F24, F29. */
 static void cause_find(struct scene *scene)
 {
 	const struct connection_view *connection = scene->connection;
-	uint32_t cause = VIEW_NONE, early = scene->initial->flow[RECEIVED].early, left;
+	uint32_t cause = VIEW_NONE;
 
 	if (!scene->syn_capable || !scene->synack_capable || scene->odd_answer)
 		cause = scene->initial->synack;
@@ -435,18 +480,10 @@ static void cause_find(struct scene *scene)
 	/* F10: nothing of the peer's data was DATA_ACKed yet when its options went missing. */
 	if (scene->plain_in != VIEW_NONE && !scene_had_acked(scene, scene->plain_in))
 		cause = first_of(cause, scene->plain_in);
-	/* A mapping that comes late MAY be waited for; some leave MPTCP at once (F4, F48). */
 	cause = first_of(cause, plain_answer(scene));
 	if (odd_start(scene) < scene->acked_out)
 		cause = first_of(cause, odd_start(scene));
-	if (early < scene->acked_out) {
-		left = first_of(scene->plain_out, connection->infinite[SENT]);
-		left = first_of(left, bare_data_out(scene));
-		left = first_of(left, bare_since(scene, early));
-		if (early < left && left != VIEW_NONE)
-			cause = first_of(cause, early);
-	}
-	scene->cause = cause;
+	scene->cause = first_of(cause, early_cause(scene));
 }
 
 void scene_init(struct scene *scene, const struct judge_input *input, enum end end)

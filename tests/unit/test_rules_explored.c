@@ -354,6 +354,38 @@ TEST(f48_left_before_the_mapping_came)
 	}
 }
 
+/*
+ * F4, F48: who still answers a stray with a DATA_ACK has not left MPTCP yet; who then acknowledges
+ * bare, for good, has left: before the mapping came, or wrongly, with the mapping at hand.
+ */
+TEST(f48_left_after_a_stray)
+{
+	unsigned int had_mapping;
+
+	for (had_mapping = 0; had_mapping < 2; had_mapping++) {
+		struct part last = { .payload = 100, .offset = 900, .seq = 901 };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_exchange(&play, CLIENT, 0, 0, 100);
+		play_hear(&play, CLIENT, (struct part){ .payload = 500 });
+		play_emit(&play, CLIENT, ack_part(&play, CLIENT, 0));
+		play_hear(&play, CLIENT,
+			(struct part){ .payload = 400, .offset = 500, .seq = 501 });
+		last = with(last, opt_map(&play, SERVER, 1, 0, 1000));
+		if (had_mapping)
+			play_hear(&play, CLIENT, last);
+		play_emit(&play, CLIENT, (struct part){ .flags = 0 });
+		if (!had_mapping)
+			play_hear(&play, CLIENT, last);
+		play_emit(&play, CLIENT, (struct part){ .flags = 0 });
+		play_wait(&play, 3 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F48", had_mapping ? RULE_BROKEN : RULE_NOT_EXERCISED);
+		play_fini(&play);
+	}
+}
+
 /* F51: in v1 a mapping that does not touch its segment is none; in v0 it may come with any. */
 TEST(f48_mapping_beside_its_segment)
 {
