@@ -308,8 +308,9 @@ void rule_o12(const struct scene *scene, struct note *note)
 		return;
 	note_held(note);
 	up = gave_up(scene, scene->initial->third);
+	/* To a newer SYN without MP_CAPABLE the answer has none, either (O13). */
 	if (up != VIEW_NONE && !scene_signalled(scene, VIEW_NONE) &&
-		scene->unmapped_in == VIEW_NONE && scene->plain_ack > up &&
+		scene->unmapped_in == VIEW_NONE && scene->cause > up &&
 		synacks_between(scene, scene->initial->third, up) < ASKED_OFTEN)
 		note_broken(note, up, "left MPTCP because the packets with the keys were lost");
 }

@@ -226,6 +226,31 @@ TEST(o12_keys_never_came)
 		}
 }
 
+/* O13: a newer SYN came without MP_CAPABLE, and so went the answer: what DSS and keys say is late.
+ */
+TEST(o12_left_for_a_newer_syn)
+{
+	unsigned int newer;
+
+	for (newer = 0; newer < 2; newer++) {
+		struct part syn = { .flags = TCP_SYN }, answer = { .flags = TCP_SYN | TCP_ACK };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_say(&play, CLIENT, with(syn, opt_syn(&play)));
+		play_emit(&play, SERVER, with(answer, opt_synack(&play)));
+		if (newer) {
+			play_hear(&play, SERVER, syn);
+			play_emit(&play, SERVER, answer);
+		}
+		play_hear(&play, SERVER, data_part(&play, CLIENT, 0, 0, 100));
+		play_emit(&play, SERVER, bare_part(&play, SERVER, 0, 0, 100));
+		play_hear(&play, SERVER, with((struct part){ .seq = 101 }, opt_third(&play)));
+		CHECK_STATE(&play, "O12", newer ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* Keys late, and the host's own data acked: without an option, with another one, or DATA_ACKed. */
 TEST(o12_left_for_another_reason)
 {
