@@ -5,8 +5,6 @@
  */
 #include "mbtest/judge/predicates.h"
 
-#include "probe/base/seq.h"
-
 /* The infinite mapping of a fact. */
 static const struct mapping *infinite_at(const struct scene *scene, uint32_t index)
 {
@@ -112,24 +110,11 @@ void rule_f30(const struct scene *scene, struct note *note)
 			"freed data after the infinite mapping that no subflow ACK covered");
 }
 
-/* A packet with a newer timestamp had overtaken it: TCP may have refused it (RFC 7323 5.3). */
-static bool was_overtaken(const struct scene *scene, uint32_t index)
-{
-	const struct fact *late = &scene->facts[index];
-	uint32_t i;
-
-	for (i = fact_subflow(scene, index)->first; i < index; i = scene->facts[i].next)
-		if (scene->facts[i].way == late->way && scene->facts[i].has_stamp &&
-			late->has_stamp && seq_before(late->stamp, scene->facts[i].stamp))
-			return true;
-	return false;
-}
-
 void rule_f31(const struct scene *scene, struct note *note)
 {
 	uint32_t first = scene->connection->infinite[RECEIVED], i;
 
-	if (first == VIEW_NONE || was_overtaken(scene, first))
+	if (first == VIEW_NONE || scene_was_overtaken(scene, first))
 		return;
 	note_held(note);
 	for (i = first + 1; i < scene->view.fact_count; i++) {

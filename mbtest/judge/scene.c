@@ -40,6 +40,18 @@ bool scene_knew(const struct scene *scene, uint32_t index, uint32_t cause)
 		has_echoed(scene, fact, cause);
 }
 
+bool scene_was_overtaken(const struct scene *scene, uint32_t index)
+{
+	const struct fact *late = &scene->facts[index];
+	uint32_t i;
+
+	for (i = fact_subflow(scene, index)->first; i < index; i = scene->facts[i].next)
+		if (scene->facts[i].way == late->way && scene->facts[i].has_stamp &&
+			late->has_stamp && seq_before(late->stamp, scene->facts[i].stamp))
+			return true;
+	return false;
+}
+
 bool scene_had_acked(const struct scene *scene, uint32_t index)
 {
 	const struct fact *acked, *fact;

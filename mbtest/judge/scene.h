@@ -47,7 +47,7 @@ struct scene {
 	uint32_t dss_in;      /* first DSS received on the first subflow */
 	uint32_t confirmed;   /* first DATA_ACK received for data on it (F8) */
 	uint32_t bare_ack;    /* F9: data acked there before, without DATA_ACK */
-	uint32_t plain_ack;   /* the same with some other option, or behind a FIN: F9 allows it */
+	uint32_t plain_ack;   /* the same with an option, behind a FIN or overtaken: F9 allows it */
 	uint32_t acked_out;   /* first DATA_ACK sent for data of the peer */
 	uint32_t unmapped_in; /* first data received that no mapping covers, ... */
 	uint32_t plain_in;    /* ... or that at most an infinite one does */
@@ -66,6 +66,9 @@ bool scene_knew(const struct scene *scene, uint32_t index, uint32_t cause);
 /* This host had DATA_ACKed data of the peer's before it took received fact index: it said so before
  * the fact came, or without acknowledging it. */
 bool scene_had_acked(const struct scene *scene, uint32_t index);
+
+/* A packet with a newer timestamp came before fact index: TCP may refuse it (RFC 7323 5.3). */
+bool scene_was_overtaken(const struct scene *scene, uint32_t index);
 
 /* A received DATA_ACK that covers data of this host, and acknowledges some on its subflow (F8). */
 bool fact_confirms(const struct scene *scene, uint32_t index);

@@ -205,7 +205,7 @@ static void contact_find(struct scene *scene)
 			!left_before(scene, i)) {
 			scene->plain_ack = first_of(scene->plain_ack, i);
 			if (is_bare(scene, fact) && !fin_seen && !covered &&
-				(fact->ack > acked || !told))
+				(fact->ack > acked || !told) && !scene_was_overtaken(scene, i))
 				scene->bare_ack = first_of(scene->bare_ack, i);
 		}
 		/* A DATA_ACK ahead of the subflow's own: who believes it misses none (O2). */

@@ -63,6 +63,26 @@ TEST(f9_an_echo_of_what_came_before_is_none)
 	play_fini(&play);
 }
 
+/* RFC 7323 5.3: TCP drops the ACK of a box that lags behind the peer's clock, and F9 with it. */
+TEST(f9_what_a_newer_timestamp_overtook_may_be_refused)
+{
+	unsigned int overtaken;
+
+	for (overtaken = 0; overtaken < 2; overtaken++) {
+		struct part newest = { .stamp = 7 };
+		struct play play;
+
+		play_init(&play, 0, false);
+		play_open(&play);
+		play_say(&play, SERVER, newest);
+		play_data(&play, CLIENT, 0, 0, 1000);
+		play_say(&play, SERVER, (struct part){ .stamp = overtaken ? 6 : 7 });
+		goes_on(&play, 7);
+		CHECK_STATE(&play, "F9", overtaken ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* "will send one final Data Sequence Mapping": who sends bare data has left and did not. */
 TEST(f9_who_sends_bare_data_has_left)
 {
