@@ -140,17 +140,21 @@ static void edge_ask_deadline(struct edge *edge)
 }
 
 /*
- * The application's turn, then the machine's, until neither has anything more to do: sending, too,
- * can tell the application something.
+ * The application's turn, then the machine's, until neither has anything more to do: what the
+ * machine does, be it without a packet, can tell the application something.
  */
 static void edge_turn(struct edge *edge)
 {
+	const struct net *net = edge->node.net;
 	unsigned int rounds = 0;
+	bool busy;
 
 	do {
 		if (edge->settle != NULL)
-			edge->settle(edge->settle_self, edge->node.net->now);
-	} while (drain(edge) > 0 && edge->settle != NULL && rounds++ < OUTPUTS_MAX);
+			edge->settle(edge->settle_self, net->now);
+		busy = edge->machine.ops->deadline(edge->machine.self) <= net->now;
+		busy = drain(edge) > 0 || busy;
+	} while (busy && edge->settle != NULL && rounds++ < OUTPUTS_MAX);
 	edge_ask_deadline(edge);
 }
 
@@ -286,11 +290,8 @@ static void edge_wake(struct node *node)
 {
 	struct edge *edge = (struct edge *)node;
 
-	if (!edge->has_machine)
-		return;
-	/* What is due may end the connection without a packet: the application must hear of it. */
-	drain(edge);
-	edge_turn(edge);
+	if (edge->has_machine)
+		edge_turn(edge);
 }
 
 struct node *edge_new(struct net *net, enum end end)

@@ -257,6 +257,59 @@ TEST(a_lying_machine_fails_the_run)
 	fixture_free(&fixture);
 }
 
+/* A machine that its application asks to close, and that does so without a packet. */
+struct closer {
+	bool asked, closed, told;
+};
+
+static void closer_input(void *self, const struct packet *packet, nsec_t now)
+{
+	(void)self, (void)packet, (void)now;
+}
+
+static bool closer_output(void *self, struct packet *packet, nsec_t now)
+{
+	struct closer *closer = self;
+
+	(void)packet, (void)now;
+	closer->closed = closer->asked;
+	return false;
+}
+
+static nsec_t closer_deadline(const void *self)
+{
+	const struct closer *closer = self;
+
+	return closer->asked && !closer->closed ? 0 : NSEC_NEVER;
+}
+
+static void closer_settle(void *self, nsec_t now)
+{
+	struct closer *closer = self;
+
+	closer->asked = closer->asked || now >= NSEC_PER_SEC;
+	closer->told = closer->closed;
+}
+
+static nsec_t closer_settle_at(const void *self)
+{
+	return ((const struct closer *)self)->asked ? NSEC_NEVER : NSEC_PER_SEC;
+}
+
+TEST(an_application_hears_of_what_sends_nothing)
+{
+	static const struct machine_ops ops = { closer_input, closer_output, closer_deadline };
+	struct fixture fixture = fixture_new(1);
+	struct closer closer = { .asked = false };
+
+	net_set_machine(fixture.net, SERVER, (struct machine){ &ops, &closer }, closer_settle,
+		closer_settle_at, &closer);
+	fixture_run(&fixture);
+	CHECK(closer.closed);
+	CHECK(closer.told);
+	fixture_free(&fixture);
+}
+
 TEST(deadline_ends_a_run)
 {
 	struct fixture fixture = fixture_new(100);

@@ -20,8 +20,8 @@ static enum net_oddity meet(bool strict, bool hasty)
 	talker_join(fixture.server, fixture.net, SERVER);
 	fixture.server->to_send = 1;
 	fixture.server->next = NSEC_PER_SEC;
-	/* It is asked twice at the start. */
-	fixture.server->hasty = hasty ? 3 : 0;
+	/* It is asked once at the start. */
+	fixture.server->hasty = hasty ? 2 : 0;
 	fixture_run(&fixture);
 	CHECK_U64(fixture.client->arrived, strict && hasty ? 0 : 1);
 	oddity = net_oddity(fixture.net);
