@@ -232,9 +232,20 @@ static bool is_copy(const struct mapping *first, const struct mapping *again)
 		first->dsn == again->dsn;
 }
 
+/* The first mapping of what is announced again: delivered under it, or to wait for its rest. */
+static bool binds(const struct mapping *first, const struct mapping *again)
+{
+	if (first->state == MAPPING_GOOD)
+		return first->complete < again->fact ||
+			(first->fact < again->fact && is_copy(first, again));
+	return first->state == MAPPING_INCOMPLETE && first->has_checksum &&
+		first->fact < again->fact;
+}
+
 /*
  * Bytes of it had come before under a mapping that fitted: that one binds (F52), and they were
- * delivered, so that no checksum over them and others can be taken any more.
+ * delivered, so that no checksum over them and others can be taken any more. Or they belong to one
+ * announced before whose last bytes never came: they wait for its checksum.
  */
 static bool was_settled(const struct view *view, const struct mapping *again)
 {
@@ -244,9 +255,7 @@ static bool was_settled(const struct view *view, const struct mapping *again)
 		const struct mapping *first = &view->mappings[i];
 
 		if (first->way == again->way && first->subflow == again->subflow &&
-			first->state == MAPPING_GOOD &&
-			(first->complete < again->fact ||
-				(first->fact < again->fact && is_copy(first, again))) &&
+			!first->infinite && binds(first, again) &&
 			first->ssn < again->ssn + again->length &&
 			again->ssn < first->ssn + first->length)
 			return true;

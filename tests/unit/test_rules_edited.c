@@ -124,3 +124,28 @@ TEST(f60_told_again_rightly)
 		play_fini(&play);
 	}
 }
+
+/* F52: a mapping whose length a box made greater binds what follows: no checksum is at hand yet. */
+TEST(f21_in_a_mapping_that_never_ended)
+{
+	unsigned int longer;
+
+	for (longer = 0; longer < 2; longer++) {
+		struct part first, bad;
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open_two(&play);
+		first = data_part(&play, CLIENT, 0, 1000, 100);
+		if (longer)
+			first.options[0].dss.length = 4000;
+		play_say(&play, CLIENT, first);
+		bad = data_part(&play, CLIENT, 0, 1100, 100);
+		bad.spoil = true;
+		play_say(&play, CLIENT, bad);
+		play_wait(&play, 2 * NSEC_PER_SEC);
+		play_data_ack(&play, SERVER, 0);
+		CHECK_STATE(&play, "F21", longer ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
