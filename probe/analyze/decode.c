@@ -232,9 +232,10 @@ static void decode_capable(struct view *view, uint32_t index, struct connection_
 	if (capable->has_receiver_key && subflow->synack == VIEW_NONE)
 		key_learn(connection, way_back(fact->way), capable->receiver_key, false);
 	/* In another version than the SYNs' it is none that anybody would take (F7e); v0's, too, is
-	 * without data. */
-	if (!capable->has_data_length || capable->version != connection->version ||
-		capable->version == 0)
+	 * without data. Of length 0 it maps nothing, and what it adds up to is nobody's business.
+	 */
+	if (!capable->has_data_length || capable->data_length == 0 ||
+		capable->version != connection->version || capable->version == 0)
 		return;
 	mapping = mapping_blank(fact, index);
 	mapping.ssn = 1;

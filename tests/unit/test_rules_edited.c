@@ -149,3 +149,23 @@ TEST(f21_in_a_mapping_that_never_ended)
 		play_fini(&play);
 	}
 }
+
+/* F13: an MP_CAPABLE of length 0 maps nothing, whatever checksum a box put behind it. */
+TEST(f13_first_mapping_of_no_length)
+{
+	unsigned int length;
+
+	for (length = 0; length < 2; length++) {
+		struct mptcp_opt third;
+		struct play play;
+
+		play_init(&play, 1, false);
+		play_syns(&play);
+		third = opt_first(&play, length);
+		third.capable.has_checksum = true;
+		play_say(&play, CLIENT, with((struct part){ .payload = length }, third));
+		play_exchange(&play, SERVER, 0, 0, 100);
+		CHECK_STATE(&play, "F13", length > 0 ? RULE_BROKEN : RULE_NOT_EXERCISED);
+		play_fini(&play);
+	}
+}
