@@ -92,34 +92,50 @@ struct segment *ack_next_lost(const struct subflow *subflow)
 }
 
 /*
- * Segments that a cumulative ACK covers; returns their payload. Where one of them was sent again
- * the others waited for it, and none of them measures the path (RFC 6298 3).
+ * Which sending of a segment came the echo tells (RFC 7323 4.1): where the path has become longer
+ * than the time-out all are sent again, and nothing else measures it. NSEC_NEVER: none.
  */
-static uint32_t take_acked(struct subflow *subflow, uint32_t ack, nsec_t now)
+static nsec_t echoed_rtt(const struct subflow *subflow, const struct arrival *in, nsec_t now)
+{
+	uint32_t passed = (uint32_t)(now / NSEC_PER_MS) + subflow->ts_offset - in->ts_echo;
+	nsec_t rtt = passed * NSEC_PER_MS;
+
+	return subflow->timestamps && in->has_timestamp && rtt <= now - subflow->opened_at
+		? rtt
+		: NSEC_NEVER;
+}
+
+/*
+ * Segments that a cumulative ACK covers; returns their payload. Where one of them was sent again
+ * the others waited for it, and none of them measures the path (RFC 6298 3) but by timestamps.
+ */
+static uint32_t take_acked(struct subflow *subflow, const struct arrival *in, nsec_t now)
 {
 	struct segment_queue *queue = &subflow->queue;
 	uint32_t bytes = 0;
-	nsec_t sent_at = NSEC_NEVER;
+	nsec_t rtt = NSEC_NEVER;
 	bool waited = false;
 
 	for (; queue->una != queue->tail; queue->una++) {
 		struct segment *segment = segment_at(queue, queue->una);
 
-		if (seq_after(segment_end(segment), ack))
+		if (seq_after(segment_end(segment), in->ack))
 			break;
 		leave_flight(subflow, segment);
 		clear_lost(subflow, segment);
 		bytes += segment->length;
 		waited = waited || segment->flags & SEG_RETRANSMITTED;
 		if (!(segment->flags & SEG_SACKED))
-			sent_at = segment->sent_at;
+			rtt = now - segment->sent_at;
 		if (segment->flags & SEG_FIN)
 			subflow->fin_acked = true;
 	}
 	if (queue->una == queue->tail)
 		subflow->out_of_order = false;
-	if (sent_at != NSEC_NEVER && !waited)
-		rtt_sample(subflow, now - sent_at, now);
+	if (waited)
+		rtt = echoed_rtt(subflow, in, now);
+	if (rtt != NSEC_NEVER)
+		rtt_sample(subflow, rtt, now);
 	return bytes;
 }
 
@@ -279,7 +295,7 @@ bool ack_process(struct subflow *subflow, const struct arrival *in, nsec_t now)
 	bool advanced = seq_after(in->ack, subflow->snd_una), news, changed;
 
 	if (advanced)
-		bytes = take_acked(subflow, in->ack, now);
+		bytes = take_acked(subflow, in, now);
 	news = subflow->sack && in->sack_count > 0 && take_sack(subflow, in);
 	changed = take_window(subflow, in);
 	if (subflow->snd_window == 0)

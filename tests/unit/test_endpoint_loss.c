@@ -105,6 +105,33 @@ TEST(a_hole_is_no_round_trip)
 	pipe_fini(&pipe);
 }
 
+/* From the first data on the path is longer than the time-out its handshake led to. */
+static enum pipe_verdict lengthen(struct pipe *pipe, struct packet *packet, enum pipe_side from,
+	unsigned int path)
+{
+	(void)from, (void)path;
+	if (packet_payload_len(packet) > 0)
+		pipe->delay = 300 * NSEC_PER_MS;
+	return PIPE_PASS;
+}
+
+/* RFC 7323 4.1: the echoed timestamp measures it, though every segment is sent again. */
+TEST(a_path_that_becomes_longer_is_measured)
+{
+	struct endpoint_config config = pipe_config(SPEAKS_TCP, false);
+	struct pipe pipe;
+
+	pipe_init(&pipe, &config, &config, 1);
+	pipe.hook = lengthen;
+	pipe.app[CLIENT].to_write = 1000000;
+	pipe.app[CLIENT].hold_open = true;
+	pipe_run(&pipe, 60 * NSEC_PER_SEC);
+	CHECK_U64(pipe.app[SERVER].read, 1000000);
+	CHECK(pipe_info(&pipe, CLIENT).subflows[0].srtt > 500 * NSEC_PER_MS);
+	CHECK(pipe_info(&pipe, CLIENT).subflows[0].srtt < 700 * NSEC_PER_MS);
+	pipe_fini(&pipe);
+}
+
 /* ---- the same bytes outstanding on two subflows ---- */
 
 enum { FEW_BYTES = 100, COPIES_MOST = 20 };
