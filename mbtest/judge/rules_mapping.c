@@ -246,7 +246,9 @@ static bool is_of_two(const struct scene *scene, const struct mapping *mapping)
 {
 	const struct fact *fact = &scene->facts[mapping->fact];
 
+	/* With a checksum, or without, against the agreement they end the subflow (F13, F14). */
 	return fact->mapping_count >= 2 && scene->cause > mapping->fact &&
+		scene_misfit(scene, scene_subflow(scene, mapping->subflow)) > mapping->fact &&
 		!comes_second(scene, mapping) &&
 		(scene->version == 0 || mapping_touches(mapping, fact));
 }

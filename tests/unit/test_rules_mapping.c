@@ -236,6 +236,29 @@ static uint32_t f50(struct play *play, bool wrong)
 	return answer(play, wrong, 1200);
 }
 
+/* F14: without the checksums agreed on they end the subflow, and need not be taken. */
+TEST(f50_without_checksums)
+{
+	unsigned int lack, i;
+
+	for (lack = 0; lack < 2; lack++) {
+		struct part part;
+		struct play play;
+
+		play_init(&play, 0, true);
+		play_open_one(&play);
+		part = with(bare_part(&play, CLIENT, 0, 1000, 200),
+			narrow(opt_map(&play, CLIENT, 1001, 1000, 100)));
+		part = with(part, narrow(opt_map(&play, CLIENT, 1101, 1100, 100)));
+		for (i = 0; i < 2; i++)
+			part.options[i].dss.has_checksum = !lack;
+		play_say(&play, CLIENT, part);
+		play_wait(&play, 20 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F50", lack ? RULE_HELD : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 TEST(f50_coalesced_both_mappings)
 {
 	struct play play;
