@@ -60,6 +60,10 @@ uint32_t bare_acks_later(const struct scene *scene, const struct subflow_view *s
  * host, with nothing under way on it. */
 bool has_idle_other(const struct scene *scene, const struct subflow_view *subflow, uint32_t index);
 
+/* The MP_FAIL of a fact names data that this host has sent; else it is mirrored, or edited (O18).
+ */
+bool fail_names_own(const struct scene *scene, uint32_t index);
+
 /* Last sending of bytes that were never acknowledged nor sent again for long; VIEW_NONE. */
 uint32_t sent_and_forgotten(const struct scene *scene, const struct subflow_view *subflow);
 

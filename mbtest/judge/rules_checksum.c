@@ -345,9 +345,7 @@ void rule_f23(const struct scene *scene, struct note *note)
 		note_failed_single(note, scene, bad);
 }
 
-/* The MP_FAIL of a fact names data that this host has sent; else it is mirrored, or edited (O18).
- */
-static bool names_own(const struct scene *scene, uint32_t index)
+bool fail_names_own(const struct scene *scene, uint32_t index)
 {
 	const struct connection_view *connection = scene->connection;
 	const struct mptcp_opt *fail = view_option(&scene->view, &scene->facts[index], MP_FAIL);
@@ -363,7 +361,7 @@ void rule_f24(const struct scene *scene, struct note *note)
 	uint32_t fail = connection->fail[RECEIVED], i, sent_end = 1;
 	const struct subflow_view *subflow;
 
-	if (!scene->mptcp || fail == VIEW_NONE || !scene->checksum || !names_own(scene, fail))
+	if (!scene->mptcp || fail == VIEW_NONE || !scene->checksum || !fail_names_own(scene, fail))
 		return;
 	subflow = fact_subflow(scene, fail);
 	if (others_ever(scene, subflow, VIEW_NONE) > 0 || connection->infinite[SENT] < fail ||

@@ -398,8 +398,11 @@ void rule_o15(const struct scene *scene, struct note *note)
 void rule_o16(const struct scene *scene, struct note *note)
 {
 	const struct connection_view *connection = scene->connection;
-	uint32_t fail = first_of(connection->fail[SENT], connection->fail[RECEIVED]), i;
+	uint32_t received = connection->fail[RECEIVED], fail = connection->fail[SENT], i;
 	const struct flow *flow;
+
+	if (received < fail && fail_names_own(scene, received))
+		fail = received;
 
 	/* On one of several it costs that subflow, and nobody falls back (F22). */
 	if (fail == VIEW_NONE || others_alive(scene, fact_subflow(scene, fail), fail) > 0)

@@ -410,6 +410,24 @@ TEST(o16_join_that_lost_its_option)
 	}
 }
 
+/* O18: an MP_FAIL that names none of this host's data was edited, and starts no fallback. */
+TEST(o16_edited_fail)
+{
+	unsigned int own;
+
+	for (own = 0; own < 2; own++) {
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open_one(&play);
+		play_exchange(&play, SERVER, 0, 0, 100);
+		play_hear(&play, SERVER, carrying(opt_fail(&play, SERVER, own ? 0 : 100000)));
+		play_join_syns(&play, 1);
+		CHECK_STATE(&play, "O16", own ? RULE_BROKEN : RULE_NOT_EXERCISED);
+		play_fini(&play);
+	}
+}
+
 /* "Data not contiguous: reset with MP_FAIL; sender MAY join a new subflow" (F25): no fallback. */
 TEST(o16_join_after_the_reset)
 {
