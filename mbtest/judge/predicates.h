@@ -64,6 +64,10 @@ bool has_idle_other(const struct scene *scene, const struct subflow_view *subflo
  */
 bool fail_names_own(const struct scene *scene, uint32_t index);
 
+/* A REMOVE_ADDR that went this way by then names the subflow's address at its sender (3.4.2). */
+bool subflow_is_withdrawn(const struct scene *scene, const struct subflow_view *subflow,
+	enum way way, nsec_t then);
+
 /* Last sending of bytes that were never acknowledged nor sent again for long; VIEW_NONE. */
 uint32_t sent_and_forgotten(const struct scene *scene, const struct subflow_view *subflow);
 

@@ -453,6 +453,7 @@ static bool has_own_reason(const struct scene *scene, const struct subflow_view 
 {
 	return scene->bad != VIEW_NONE || reset_has_ground(scene, subflow, index) ||
 		scene_signalled(scene, index) || has_timed_out(scene, subflow, index) ||
+		subflow_is_withdrawn(scene, subflow, RECEIVED, scene->facts[index].at) ||
 		scene_closed(scene, index);
 }
 

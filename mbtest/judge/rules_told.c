@@ -97,17 +97,17 @@ void rule_f57(const struct scene *scene, struct note *note)
 	}
 }
 
-/* This host takes back its own address beneath a subflow, which ends for that (3.4.2). */
-static bool withdraws_own(const struct scene *scene, const struct subflow_view *subflow, nsec_t at)
+bool subflow_is_withdrawn(const struct scene *scene, const struct subflow_view *subflow,
+	enum way way, nsec_t then)
 {
 	uint32_t i;
 
-	for (i = 0; i < scene->view.fact_count && scene->facts[i].at <= at + SCENE_PROMPT; i++) {
+	for (i = 0; i < scene->view.fact_count && scene->facts[i].at <= then; i++) {
 		const struct mptcp_opt *gone =
 			view_option(&scene->view, &scene->facts[i], MP_REMOVE_ADDR);
 
-		if (gone != NULL && scene->facts[i].way == SENT &&
-			memchr(gone->remove_addr.ids, subflow->address_id[SENT],
+		if (gone != NULL && scene->facts[i].way == way &&
+			memchr(gone->remove_addr.ids, subflow->address_id[way],
 				gone->remove_addr.count) != NULL)
 			return true;
 	}
@@ -133,7 +133,8 @@ static uint32_t acted_upon(const struct scene *scene, uint32_t index)
 			subflow_is_alive(scene, fact_subflow(scene, i), index) &&
 			((fact->flags & TCP_RST) || (fact->has & (HAS_FAIL | HAS_INFINITE))) &&
 			!reset_has_ground(scene, fact_subflow(scene, i), i) &&
-			!withdraws_own(scene, fact_subflow(scene, i), fact->at))
+			!subflow_is_withdrawn(scene, fact_subflow(scene, i), SENT,
+				fact->at + SCENE_PROMPT))
 			return i;
 	}
 	return VIEW_NONE;

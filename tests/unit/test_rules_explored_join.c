@@ -127,23 +127,35 @@ TEST(f46_first_of_two_acked_bare)
 }
 
 /*
- * F11, 3.5, a time-out, FINs both ways, or the application: what else ends a subflow soon after
- * another was reset.
+ * F11, 3.4.2, 3.5, a time-out, FINs both ways, or the application: what else ends a subflow soon
+ * after another was reset.
  */
 TEST(f56_another_reason)
 {
-	enum { NO_REASON, ACKED_BARE, CLOSED_FAST, TIMED_OUT, CLOSED, BY_APPLICATION, CASES };
+	enum {
+		NO_REASON,
+		ACKED_BARE,
+		CLOSED_FAST,
+		TIMED_OUT,
+		CLOSED,
+		WITHDRAWN,
+		BY_APPLICATION,
+		CASES
+	};
 	unsigned int how, i;
 
 	for (how = 0; how < CASES; how++) {
 		struct part reset = { .subflow = 1, .flags = TCP_RST }, ack = { .subflow = 1 };
 		struct part fin = { .subflow = 1, .flags = TCP_FIN };
 		struct mptcp_opt close = { .subtype = MP_FASTCLOSE };
+		struct mptcp_opt gone = { .subtype = MP_REMOVE_ADDR };
 		struct play play;
 		uint32_t packet;
 
 		play_init(&play, 1, false);
 		close.fastclose_key = play.key[SERVER];
+		gone.remove_addr.count = 1;
+		gone.remove_addr.ids[0] = 1;
 		play_open_two(&play);
 		for (i = 0; i < (how == TIMED_OUT ? 4 : 1); i++) {
 			play.next[1][CLIENT] = 1;
@@ -156,6 +168,8 @@ TEST(f56_another_reason)
 			play_say(&play, SERVER, with(fin, opt_ack(&play, SERVER, 1500)));
 			play_say(&play, CLIENT, with(fin, opt_ack(&play, CLIENT, 1000)));
 		}
+		if (how == WITHDRAWN)
+			play_say(&play, SERVER, carrying(gone));
 		if (how == BY_APPLICATION)
 			play.input.app[CLIENT].closed_at = play.now;
 		packet = play_say(&play, CLIENT, with(reset, opt_reset(RESET_MIDDLEBOX)));
