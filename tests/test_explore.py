@@ -10,7 +10,7 @@ FAULTS = {
     "capable-after-plain": {"rule-F2"},               # opening
     "ignore-checksum": {"rule-F26"},                  # checksums
     "deliver-unmapped": {"rule-F10"},                 # mappings
-    "ack-after-fallback": {"rule-F31"},               # after a fallback
+    "ack-after-fallback": {"rule-F9", "rule-F31"},    # after a fallback, whatever it was for
     "accept-plain-join": {"rule-F35", "rule-F37"},    # further subflows: which side lost the option
 }
 
