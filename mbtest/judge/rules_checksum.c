@@ -365,7 +365,7 @@ void rule_f24(const struct scene *scene, struct note *note)
 		return;
 	subflow = fact_subflow(scene, fail);
 	if (others_ever(scene, subflow, VIEW_NONE) > 0 || connection->infinite[SENT] < fail ||
-		scene->cause < fail)
+		scene->cause < fail || scene_was_overtaken(scene, fail))
 		return;
 	for (i = subflow->first; i != VIEW_NONE; i = scene->facts[i].next) {
 		const struct fact *fact = &scene->facts[i];

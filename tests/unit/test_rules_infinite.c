@@ -111,6 +111,29 @@ TEST(f31_overtaken)
 	}
 }
 
+/* RFC 7323 5.3: who refused an MP_FAIL that was overtaken answers it with no other. */
+TEST(f24_overtaken)
+{
+	unsigned int overtaken;
+
+	for (overtaken = 0; overtaken < 2; overtaken++) {
+		struct part fail = { .seq = 1, .ack = 1001, .stamp = 10, .echo = 1 };
+		struct part ack = { .seq = 1, .ack = 1001, .stamp = overtaken ? 12 : 10 };
+		struct play play;
+
+		play_init(&play, 1, true);
+		play_open(&play);
+		play_emit(&play, CLIENT, data_part(&play, CLIENT, 0, 0, 1000));
+		ack.echo = 1;
+		play_hear(&play, CLIENT, with(ack, opt_ack(&play, SERVER, 0)));
+		play_hear(&play, CLIENT, with(fail, opt_fail(&play, CLIENT, 0)));
+		play_emit(&play, CLIENT, ack_part(&play, CLIENT, 0));
+		play_wait(&play, 2 * NSEC_PER_SEC);
+		CHECK_STATE(&play, "F24", overtaken ? RULE_NOT_EXERCISED : RULE_BROKEN);
+		play_fini(&play);
+	}
+}
+
 /* O12: what comes before the keys is not taken, an infinite mapping neither; F31 asks nothing. */
 TEST(f31_infinite_before_the_keys)
 {
